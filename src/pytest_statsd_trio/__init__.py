@@ -1,0 +1,1 @@
+"""The pytest plugin: a real DogStatsD server for a test."""

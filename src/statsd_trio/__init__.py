@@ -1,0 +1,14 @@
+"""A DogStatsD server for Python, on Trio, with a ledger that balances."""
+
+from statsd_trio.config import Config
+from statsd_trio.errors import ConfigError, IntakeError, ParseError, Reason
+from statsd_trio.ledger import Ledger
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "IntakeError",
+    "Ledger",
+    "ParseError",
+    "Reason",
+]

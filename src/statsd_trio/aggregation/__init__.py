@@ -1,0 +1,1 @@
+"""Samples in, one snapshot an interval out; pure."""

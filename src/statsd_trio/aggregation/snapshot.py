@@ -1,0 +1,118 @@
+"""What leaves aggregation each interval: points, ready for any sink."""
+
+import enum
+from typing import NamedTuple
+
+import attrs
+
+from statsd_trio.protocol.messages import (
+    Event,
+    ServiceCheck,
+)
+
+
+class SeriesType(enum.IntEnum):
+    """How the intake reads a series.
+
+    Source: agent-payload, proto/metrics/agent_payload.proto, MetricType.
+    """
+
+    COUNT = 1
+    RATE = 2
+    GAUGE = 3
+
+
+class Point(NamedTuple):
+    """A value at the start of its bucket, or at the time its client gave.
+
+    Attributes:
+        timestamp: unix seconds.
+        value: a finite number.
+    """
+
+    timestamp: int
+    value: float
+
+
+@attrs.frozen
+class Series:
+    """The points of one context and one aggregate.
+
+    Attributes:
+        tags: sorted and without duplicates; ``device:`` and
+            ``dd.internal.resource:`` are taken out.
+        host: "" for none.
+        device: "" for none.
+        resources: (type, name) pairs besides host and device.
+        interval_seconds: what a rate was divided by.
+        unit: "millisecond" for timers, else "".
+    """
+
+    name: str
+    type: SeriesType
+    points: tuple[Point, ...]
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    device: str = ""
+    resources: tuple[tuple[str, str], ...] = ()
+    interval_seconds: int = 10
+    unit: str = ""
+
+
+@attrs.frozen
+class SketchPoint:
+    """One bucket of one distribution.
+
+    Attributes:
+        timestamp: unix seconds, the start of the bucket.
+        keys: ascending; a key may repeat.
+        counts: parallel to *keys*.
+    """
+
+    timestamp: int
+    count: int
+    min: float
+    max: float
+    sum: float
+    average: float
+    keys: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+@attrs.frozen
+class Sketch:
+    """The points of one distribution."""
+
+    name: str
+    points: tuple[SketchPoint, ...]
+    tags: tuple[str, ...] = ()
+    host: str = ""
+
+
+@attrs.frozen
+class Snapshot:
+    """Everything that one flush hands to every sink.
+
+    Attributes:
+        time: unix seconds: the edge that the flush fell on, or the time of a
+            flush that was asked for.
+        interval_seconds: the width of a bucket.
+        events: with timestamp, host and constant tags filled in.
+        service_checks: with timestamp, host and constant tags filled in.
+    """
+
+    time: int
+    interval_seconds: int
+    series: tuple[Series, ...] = ()
+    sketches: tuple[Sketch, ...] = ()
+    events: tuple[Event, ...] = ()
+    service_checks: tuple[ServiceCheck, ...] = ()
+
+    def count_points(self) -> int:
+        """Count what the ledger calls points: an event or a check is one."""
+        return (
+            sum(len(series.points) for series in self.series)
+            + sum(len(sketch.points) for sketch in self.sketches)
+            + len(self.events)
+            + len(self.service_checks)
+        )

@@ -1,0 +1,201 @@
+"""The ledger: plain counters while running, frozen classes for who asks.
+
+Each stage is handed the counters that it fills. Whatever enters is counted once
+and whatever leaves is counted once, so that these hold whenever the queue is empty:
+
+* packets: ``sent = read + kernel_dropped`` (UDP, same host)
+* lines: ``read = metrics + events + service_checks + sum(rejected) + filtered``
+* samples: ``parsed = aggregated + sum(refused)``
+* points, for each destination: ``snapshotted = delivered + pending + spooled +
+  sum(refused) + evicted + oversize + abandoned``
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class ListenerLedger:
+    """What one listener read, and what it could not."""
+
+    name: str
+    packets: int
+    bytes: int
+    truncated: int
+    kernel_dropped: int | None
+    granted_buffer_bytes: int | None
+    refused: Mapping[str, int]
+    waits: int
+    longest_wait_seconds: float
+
+
+@attrs.frozen
+class QueueLedger:
+    """The channel between the readers and the processor, in packets."""
+
+    capacity: int
+    used: int
+    peak: int
+
+
+@attrs.frozen
+class LinesLedger:
+    """What the lines of all packets were. Empty lines are not counted."""
+
+    read: int
+    metrics: int
+    events: int
+    service_checks: int
+    rejected: Mapping[str, int]
+    filtered: int
+    unknown_fields: int
+
+
+@attrs.frozen
+class SamplesLedger:
+    """What became of each value of the metric lines."""
+
+    parsed: int
+    aggregated: int
+    refused: Mapping[str, int]
+    future: int
+
+
+@attrs.frozen
+class ContextsLedger:
+    """How many different series there are and were."""
+
+    current: int
+    peak: int
+    expired: int
+    type_clashes: int
+
+
+@attrs.frozen
+class SinkLedger:
+    """What became of the points handed to one destination."""
+
+    name: str
+    snapshotted: int
+    delivered: int
+    pending: int
+    spooled: int
+    refused: Mapping[str, int]
+    evicted: int
+    oversize: int
+    abandoned: int
+    resent: int
+
+
+@attrs.frozen
+class Ledger:
+    """Every packet, line, sample and point, accounted for."""
+
+    listeners: tuple[ListenerLedger, ...]
+    queue: QueueLedger
+    lines: LinesLedger
+    samples: SamplesLedger
+    contexts: ContextsLedger
+    sinks: tuple[SinkLedger, ...]
+
+
+@attrs.define
+class ListenerCounters:
+    """Counts for one listener, filled by its reader."""
+
+    name: str
+    packets: int = 0
+    bytes: int = 0
+    truncated: int = 0
+    kernel_dropped: int | None = None
+    granted_buffer_bytes: int | None = None
+    refused: Counter[str] = attrs.field(factory=Counter[str])
+    waits: int = 0
+    longest_wait_seconds: float = 0.0
+
+    def freeze(self) -> ListenerLedger:
+        """Copy the counts as they are now."""
+        return ListenerLedger(**_copied(self))
+
+
+@attrs.define
+class LineCounters:
+    """Counts of lines, filled by ingestion."""
+
+    read: int = 0
+    metrics: int = 0
+    events: int = 0
+    service_checks: int = 0
+    rejected: Counter[str] = attrs.field(factory=Counter[str])
+    filtered: int = 0
+    unknown_fields: int = 0
+
+    def freeze(self) -> LinesLedger:
+        """Copy the counts as they are now."""
+        return LinesLedger(**_copied(self))
+
+
+@attrs.define
+class SampleCounters:
+    """Counts of values, filled by aggregation."""
+
+    parsed: int = 0
+    aggregated: int = 0
+    refused: Counter[str] = attrs.field(factory=Counter[str])
+    future: int = 0
+
+    def freeze(self) -> SamplesLedger:
+        """Copy the counts as they are now."""
+        return SamplesLedger(**_copied(self))
+
+
+@attrs.define
+class ContextCounters:
+    """Counts of contexts, filled by aggregation."""
+
+    current: int = 0
+    peak: int = 0
+    expired: int = 0
+    type_clashes: int = 0
+
+    def freeze(self) -> ContextsLedger:
+        """Copy the counts as they are now."""
+        return ContextsLedger(**_copied(self))
+
+
+@attrs.define
+class SinkCounters:
+    """Counts of points, filled by one destination.
+
+    ``resent`` counts points sent again after an answer that was lost; they stand
+    in no identity, since the point itself is already in another count.
+    """
+
+    name: str
+    snapshotted: int = 0
+    delivered: int = 0
+    pending: int = 0
+    spooled: int = 0
+    refused: Counter[str] = attrs.field(factory=Counter[str])
+    evicted: int = 0
+    oversize: int = 0
+    abandoned: int = 0
+    resent: int = 0
+
+    def freeze(self) -> SinkLedger:
+        """Copy the counts as they are now."""
+        return SinkLedger(**_copied(self))
+
+
+def _copied(counters: attrs.AttrsInstance) -> dict[str, Any]:
+    copied: dict[str, Any] = {
+        field.name: getattr(counters, field.name)
+        for field in attrs.fields(type(counters))
+    }
+    for name in ("refused", "rejected"):
+        if name in copied:
+            copied[name] = dict(copied[name])
+    return copied

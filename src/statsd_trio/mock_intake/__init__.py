@@ -1,0 +1,1 @@
+"""A stand-in for the Datadog intake that decodes on its own."""

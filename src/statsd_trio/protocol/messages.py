@@ -1,0 +1,117 @@
+"""What a line means: one value for a metric, an event or a service check."""
+
+import enum
+
+import attrs
+
+
+class MetricType(enum.StrEnum):
+    """The type field of a metric line, as it stands on the wire."""
+
+    COUNTER = "c"
+    GAUGE = "g"
+    HISTOGRAM = "h"
+    TIMER = "ms"
+    SET = "s"
+    DISTRIBUTION = "d"
+
+
+class ServiceStatus(enum.IntEnum):
+    """The status of a service check."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@attrs.frozen
+class ClientOrigin:
+    """What a client says of where it runs; no part of a context.
+
+    Attributes:
+        container_id: from ``c:``, without its prefix.
+        cgroup_inode: from ``c:in-``.
+        external_data: ``e:`` as sent.
+        cardinality: ``card:``, else the tag ``dd.internal.card:``.
+        entity_id: the tag ``dd.internal.entity_id:``.
+        jmx_check_name: the tag ``dd.internal.jmx_check_name:``.
+    """
+
+    container_id: str | None = None
+    cgroup_inode: int | None = None
+    external_data: str | None = None
+    cardinality: str | None = None
+    entity_id: str | None = None
+    jmx_check_name: str | None = None
+
+
+@attrs.frozen
+class Sample:
+    """One metric line: a name, a type and the values packed in it.
+
+    Attributes:
+        values: numbers, or for a set the one raw string.
+        sample_rate: in (0, 1].
+        tags: as sent, in order, without the reserved ones that became a field;
+            ``device:`` and ``dd.internal.resource:`` stay until a series is built.
+        timestamp: unix seconds from ``T``, else None.
+        host: None for the server's own, "" for none.
+        unknown_fields: how many fields were ignored.
+    """
+
+    name: str
+    type: MetricType
+    values: tuple[float, ...] | tuple[str, ...]
+    sample_rate: float = 1.0
+    tags: tuple[str, ...] = ()
+    timestamp: int | None = None
+    host: str | None = None
+    origin: ClientOrigin | None = None
+    unknown_fields: int = 0
+
+
+@attrs.frozen
+class Event:
+    """One event line.
+
+    Attributes:
+        timestamp: unix seconds, None for the time of arrival.
+        host: None for the server's own, "" for none.
+    """
+
+    title: str
+    text: str
+    timestamp: int | None = None
+    host: str | None = None
+    aggregation_key: str | None = None
+    priority: str = "normal"
+    source_type_name: str | None = None
+    alert_type: str = "info"
+    tags: tuple[str, ...] = ()
+    origin: ClientOrigin | None = None
+    unknown_fields: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class ServiceCheck:
+    """One service check line.
+
+    Attributes:
+        timestamp: unix seconds, None for the time of arrival.
+        host: None for the server's own, "" for none.
+    """
+
+    name: str
+    status: ServiceStatus
+    timestamp: int | None = None
+    host: str | None = None
+    message: str = ""
+    tags: tuple[str, ...] = ()
+    origin: ClientOrigin | None = None
+    unknown_fields: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+Message = Sample | Event | ServiceCheck

@@ -1,0 +1,1 @@
+"""What an operator wants changed: mapper, filter lists, namespace; pure."""

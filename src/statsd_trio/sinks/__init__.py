@@ -1,0 +1,1 @@
+"""A snapshot in, the outside world out."""

@@ -1,0 +1,47 @@
+"""What a sink is, and what the server needs of a destination around it."""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.ledger import SinkLedger
+
+
+class Sink(Protocol):
+    """An async callable that takes one snapshot."""
+
+    def __call__(self, snapshot: Snapshot, /) -> Awaitable[None]:
+        """Deliver *snapshot*; an exception means that none of it arrived."""
+        ...
+
+
+class Destination(Protocol):
+    """A sink with a bounded queue and a ledger, so that none delays another."""
+
+    def ledgers(self) -> tuple[SinkLedger, ...]:
+        """Tell what became of every point, one entry an endpoint."""
+        ...
+
+    def put_nowait(self, snapshot: Snapshot) -> None:
+        """Queue *snapshot*, evicting and counting the oldest if there is no room."""
+        ...
+
+    async def run(self) -> None:
+        """Deliver what is queued, until cancelled."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until all that was put is delivered, refused or kept for a retry."""
+        ...
+
+    async def finish(self) -> None:
+        """Deliver all that can be, newest first; the caller sets the deadline."""
+        ...
+
+    async def abandon(self) -> None:
+        """Spool what is left if there is a spool, else count it as abandoned.
+
+        Called once, after `run` and `finish` have ended or were cancelled; needs
+        no network and raises nothing.
+        """
+        ...
