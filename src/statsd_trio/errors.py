@@ -4,12 +4,40 @@ import enum
 
 
 class Reason(enum.StrEnum):
-    """Why a line was refused: stable codes, counted by the ledger."""
+    """Why a line was refused: stable codes, counted by the ledger.
+
+    The protocol page of the documentation has a row for each.
+    """
 
     TRUNCATED = "truncated"
     UNTERMINATED = "unterminated"
     NOT_UTF8 = "not_utf8"
+    EMPTY_LINE = "empty_line"
+
+    NO_COLON = "no_colon"
+    EMPTY_NAME = "empty_name"
+    EMPTY_VALUE = "empty_value"
+    NO_VALUE = "no_value"
     BAD_VALUE = "bad_value"
+    HEX_VALUE = "hex_value"
+    NAN = "nan"
+    INFINITY = "infinity"
+    OVERFLOW = "overflow"
+    NO_TYPE = "no_type"
+    UNKNOWN_TYPE = "unknown_type"
+    BAD_RATE = "bad_rate"
+    RATE_OUT_OF_RANGE = "rate_out_of_range"
+    BAD_TIMESTAMP = "bad_timestamp"
+    TIMESTAMP_ON_TYPE = "timestamp_on_type"
+
+    EVENT_HEADER = "event_header"
+    EVENT_LENGTH = "event_length"
+    EVENT_EMPTY_TITLE = "event_empty_title"
+    EVENT_TOO_SHORT = "event_too_short"
+
+    SERVICE_CHECK_FORMAT = "service_check_format"
+    SERVICE_CHECK_EMPTY_NAME = "service_check_empty_name"
+    SERVICE_CHECK_STATUS = "service_check_status"
 
 
 class ConfigError(Exception):

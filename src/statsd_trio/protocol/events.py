@@ -1,0 +1,124 @@
+r"""One event line in; an event out.
+
+``_e{<title bytes>,<text bytes>}:<title>|<text>[|<field>]*``, where the lengths
+count bytes as sent, so that title and text may hold ``|``. Lengths are believed
+as the Agent believes them: what a short one leaves over is read as fields.
+
+Source: datadog-agent, comp/dogstatsd/server/impl/parse_events.go.
+"""
+
+from typing import Final
+
+from statsd_trio.errors import ParseError, Reason
+from statsd_trio.protocol.fields import SharedFields, read_origin, split_tags
+from statsd_trio.protocol.messages import Event
+from statsd_trio.protocol.numbers import parse_integer, quote
+
+_SHORTEST_HEADER: Final = len("_e{1,1}")
+_PRIORITIES: Final = ("normal", "low")
+_ALERT_TYPES: Final = ("error", "warning", "info", "success")
+_FORM: Final = "_e{5,4}:title|text"
+
+
+def parse_event(line: str) -> Event:
+    r"""Read a line that begins with ``_e{``; it holds no ``\n`` and no final ``\r``.
+
+    Raises:
+        ParseError: if the header is malformed or its lengths lie. A bad optional
+            field only warns.
+    """
+    raw = line.encode()
+    header, colon, body = raw.partition(b":")
+    start = len(header) + len(colon)
+    if not colon or len(header) < _SHORTEST_HEADER or b"," not in header:
+        message = (
+            "The start of the event is malformed; write the lengths of title and "
+            f"text in bytes, such as {_FORM}."
+        )
+        raise ParseError(Reason.EVENT_HEADER, 0, message)
+    title_digits, _, text_digits = header[3:-1].decode().partition(",")
+    title_length = _parse_length(title_digits, 3)
+    text_length = _parse_length(text_digits, 3 + len(title_digits.encode()) + 1)
+    if title_length == 0:
+        message = "The title's length is 0; every event needs a title."
+        raise ParseError(Reason.EVENT_EMPTY_TITLE, 3, message)
+    text_start = title_length + 1
+    end = text_start + text_length
+    if len(body) < end:
+        message = (
+            f"The lengths promise {end} bytes after the ':' (title, '|', text), and "
+            f"there are {len(body)}; count the bytes of the UTF-8 text as sent."
+        )
+        raise ParseError(Reason.EVENT_TOO_SHORT, len(raw), message)
+    shared = SharedFields()
+    if body[title_length:text_start] != b"|":
+        shared.warnings.append(
+            f"The byte after the {title_length} bytes of the title is not '|'; the "
+            "title's length is probably wrong."
+        )
+    title = _read_text(body[:title_length], start)
+    text = _read_text(body[text_start:end], start + text_start)
+    rest = body[end:]
+    if rest and not rest.startswith(b"|"):
+        shared.warnings.append(
+            f"The byte after the {text_length} bytes of the text is not '|'; the "
+            "text's length is probably wrong."
+        )
+    return _read_fields(title, text, rest.decode(), shared)
+
+
+def _parse_length(digits: str, column: int) -> int:
+    length = parse_integer(digits)
+    if length is None or length < 0:
+        message = f"The length {quote(digits)} is not a count of bytes; write {_FORM}."
+        raise ParseError(Reason.EVENT_LENGTH, column, message)
+    return length
+
+
+def _read_text(raw: bytes, column: int) -> str:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        message = (
+            "A length ends within a character; count the bytes of the UTF-8 text, "
+            "not its characters."
+        )
+        raise ParseError(Reason.EVENT_LENGTH, column + error.start, message) from None
+    return text.replace("\\n", "\n")
+
+
+def _read_fields(title: str, text: str, rest: str, shared: SharedFields) -> Event:
+    aggregation_key = source_type_name = ""
+    priority, alert_type = "normal", "info"
+    for field in rest.split("|"):
+        if field.startswith("k:"):
+            aggregation_key = field[2:]
+        elif field.startswith("s:"):
+            source_type_name = field[2:]
+        elif field.startswith("p:"):
+            if field[2:] in _PRIORITIES:
+                priority = field[2:]
+            else:
+                shared.warn(field, "a priority is normal or low")
+        elif field.startswith("t:"):
+            if field[2:] in _ALERT_TYPES:
+                alert_type = field[2:]
+            else:
+                shared.warn(field, "a type is error, warning, info or success")
+        else:
+            shared.take(field)
+    tags = split_tags(shared.tags)
+    return Event(
+        title=title,
+        text=text,
+        timestamp=shared.timestamp or None,
+        host=shared.host or tags.host,
+        aggregation_key=aggregation_key or None,
+        priority=priority,
+        source_type_name=source_type_name or None,
+        alert_type=alert_type,
+        tags=tags.tags,
+        origin=read_origin(shared.origin, tags),
+        unknown_fields=shared.unknown_fields,
+        warnings=tuple(shared.warnings),
+    )

@@ -1,0 +1,159 @@
+"""The parts that metrics, events and service checks share: tags and origin."""
+
+from typing import Final, NamedTuple
+
+import attrs
+
+from statsd_trio.protocol.messages import ClientOrigin
+from statsd_trio.protocol.numbers import parse_integer, quote
+
+_HOST: Final = "host:"
+_INTERNAL: Final = "dd.internal."
+_ENTITY_ID: Final = "dd.internal.entity_id:"
+_CARDINALITY: Final = "dd.internal.card:"
+_JMX_CHECK_NAME: Final = "dd.internal.jmx_check_name:"
+
+_MAX_UINT64: Final = 2**64 - 1
+_UINT64_DIGITS: Final = 20
+
+
+class OriginFields(NamedTuple):
+    """The text of the origin fields, without their prefixes."""
+
+    local_data: str = ""
+    external_data: str = ""
+    cardinality: str = ""
+
+
+class Tags(NamedTuple):
+    """The tags of a line, and what the reserved ones among them said."""
+
+    tags: tuple[str, ...] = ()
+    host: str | None = None
+    entity_id: str = ""
+    cardinality: str = ""
+    jmx_check_name: str = ""
+
+
+@attrs.define
+class SharedFields:
+    """The optional fields that events and service checks share, as they come by.
+
+    Of a field the last good one counts; a bad one is noted and passed over.
+    """
+
+    timestamp: int = 0
+    host: str = ""
+    tags: str = ""
+    origin: OriginFields = attrs.field(factory=OriginFields)
+    unknown_fields: int = 0
+    warnings: list[str] = attrs.field(factory=list[str])
+
+    def take(self, field: str) -> None:
+        """Take *field* if it is one of these; else count it as unknown."""
+        if field.startswith("d:"):
+            timestamp = parse_integer(field[2:])
+            if timestamp is None:
+                self.warn(field, "a timestamp is whole seconds since 1970")
+            else:
+                self.timestamp = timestamp
+        elif field.startswith("h:"):
+            self.host = field[2:]
+        elif field.startswith("#"):
+            self.tags = field[1:]
+        elif field.startswith("c:"):
+            self.origin = self.origin._replace(local_data=field[2:])
+        elif field.startswith("e:"):
+            self.origin = self.origin._replace(external_data=field[2:])
+        elif field.startswith("card:"):
+            self.origin = self.origin._replace(cardinality=field[5:])
+        elif field:
+            self.unknown_fields += 1
+
+    def warn(self, field: str, rule: str) -> None:
+        """Note a field that is passed over because of its content."""
+        self.warnings.append(f"The field {quote(field)} was ignored: {rule}.")
+
+
+def has_reserved(text: str) -> bool:
+    """Whether the text of the tags may hold a reserved one; quick, never too few."""
+    return _HOST in text or _INTERNAL in text
+
+
+def split_tags(text: str) -> Tags:
+    """Split the text of a tags field and take out the tags that are really fields.
+
+    Empty tags stay, as in the Agent. Of a reserved tag the last one counts.
+
+    Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
+    """
+    if not text:
+        return Tags()
+    if not has_reserved(text):
+        return Tags(tuple(text.split(",")))
+    tags: list[str] = []
+    host = None
+    entity_id = cardinality = jmx_check_name = ""
+    for tag in text.split(","):
+        if tag.startswith(_HOST):
+            host = tag.removeprefix(_HOST)
+        elif tag.startswith(_ENTITY_ID):
+            entity_id = tag.removeprefix(_ENTITY_ID)
+        elif tag.startswith(_CARDINALITY):
+            cardinality = tag.removeprefix(_CARDINALITY)
+        elif tag.startswith(_JMX_CHECK_NAME):
+            jmx_check_name = tag.removeprefix(_JMX_CHECK_NAME)
+        else:
+            tags.append(tag)
+    return Tags(tuple(tags), host, entity_id, cardinality, jmx_check_name)
+
+
+def read_origin(fields: OriginFields, tags: Tags) -> ClientOrigin | None:
+    """Join what the fields and the reserved tags say of the origin.
+
+    What cannot be understood counts as not said: it never costs the line.
+    """
+    container_id, cgroup_inode = _split_local_data(fields.local_data)
+    origin = ClientOrigin(
+        container_id=container_id,
+        cgroup_inode=cgroup_inode,
+        external_data=fields.external_data or None,
+        cardinality=fields.cardinality or tags.cardinality or None,
+        entity_id=tags.entity_id or None,
+        jmx_check_name=tags.jmx_check_name or None,
+    )
+    return None if origin == ClientOrigin() else origin
+
+
+def _split_local_data(text: str) -> tuple[str | None, int | None]:
+    """Split the text of ``c:`` into a container's id and a cgroup's inode.
+
+    Source: datadog-agent,
+    comp/core/tagger/origindetection/origindetection.go.
+    """
+    if "," not in text:
+        if text.startswith("in-"):
+            return None, _parse_inode(text)
+        container_id = text.removeprefix("ci-")
+        if container_id == text:
+            container_id = text.removeprefix("cid-")
+        return container_id or None, None
+    container_id = ""
+    cgroup_inode = None
+    for item in text.split(","):
+        if item.startswith("ci-"):
+            container_id = item.removeprefix("ci-")
+        elif item.startswith("in-"):
+            cgroup_inode = _parse_inode(item) or cgroup_inode
+    return container_id or None, cgroup_inode
+
+
+def _parse_inode(item: str) -> int | None:
+    digits = item.removeprefix("in-")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    if len(digits.lstrip("0")) > _UINT64_DIGITS:
+        return None
+    inode = int(digits)
+    # Zero is how the Agent says that there is none.
+    return inode if 0 < inode <= _MAX_UINT64 else None

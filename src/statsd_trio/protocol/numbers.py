@@ -1,0 +1,153 @@
+"""Numbers as Go's strconv reads them in decimal, and nothing that only Python reads.
+
+Python's own `float` and `int` also take underscores, surrounding spaces and the
+digits of other scripts, none of which an Agent takes, so text is checked first.
+"""
+
+import math
+import re
+from typing import Final
+
+from statsd_trio.errors import ParseError, Reason
+
+# Text of only these is safe for `float`: what remains is malformed ("1.2.3"),
+# which raises, or too large ("1e400"), which gives an infinity.
+PLAIN_CHARACTERS: Final = b"0123456789.eE+-:"
+
+_DECIMAL: Final = re.compile(
+    rb"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+)
+_HEX: Final = re.compile(rb"[+-]?0[xX]")
+_NAN: Final = re.compile(rb"[+-]?nan", re.IGNORECASE)
+_INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+
+_MAX_INT64: Final = 2**63 - 1
+_INT64_DIGITS: Final = 19
+_QUOTED_CHARACTERS: Final = 40
+
+
+def parse_numbers(text: bytes) -> tuple[float, ...]:
+    """Read the value of a line: one number, or several packed with colons.
+
+    Empty items are skipped.
+
+    Raises:
+        ParseError: with a column that counts from the start of *text*.
+
+    Source: datadog-agent, comp/dogstatsd/server/impl/parse.go.
+    """
+    if not text.translate(None, PLAIN_CHARACTERS):
+        try:
+            if b":" in text:
+                numbers = tuple([float(item) for item in text.split(b":") if item])
+            else:
+                numbers = (float(text),)
+        except ValueError:
+            pass
+        else:
+            if numbers and math.inf not in numbers and -math.inf not in numbers:
+                return numbers
+    raise _find_fault(text)
+
+
+def parse_rate(text: str) -> float:
+    """Read a sample rate, which must be in (0, 1].
+
+    The Agent takes any number here and divides by it; a rate of zero then turns a
+    counter into an infinity, and one above one makes values vanish.
+
+    Raises:
+        ParseError: with a column that counts from the start of *text*.
+    """
+    raw = text.encode()
+    rate = _read_decimal(raw)
+    if rate is None:
+        if _NAN.fullmatch(raw) or _INFINITY.fullmatch(raw):
+            rate = math.nan
+        else:
+            message = (
+                f"The sample rate {quote(text)} is not a number; write the share "
+                "of samples that you send, such as @0.5, or leave @ out."
+            )
+            raise ParseError(Reason.BAD_RATE, _measure_decimal(raw), message)
+    # The smallest numbers have no finite reciprocal, and that is what a rate is for.
+    if 0.0 < rate <= 1.0 and 1.0 / rate != math.inf:
+        return rate
+    message = (
+        f"The sample rate {quote(text)} must be above 0 and at most 1: "
+        "@0.1 says that one sample in ten is sent."
+    )
+    raise ParseError(Reason.RATE_OUT_OF_RANGE, 0, message)
+
+
+def parse_integer(text: str) -> int | None:
+    """Read a signed 64-bit decimal integer; None if *text* is not one.
+
+    Source: Go, strconv.ParseInt(s, 10, 64).
+    """
+    if not _INTEGER.fullmatch(text):
+        return None
+    # Checked by length first: converting a long number takes quadratic time.
+    if len(text.lstrip("+-").lstrip("0")) > _INT64_DIGITS:
+        return None
+    number = int(text)
+    return number if -_MAX_INT64 - 1 <= number <= _MAX_INT64 else None
+
+
+def quote(text: str) -> str:
+    """Show what a client sent within a sentence: escaped, and cut when long."""
+    if len(text) > _QUOTED_CHARACTERS:
+        return ascii(text[:_QUOTED_CHARACTERS]) + "..."
+    return repr(text) if text.isprintable() else ascii(text)
+
+
+def _read_decimal(text: bytes) -> float | None:
+    match = _DECIMAL.match(text)
+    return float(text) if match and match.end() == len(text) else None
+
+
+def _measure_decimal(text: bytes) -> int:
+    """Count the bytes before the first that keeps *text* from being a number."""
+    match = _DECIMAL.match(text)
+    return match.end() if match else 0
+
+
+def _find_fault(text: bytes) -> ParseError:
+    column = 0
+    for item in text.split(b":"):
+        if item:
+            fault = _find_item_fault(item, column)
+            if fault is not None:
+                return fault
+        column += len(item) + 1
+    message = (
+        "There are only colons where the value should be; write a number, or "
+        "several with a colon between them, such as 1:2:3."
+    )
+    return ParseError(Reason.NO_VALUE, 0, message)
+
+
+def _find_item_fault(item: bytes, column: int) -> ParseError | None:
+    quoted = quote(item.decode(errors="backslashreplace"))
+    if _HEX.match(item):
+        message = f"{quoted} is hexadecimal; write it in decimal digits."
+        return ParseError(Reason.HEX_VALUE, column, message)
+    if _NAN.fullmatch(item):
+        message = f"{quoted} is not a number that can be aggregated; send nothing."
+        return ParseError(Reason.NAN, column, message)
+    if _INFINITY.fullmatch(item):
+        message = f"{quoted} cannot be aggregated; send a finite number or nothing."
+        return ParseError(Reason.INFINITY, column, message)
+    number = _read_decimal(item)
+    if number is None:
+        message = (
+            f"{quoted} is not a number; write digits with an optional sign, point "
+            "and exponent, such as 10, -1.5 or 2e6."
+        )
+        column += _measure_decimal(item)
+        return ParseError(Reason.BAD_VALUE, column, message)
+    if math.isinf(number):
+        message = f"{quoted} is too large; the largest number is about 1.8e308."
+        return ParseError(Reason.OVERFLOW, column, message)
+    return None
