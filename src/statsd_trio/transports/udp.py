@@ -1,0 +1,135 @@
+"""UDP, on every address that a name resolves to: datagrams in, packets out."""
+
+import logging
+import socket
+import sys
+
+import trio
+
+from statsd_trio.ledger import ListenerCounters
+from statsd_trio.transports.addresses import format_host_port
+from statsd_trio.transports.binding import bind_name
+from statsd_trio.transports.buffer import (
+    PACKET_OVERHEAD_BYTES,
+    log_granted,
+    read_drops,
+    read_waiting_bytes,
+    request_buffer,
+)
+from statsd_trio.transports.datagram import Backlog, DatagramReader
+from statsd_trio.transports.packet import Origin, Packet
+
+logger = logging.getLogger(__name__)
+
+
+# What recvfrom says of an internet peer.
+_Sender = tuple[str, int] | tuple[str, int, int, int]
+
+
+class UdpListener:
+    """One bound UDP socket.
+
+    Args:
+        sock: bound; owned from now on.
+        receive_buffer_bytes: asked of the kernel; 0 keeps what the socket has.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        buffer_size: int,
+        receive_buffer_bytes: int = 0,
+    ) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._address: tuple[str, int] = sock.getsockname()[:2]
+        name = f"udp://{format_host_port(*self._address)}"
+        granted = request_buffer(sock, receive_buffer_bytes)
+        log_granted(name, receive_buffer_bytes, granted)
+        # What a socket handed in dropped before is not this listener's account.
+        self._drops_seen = read_drops(sock)
+        if self._drops_seen:
+            logger.warning(
+                "%s: dropped %d packets before it was handed in", name, self._drops_seen
+            )
+        self._counters = ListenerCounters(
+            name,
+            kernel_dropped=None if self._drops_seen is None else 0,
+            granted_buffer_bytes=granted,
+        )
+        self._reader = DatagramReader[_Sender](
+            sock,
+            buffer_size=buffer_size,
+            counters=self._counters,
+            read=sock.recvfrom,
+            identify=self._identify,
+            measure_backlog=self._measure_backlog,
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, as bound."""
+        return self._address
+
+    @property
+    def counters(self) -> ListenerCounters:
+        """Counts, filled while receiving."""
+        return self._counters
+
+    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+        """Feed *channel* until cancelled, then take what waits and close."""
+        try:
+            await self._reader.receive(channel)
+        finally:
+            self.close()
+
+    def refresh_counters(self) -> None:
+        """Add what the kernel dropped since the last call."""
+        if self._drops_seen is None or self._sock.fileno() < 0:
+            return
+        drops = read_drops(self._sock)
+        if drops is None:
+            return
+        dropped = (drops - self._drops_seen) & 0xFFFFFFFF
+        self._counters.kernel_dropped = (self._counters.kernel_dropped or 0) + dropped
+        self._drops_seen = drops
+
+    def close(self) -> None:
+        """Take the last counts and release the socket; again does nothing."""
+        self.refresh_counters()
+        self._sock.close()
+
+    def _identify(self, sender: _Sender) -> Origin:
+        return Origin("udp", self._counters.name, format_host_port(*sender[:2]))
+
+    def _measure_backlog(self) -> Backlog:
+        return Backlog(
+            packets=sys.maxsize,
+            bytes=read_waiting_bytes(self._sock),
+            overhead_bytes=PACKET_OVERHEAD_BYTES,
+        )
+
+
+async def bind_udp(
+    host: str,
+    port: int,
+    *,
+    buffer_size: int,
+    receive_buffer_bytes: int,
+    non_local_traffic: bool = False,
+) -> list[UdpListener]:
+    """Bind *port* on every address that *host* resolves to, or that there is.
+
+    Raises:
+        OSError: as `bind_name`.
+    """
+    sockets = await bind_name(
+        host, port, socket.SOCK_DGRAM, non_local_traffic=non_local_traffic
+    )
+    return [
+        UdpListener(
+            sock, buffer_size=buffer_size, receive_buffer_bytes=receive_buffer_bytes
+        )
+        for sock in sockets
+    ]

@@ -1,0 +1,51 @@
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+
+def count_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[None]:
+    """Fails the test that leaves a descriptor open."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = count_descriptors()
+    yield
+    assert count_descriptors() == before
+
+
+class Resolver(trio.abc.HostnameResolver):
+    """Resolves every name to the addresses given."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+
+    async def getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):  # noqa: A002, ANN001, ANN201 - as the standard library names and leaves them
+        await trio.lowlevel.checkpoint()
+        return [
+            (socket.AF_INET6, type, 17, "", (name, port, 0, 0))
+            if ":" in name
+            else (socket.AF_INET, type, 17, "", (name, port))
+            for name in self.hosts
+        ]
+
+    async def getnameinfo(self, sockaddr, flags):  # noqa: ANN001, ANN201 - as above
+        raise NotImplementedError
+
+
+@pytest.fixture
+def resolve_to() -> Callable[..., None]:
+    """Make every name resolve to the addresses given, for this test."""
+
+    def replace(*hosts: str) -> None:
+        trio.socket.set_custom_hostname_resolver(Resolver(*hosts))
+
+    return replace
