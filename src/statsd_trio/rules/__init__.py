@@ -1,1 +1,19 @@
 """What an operator wants changed: mapper, filter lists, namespace; pure."""
+
+from statsd_trio.rules.filterlist import FilterList, select_generated
+from statsd_trio.rules.mapper import Mapper, MapperProfile, MetricMapping
+from statsd_trio.rules.namespace import Namespace
+from statsd_trio.rules.rules import Rules
+from statsd_trio.rules.tagfilter import TagFilter, TagFilterEntry
+
+__all__ = [
+    "FilterList",
+    "Mapper",
+    "MapperProfile",
+    "MetricMapping",
+    "Namespace",
+    "Rules",
+    "TagFilter",
+    "TagFilterEntry",
+    "select_generated",
+]

@@ -1,0 +1,71 @@
+"""A metric's tags in; those that the operator wants to keep out.
+
+Done before aggregation, for counters and distributions: samples whose tags become
+equal become one series, whose sum or sketch is exact. For a gauge or a set there is
+no such sum, and the Agent leaves their tags alone too. Only the client's tags are
+filtered, not those that the operator adds to everything.
+
+Source: saluki, the metric tag filterlist transform ("distribution and count
+metrics"), and datadog-agent, comp/filterlist/impl.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from statsd_trio.protocol.messages import MetricType
+
+ACTIONS: Final = ("exclude", "include")
+
+_FILTERED_TYPES: Final = frozenset({MetricType.COUNTER, MetricType.DISTRIBUTION})
+
+
+@attrs.frozen
+class TagFilterEntry:
+    """What to do with some tags of one metric.
+
+    Attributes:
+        metric_name: the whole name, namespace included.
+        tags: names of tags: what stands before the first colon.
+        action: ``exclude`` drops these tags; ``include`` drops all others.
+    """
+
+    metric_name: str
+    tags: tuple[str, ...] = attrs.field(converter=tuple)
+    action: str = attrs.field(
+        default="exclude", validator=attrs.validators.in_(ACTIONS)
+    )
+
+
+class TagFilter:
+    """Filters tags by metric name.
+
+    Entries for one metric add up; where their actions differ, ``exclude`` wins.
+    """
+
+    def __init__(self, entries: Iterable[TagFilterEntry]) -> None:
+        self._entries: dict[str, tuple[str, frozenset[str]]] = {}
+        for entry in entries:
+            action, tags = entry.action, frozenset(entry.tags)
+            known_action, known_tags = self._entries.get(
+                entry.metric_name, (action, frozenset[str]())
+            )
+            if action == known_action:
+                self._entries[entry.metric_name] = (action, known_tags | tags)
+            elif action == "exclude":
+                self._entries[entry.metric_name] = (action, tags)
+
+    def keep(
+        self, name: str, metric_type: MetricType, tags: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Take the unwanted out of *tags*; *tags* itself if there is none."""
+        entry = self._entries.get(name)
+        if entry is None or metric_type not in _FILTERED_TYPES:
+            return tags
+        action, names = entry
+        is_include = action == "include"
+        kept = tuple(
+            tag for tag in tags if (tag.partition(":")[0] in names) is is_include
+        )
+        return kept if len(kept) < len(tags) else tags
