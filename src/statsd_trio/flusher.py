@@ -1,0 +1,113 @@
+"""Each interval: one snapshot, to every destination."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from statsd_trio.aggregation.snapshot import Series, Snapshot
+from statsd_trio.sinks.sink import Destination
+
+logger = logging.getLogger(__name__)
+
+# How far the wall clock may lag behind Trio's at a wake-up and still be waited for;
+# beyond it the wall clock was set back, and what needs no closed bucket goes anyway.
+_MAX_LAG_SECONDS: Final = 1.0
+
+
+class SnapshotSource(Protocol):
+    """What builds a snapshot in slices."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot, once `step` has returned False."""
+        ...
+
+    def step(self) -> bool:
+        """Do a slice of the work; True while more remains."""
+        ...
+
+
+class TakeSnapshot(Protocol):
+    """Detaches what closed, in constant time."""
+
+    def __call__(self, *, include_open: bool, final: bool) -> SnapshotSource:
+        """Take what closed, and what is open too if asked; *final* takes all."""
+        ...
+
+
+class Flusher:
+    """Takes snapshots on the edges of the buckets, and hands them on."""
+
+    def __init__(
+        self,
+        take_snapshot: TakeSnapshot,
+        destinations: Sequence[Destination],
+        *,
+        interval_seconds: int,
+        wall_clock: Callable[[], float],
+        describe_self: Callable[[int], tuple[Series, ...]],
+        report: Callable[[], None],
+    ) -> None:
+        """Join the aggregator to the destinations.
+
+        Args:
+            describe_self: the server's own metrics, given the snapshot's time.
+            report: called after each flush, to log what the interval refused.
+        """
+        self._take_snapshot = take_snapshot
+        self._destinations = destinations
+        self._interval_seconds = interval_seconds
+        self._wall_clock = wall_clock
+        self._describe_self = describe_self
+        self._report = report
+        # One flush at a time, so that snapshots arrive in the order of their buckets.
+        self._lock = trio.Lock()
+
+    async def run(self) -> None:
+        """Flush on every edge of a bucket, until cancelled."""
+        while True:
+            edge = self._find_edge(self._wall_clock())
+            await self._sleep_until(edge)
+            await self.flush()
+
+    async def flush(self, *, include_open: bool = False, final: bool = False) -> None:
+        """Take a snapshot and queue it at every destination.
+
+        Args:
+            include_open: send the open bucket too, as far as it may be sent early.
+            final: send everything; nothing comes after it.
+        """
+        # A snapshot once taken is in no bucket any more: no cancel may come between.
+        async with self._lock:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            with trio.CancelScope(shield=True):
+                await self._take_and_queue(include_open, final)
+
+    async def _take_and_queue(self, include_open: bool, final: bool) -> None:
+        source = self._take_snapshot(include_open=include_open, final=final)
+        while source.step():
+            await trio.lowlevel.checkpoint()
+        snapshot = source.snapshot
+        if final or not include_open:
+            snapshot = attrs.evolve(
+                snapshot,
+                series=snapshot.series + self._describe_self(snapshot.time),
+            )
+        for destination in self._destinations:
+            destination.put_nowait(snapshot)
+        self._report()
+
+    def _find_edge(self, now: float) -> float:
+        return (now // self._interval_seconds + 1) * self._interval_seconds
+
+    async def _sleep_until(self, edge: float) -> None:
+        # The wall clock may be set while we sleep, so the sleep is bounded by an
+        # interval of Trio's clock and the remainder is looked at again.
+        remaining = edge - self._wall_clock()
+        await trio.sleep(min(max(remaining, 0), self._interval_seconds))
+        # ASYNC110 asks for an event, but nothing tells when the wall clock gets there.
+        while 0 < (lag := edge - self._wall_clock()) <= _MAX_LAG_SECONDS:  # noqa: ASYNC110
+            await trio.sleep(lag)

@@ -1,0 +1,81 @@
+"""What was refused: counted at once, told once for each cause and interval."""
+
+import logging
+from collections.abc import Callable
+
+import attrs
+
+from statsd_trio.errors import ParseError
+from statsd_trio.ledger import LineCounters
+from statsd_trio.transports.packet import Origin
+
+logger = logging.getLogger(__name__)
+
+_SHOWN_BYTES = 120
+
+
+@attrs.define
+class _Cause:
+    count: int = 0
+    example: str = ""
+
+
+class Refusals:
+    """Counts rejected lines by reason, and logs them with restraint.
+
+    One DEBUG record a line, one WARNING a reason and interval.
+    """
+
+    def __init__(
+        self,
+        lines: LineCounters,
+        on_rejected: Callable[[ParseError, bytes, Origin], None] | None = None,
+    ) -> None:
+        self._lines = lines
+        self._on_rejected = on_rejected
+        self._causes: dict[str, _Cause] = {}
+
+    def reject_line(self, error: ParseError, line: bytes, origin: Origin) -> None:
+        """Count a line that was refused when it was read."""
+        self._lines.rejected[error.reason] += 1
+        cause = self._causes.setdefault(error.reason, _Cause())
+        cause.count += 1
+        if cause.count == 1:
+            cause.example = f"{_show(line)} from {_name(origin)}: {error}"
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("rejected %s from %s: %s", _show(line), _name(origin), error)
+        if self._on_rejected is not None:
+            self._on_rejected(error, line, origin)
+
+    def reject_late(self, name: str, value: bytes, error: ParseError) -> None:
+        """Move a line from the metrics to the rejected: its number was not one.
+
+        Its sender is not known any more, so the metric is named instead.
+        """
+        self._lines.metrics -= 1
+        self._lines.rejected[error.reason] += 1
+        cause = self._causes.setdefault(error.reason, _Cause())
+        cause.count += 1
+        if cause.count == 1:
+            cause.example = f"value {_show(value)} of metric {name!r}: {error}"
+        logger.debug("rejected value %s of metric %r: %s", _show(value), name, error)
+
+    def warn(self) -> None:
+        """Log one WARNING for each reason that refused lines since the last call."""
+        causes, self._causes = self._causes, {}
+        for reason, cause in causes.items():
+            logger.warning(
+                "rejected %d lines (%s), the first: %s",
+                cause.count,
+                reason,
+                cause.example,
+            )
+
+
+def _show(line: bytes) -> str:
+    shown = repr(line[:_SHOWN_BYTES])[1:]
+    return shown if len(line) <= _SHOWN_BYTES else f"{shown}..."
+
+
+def _name(origin: Origin) -> str:
+    return f"{origin.sender} on {origin.listener}" if origin.sender else origin.listener
