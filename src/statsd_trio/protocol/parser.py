@@ -88,8 +88,7 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
     tags_text = local_data = external_data = cardinality = ""
     timestamp = None
     unknown_fields = 0
-    for index in range(2, len(fields)):
-        field = fields[index]
+    for field in fields[2:]:
         kind = field[:1]
         if kind == "#":
             tags_text = field[1:]
@@ -97,12 +96,13 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
             try:
                 sample_rate = parse_rate(field[1:])
             except ParseError as error:
-                raise _shift(error, "|".join([*fields[:index], "@"])) from None
+                before = "|".join(fields[: fields.index(field, 2)])
+                raise _shift(error, f"{before}|@") from None
         elif kind == "T":
             if use_timestamps:
                 timestamp = parse_integer(field[1:])
                 if timestamp is None or timestamp < 1:
-                    raise _blame_timestamp(fields, index)
+                    raise _blame_timestamp(fields, fields.index(field, 2))
         elif field.startswith("c:"):
             local_data = field[2:]
         elif field.startswith("e:"):

@@ -1,0 +1,225 @@
+"""A line that was accepted in; what is legal but probably not meant, out."""
+
+import string
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from statsd_trio.protocol.messages import (
+    Event,
+    Message,
+    MetricType,
+    Sample,
+    ServiceCheck,
+)
+from statsd_trio.protocol.numbers import quote
+
+# Source: https://docs.datadoghq.com/metrics/custom_metrics/#naming-custom-metrics
+_MAX_NAME_LENGTH: Final = 200
+_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "_.")
+# Source: https://docs.datadoghq.com/getting_started/tagging/
+_MAX_TAG_LENGTH: Final = 200
+# Source: https://docs.datadoghq.com/api/latest/metrics/#submit-metrics
+_FUTURE_SECONDS: Final = 600
+_PAST_SECONDS: Final = 3600
+# Seconds of this size lie 3000 years ahead; milliseconds of it are about now.
+_PROBABLY_MILLISECONDS: Final = 100_000_000_000
+
+_ORIGIN_FIELDS: Final = ("c:", "e:", "card:")
+_KINDS: Final = {
+    Sample: ("#", "@", "T", *_ORIGIN_FIELDS),
+    ServiceCheck: ("d:", "h:", "#", "m:", *_ORIGIN_FIELDS),
+}
+
+
+@attrs.frozen
+class Caution:
+    """Something in an accepted line that its sender should know.
+
+    Attributes:
+        code: stable, for programs.
+        text: a sentence for a person.
+    """
+
+    code: str
+    text: str
+
+
+def find_cautions(line: str, message: Message, *, now: float) -> tuple[Caution, ...]:
+    r"""List what is odd in *line*, of which *message* was read.
+
+    Args:
+        line: as text, without its ``\r``.
+        message: what the parser made of it.
+        now: unix seconds.
+    """
+    found: list[Caution] = []
+    if isinstance(message, Sample):
+        found += _check_name(message.name)
+        found += _check_sample(line, message)
+    else:
+        found += [Caution("ignored_field", warning) for warning in message.warnings]
+    found += _check_timestamp(message.timestamp, now)
+    found += _check_tags(message.tags)
+    found += _check_fields(line, message)
+    found += _check_local_data(line, message)
+    return tuple(found)
+
+
+def _check_name(name: str) -> Iterator[Caution]:
+    if len(name) > _MAX_NAME_LENGTH:
+        yield Caution(
+            "long_name",
+            f"The name has {len(name)} characters; Datadog keeps {_MAX_NAME_LENGTH}.",
+        )
+    if not name.isascii():
+        yield Caution(
+            "non_ascii_name",
+            "The name holds characters that are not ASCII; Datadog turns them into _.",
+        )
+    odd = sorted({each for each in name if each.isascii()} - _NAME_CHARACTERS)
+    if odd:
+        yield Caution(
+            "name_characters",
+            f"The name holds {', '.join(map(quote, odd))}; Datadog turns all but "
+            "letters, digits, _ and . into _.",
+        )
+    if name[0] not in string.ascii_letters:
+        yield Caution(
+            "name_start",
+            "The name does not start with a letter, as Datadog asks of names.",
+        )
+
+
+def _check_sample(line: str, sample: Sample) -> Iterator[Caution]:
+    if sample.sample_rate != 1.0:
+        if sample.timestamp is not None:
+            yield Caution(
+                "ignored_rate",
+                "The sample rate has no effect on a value that has a timestamp.",
+            )
+        elif sample.type in {MetricType.GAUGE, MetricType.SET}:
+            yield Caution(
+                "ignored_rate",
+                f"The sample rate has no effect on a {sample.type.name.lower()}.",
+            )
+    if sample.type is MetricType.GAUGE:
+        value = line.partition(":")[2].partition("|")[0]
+        signed = next((each for each in value.split(":") if each[:1] in "+-"), "")
+        if signed and not (signed[0] == "-" and sample.values[-1] == 0):
+            yield Caution(
+                "gauge_delta",
+                f"This sets the gauge to {signed.removeprefix('+')}. DogStatsD has no "
+                "relative gauges: in plain StatsD a sign means add or subtract.",
+            )
+        if len(sample.values) > 1 and sample.timestamp is None:
+            yield Caution(
+                "gauge_values",
+                "Of several values of a gauge only the last one counts.",
+            )
+
+
+def _check_timestamp(timestamp: int | None, now: float) -> Iterator[Caution]:
+    if timestamp is None:
+        return
+    if timestamp > _PROBABLY_MILLISECONDS:
+        yield Caution(
+            "future_timestamp",
+            "The timestamp lies thousands of years ahead; it is probably in "
+            "milliseconds, and should be in seconds.",
+        )
+    elif timestamp > now:
+        ahead = timestamp - int(now)
+        refused = ", and Datadog drops it" if ahead > _FUTURE_SECONDS else ""
+        yield Caution(
+            "future_timestamp",
+            f"The timestamp is {ahead} seconds in the future{refused}.",
+        )
+    elif timestamp < now - _PAST_SECONDS:
+        yield Caution(
+            "old_timestamp",
+            f"The timestamp is {int(now) - timestamp} seconds in the past; Datadog "
+            "drops metrics older than an hour, unless told to keep them.",
+        )
+
+
+def _check_tags(tags: tuple[str, ...]) -> Iterator[Caution]:
+    seen: dict[str, int] = {}
+    for tag in tags:
+        seen[tag] = seen.get(tag, 0) + 1
+    for tag, times in seen.items():
+        if not tag:
+            yield Caution(
+                "empty_tag", "There is an empty tag: a comma too many among the tags."
+            )
+            continue
+        if times > 1:
+            yield Caution(
+                "duplicate_tag",
+                f"The tag {quote(tag)} stands {times} times; it counts once.",
+            )
+        if " " in tag:
+            yield Caution(
+                "tag_space",
+                f"The tag {quote(tag)} holds a space; Datadog turns it into _, and "
+                "no space is dropped after a comma.",
+            )
+        if len(tag) > _MAX_TAG_LENGTH:
+            yield Caution(
+                "long_tag",
+                f"The tag {quote(tag)} has {len(tag)} characters; Datadog keeps "
+                f"{_MAX_TAG_LENGTH}.",
+            )
+
+
+def _check_fields(line: str, message: Message) -> Iterator[Caution]:
+    if isinstance(message, Event):
+        # Title and text may hold anything, so the fields cannot be told by eye.
+        if message.unknown_fields:
+            yield Caution(
+                "unknown_field",
+                f"{message.unknown_fields} of the fields are unknown and were ignored.",
+            )
+        return
+    fields = _list_fields(line, message)
+    known = _KINDS[type(message)]
+    kinds = [
+        next((kind for kind in known if field.startswith(kind)), "") for field in fields
+    ]
+    for field, kind in zip(fields, kinds, strict=True):
+        if not kind:
+            yield Caution(
+                "unknown_field", f"The field {quote(field)} is unknown and was ignored."
+            )
+    for kind in dict.fromkeys(kinds):
+        if kind and kinds.count(kind) > 1:
+            yield Caution(
+                "repeated_field",
+                f"The field {kind} stands {kinds.count(kind)} times; the last one "
+                "counts.",
+            )
+    if "m:" in kinds[:-1]:
+        yield Caution(
+            "message_not_last",
+            "There are fields after the message; a message ends at its first '|'.",
+        )
+
+
+def _check_local_data(line: str, message: Message) -> Iterator[Caution]:
+    origin = message.origin
+    is_read = origin is not None and (origin.container_id or origin.cgroup_inode)
+    if isinstance(message, Sample) and not is_read:
+        fields = _list_fields(line, message)
+        if any(field.startswith("c:") for field in fields):
+            yield Caution(
+                "unread_origin",
+                "The field c: names no container; write ci- and its id, or in- and "
+                "the inode of its cgroup.",
+            )
+
+
+def _list_fields(line: str, message: Sample | ServiceCheck) -> list[str]:
+    # As the parser cuts a service check: the name starts after four characters.
+    start = 4 if isinstance(message, ServiceCheck) else 0
+    return [field for field in line[start:].split("|")[2:] if field]
