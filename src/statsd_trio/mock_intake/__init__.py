@@ -1,1 +1,46 @@
 """A stand-in for the Datadog intake that decodes on its own."""
+
+try:
+    from statsd_trio.mock_intake.listening import open_mock_intake
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.startswith("statsd_trio"):
+        raise
+    raise ModuleNotFoundError(
+        f"the mock intake needs {error.name}: pip install 'statsd-trio[http]'",
+        name=error.name,
+    ) from error
+
+from statsd_trio.mock_intake.intake import MockIntake
+from statsd_trio.mock_intake.received import (
+    Attempt,
+    MetricType,
+    ReceivedEvent,
+    ReceivedItem,
+    ReceivedOrigin,
+    ReceivedPoint,
+    ReceivedSeries,
+    ReceivedServiceCheck,
+    ReceivedSketch,
+    ReceivedSketchPoint,
+    Route,
+)
+from statsd_trio.mock_intake.script import Act, Rule, load_script
+
+__all__ = [
+    "Act",
+    "Attempt",
+    "MetricType",
+    "MockIntake",
+    "ReceivedEvent",
+    "ReceivedItem",
+    "ReceivedOrigin",
+    "ReceivedPoint",
+    "ReceivedSeries",
+    "ReceivedServiceCheck",
+    "ReceivedSketch",
+    "ReceivedSketchPoint",
+    "Route",
+    "Rule",
+    "load_script",
+    "open_mock_intake",
+]

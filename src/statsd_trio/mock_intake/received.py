@@ -1,0 +1,232 @@
+"""What the intake received, as frozen values of its own."""
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import attrs
+
+
+class PayloadError(ValueError):
+    """A body is well formed, but says something that makes no sense."""
+
+
+class MetricType(enum.StrEnum):
+    """The type a series was sent with.
+
+    Source: agent-payload, proto/metrics/agent_payload.proto, MetricType.
+    """
+
+    UNSPECIFIED = "unspecified"
+    COUNT = "count"
+    RATE = "rate"
+    GAUGE = "gauge"
+
+
+class Route(enum.StrEnum):
+    """The routes that the intake knows, by what they take."""
+
+    SERIES = "series"
+    SKETCHES = "sketches"
+    EVENTS = "events"
+    SERVICE_CHECKS = "service_checks"
+    VALIDATE = "validate"
+
+
+class ReceivedPoint(NamedTuple):
+    """One value of a series; *timestamp* is in unix seconds."""
+
+    timestamp: int
+    value: float
+
+
+@attrs.frozen
+class ReceivedOrigin:
+    """Where a metric says it comes from, in Datadog's numbers."""
+
+    product: int = 0
+    category: int = 0
+    service: int = 0
+
+
+def _find_host(series: "ReceivedSeries") -> str:
+    return next((name for kind, name in series.resources if kind == "host"), "")
+
+
+@attrs.frozen
+class ReceivedSeries:
+    """One series of one payload.
+
+    Attributes:
+        resources: every (type, name) pair as it came, the host's too.
+        interval: seconds, as sent; 0 if it was not.
+        origin: None if it was not sent.
+        host: the name of the first resource of type ``host``, "" for none.
+
+    Raises:
+        PayloadError: without a name, without a point, or with a value that is not
+            finite.
+    """
+
+    name: str
+    type: MetricType
+    points: tuple[ReceivedPoint, ...]
+    tags: tuple[str, ...] = ()
+    resources: tuple[tuple[str, str], ...] = ()
+    interval: int = 0
+    unit: str = ""
+    source_type_name: str = ""
+    origin: ReceivedOrigin | None = None
+    host: str = attrs.field(
+        init=False, default=attrs.Factory(_find_host, takes_self=True)
+    )
+
+    def __attrs_post_init__(self) -> None:
+        _check_metric("series", self.name, self.points)
+        if not all(math.isfinite(point.value) for point in self.points):
+            raise PayloadError(f"series {self.name!r} has a value that is not finite")
+
+
+@attrs.frozen
+class ReceivedSketchPoint:
+    """One bucket of a sketch.
+
+    Attributes:
+        timestamp: unix seconds.
+        keys: the keys of the bins, in the order they came.
+        counts: parallel to *keys*.
+
+    Raises:
+        PayloadError: if keys and counts differ in number, or min, max, average or
+            sum is not finite.
+    """
+
+    timestamp: int
+    count: int
+    min: float
+    max: float
+    average: float
+    sum: float
+    keys: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.keys) != len(self.counts):
+            raise PayloadError(
+                f"a sketch has {len(self.keys)} keys but {len(self.counts)} counts"
+            )
+        if not all(map(math.isfinite, (self.min, self.max, self.average, self.sum))):
+            raise PayloadError("a sketch's min, max, avg or sum is not finite")
+
+
+@attrs.frozen
+class ReceivedSketch:
+    """One sketch of one payload.
+
+    Attributes:
+        origin: None if it was not sent.
+
+    Raises:
+        PayloadError: without a name or without a point.
+    """
+
+    name: str
+    points: tuple[ReceivedSketchPoint, ...]
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    origin: ReceivedOrigin | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_metric("sketch", self.name, self.points)
+
+
+@attrs.frozen
+class ReceivedEvent:
+    """One event; what was not sent is "" or None."""
+
+    title: str
+    text: str
+    timestamp: int | None = None
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    priority: str = ""
+    alert_type: str = ""
+    aggregation_key: str = ""
+    source_type_name: str = ""
+    device_name: str = ""
+
+
+@attrs.frozen
+class ReceivedServiceCheck:
+    """One service check.
+
+    Attributes:
+        status: 0 ok, 1 warning, 2 critical, 3 unknown.
+        timestamp: unix seconds; None if it was not sent.
+    """
+
+    name: str
+    status: int
+    timestamp: int | None = None
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    message: str = ""
+
+
+ReceivedItem = ReceivedSeries | ReceivedSketch | ReceivedEvent | ReceivedServiceCheck
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One request, and what became of it.
+
+    Attributes:
+        number: 1 for the first attempt of this intake.
+        time: unix seconds by the intake's wall clock, when the body had arrived.
+        route: None if no route has this path.
+        query: the query string, the API key in it masked.
+        headers: names in lower case; of an API key only the tail is kept.
+        body_bytes: the size of the body as it came.
+        encoding: the Content-Encoding, "" for none.
+        raw_bytes: the size of the decoded body; 0 if it could not be decoded.
+        sha256: of the decoded body, in hex, so that two attempts can be told to
+            be the same byte for byte; "" if it could not be decoded.
+        status: the status that was answered; None if no answer was sent.
+        fault: what the script did; "" if the intake answered as it should.
+        error: why the intake refused it, "" if it did not.
+        items: what the body held, also where a fault kept it from being
+            received; empty if it could not be decoded.
+        is_received: whether the items count as received.
+    """
+
+    number: int
+    time: float
+    method: str
+    path: str
+    query: str
+    route: Route | None
+    headers: Mapping[str, str]
+    body_bytes: int = 0
+    encoding: str = ""
+    raw_bytes: int = 0
+    sha256: str = ""
+    status: int | None = None
+    fault: str = ""
+    error: str = ""
+    items: tuple[ReceivedItem, ...] = ()
+    is_received: bool = False
+
+    def count_points(self) -> int:
+        """Count the points of all items; an event or a check is one."""
+        return sum(
+            len(item.points) if isinstance(item, ReceivedSeries | ReceivedSketch) else 1
+            for item in self.items
+        )
+
+
+def _check_metric(kind: str, name: str, points: tuple[object, ...]) -> None:
+    if not name:
+        raise PayloadError(f"a {kind} has no name")
+    if not points:
+        raise PayloadError(f"{kind} {name!r} has no points")

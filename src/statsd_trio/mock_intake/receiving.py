@@ -1,0 +1,286 @@
+"""One request to the intake: read, judged, recorded, then answered or not.
+
+The body is read before anything is said about it, since an answer that is sent
+while a client still writes may never be read. What is read is bounded: past
+`_MAX_READ_BYTES` the connection is closed.
+
+Every payload is judged as if there were no script; the script then decides what
+the client gets to know.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+import attrs
+import trio
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from statsd_trio.mock_intake.answering import play_rule, send_answer
+from statsd_trio.mock_intake.documents import (
+    read_events_json,
+    read_series_json,
+    read_service_checks_json,
+)
+from statsd_trio.mock_intake.encoding import (
+    ENCODINGS,
+    EncodingError,
+    TooLargeError,
+    decode_body,
+)
+from statsd_trio.mock_intake.intake import MockIntake
+from statsd_trio.mock_intake.messages import (
+    read_series_protobuf,
+    read_sketches_protobuf,
+)
+from statsd_trio.mock_intake.received import (
+    Attempt,
+    PayloadError,
+    ReceivedItem,
+    Route,
+)
+from statsd_trio.mock_intake.script import Act, Rule
+from statsd_trio.mock_intake.wire import WireError
+
+_PROTOBUF: Final = "application/x-protobuf"
+_JSON: Final = "application/json"
+
+# Far beyond any limit below, so that whoever sends too much still reads the 413.
+_MAX_READ_BYTES: Final = 64 * 1024 * 1024
+
+# How many items are decoded between two checkpoints: under a millisecond.
+_ITEMS_PER_SLICE: Final = 20
+
+_SECRET_HEADERS: Final = frozenset(
+    {"authorization", "cookie", "dd-api-key", "dd-application-key"}
+)
+
+
+@attrs.frozen
+class _Place:
+    """What stands at a path.
+
+    Source of the limits: Datadog's public API reference, "Submit metrics" (512000
+    and 5242880 bytes); datadog-agent, pkg/config/setup, serializer_max_payload_size
+    and serializer_max_uncompressed_payload_size for the others.
+    """
+
+    route: Route
+    readers: Mapping[str, Callable[[bytes], Iterator[ReceivedItem]]]
+    method: str = "POST"
+    max_body_bytes: int = 2_621_440
+    max_raw_bytes: int = 4_194_304
+
+
+# Source: datadog-agent, comp/forwarder/defaultforwarder/impl/endpoints/endpoints.go;
+# events by Datadog's public API reference, "Post an event" (v1).
+_PLACES: Final[Mapping[str, _Place]] = {
+    "/api/v2/series": _Place(
+        Route.SERIES,
+        {_PROTOBUF: read_series_protobuf, _JSON: read_series_json},
+        max_body_bytes=512_000,
+        max_raw_bytes=5_242_880,
+    ),
+    "/api/beta/sketches": _Place(Route.SKETCHES, {_PROTOBUF: read_sketches_protobuf}),
+    "/api/v1/events": _Place(Route.EVENTS, {_JSON: read_events_json}),
+    "/api/v1/check_run": _Place(
+        Route.SERVICE_CHECKS, {_JSON: read_service_checks_json}
+    ),
+    "/api/v1/validate": _Place(Route.VALIDATE, {}, method="GET"),
+}
+
+
+class _RefusedError(Exception):
+    """The intake does not take this request."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@attrs.define
+class _Body:
+    """What a body turned out to be, as far as it could be read."""
+
+    body_bytes: int = 0
+    raw_bytes: int = 0
+    sha256: str = ""
+    items: tuple[ReceivedItem, ...] = ()
+
+
+class Receiving:
+    """The ASGI application of every path that is not the mock's own."""
+
+    def __init__(
+        self,
+        intake: MockIntake,
+        *,
+        api_keys: Collection[str] | None,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._intake = intake
+        self._api_keys = api_keys
+        self._wall_clock = wall_clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request."""
+        request = Request(scope, receive)
+        place = _PLACES.get(request.url.path)
+        rule = self._intake.take_rule(place.route if place else None)
+        body = _Body()
+        status = 200 if place and place.method == "GET" else 202
+        error = ""
+        try:
+            await self._judge(request, place, body)
+        except _RefusedError as refusal:
+            status, error = refusal.status, str(refusal)
+        except ClientDisconnect:
+            self._record(request, place, body, None, "the client left", None)
+            return
+        self._record(request, place, body, status, error, rule)
+        if rule is not None and not await play_rule(rule, scope, receive, send):
+            return
+        allow = place.method if place else ""
+        await send_answer(status, error, allow, scope, receive, send)
+
+    async def _judge(self, request: Request, place: _Place | None, body: _Body) -> None:
+        """Read and check a request as the real intake would.
+
+        Fills in *body* on the way, so that what was found out stays known.
+        """
+        max_body_bytes = place.max_body_bytes if place else 0
+        data = await _read_body(request, max_body_bytes, body)
+        if place is None:
+            raise _RefusedError(404, f"there is no route {request.url.path}")
+        if request.method != place.method:
+            raise _RefusedError(405, f"{request.url.path} takes {place.method}")
+        self._check_key(request)
+        if place.route is Route.VALIDATE:
+            return
+        if body.body_bytes > max_body_bytes:
+            raise _RefusedError(413, f"the body is over {max_body_bytes} bytes")
+        content_type = request.headers.get("content-type", "").partition(";")[0]
+        reader = place.readers.get(content_type.strip().lower())
+        if reader is None:
+            raise _RefusedError(415, f"{content_type!r} is no Content-Type for this")
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ENCODINGS:
+            raise _RefusedError(415, f"{encoding!r} is no Content-Encoding for this")
+        try:
+            raw = await _decode(data, encoding, place.max_raw_bytes, body)
+            body.items = await _read_items(reader(raw))
+        except TooLargeError as error:
+            raise _RefusedError(413, str(error)) from error
+        except (EncodingError, PayloadError, WireError) as error:
+            raise _RefusedError(400, str(error)) from error
+
+    def _check_key(self, request: Request) -> None:
+        key = request.headers.get("dd-api-key") or request.query_params.get("api_key")
+        if not key:
+            raise _RefusedError(403, "there is no API key")
+        if self._api_keys is not None and key not in self._api_keys:
+            raise _RefusedError(403, "the API key is not known")
+
+    def _record(
+        self,
+        request: Request,
+        place: _Place | None,
+        body: _Body,
+        status: int | None,
+        error: str,
+        rule: Rule | None,
+    ) -> None:
+        is_received = not error
+        fault = ""
+        if rule is not None:
+            fault = rule.describe()
+            if rule.act in {Act.ANSWER, Act.HALF_ANSWER}:
+                status = rule.choose_status()
+                is_received = is_received and status < 300
+            elif rule.act is not Act.ACCEPT:
+                status = None
+                is_received = is_received and rule.act is Act.LOSE_ANSWER
+        self._intake.record(
+            Attempt(
+                number=self._intake.next_number(),
+                time=self._wall_clock(),
+                method=request.method,
+                path=request.url.path,
+                query=_mask_query(request.url.query),
+                route=place.route if place else None,
+                headers=_mask_headers(request.headers),
+                body_bytes=body.body_bytes,
+                encoding=request.headers.get("content-encoding", ""),
+                raw_bytes=body.raw_bytes,
+                sha256=body.sha256,
+                status=status,
+                fault=fault,
+                error=error,
+                items=body.items,
+                is_received=is_received,
+            )
+        )
+
+
+async def _read_body(request: Request, limit_bytes: int, body: _Body) -> bytes:
+    """Read the whole body, keeping no more of it than just over *limit_bytes*.
+
+    Raises:
+        ClientDisconnect: if the client leaves before its end.
+        _RefusedError: if it goes on past all bounds.
+    """
+    data = bytearray()
+    async for chunk in request.stream():
+        body.body_bytes += len(chunk)
+        if len(data) <= limit_bytes:
+            data += chunk
+        elif body.body_bytes > _MAX_READ_BYTES:
+            raise _RefusedError(413, f"the body is over {_MAX_READ_BYTES} bytes")
+    return bytes(data)
+
+
+async def _decode(data: bytes, encoding: str, limit_bytes: int, body: _Body) -> bytes:
+    digest = hashlib.sha256()
+    pieces: list[bytes] = []
+    for piece in decode_body(data, encoding, limit_bytes):
+        digest.update(piece)
+        pieces.append(piece)
+        await trio.lowlevel.checkpoint()
+    raw = b"".join(pieces)
+    body.raw_bytes = len(raw)
+    body.sha256 = digest.hexdigest()
+    return raw
+
+
+async def _read_items(items: Iterator[ReceivedItem]) -> tuple[ReceivedItem, ...]:
+    read: list[ReceivedItem] = []
+    for item in items:
+        read.append(item)
+        if len(read) % _ITEMS_PER_SLICE == 0:
+            await trio.lowlevel.checkpoint()
+    return tuple(read)
+
+
+def _mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: _mask(value) if name in _SECRET_HEADERS else value
+        for name, value in headers.items()
+    }
+
+
+def _mask_query(query: str) -> str:
+    members = parse_qsl(query, keep_blank_values=True)
+    return urlencode(
+        [
+            (name, _mask(value) if name in {"api_key", "application_key"} else value)
+            for name, value in members
+        ],
+        safe="*",
+    )
+
+
+def _mask(secret: str) -> str:
+    """Keep the last four characters, as the Agent's log does, of what is longer."""
+    return f"***{secret[-4:]}" if len(secret) >= 12 else "***"
