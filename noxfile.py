@@ -1,0 +1,275 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# dependencies = ["nox[uv]"]
+# ///
+"""Every check of this project: `nox` runs those that a change must pass."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import nox
+
+PROJECT: Final = nox.project.load_toml("pyproject.toml")
+SUPPORTED: Final = nox.project.python_versions(PROJECT)
+EXTRAS: Final = ",".join(PROJECT["project"]["optional-dependencies"])
+
+# What must be covered to the last branch: files that anyone can test without a
+# socket or a clock.
+PURE_FILES: Final = (
+    "*/statsd_trio/protocol/*",
+    "*/statsd_trio/rules/*",
+    "*/statsd_trio/aggregation/*",
+)
+
+# trio-typing's plugin needs mypy 1.10, which knows no later Python well.
+TRIO_TYPING_PYTHON: Final = "3.11"
+
+AGENT_PAYLOAD: Final = Path("src/statsd_trio/sinks/datadog/agent_payload")
+
+
+def _list_interpreters(version: str) -> Iterator[Path]:
+    name = f"python{version}"
+    # pyenv's shims stand on PATH for versions that it was not told to use, and
+    # fail when run: the real ones are looked for beside them.
+    for root in (os.environ.get("PYENV_ROOT"), "~/.pyenv"):
+        if root:
+            yield from Path(root).expanduser().glob(f"versions/{version}.*/bin/{name}")
+    for folder in os.get_exec_path():
+        yield Path(folder, name)
+    uv_pythons = os.environ.get("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python")
+    yield from Path(uv_pythons).expanduser().glob(f"*/bin/{name}")
+
+
+def _runs(interpreter: Path, version: str) -> bool:
+    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own list of interpreters
+            [interpreter, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.stdout.strip() == version
+
+
+def _find_pythons() -> dict[str, Path]:
+    """Find an interpreter for each supported version that this machine has."""
+    running = "{}.{}".format(*sys.version_info[:2])
+    found: dict[str, Path] = {}
+    for version in SUPPORTED:
+        if version == running:
+            found[version] = Path(sys.executable)
+            continue
+        for interpreter in _list_interpreters(version):
+            if interpreter.exists() and _runs(interpreter, version):
+                found[version] = interpreter
+                break
+    return found or {running: Path(sys.executable)}
+
+
+PYTHONS: Final = _find_pythons()
+# nox looks for interpreters on PATH, where a shim may hide them.
+os.environ["PATH"] = os.pathsep.join(
+    [
+        *(
+            str(path.parent)
+            for path in PYTHONS.values()
+            if path != Path(sys.executable)
+        ),
+        os.environ["PATH"],
+    ]
+)
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+# What was found must run.
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "types_trio_typing", "docs", "tests"]
+
+
+def _install(
+    session: nox.Session,
+    *groups: str,
+    project: tuple[str, ...] = (f"-e.[{EXTRAS}]",),
+) -> None:
+    """Install *project*, editable by default, and *groups*, in the locked versions.
+
+    The lock goes in as constraints: that works with any index, and without uv
+    (then the newest versions are taken).
+    """
+    chosen = [f"--group={group}" for group in groups]
+    constraints = Path(session.create_tmp(), "constraints.txt").resolve()
+    if session.venv_backend == "uv":
+        session.run_install(
+            "uv",
+            "export",
+            "--quiet",
+            "--frozen",
+            "--no-hashes",
+            "--no-emit-project",
+            "--no-default-groups",
+            "--all-extras",
+            *chosen,
+            f"--output-file={constraints}",
+            external=True,
+        )
+    else:
+        constraints.write_text("")
+    session.install(*project, *chosen, f"--constraint={constraints}")
+
+
+@nox.session(python=list(PYTHONS))
+def tests(session: nox.Session) -> None:
+    """Run the tests on every supported Python that this machine has."""
+    session.log("Pythons found: %s", ", ".join(PYTHONS))
+    for version in sorted(set(SUPPORTED) - set(PYTHONS)):
+        session.warn("Python %s is not on this machine", version)
+    _install(session, "test")
+    if session.python != next(iter(PYTHONS)) or session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "report", f"--include={','.join(PURE_FILES)}")
+
+
+@nox.session(default=False, requires=[f"tests-{next(iter(PYTHONS))}"])
+def coverage(session: nox.Session) -> None:
+    """Fail unless the pure packages are covered to the last branch."""
+    _install(session, "test")
+    session.run(
+        "coverage",
+        "report",
+        f"--include={','.join(PURE_FILES)}",
+        "--show-missing",
+        "--skip-covered",
+        "--fail-under=100",
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style, Trio's traps, the import contracts and spelling."""
+    _install(session, "lint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    # ASYNC91x asks for a checkpoint on every path, even where nothing waits.
+    session.run(
+        "flake8-async",
+        "--enable=ASYNC",
+        "--disable=ASYNC910,ASYNC911,ASYNC912,ASYNC913",
+        *_list_sources(),
+    )
+    session.run("lint-imports")
+    session.run("codespell")
+
+
+def _list_sources() -> list[str]:
+    return sorted(
+        str(path)
+        for folder in ("src", "tests", "examples", "benchmarks")
+        for path in Path(folder).rglob("*.py")
+    )
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright, and a user's program with both."""
+    _install(session, "types", "test")
+    session.run("mypy")
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session(python=[v for v in PYTHONS if v == TRIO_TYPING_PYTHON])
+def types_trio_typing(session: nox.Session) -> None:
+    """Check a user's program as someone who still has trio-typing sees it.
+
+    Nowhere else: merely installed, its stubs hide the types that trio itself
+    has had since 0.23, and its plugin crashes with mypy 1.11 and later.
+    """
+    dist = Path(session.create_tmp(), "dist").resolve()
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("build", *PROJECT["build-system"]["requires"])
+    session.run("python", "-m", "build", "--no-isolation", f"--outdir={dist}")
+    (wheel,) = dist.glob("*.whl")
+    _install(session, "trio-typing", project=("--force-reinstall", str(wheel)))
+    session.run("mypy", "--config-file=tests/typing/trio_typing.ini")
+
+
+@nox.session(default=False)
+def protos(session: nox.Session) -> None:
+    """Write the protobuf module anew; `-- --check` only tells if it is stale."""
+    _install(session, "protos", project=())
+    is_check = "--check" in session.posargs
+    target = Path(session.create_tmp() if is_check else "src").resolve()
+    session.run(
+        "python",
+        "-m",
+        "grpc_tools.protoc",
+        "--proto_path=src",
+        f"--python_out={target}",
+        f"--mypy_out={target}",
+        str(AGENT_PAYLOAD.with_suffix(".proto")),
+    )
+    for suffix in ("_pb2.py", "_pb2.pyi") if is_check else ():
+        module = AGENT_PAYLOAD.with_name(AGENT_PAYLOAD.name + suffix)
+        fresh = target / module.relative_to("src")
+        if fresh.read_bytes() != module.read_bytes():
+            session.error(f"{module} is stale: run `nox -s protos`")
+
+
+@nox.session
+def example(session: nox.Session) -> None:
+    """Send a small web shop's metrics through the server to a mock intake."""
+    _install(session, "test")
+    session.run("python", "examples/forward_to_mock_intake.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks, or those named: `nox -s bench -- engine flush`."""
+    _install(session, "bench", "test")
+    present = {path.stem: path for path in sorted(Path("benchmarks").glob("*.py"))}
+    names = [name for name in session.posargs if not name.startswith("-")]
+    flags = [name for name in session.posargs if name.startswith("-")]
+    unknown = sorted(set(names) - set(present))
+    if unknown or not present:
+        session.error(f"no benchmark {unknown}; there are {sorted(present)}")
+    for name in names or present:
+        session.run("python", str(present[name]), *flags)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning or a dead reference fails."""
+    _install(session, "docs")
+    session.run(
+        "sphinx-build",
+        "--builder=html",
+        "--fail-on-warning",
+        "--keep-going",
+        "--nitpicky",
+        "docs",
+        "docs/_build/html",
+    )
+
+
+@nox.session(default=False)
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject.toml allows."""
+    session.install(f"-e.[{EXTRAS}]", "--group=test", "--resolution=lowest-direct")
+    session.run("pytest", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -1,0 +1,44 @@
+"""The names that a user may import; a change here is a change for users."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import statsd_trio
+
+PUBLIC_NAMES = {
+    "statsd_trio": [
+        "Config",
+        "ConfigError",
+        "IntakeError",
+        "Ledger",
+        "ParseError",
+        "Reason",
+    ],
+}
+
+
+@pytest.mark.parametrize("module_name", PUBLIC_NAMES)
+def test_all_lists_exactly_the_public_names(module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    assert sorted(module.__all__) == PUBLIC_NAMES[module_name]
+
+
+@pytest.mark.parametrize("module_name", PUBLIC_NAMES)
+def test_every_public_name_is_there(module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_the_package_imports_only_what_it_offers() -> None:
+    tree = ast.parse(Path(inspect.getfile(statsd_trio)).read_text(encoding="utf-8"))
+    imported = [
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert sorted(imported) == sorted(statsd_trio.__all__)
