@@ -19,7 +19,7 @@ def test_rejected_line_is_counted_by_reason() -> None:
 
 def test_late_rejection_moves_a_line_out_of_the_metrics() -> None:
     lines = LineCounters(read=1, metrics=1)
-    Refusals(lines).reject_late("a", b"x", BAD)
+    Refusals(lines).late_rejection("a", Reason.BAD_VALUE, 1, b"x")
     assert (lines.metrics, sum(lines.rejected.values())) == (0, 1)
 
 

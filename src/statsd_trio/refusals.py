@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import attrs
 
-from statsd_trio.errors import ParseError
+from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ledger import LineCounters
 from statsd_trio.transports.packet import Origin
 
@@ -47,18 +47,20 @@ class Refusals:
         if self._on_rejected is not None:
             self._on_rejected(error, line, origin)
 
-    def reject_late(self, name: str, value: bytes, error: ParseError) -> None:
-        """Move a line from the metrics to the rejected: its number was not one.
+    def late_rejection(
+        self, name: str, reason: Reason, lines: int, example: bytes
+    ) -> None:
+        """Move *lines* from the metrics to the rejected: their number was not one.
 
-        Its sender is not known any more, so the metric is named instead.
+        Their senders are not known any more, so the metric is named instead.
         """
-        self._lines.metrics -= 1
-        self._lines.rejected[error.reason] += 1
-        cause = self._causes.setdefault(error.reason, _Cause())
-        cause.count += 1
-        if cause.count == 1:
-            cause.example = f"value {_show(value)} of metric {name!r}: {error}"
-        logger.debug("rejected value %s of metric %r: %s", _show(value), name, error)
+        self._lines.metrics -= lines
+        self._lines.rejected[reason] += lines
+        cause = self._causes.setdefault(reason, _Cause())
+        cause.count += lines
+        if cause.count == lines:
+            cause.example = f"value {_show(example)} of metric {name!r}"
+        logger.debug("rejected value %s of metric %r: %s", _show(example), name, reason)
 
     def warn(self) -> None:
         """Log one WARNING for each reason that refused lines since the last call."""
