@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from statsd_trio.protocol.forecast import has_effective_rate, measure_weight
 from statsd_trio.protocol.messages import (
     Event,
     Message,
@@ -25,6 +26,9 @@ _FUTURE_SECONDS: Final = 600
 _PAST_SECONDS: Final = 3600
 # Seconds of this size lie 3000 years ahead; milliseconds of it are about now.
 _PROBABLY_MILLISECONDS: Final = 100_000_000_000
+
+# 1 / 0.1 and the like are whole only to within rounding.
+_WHOLE_ENOUGH: Final = 1e-6
 
 _ORIGIN_FIELDS: Final = ("c:", "e:", "card:")
 _KINDS: Final = {
@@ -93,17 +97,22 @@ def _check_name(name: str) -> Iterator[Caution]:
 
 
 def _check_sample(line: str, sample: Sample) -> Iterator[Caution]:
-    if sample.sample_rate != 1.0:
+    if sample.sample_rate != 1.0 and not has_effective_rate(sample):
+        what = f"a {sample.type.name.lower()}"
         if sample.timestamp is not None:
-            yield Caution(
-                "ignored_rate",
-                "The sample rate has no effect on a value that has a timestamp.",
-            )
-        elif sample.type in {MetricType.GAUGE, MetricType.SET}:
-            yield Caution(
-                "ignored_rate",
-                f"The sample rate has no effect on a {sample.type.name.lower()}.",
-            )
+            what = "a value that has a timestamp"
+        yield Caution("ignored_rate", f"The sample rate has no effect on {what}.")
+    exact, weight = 1.0 / sample.sample_rate, measure_weight(sample)
+    if (
+        sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
+        and exact > weight + _WHOLE_ENOUGH
+    ):
+        yield Caution(
+            "fractional_weight",
+            f"Each value stands for {exact:.4g}, which is cut to {weight:.12g} in the "
+            "count but not in the sum, so the average comes out too high; rates such "
+            "as 0.5, 0.25, 0.2 and 0.1 are exact.",
+        )
     if sample.type is MetricType.GAUGE:
         value = line.partition(":")[2].partition("|")[0]
         signed = next((each for each in value.split(":") if each[:1] in "+-"), "")

@@ -11,6 +11,7 @@ from statsd_trio.protocol.cautions import Caution, find_cautions
 from statsd_trio.protocol.forecast import (
     FutureSeries,
     forecast_series,
+    has_effective_rate,
     measure_weight,
 )
 from statsd_trio.protocol.messages import (
@@ -182,12 +183,10 @@ def _render_sample(sample: Sample, explanation: Explanation) -> Iterator[str]:
         shown.append(f"and {more} more")
     yield _label("values" if len(sample.values) > 1 else "value", ", ".join(shown))
     if sample.sample_rate != 1.0:
-        rate = _show(sample.sample_rate)
-        is_used = explanation.weight != 1.0
         effect = f"each value stands for {_show(explanation.weight)}"
-        yield _label(
-            "sample rate", f"{rate}, {effect if is_used else 'without effect'}"
-        )
+        if not has_effective_rate(sample):
+            effect = "without effect"
+        yield _label("sample rate", f"{_show(sample.sample_rate)}, {effect}")
     if sample.timestamp is not None:
         yield _label("time", f"{sample.timestamp} (unix seconds), not aggregated")
     yield from _render_shared(sample.tags, sample.host, sample.origin)

@@ -71,15 +71,21 @@ def measure_weight(sample: Sample) -> float:
     Source: datadog-agent, pkg/metrics/histogram.go and pkg/util/quantile/agent.go:
     histograms and distributions cut the reciprocal of the rate to a whole number.
     """
-    if sample.timestamp is not None:
+    if not has_effective_rate(sample):
         return 1.0
-    match sample.type:
-        case MetricType.GAUGE | MetricType.SET:
-            return 1.0
-        case MetricType.COUNTER:
-            return 1.0 / sample.sample_rate
-        case _:
-            return float(int(1.0 / sample.sample_rate))
+    weight = 1.0 / sample.sample_rate
+    return weight if sample.type is MetricType.COUNTER else float(int(weight))
+
+
+def has_effective_rate(sample: Sample) -> bool:
+    """Whether the sample rate counts: not for a gauge, a set or what has a timestamp.
+
+    Source: datadog-agent, pkg/metrics (gauge.go, set.go).
+    """
+    return sample.timestamp is None and sample.type not in {
+        MetricType.GAUGE,
+        MetricType.SET,
+    }
 
 
 def _forecast_stamped(
@@ -124,10 +130,14 @@ def _forecast_histogram(
             ".count",
             "rate",
             rate,
-            f"per second: {_show(float(count))} values in {interval_seconds} seconds",
+            f"per second: {_show(float(count))} in {interval_seconds} seconds",
         ),
         _series(
-            sample, ".95percentile", "gauge", percentile, "95 % of values are not above"
+            sample,
+            ".95percentile",
+            "gauge",
+            percentile,
+            "95 of 100 values are at most this",
         ),
     )
 
