@@ -76,7 +76,13 @@ class ContextsLedger:
 
 @attrs.frozen
 class SinkLedger:
-    """What became of the points handed to one destination."""
+    """What became of the points handed to one destination.
+
+    Attributes:
+        api_key: what the intake last said of the key: ``valid``, ``invalid`` or
+            ``unknown``; "" where there is no key.
+        spool_set_aside: files of the spool that could not be read and were renamed.
+    """
 
     name: str
     snapshotted: int
@@ -88,6 +94,8 @@ class SinkLedger:
     oversize: int
     abandoned: int
     resent: int
+    api_key: str = ""
+    spool_set_aside: int = 0
 
 
 @attrs.frozen
@@ -184,6 +192,8 @@ class SinkCounters:
     oversize: int = 0
     abandoned: int = 0
     resent: int = 0
+    api_key: str = ""
+    spool_set_aside: int = 0
 
     def freeze(self) -> SinkLedger:
         """Copy the counts as they are now."""

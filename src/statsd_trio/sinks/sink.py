@@ -16,7 +16,12 @@ class Sink(Protocol):
 
 
 class Destination(Protocol):
-    """A sink with a bounded queue and a ledger, so that none delays another."""
+    """A sink with a bounded queue and a ledger, so that none delays another.
+
+    Its life: `put_nowait` and `run` side by side; then `finish`, best while `run`
+    still runs, so that no request is cut off; then `run` is cancelled, if it has not
+    ended with `finish`; then `abandon`, once.
+    """
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
         """Tell what became of every point, one entry an endpoint."""
@@ -27,15 +32,21 @@ class Destination(Protocol):
         ...
 
     async def run(self) -> None:
-        """Deliver what is queued, until cancelled."""
+        """Deliver what is queued, until cancelled or `finish` has ended."""
         ...
 
     async def settle(self) -> None:
-        """Wait until all that was put is delivered, refused or kept for a retry."""
+        """Wait until all that was put is delivered, refused or kept for a retry.
+
+        Needs `run` to be running.
+        """
         ...
 
     async def finish(self) -> None:
-        """Deliver all that can be, newest first; the caller sets the deadline."""
+        """Deliver all that can be, newest first; the caller sets the deadline.
+
+        Nothing may be put after this.
+        """
         ...
 
     async def abandon(self) -> None:

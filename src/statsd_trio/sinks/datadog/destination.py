@@ -1,0 +1,259 @@
+"""Delivers snapshots to the Datadog intake: encoded once, sent to every endpoint."""
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+import attrs
+import httpx2
+import trio
+
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.ledger import SinkLedger
+from statsd_trio.sinks.datadog.compression import parse_compression
+from statsd_trio.sinks.datadog.delivery import Delivery
+from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
+from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
+from statsd_trio.sinks.datadog.payloads import Payload, Step, build_payloads
+
+logger = logging.getLogger(__name__)
+
+# Snapshots wait only while another is encoded, which takes about a second for
+# 100 000 series.
+_MAX_SNAPSHOTS: Final = 16
+
+# How long encoding goes on before other tasks have their turn.
+_SLICE_SECONDS: Final = 0.001
+
+# Source: datadog-agent, forwarder_apikey_validation_interval.
+_KEY_CHECK_SECONDS: Final = 3600.0
+
+_ABANDON_SECONDS: Final = 10.0
+
+
+@attrs.define(eq=False)
+class _Encoding:
+    """A snapshot that is becoming payloads; survives a cancel between two steps."""
+
+    snapshot: Snapshot
+    steps: Iterator[Step]
+
+
+class DatadogDestination:
+    """A `Destination` of one or more endpoints, each with its own queue and circuit.
+
+    One task encodes snapshots, in slices; each endpoint has a task that sends. `run`
+    and `finish` both do the work: the first that is there does it, and goes on until
+    `finish` has seen all of it tried.
+    """
+
+    def __init__(
+        self,
+        deliveries: Sequence[Delivery],
+        endpoints: Sequence[Endpoint],
+        *,
+        encoding: str,
+        checks_keys: bool = True,
+    ) -> None:
+        self._deliveries = tuple(deliveries)
+        self._endpoints = tuple(endpoints)
+        self._encoding = encoding
+        self._checks_keys = checks_keys
+        self._snapshots: deque[Snapshot] = deque()
+        self._current: _Encoding | None = None
+        self._is_finishing = False
+        self._is_finished = False
+        self._is_running = False
+        self._changed = trio.lowlevel.ParkingLot()
+
+    def ledgers(self) -> tuple[SinkLedger, ...]:
+        """Tell what became of every point, one entry an endpoint and key."""
+        return tuple(delivery.ledger() for delivery in self._deliveries)
+
+    def put_nowait(self, snapshot: Snapshot) -> None:
+        """Queue *snapshot*, evicting and counting the oldest if there is no room."""
+        if len(self._snapshots) == _MAX_SNAPSHOTS:
+            evicted = self._snapshots.popleft().count_points()
+            for delivery in self._deliveries:
+                delivery.evict(evicted)
+        self._snapshots.append(snapshot)
+        points = snapshot.count_points()
+        for delivery in self._deliveries:
+            delivery.expect(points)
+        self._changed.unpark_all()
+
+    async def run(self) -> None:
+        """Deliver what is queued, until cancelled or all of `finish` is done."""
+        self._is_running = True
+        try:
+            async with trio.open_nursery() as nursery:
+                if self._checks_keys:
+                    for delivery in self._deliveries:
+                        nursery.start_soon(_check_key_hourly, delivery)
+                await self._work()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._is_running = False
+            self._changed.unpark_all()
+
+    async def settle(self) -> None:
+        """Wait until all that was put is delivered, refused or kept for a retry."""
+        while self._snapshots or self._current is not None:
+            await self._changed.park()
+        for delivery in self._deliveries:
+            await delivery.settle()
+
+    async def finish(self) -> None:
+        """Deliver all that can be, newest first; each payload has one last try.
+
+        Works beside `run` and without it.
+        """
+        self._is_finishing = True
+        self._changed.unpark_all()
+        while not self._is_finished:
+            if self._is_running:
+                await self._changed.park()
+            else:
+                await self._work()
+
+    async def abandon(self) -> None:
+        """Count what is left as abandoned, and close the connections."""
+        self._snapshots.clear()
+        self._current = None
+        with trio.move_on_after(_ABANDON_SECONDS, shield=True):
+            for endpoint in self._endpoints:
+                await endpoint.aclose()
+        for delivery in self._deliveries:
+            await delivery.abandon()
+
+    async def _work(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for delivery in self._deliveries:
+                nursery.start_soon(delivery.run)
+            await self._encode_snapshots()
+            for delivery in self._deliveries:
+                delivery.expect_no_more()
+        self._is_finished = True
+        self._changed.unpark_all()
+
+    async def _encode_snapshots(self) -> None:
+        """Turn snapshots into payloads until there will be no more of them."""
+        while True:
+            if self._current is None and self._snapshots:
+                snapshot = self._snapshots.popleft()
+                steps = build_payloads(snapshot, self._encoding)
+                self._current = _Encoding(snapshot, steps)
+            if self._current is not None:
+                await self._encode(self._current)
+                self._current = None
+                self._changed.unpark_all()
+            elif self._is_finishing:
+                return
+            else:
+                await self._changed.park()
+
+    async def _encode(self, encoding: _Encoding) -> None:
+        slice_end = time.perf_counter() + _SLICE_SECONDS
+        for step in encoding.steps:
+            if isinstance(step, Payload):
+                for delivery in self._deliveries:
+                    delivery.put_nowait(step, encoding.snapshot.time)
+            elif step is not None:
+                for delivery in self._deliveries:
+                    delivery.drop(step)
+            if time.perf_counter() >= slice_end:
+                await trio.lowlevel.checkpoint()
+                slice_end = time.perf_counter() + _SLICE_SECONDS
+
+
+async def _check_key_hourly(delivery: Delivery) -> None:
+    """Check a key at start and then each hour, until cancelled."""
+    while True:
+        await delivery.check_key()
+        await trio.sleep(_KEY_CHECK_SECONDS)
+
+
+def open_datadog_destination(
+    endpoints: Mapping[str, Sequence[KeySource]],
+    *,
+    compression: str = "zstd",
+    max_concurrent_requests: int = 10,
+    request_timeout_seconds: float = 20.0,
+    proxy: str | None = None,
+    no_proxy: Collection[str] = (),
+    ca_file: str | None = None,
+    skip_ssl_validation: bool = False,
+    retry_queue_bytes: int = 15 * 1024 * 1024,
+    wall_clock: Callable[[], float] = time.time,
+    choose_fraction: Callable[[], float] = random.random,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> DatadogDestination:
+    """Make the destination for *endpoints*; nothing connects before it runs.
+
+    Args:
+        endpoints: base URL to its API keys, each a string or an async callable.
+        compression: zstd, deflate (or zlib), gzip or none.
+        max_concurrent_requests: for each endpoint and key.
+        request_timeout_seconds: for one whole request.
+        proxy: used for https only.
+        no_proxy: hosts that are reached without it, matched exactly.
+        ca_file: trusted beside the system's authorities.
+        skip_ssl_validation: trust anybody, with a WARNING.
+        retry_queue_bytes: for each endpoint and key.
+        wall_clock: unix seconds.
+        choose_fraction: random numbers in [0, 1).
+        transport: stands in for the network, in tests.
+
+    Raises:
+        ValueError: if a value cannot be used; the message holds no secret.
+        OSError: if *ca_file* cannot be read.
+    """
+    for library in ("httpx2", "httpcore2"):
+        _quieten(logging.getLogger(library))
+    if skip_ssl_validation:
+        logger.warning(
+            "skip_ssl_validation is set: anybody on the way can read and change"
+            " what is sent, the API key included"
+        )
+    encoding = parse_compression(compression)
+    ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
+    deliveries: list[Delivery] = []
+    opened: list[Endpoint] = []
+    for url, sources in endpoints.items():
+        endpoint = Endpoint(
+            url,
+            transport
+            or open_transport(
+                url,
+                # One more a key, so that it can be checked while all are busy.
+                max_connections=(max_concurrent_requests + 1) * len(sources),
+                ssl_context=ssl_context,
+                proxy=proxy,
+                no_proxy=no_proxy,
+            ),
+            wall_clock,
+        )
+        opened.append(endpoint)
+        for index, source in enumerate(sources):
+            suffix = f"#{index + 1}" if index else ""
+            deliveries.append(
+                Delivery(
+                    f"datadog:{endpoint.name}{suffix}",
+                    endpoint,
+                    ApiKey(source),
+                    max_concurrent_requests=max_concurrent_requests,
+                    request_timeout_seconds=request_timeout_seconds,
+                    retry_queue_bytes=retry_queue_bytes,
+                    choose_fraction=choose_fraction,
+                )
+            )
+    return DatadogDestination(deliveries, opened, encoding=encoding)
+
+
+def _quieten(library_logger: logging.Logger) -> None:
+    # At INFO it has a line for each request. Whoever set a level meant it.
+    if library_logger.level == logging.NOTSET:
+        library_logger.setLevel(logging.WARNING)

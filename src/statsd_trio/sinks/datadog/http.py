@@ -1,0 +1,299 @@
+"""One endpoint of the intake over HTTP: a payload in, an answer out, never an error.
+
+The key travels in a header and only to the host that was configured: a redirect is
+followed within that host and never from https to http. Unlike Go's client, which
+turns a redirected POST into a GET without its body, the body is sent again.
+"""
+
+import base64
+import importlib.metadata
+import ssl
+from collections.abc import Callable, Collection
+from contextlib import aclosing
+from typing import Final
+
+import attrs
+import httpx2
+import trio
+
+from statsd_trio.sinks.datadog.payloads import Payload
+from statsd_trio.sinks.datadog.retry import parse_retry_after
+
+VERSION: Final = importlib.metadata.version("statsd-trio")
+
+# The schema that the protobuf payloads follow.
+# Source: datadog-agent, comp/forwarder/defaultforwarder, DD-Agent-Payload.
+_AGENT_PAYLOAD_VERSION: Final = "4.87.0"
+
+_MAX_CONNECT_SECONDS: Final = 10.0
+# Source: datadog-agent, forwarder_health.go.
+_VALIDATE_SECONDS: Final = 10.0
+
+# Source: datadog-agent, pkg/util/http/transport.go.
+_KEEPALIVE_SECONDS: Final = 90.0
+
+_REDIRECTS: Final = frozenset({301, 302, 307, 308})
+_MAX_REDIRECTS: Final = 5
+
+# What an answer says beyond its status is not needed; a short one is read so that
+# the connection can be used again.
+_MAX_ANSWER_BYTES: Final = 64 * 1024
+_ANSWER_SECONDS: Final = 1.0
+
+# Errors after which the intake cannot hold the payload.
+_UNSENT: Final = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+    httpx2.InvalidURL,
+)
+
+
+@attrs.frozen
+class Answer:
+    """What came of one request.
+
+    Attributes:
+        status: None if there was no answer.
+        error: for a person, where there was none; holds nothing secret.
+        is_lost: the request may have arrived, though there was no answer.
+        retry_after: seconds that the intake asks us to wait.
+    """
+
+    status: int | None
+    error: str = ""
+    is_lost: bool = False
+    retry_after: float | None = None
+
+
+class Endpoint:
+    """Sends to one base URL.
+
+    Attributes:
+        name: the URL for a person, without credentials.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        transport: httpx2.AsyncBaseTransport,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        parsed = parse_endpoint_url(url)
+        self._url = parsed.copy_with(username=None, password=None)
+        self._headers = {
+            "User-Agent": f"statsd-trio/{VERSION}",
+            "Accept-Encoding": "identity",
+        }
+        if parsed.userinfo:
+            credentials = f"{parsed.username}:{parsed.password}".encode()
+            encoded = base64.b64encode(credentials).decode("ascii")
+            self._headers["Authorization"] = f"Basic {encoded}"
+        self.name = str(self._url).rstrip("/")
+        # A transport, not a client: a client keeps whatever cookies it is sent.
+        self._transport = transport
+        self._wall_clock = wall_clock
+
+    async def post(self, payload: Payload, key: str, timeout_seconds: float) -> Answer:
+        """Send *payload*."""
+        headers = {
+            "DD-API-KEY": key,
+            "DD-Agent-Version": VERSION,
+            "Content-Type": "application/json",
+        }
+        if payload.route.is_protobuf:
+            headers["Content-Type"] = "application/x-protobuf"
+            headers["DD-Agent-Payload"] = _AGENT_PAYLOAD_VERSION
+        if payload.encoding:
+            headers["Content-Encoding"] = payload.encoding
+        return await self._request(
+            "POST", payload.route.value, headers, payload.body, timeout_seconds
+        )
+
+    async def validate(self, key: str) -> Answer:
+        """Ask whether *key* is valid: 200, or 403 if not."""
+        return await self._request(
+            "GET", "/api/v1/validate", {"DD-API-KEY": key}, b"", _VALIDATE_SECONDS
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        timeout_seconds: float,
+    ) -> Answer:
+        url = self._url.copy_with(path=self._url.path.rstrip("/") + path)
+        with trio.move_on_after(timeout_seconds):
+            try:
+                for _ in range(_MAX_REDIRECTS + 1):
+                    answer, location = await self._request_once(
+                        method, url, headers, body
+                    )
+                    if location is None:
+                        return answer
+                    url = location
+            # The one place where a failure on the way becomes a counted outcome.
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+                # Not the error's text: a hostile peer may have written it.
+                return Answer(
+                    None,
+                    error=type(error).__name__,
+                    is_lost=not isinstance(error, _UNSENT),
+                )
+            return Answer(None, error="too many redirects")
+        return Answer(
+            None, error=f"no answer within {timeout_seconds:g} s", is_lost=True
+        )
+
+    async def _request_once(
+        self, method: str, url: httpx2.URL, headers: dict[str, str], body: bytes
+    ) -> tuple[Answer, httpx2.URL | None]:
+        request = httpx2.Request(
+            method,
+            url,
+            headers=self._headers | headers,
+            content=body,
+            extensions={"timeout": {"connect": _MAX_CONNECT_SECONDS}},
+        )
+        response = await self._transport.handle_async_request(request)
+        status = response.status_code
+        retry_after = parse_retry_after(
+            response.headers.get("Retry-After", ""), self._wall_clock()
+        )
+        location = None
+        if status in _REDIRECTS:
+            location = find_redirect(url, response.headers.get("Location", ""))
+        # The status is the answer: what breaks afterwards takes nothing back.
+        try:
+            with trio.move_on_after(_ANSWER_SECONDS):
+                await _read_answer(response)
+        except (httpx2.HTTPError, httpx2.StreamError, OSError):
+            pass
+        finally:
+            with trio.move_on_after(_ANSWER_SECONDS, shield=True):
+                await response.aclose()
+        return Answer(status, retry_after=retry_after), location
+
+
+async def _read_answer(response: httpx2.Response) -> None:
+    size = 0
+    async with aclosing(response.aiter_raw()) as pieces:
+        async for piece in pieces:
+            size += len(piece)
+            if size > _MAX_ANSWER_BYTES:
+                return
+
+
+def parse_endpoint_url(url: str) -> httpx2.URL:
+    """Check the base URL of an endpoint.
+
+    Raises:
+        ValueError: if it is not http or https with a host. The message names the
+            URL without credentials.
+    """
+    try:
+        parsed = httpx2.URL(url.strip())
+    except httpx2.InvalidURL:
+        raise ValueError("the URL of an endpoint cannot be read") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        shown = parsed.copy_with(username=None, password=None)
+        raise ValueError(f"the endpoint {str(shown)!r} is not an http or https URL")
+    return parsed
+
+
+def find_redirect(url: httpx2.URL, location: str) -> httpx2.URL | None:
+    """Tell where a redirect leads, None where it must not be followed."""
+    try:
+        target = url.join(location)
+    except httpx2.InvalidURL:
+        return None
+    is_downgrade = url.scheme == "https" and target.scheme != "https"
+    if not location or is_downgrade or target.host != url.host:
+        return None
+    if target.scheme == url.scheme and target.port != url.port:
+        # Another port is another server.
+        return None
+    return target if target.scheme in {"http", "https"} else None
+
+
+def open_transport(
+    url: str,
+    *,
+    max_connections: int,
+    ssl_context: ssl.SSLContext,
+    proxy: str | None,
+    no_proxy: Collection[str],
+) -> httpx2.AsyncBaseTransport:
+    """Make the way to the endpoint at *url*; nothing connects yet.
+
+    Args:
+        url: decides whether *proxy* is used: for https only, and not for a host
+            in *no_proxy*.
+        max_connections: at once.
+        ssl_context: what verifies the intake.
+        proxy: an http or https URL, credentials in it.
+        no_proxy: hosts, or ``host:port``, each matched exactly as the Agent does.
+
+    Raises:
+        ValueError: if the proxy's URL cannot be used.
+    """
+    is_needed = proxy and is_proxied(parse_endpoint_url(url), no_proxy)
+    return httpx2.AsyncHTTPTransport(
+        verify=ssl_context,
+        trust_env=False,
+        limits=httpx2.Limits(
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=_KEEPALIVE_SECONDS,
+        ),
+        proxy=_parse_proxy(proxy) if proxy and is_needed else None,
+    )
+
+
+def is_proxied(url: httpx2.URL, no_proxy: Collection[str]) -> bool:
+    """Tell whether requests to *url* go through the proxy for https.
+
+    Source: datadog-agent, pkg/util/http/transport.go.
+    """
+    if url.scheme != "https":
+        return False
+    host = url.host.lower()
+    exceptions = {entry.strip().lower() for entry in no_proxy}
+    return host not in exceptions and f"{host}:{url.port or 443}" not in exceptions
+
+
+def _parse_proxy(proxy: str) -> httpx2.Proxy:
+    # Neither error may quote the URL, since credentials stand in it.
+    try:
+        parsed = httpx2.Proxy(proxy if "://" in proxy else f"http://{proxy}")
+    except (ValueError, httpx2.InvalidURL):
+        raise ValueError("the proxy's URL cannot be read") from None
+    if parsed.url.scheme not in {"http", "https"} or not parsed.url.host:
+        raise ValueError("the proxy's URL is not http or https")
+    return parsed
+
+
+def open_ssl_context(ca_file: str | None, *, skip_validation: bool) -> ssl.SSLContext:
+    """Make what verifies the intake: the system's trust and, if given, *ca_file*.
+
+    Raises:
+        OSError: if *ca_file* cannot be read.
+    """
+    if skip_validation:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    context = httpx2.create_ssl_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context

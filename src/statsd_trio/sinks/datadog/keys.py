@@ -1,0 +1,67 @@
+"""An API key: from a string or a callable in, never out but into a header."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+
+logger = logging.getLogger(__name__)
+
+KeySource = str | Callable[[], Awaitable[str]]
+
+
+class ApiKey:
+    """Holds a key where neither ``repr`` nor an error shows it.
+
+    A source that is a callable is asked when the key is first needed, and again
+    after the intake refused the key. What it raises is logged by its type and means
+    that there is no key now: its message could hold the key.
+    """
+
+    def __init__(self, source: KeySource) -> None:
+        self._source = source
+        self._value: str | None = None
+        self._lock = trio.Lock()
+        if isinstance(source, str):
+            self._value = _check_key(source)
+            if self._value is None:
+                raise ValueError("the API key is empty or not plain ASCII")
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether there is somebody to ask for another key."""
+        return not isinstance(self._source, str)
+
+    async def get(self) -> str | None:
+        """Give the key, asking for it if need be; None if there is none now."""
+        if self._value is None:
+            await self.renew(None)
+        return self._value
+
+    async def renew(self, refused: str | None) -> None:
+        """Ask for another key than *refused*, unless somebody already has."""
+        if isinstance(self._source, str):
+            return
+        async with self._lock:
+            if self._value != refused:
+                return
+            try:
+                key = await self._source()
+            # The one place that takes what a host program's callable raises.
+            except Exception as error:  # noqa: BLE001  (see above)
+                logger.error(  # noqa: TRY400  (a traceback could show the key)
+                    "The API key's source failed: %s", type(error).__name__
+                )
+                return
+            self._value = _check_key(key)
+            if self._value is None:
+                logger.error("The API key's source gave no usable key")
+
+
+def _check_key(key: str) -> str | None:
+    # A key that is no plain word would break the header, and the error would
+    # quote it.
+    key = key.strip()
+    if key and key.isascii() and key.isprintable() and " " not in key:
+        return key
+    return None

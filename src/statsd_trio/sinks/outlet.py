@@ -1,0 +1,129 @@
+"""Makes a `Destination` of any sink: its own queue, its own counts, its own task."""
+
+import logging
+from collections import deque
+from typing import Final
+
+import trio
+
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.sinks.sink import Sink
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_SNAPSHOTS: Final = 8
+
+
+class Outlet:
+    """Hands snapshots to a sink one by one, oldest first.
+
+    What the sink raises means that none of that snapshot arrived: it is counted as
+    refused, by the name of the exception, and the next one is tried. A snapshot
+    whose call was cancelled is handed over once more by `finish`, and counts as
+    resent.
+    """
+
+    def __init__(
+        self, name: str, sink: Sink, *, max_snapshots: int = DEFAULT_MAX_SNAPSHOTS
+    ) -> None:
+        self._sink = sink
+        self._max_snapshots = max_snapshots
+        self._snapshots: deque[Snapshot] = deque()
+        self._current: Snapshot | None = None
+        self._counters = SinkCounters(name)
+        self._is_finishing = False
+        self._is_running = False
+        self._changed = trio.lowlevel.ParkingLot()
+
+    def ledgers(self) -> tuple[SinkLedger, ...]:
+        """Tell what became of every point."""
+        return (self._counters.freeze(),)
+
+    def put_nowait(self, snapshot: Snapshot) -> None:
+        """Queue *snapshot*, evicting and counting the oldest if there is no room."""
+        counters = self._counters
+        if len(self._snapshots) == self._max_snapshots:
+            evicted = self._snapshots.popleft().count_points()
+            counters.pending -= evicted
+            counters.evicted += evicted
+            logger.warning(
+                "%s: lost %d points in a snapshot: the sink is too slow",
+                counters.name,
+                evicted,
+            )
+        points = snapshot.count_points()
+        counters.snapshotted += points
+        counters.pending += points
+        self._snapshots.append(snapshot)
+        self._changed.unpark_all()
+
+    async def run(self) -> None:
+        """Deliver what is queued, until cancelled or all of `finish` is done."""
+        self._is_running = True
+        try:
+            await self._work()
+        finally:
+            self._is_running = False
+            self._changed.unpark_all()
+
+    async def settle(self) -> None:
+        """Wait until all that was put is delivered or refused."""
+        while self._has_work():
+            await self._changed.park()
+
+    async def finish(self) -> None:
+        """Deliver all that is queued; works beside `run` and without it."""
+        self._is_finishing = True
+        self._changed.unpark_all()
+        while self._is_running or self._has_work():
+            if self._is_running:
+                await self._changed.park()
+            else:
+                await self._work()
+
+    async def abandon(self) -> None:
+        """Count what is left as abandoned."""
+        counters = self._counters
+        self._snapshots.clear()
+        self._current = None
+        if counters.pending:
+            logger.warning(
+                "%s: abandoned %d points at stop", counters.name, counters.pending
+            )
+        counters.abandoned += counters.pending
+        counters.pending = 0
+
+    def _has_work(self) -> bool:
+        return bool(self._snapshots) or self._current is not None
+
+    async def _work(self) -> None:
+        while True:
+            if self._current is not None:
+                # Its call was cancelled, so that some of it may have arrived.
+                self._counters.resent += self._current.count_points()
+            elif self._snapshots:
+                self._current = self._snapshots.popleft()
+            elif self._is_finishing:
+                return
+            else:
+                await self._changed.park()
+                continue
+            await self._deliver(self._current)
+            self._current = None
+            self._changed.unpark_all()
+
+    async def _deliver(self, snapshot: Snapshot) -> None:
+        counters = self._counters
+        points = snapshot.count_points()
+        try:
+            await self._sink(snapshot)
+        # The one place that takes what somebody else's sink raises.
+        except Exception as error:
+            logger.exception(
+                "%s: the sink failed; %d points are lost", counters.name, points
+            )
+            counters.refused[type(error).__name__] += points
+        else:
+            counters.delivered += points
+        counters.pending -= points

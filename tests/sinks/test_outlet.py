@@ -1,0 +1,146 @@
+import logging
+from collections.abc import Callable
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.sinks.memory import MemorySink
+from statsd_trio.sinks.outlet import Outlet
+
+MakeSnapshot = Callable[..., Snapshot]
+
+
+class SlowSink:
+    """Takes ten seconds for a snapshot."""
+
+    def __init__(self) -> None:
+        self.started: list[Snapshot] = []
+        self.ended: list[Snapshot] = []
+
+    async def __call__(self, snapshot: Snapshot, /) -> None:
+        self.started.append(snapshot)
+        await trio.sleep(10)
+        self.ended.append(snapshot)
+
+
+async def test_every_snapshot_reaches_the_sink_in_order(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+) -> None:
+    memory = MemorySink()
+    outlet = Outlet("memory", memory)
+    nursery.start_soon(outlet.run)
+    for number in range(5):
+        outlet.put_nowait(make_snapshot(number))
+    await outlet.settle()
+    assert [s.time for s in memory.snapshots] == [
+        make_snapshot(number).time for number in range(5)
+    ]
+
+
+async def test_delivered_points_are_counted(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+) -> None:
+    outlet = Outlet("memory", MemorySink())
+    nursery.start_soon(outlet.run)
+    outlet.put_nowait(make_snapshot(series=3))
+    assert outlet.ledgers()[0].pending == 3
+    await outlet.settle()
+    assert outlet.ledgers()[0].delivered == 3
+
+
+async def test_raising_sink_loses_only_its_snapshot(
+    make_snapshot: MakeSnapshot,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
+    check_identity: Callable[..., None],
+) -> None:
+    taken: list[Snapshot] = []
+
+    async def sink(snapshot: Snapshot, /) -> None:
+        if not taken:
+            taken.append(snapshot)
+            raise ZeroDivisionError
+        taken.append(snapshot)
+
+    outlet = Outlet("mine", sink)
+    nursery.start_soon(outlet.run)
+    outlet.put_nowait(make_snapshot(0, series=2))
+    outlet.put_nowait(make_snapshot(1, series=3))
+    await outlet.settle()
+    (ledger,) = outlet.ledgers()
+    assert ledger.refused == {"ZeroDivisionError": 2}
+    assert ledger.delivered == 3
+    check_identity(ledger)
+    assert [r.levelno for r in caplog.records] == [logging.ERROR]
+
+
+async def test_slow_sink_loses_its_oldest_and_counts_them(
+    make_snapshot: MakeSnapshot,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    check_identity: Callable[..., None],
+) -> None:
+    sink = SlowSink()
+    outlet = Outlet("slow", sink, max_snapshots=2)
+    nursery.start_soon(outlet.run)
+    outlet.put_nowait(make_snapshot(0))
+    await wait_all_tasks_blocked()
+    for number in range(1, 5):
+        outlet.put_nowait(make_snapshot(number))
+    check_identity(*outlet.ledgers())
+    await outlet.settle()
+    assert outlet.ledgers()[0].evicted == 2
+    assert sink.ended == [make_snapshot(0), make_snapshot(3), make_snapshot(4)]
+    check_identity(*outlet.ledgers())
+    assert "too slow" in caplog.text
+
+
+async def test_finish_beside_run_interrupts_no_call(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    sink = SlowSink()
+    outlet = Outlet("slow", sink)
+    nursery.start_soon(outlet.run)
+    outlet.put_nowait(make_snapshot(0))
+    outlet.put_nowait(make_snapshot(1))
+    await trio.sleep(5)
+    await outlet.finish()
+    assert sink.started == sink.ended == [make_snapshot(0), make_snapshot(1)]
+
+
+async def test_finish_after_run_repeats_the_interrupted_call_and_says_so(
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: Callable[..., None],
+) -> None:
+    sink = SlowSink()
+    outlet = Outlet("slow", sink)
+    outlet.put_nowait(make_snapshot(0, series=3))
+    with trio.move_on_after(5):
+        await outlet.run()
+    assert sink.ended == []
+    await outlet.finish()
+    assert sink.ended == [make_snapshot(0, series=3)]
+    assert outlet.ledgers()[0].resent == 3
+    check_identity(*outlet.ledgers())
+
+
+async def test_abandon_counts_what_is_left(
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    check_identity: Callable[..., None],
+) -> None:
+    outlet = Outlet("slow", SlowSink())
+    for number in range(3):
+        outlet.put_nowait(make_snapshot(number))
+    with trio.move_on_after(15):
+        await outlet.finish()
+    await outlet.abandon()
+    (ledger,) = outlet.ledgers()
+    assert (ledger.delivered, ledger.abandoned, ledger.pending) == (1, 2, 0)
+    check_identity(ledger)
+    assert "abandoned 2 points" in caplog.text
