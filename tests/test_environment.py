@@ -1,6 +1,8 @@
-"""What must not be installed beside the project."""
+"""What must not be installed beside the project, or loaded with it."""
 
 import importlib.metadata
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -45,3 +47,16 @@ def test_only_its_own_group_brings_trio_typing() -> None:
         ]
         for requirement in requirements
     )
+
+
+def test_loading_the_pytest_plugin_loads_nothing_slow() -> None:
+    # Every user's pytest loads it at its start, used or not.
+    program = """if True:
+        import sys
+        import pytest_statsd_trio
+        print(sorted({"attrs", "cattrs", "statsd_trio", "trio"} & sys.modules.keys()))
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "[]\n"
