@@ -107,6 +107,8 @@ _DECODERS: Final = {
     "": _decode_nothing,
     "identity": _decode_nothing,
     "zstd": _decode_zstd,
+    # What Datadog's own API clients call it (MetricContentEncoding).
+    "zstd1": _decode_zstd,
     "deflate": _decode_deflate,
     "gzip": _decode_gzip,
 }

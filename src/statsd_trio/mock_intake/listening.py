@@ -56,6 +56,12 @@ async def open_mock_intake(
     Raises:
         OSError: naming host and port, if the port cannot be had.
     """
+    # A string is a collection of strings too, but never meant as one here.
+    keys = (
+        None
+        if api_keys is None
+        else frozenset([api_keys] if isinstance(api_keys, str) else api_keys)
+    )
     failure: Exception | None = None
     async with await _open_listener(host, port) as listener:
         bound_host, bound_port = listener.socket.getsockname()[:2]
@@ -65,7 +71,7 @@ async def open_mock_intake(
             max_kept=max_kept,
             on_attempt=on_attempt,
         )
-        receiving = Receiving(intake, api_keys=api_keys, wall_clock=wall_clock)
+        receiving = Receiving(intake, api_keys=keys, wall_clock=wall_clock)
         serving = _Serving(make_application(intake, receiving))
         async with trio.open_nursery() as nursery:
             await nursery.start(trio.serve_listeners, serving.serve, [listener])

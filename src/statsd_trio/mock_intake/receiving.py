@@ -11,10 +11,11 @@ the client gets to know.
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import attrs
 import trio
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
@@ -54,8 +55,15 @@ _MAX_READ_BYTES: Final = 64 * 1024 * 1024
 _ITEMS_PER_SLICE: Final = 20
 
 _SECRET_HEADERS: Final = frozenset(
-    {"authorization", "cookie", "dd-api-key", "dd-application-key"}
+    {
+        "authorization",
+        "cookie",
+        "dd-api-key",
+        "dd-application-key",
+        "proxy-authorization",
+    }
 )
+_SECRET_PARAMETERS: Final = frozenset({"api_key", "application_key"})
 
 
 @attrs.frozen
@@ -127,7 +135,8 @@ class Receiving:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request."""
         request = Request(scope, receive)
-        place = _PLACES.get(request.url.path)
+        # Not request.url: building it trusts the Host header.
+        place = _PLACES.get(scope["path"])
         rule = self._intake.take_rule(place.route if place else None)
         body = _Body()
         status = 200 if place and place.method == "GET" else 202
@@ -153,9 +162,9 @@ class Receiving:
         max_body_bytes = place.max_body_bytes if place else 0
         data = await _read_body(request, max_body_bytes, body)
         if place is None:
-            raise _RefusedError(404, f"there is no route {request.url.path}")
+            raise _RefusedError(404, f"there is no route {request.scope['path']}")
         if request.method != place.method:
-            raise _RefusedError(405, f"{request.url.path} takes {place.method}")
+            raise _RefusedError(405, f"{request.scope['path']} takes {place.method}")
         self._check_key(request)
         if place.route is Route.VALIDATE:
             return
@@ -207,8 +216,8 @@ class Receiving:
                 number=self._intake.next_number(),
                 time=self._wall_clock(),
                 method=request.method,
-                path=request.url.path,
-                query=_mask_query(request.url.query),
+                path=request.scope["path"],
+                query=_mask_query(request.query_params),
                 route=place.route if place else None,
                 headers=_mask_headers(request.headers),
                 body_bytes=body.body_bytes,
@@ -270,12 +279,11 @@ def _mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _mask_query(query: str) -> str:
-    members = parse_qsl(query, keep_blank_values=True)
+def _mask_query(query: QueryParams) -> str:
     return urlencode(
         [
-            (name, _mask(value) if name in {"api_key", "application_key"} else value)
-            for name, value in members
+            (name, _mask(value) if name in _SECRET_PARAMETERS else value)
+            for name, value in query.multi_items()
         ],
         safe="*",
     )
