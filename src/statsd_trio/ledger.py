@@ -56,12 +56,21 @@ class LinesLedger:
 
 @attrs.frozen
 class SamplesLedger:
-    """What became of each value of the metric lines."""
+    """What became of each value of the metric lines.
+
+    Attributes:
+        condensed: of those aggregated into histograms and timers, how many are kept
+            to a sketch's precision only, because there were too many.
+        events_refused: events and service checks beyond what one interval holds;
+            they are no samples and stand in no identity of samples.
+    """
 
     parsed: int
     aggregated: int
     refused: Mapping[str, int]
     future: int
+    condensed: int = 0
+    events_refused: int = 0
 
 
 @attrs.frozen
@@ -154,6 +163,8 @@ class SampleCounters:
     aggregated: int = 0
     refused: Counter[str] = attrs.field(factory=Counter[str])
     future: int = 0
+    condensed: int = 0
+    events_refused: int = 0
 
     def freeze(self) -> SamplesLedger:
         """Copy the counts as they are now."""

@@ -1,0 +1,414 @@
+"""Closed buckets in, one snapshot out, a slice at a time.
+
+Builders of one aggregator run in the order they were taken: the sweep over the
+contexts, which makes the zeros of idle counters and forgets what expired, is one
+that goes on from where the last left the table.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from statsd_trio.aggregation.context import (
+    COUNTER,
+    GAUGE,
+    TIMER,
+    Context,
+    ContextTable,
+    TypeClash,
+)
+from statsd_trio.aggregation.epoch import Bucket
+from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
+from statsd_trio.aggregation.settings import (
+    AggregationSettings,
+    parse_percentiles,
+    select_aggregates,
+)
+from statsd_trio.aggregation.sketch import QuantileSketch
+from statsd_trio.aggregation.snapshot import (
+    Point,
+    Series,
+    SeriesType,
+    Sketch,
+    SketchPoint,
+    Snapshot,
+)
+from statsd_trio.protocol.messages import Event, ServiceCheck
+
+# Work between two chances for others to run, in units of one simple series: 0.5 ms.
+SLICE_SERIES: Final = 200
+
+# How many names and tag keys a warning names.
+RANKED: Final = 5
+
+Stamped = dict[Context, dict[int, float]]
+
+
+@attrs.frozen
+class ContextsFull:
+    """New contexts were refused in this interval.
+
+    Attributes:
+        refused: how many values that cost.
+    """
+
+    refused: int
+    limit: int
+    ranking: ContextRanking
+
+
+@attrs.frozen
+class Harvest:
+    """What one snapshot is made of, detached from the aggregator.
+
+    Attributes:
+        time: of the snapshot.
+        now: when it was taken.
+        buckets: ascending and closed; they may still wait for values to be folded.
+        refused: values refused for want of room for contexts, since the last one.
+    """
+
+    time: int
+    now: float
+    buckets: list[Bucket]
+    stamped: Stamped
+    events: list[Event]
+    service_checks: list[ServiceCheck]
+    clashes: list[TypeClash]
+    refused: int
+
+
+class SnapshotBuilder:
+    """Builds one snapshot.
+
+    Attributes:
+        snapshot: once `step` has returned False.
+        points: what `Snapshot.count_points` says, counted on the way.
+        warnings: what an operator should be told, once `step` has returned False.
+    """
+
+    def __init__(
+        self,
+        settings: AggregationSettings,
+        table: ContextTable,
+        harvest: Harvest,
+        *,
+        fold: Callable[[], bool],
+        read_now: Callable[[], float],
+        queue: "deque[SnapshotBuilder]",
+    ) -> None:
+        self._settings = settings
+        self._interval = settings.interval_seconds
+        self._is_rate = settings.counter_type == "rate"
+        self._aggregates = select_aggregates(settings.histogram_aggregates)
+        self._percentiles = parse_percentiles(settings.histogram_percentiles)
+        self._suffixes = (
+            *(f".{aggregate}" for aggregate in self._aggregates),
+            *(f".{percentile}percentile" for percentile in self._percentiles),
+        )
+        self._table = table
+        self._harvest = harvest
+        self._fold = fold
+        self._read_now = read_now
+        self._buckets = harvest.buckets
+        self._cost = 0.0
+        self._queue = queue
+        self._series: list[Series] = []
+        self._sketches: list[Sketch] = []
+        self._work = self._build()
+        self.snapshot = Snapshot(harvest.time, self._interval)
+        self.points = 0
+        self.warnings: tuple[TypeClash | ContextsFull, ...] = tuple(harvest.clashes)
+        self._is_done = False
+        queue.append(self)
+
+    def step(self) -> bool:
+        """Do up to 1 ms of work; True while more remains."""
+        if self._is_done:
+            return False
+        first = self._queue[0]
+        if first is not self:
+            first.step()
+            return True
+        if next(self._work, self) is None:
+            return True
+        self._is_done = True
+        self._queue.popleft()
+        return False
+
+    def _build(self) -> Iterator[None]:
+        while self._fold():
+            yield
+        harvest = self._harvest
+        yield from self._build_counters()
+        yield from self._build_gauges()
+        yield from self._build_sets()
+        yield from self._build_histograms()
+        yield from self._build_sketches()
+        yield from self._sweep()
+        yield from self._build_stamped()
+        yield from self._rank_contexts()
+        for bucket in harvest.buckets:
+            for held in (
+                bucket.counters,
+                bucket.gauges,
+                bucket.sets,
+                bucket.histograms,
+                bucket.sketches,
+            ):
+                yield from _empty(held)
+        self.points += len(harvest.events) + len(harvest.service_checks)
+        self.snapshot = Snapshot(
+            time=harvest.time,
+            interval_seconds=self._interval,
+            series=tuple(self._series),
+            sketches=tuple(self._sketches),
+            events=tuple(harvest.events),
+            service_checks=tuple(harvest.service_checks),
+        )
+        self._series = []
+        self._sketches = []
+
+    def _build_counters(self) -> Iterator[None]:
+        for context in self._unite([bucket.counters for bucket in self._buckets]):
+            if context is not None:
+                self._add_counter(context)
+            if self._is_due():
+                yield
+
+    def _add_counter(self, context: Context) -> None:
+        """Add the points of *context*, with zeros for buckets that it missed."""
+        divisor = self._interval if self._is_rate else 1
+        points: dict[int, float] = {}
+        for bucket in self._buckets:
+            total = bucket.counters.get(context)
+            if total is not None:
+                points[bucket.start] = total / divisor
+            elif self._is_filled(context, bucket.start):
+                points[bucket.start] = 0.0
+        stamped = self._harvest.stamped.pop(context, None)
+        if stamped is not None:
+            for timestamp, value in stamped.items():
+                points[timestamp] = points.get(timestamp, 0.0) + value / divisor
+        if points:
+            series_type = SeriesType.RATE if self._is_rate else SeriesType.COUNT
+            self._add_series(context, series_type, points)
+
+    def _is_filled(self, context: Context, start: int) -> bool:
+        """Tell whether an idle counter is sent as 0.
+
+        Source: datadog-agent, pkg/aggregator/time_sampler.go; but not before its
+        first sample, if that came after everything in this snapshot.
+        """
+        return (
+            context.last_seen + self._settings.counter_expiry_seconds > start
+            and context.opened <= self._buckets[-1].start
+        )
+
+    def _build_gauges(self) -> Iterator[None]:
+        for context in self._unite([bucket.gauges for bucket in self._buckets]):
+            if context is not None:
+                points = self._harvest.stamped.pop(context, {})
+                for bucket in self._buckets:
+                    value = bucket.gauges.get(context)
+                    if value is not None:
+                        points[bucket.start] = value
+                self._add_series(context, SeriesType.GAUGE, points)
+            if self._is_due():
+                yield
+
+    def _build_sets(self) -> Iterator[None]:
+        for context in self._unite([bucket.sets for bucket in self._buckets]):
+            if context is not None:
+                points = {
+                    bucket.start: float(len(bucket.sets[context]))
+                    for bucket in self._buckets
+                    if context in bucket.sets
+                }
+                self._add_series(context, SeriesType.GAUGE, points)
+            if self._is_due():
+                yield
+
+    def _build_histograms(self) -> Iterator[None]:
+        for context in self._unite([bucket.histograms for bucket in self._buckets]):
+            if context is not None:
+                self._add_histogram(context)
+            if self._is_due():
+                yield
+
+    def _add_histogram(self, context: Context) -> None:
+        columns: list[dict[int, float]] = [{} for _ in self._suffixes]
+        for bucket in self._buckets:
+            histogram = bucket.histograms.get(context)
+            if histogram is not None and histogram.count:
+                self._cost += 4 + histogram.kept / 20
+                figures = histogram.summarise(
+                    self._aggregates, self._percentiles, self._interval
+                )
+                for column, figure in zip(columns, figures, strict=True):
+                    column[bucket.start] = figure
+        unit = "millisecond" if context.kind == TIMER else ""
+        is_blocked = self._settings.is_blocked
+        for suffix, points in zip(self._suffixes, columns, strict=True):
+            name = context.name + suffix
+            if points and not (is_blocked is not None and is_blocked(name)):
+                series_type = (
+                    SeriesType.RATE if suffix == ".count" else SeriesType.GAUGE
+                )
+                self._add_series(context, series_type, points, name, unit)
+
+    def _build_sketches(self) -> Iterator[None]:
+        for context in self._unite([bucket.sketches for bucket in self._buckets]):
+            if context is not None:
+                self._add_sketch(context)
+            if self._is_due():
+                yield
+
+    def _add_sketch(self, context: Context) -> None:
+        points: list[SketchPoint] = []
+        for bucket in self._buckets:
+            sketch = bucket.sketches.get(context)
+            if sketch is not None and sketch.count:
+                point = _describe(sketch, bucket.start)
+                self._cost += 4 + len(point.keys) / 4
+                points.append(point)
+        if points:
+            self.points += len(points)
+            self._sketches.append(
+                Sketch(context.name, tuple(points), context.tags, context.host)
+            )
+
+    def _sweep(self) -> Iterator[None]:
+        """Send zeros for idle counters and forget what has expired.
+
+        Contexts that come in meanwhile stand behind those that are looked at.
+        """
+        ordered = self._table.ordered
+        end = len(ordered)
+        kept = 0
+        for index in range(end):
+            context = ordered[index]
+            if (
+                context.kind == COUNTER
+                and self._buckets
+                and not self._is_in_bucket(context)
+            ):
+                self._add_counter(context)
+            if self._is_expired(context):
+                self._table.remove(context)
+            else:
+                ordered[kept] = context
+                kept += 1
+            self._cost += 0.25
+            if self._is_due():
+                yield
+        del ordered[kept:end]
+
+    def _is_in_bucket(self, context: Context) -> bool:
+        return any(context in bucket.counters for bucket in self._buckets)
+
+    def _is_expired(self, context: Context) -> bool:
+        now = self._harvest.now
+        latest = self._read_now()
+        if context.last_seen > latest or context.last_stamped > latest:
+            # The clock went back; without this it would be kept until the clock is
+            # there again.
+            context.last_seen = min(context.last_seen, latest)
+            context.last_stamped = min(context.last_stamped, latest)
+        kept_seconds = self._settings.context_expiry_seconds
+        if context.last_stamped + kept_seconds >= now:
+            return False
+        if context.kind == COUNTER:
+            kept_seconds += self._settings.counter_expiry_seconds
+        return context.last_seen + kept_seconds < now
+
+    def _build_stamped(self) -> Iterator[None]:
+        """Send what is stamped and stands in no bucket."""
+        stamped = self._harvest.stamped
+        while stamped:
+            context = next(iter(stamped))
+            if context.kind == GAUGE:
+                self._add_series(context, SeriesType.GAUGE, stamped.pop(context))
+            else:
+                self._add_counter(context)
+            if self._is_due():
+                yield
+
+    def _rank_contexts(self) -> Iterator[None]:
+        refused = self._harvest.refused
+        if not refused:
+            return
+        ranker = ContextRanker(self._table.list_contexts(), RANKED)
+        while ranker.step():
+            yield
+        self.warnings = (
+            *self.warnings,
+            ContextsFull(refused, self._settings.max_contexts, ranker.ranking),
+        )
+
+    def _unite(self, holders: list[Mapping[Context, Any]]) -> Iterator[Context | None]:
+        """List every context of *holders* once; None for one that came before."""
+        for index, holder in enumerate(holders):
+            earlier = holders[:index]
+            for context in holder:
+                if any(context in other for other in earlier):
+                    self._cost += 0.25
+                    yield None
+                else:
+                    yield context
+
+    def _is_due(self) -> bool:
+        """Tell whether it is time to let others run."""
+        if self._cost < SLICE_SERIES:
+            return False
+        self._cost = 0.0
+        return True
+
+    def _add_series(
+        self,
+        context: Context,
+        series_type: SeriesType,
+        points: Mapping[int, float],
+        name: str = "",
+        unit: str = "",
+    ) -> None:
+        relations = context.relations
+        self._cost += 1 + len(points) / 8
+        self.points += len(points)
+        self._series.append(
+            Series(
+                name or context.name,
+                series_type,
+                tuple([Point(*item) for item in sorted(points.items())]),
+                context.tags if relations is None else relations.tags,
+                context.host,
+                "" if relations is None else relations.device,
+                () if relations is None else relations.resources,
+                self._interval,
+                unit,
+            )
+        )
+
+
+def _describe(sketch: QuantileSketch, start: int) -> SketchPoint:
+    bins = sketch.list_bins()
+    return SketchPoint(
+        timestamp=start,
+        count=sketch.count,
+        min=sketch.min,
+        max=sketch.max,
+        sum=sketch.sum,
+        average=sketch.average,
+        keys=tuple([key for key, _ in bins]),
+        counts=tuple([count for _, count in bins]),
+    )
+
+
+def _empty(held: dict[Context, Any]) -> Iterator[None]:
+    """Free *held* little by little: a big one at once takes milliseconds."""
+    while held:
+        for _ in range(min(len(held), 4 * SLICE_SERIES)):
+            held.popitem()
+        yield

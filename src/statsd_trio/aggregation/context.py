@@ -1,0 +1,274 @@
+"""Names and tags in, the one context that stands for them out.
+
+A context is what a series is made for: name, type, host and the set of tags. The table
+holds those that were seen of late, up to a limit; an object that left the table may
+still be held by others and comes back when it is used again.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from statsd_trio.ledger import ContextCounters
+from statsd_trio.protocol.messages import MetricType, Sample
+
+COUNTER: Final = 0
+GAUGE: Final = 1
+SET: Final = 2
+HISTOGRAM: Final = 3
+TIMER: Final = 4
+DISTRIBUTION: Final = 5
+
+TYPES: Final = (
+    MetricType.COUNTER,
+    MetricType.GAUGE,
+    MetricType.SET,
+    MetricType.HISTOGRAM,
+    MetricType.TIMER,
+    MetricType.DISTRIBUTION,
+)
+KINDS: Final = {metric_type: kind for kind, metric_type in enumerate(TYPES)}
+
+# Two types that would be sent as one series.
+_RIVALS: Final = {GAUGE: SET, SET: GAUGE, HISTOGRAM: TIMER, TIMER: HISTOGRAM}
+
+# Enough that the tags of a busy host are shared, little enough to forget at once.
+# Source of the idea and the number: datadog-agent, dogstatsd_string_interner_size.
+SHARED_STRINGS: Final = 4096
+
+DEVICE_PREFIX: Final = "device:"
+RESOURCE_PREFIX: Final = "dd.internal.resource:"
+
+# Of type clashes, until they are taken: enough to act on.
+KEPT_CLASHES: Final = 5
+
+Key = tuple[str, int, str, tuple[str, ...]]
+
+NEVER: Final = float("-inf")
+GONE: Final = -(2**63)
+
+
+@attrs.define
+class Relations:
+    """What few contexts have.
+
+    Attributes:
+        copy: the distribution that a histogram is copied to.
+        rival: a context of another type whose series would be the same.
+        tags: without those that became *device* and *resources*.
+    """
+
+    tags: tuple[str, ...]
+    device: str = ""
+    resources: tuple[tuple[str, str], ...] = ()
+    copy: "Context | None" = None
+    rival: "Context | None" = None
+
+
+class Context:
+    """One name, type, host and set of tags.
+
+    Compared by identity, which makes it a fast key; the table sees to it that there
+    is one object in use for each identity.
+
+    Attributes:
+        key: (name, kind, host, sorted tags).
+        kind: an index into `TYPES`.
+        last_seen: unix time of the last sample that went into a bucket.
+        last_stamped: unix time of arrival of the last one with its own timestamp.
+        opened: start of the bucket that was open when it came into the table;
+            `GONE` while it is not there.
+        relations: None for most.
+    """
+
+    __slots__ = ("key", "kind", "last_seen", "last_stamped", "opened", "relations")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.kind = key[1]
+        self.last_seen = NEVER
+        self.last_stamped = NEVER
+        self.opened = GONE
+        self.relations: Relations | None = None
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.key[0]
+
+    @property
+    def type(self) -> MetricType:
+        """The metric's type."""
+        return TYPES[self.kind]
+
+    @property
+    def host(self) -> str:
+        """The host's name; "" for none."""
+        return self.key[2]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All tags, sorted."""
+        return self.key[3]
+
+
+@attrs.frozen
+class TypeClash:
+    """Two types came with one name, host and set of tags."""
+
+    name: str
+    types: tuple[MetricType, MetricType]
+
+
+class ContextTable:
+    """The contexts of now.
+
+    Attributes:
+        ordered: every context in the table, in the order they came; only
+            `SnapshotBuilder` takes some out.
+        clashes: the first few since they were last taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        tags: Iterable[str],
+        limit: int,
+        copy_prefix: str | None,
+        counters: ContextCounters,
+    ) -> None:
+        self._hostname = hostname
+        self._tags = tuple(tags)
+        self._limit = limit
+        self._copy_prefix = copy_prefix
+        self._counters = counters
+        self._contexts: dict[Key, Context] = {}
+        self._shared: dict[str, str] = {}
+        self._shared_tags: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.ordered: list[Context] = []
+        self.clashes: list[TypeClash] = []
+
+    def __len__(self) -> int:
+        return len(self._contexts)
+
+    def find(self, sample: Sample, start: int) -> Context | None:
+        """Find or make the context of *sample*; None where there is no room."""
+        host = self._hostname if sample.host is None else sample.host
+        tags = tuple(sorted({*sample.tags, *self._tags}))
+        key = (sample.name, KINDS[sample.type], host, tags)
+        return self._contexts.get(key) or self._open(key, start)
+
+    def revive(self, context: Context, start: int) -> Context | None:
+        """Bring a context back that left the table; None where there is no room.
+
+        Another object may stand for its identity by now: then that one is returned.
+        """
+        return self._contexts.get(context.key) or self._open(
+            context.key, start, context
+        )
+
+    def remove(self, context: Context) -> None:
+        """Forget *context*, but for `ordered`, which the caller sees to."""
+        del self._contexts[context.key]
+        context.opened = GONE
+        self._counters.expired += 1
+        self._counters.current = len(self._contexts)
+
+    def list_contexts(self) -> list[Context]:
+        """List what is in the table now."""
+        return list(self._contexts.values())
+
+    def _open(
+        self, key: Key, start: int, context: Context | None = None
+    ) -> Context | None:
+        copy_key = self._name_copy(key)
+        copy = None if copy_key is None else self._contexts.get(copy_key)
+        # A histogram and its copy come in together or not at all, so that no value
+        # is refused for one and taken for the other.
+        needed = 2 if copy_key is not None and copy is None else 1
+        if len(self._contexts) + needed > self._limit:
+            return None
+        if context is None:
+            context = Context(self._share(key))
+            context.relations = relate_tags(context.tags)
+            self._check_types(key, copy_key)
+        self._enter(context, start)
+        rival = self._contexts.get((key[0], _RIVALS.get(key[1], -1), *key[2:]))
+        if rival is not None:
+            _relations_of(context).rival = rival
+            _relations_of(rival).rival = context
+        if copy_key is not None:
+            if copy is None:
+                copy = Context(self._share(copy_key))
+                self._enter(copy, start)
+            _relations_of(context).copy = copy
+        return context
+
+    def _enter(self, context: Context, start: int) -> None:
+        context.opened = start
+        self._contexts[context.key] = context
+        self.ordered.append(context)
+        counters = self._counters
+        counters.current = len(self._contexts)
+        counters.peak = max(counters.peak, counters.current)
+
+    def _name_copy(self, key: Key) -> Key | None:
+        if self._copy_prefix is None or key[1] not in (HISTOGRAM, TIMER):
+            return None
+        return (self._copy_prefix + key[0], DISTRIBUTION, *key[2:])
+
+    def _check_types(self, key: Key, copy_key: Key | None) -> None:
+        for kind in range(len(TYPES)):
+            other = (key[0], kind, *key[2:])
+            if kind != key[1] and other != copy_key and other in self._contexts:
+                self._counters.type_clashes += 1
+                if len(self.clashes) < KEPT_CLASHES:
+                    self.clashes.append(TypeClash(key[0], (TYPES[kind], TYPES[key[1]])))
+                return
+
+    def _share(self, key: Key) -> Key:
+        name, kind, host, tags = key
+        shared_tags = self._shared_tags.get(tags)
+        if shared_tags is None:
+            shared_tags = tuple(self._share_string(tag) for tag in tags)
+            if len(self._shared_tags) >= SHARED_STRINGS:
+                self._shared_tags.clear()
+            self._shared_tags[shared_tags] = shared_tags
+        return (self._share_string(name), kind, self._share_string(host), shared_tags)
+
+    def _share_string(self, text: str) -> str:
+        # Not sys.intern: in Python 3.12 what it was given is never freed.
+        if len(self._shared) >= SHARED_STRINGS:
+            self._shared.clear()
+        return self._shared.setdefault(text, text)
+
+
+def relate_tags(tags: tuple[str, ...]) -> Relations | None:
+    """Take device and resources out of *tags*; None where there are none.
+
+    A device tag that comes later wins; a resource without a type or a name is dropped.
+    Source: datadog-agent, pkg/metrics/series.go.
+    """
+    rest: list[str] = []
+    resources: list[tuple[str, str]] = []
+    device = ""
+    for tag in tags:
+        if tag.startswith(DEVICE_PREFIX):
+            device = tag.removeprefix(DEVICE_PREFIX)
+        elif tag.startswith(RESOURCE_PREFIX):
+            resource, _, name = tag.removeprefix(RESOURCE_PREFIX).partition(":")
+            if resource and name:
+                resources.append((resource, name))
+        else:
+            rest.append(tag)
+    if len(rest) == len(tags):
+        return None
+    return Relations(tuple(rest), device, tuple(resources))
+
+
+def _relations_of(context: Context) -> Relations:
+    if context.relations is None:
+        context.relations = Relations(context.tags)
+    return context.relations

@@ -1,0 +1,75 @@
+"""Contexts in, the names and tag keys that make the most of them out."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from statsd_trio.aggregation.context import Context
+
+SLICE_CONTEXTS: Final = 512
+
+
+@attrs.frozen
+class ContextRanking:
+    """Who has the most.
+
+    Attributes:
+        names: (metric name, contexts), most first.
+        tag_keys: (tag key, different values), most first.
+    """
+
+    names: tuple[tuple[str, int], ...]
+    tag_keys: tuple[tuple[str, int], ...]
+
+
+class ContextRanker:
+    """Ranks contexts a slice at a time.
+
+    Attributes:
+        ranking: once `step` has returned False.
+    """
+
+    def __init__(self, contexts: list[Context], limit: int) -> None:
+        self._limit = limit
+        self.ranking = ContextRanking((), ())
+        self._work = self._rank(contexts)
+
+    def step(self) -> bool:
+        """Do some 0.5 ms of work; True while more remains."""
+        return next(self._work, True) is None
+
+    def _rank(self, contexts: list[Context]) -> Iterator[None]:
+        names: Counter[str] = Counter()
+        tag_keys: Counter[str] = Counter()
+        tags: set[str] = set()
+        for begin in range(0, len(contexts), SLICE_CONTEXTS):
+            for context in contexts[begin : begin + SLICE_CONTEXTS]:
+                names[context.key[0]] += 1
+                for tag in context.key[3]:
+                    if tag not in tags:
+                        tags.add(tag)
+                        tag_keys[tag.partition(":")[0]] += 1
+            yield
+        most_names: list[tuple[int, str]] = []
+        yield from self._select(names, most_names)
+        most_keys: list[tuple[int, str]] = []
+        yield from self._select(tag_keys, most_keys)
+        self.ranking = ContextRanking(_name_first(most_names), _name_first(most_keys))
+
+    def _select(
+        self, counts: Mapping[str, int], most: list[tuple[int, str]]
+    ) -> Iterator[None]:
+        """Put the first few of *counts* into *most*; ties in order of the alphabet."""
+        for index, (name, count) in enumerate(counts.items()):
+            if len(most) < self._limit or (-count, name) < most[-1]:
+                most.append((-count, name))
+                most.sort()
+                del most[self._limit :]
+            if index % (4 * SLICE_CONTEXTS) == 0:
+                yield
+
+
+def _name_first(most: list[tuple[int, str]]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, -count) for count, name in most)

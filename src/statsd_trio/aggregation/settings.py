@@ -1,0 +1,64 @@
+"""What an operator may choose of aggregation."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import attrs
+
+# Source: datadog-agent, pkg/config/setup (histogram_aggregates).
+HISTOGRAM_AGGREGATES: Final = ("min", "max", "median", "avg", "sum", "count")
+
+
+@attrs.frozen(kw_only=True)
+class AggregationSettings:
+    """The Agent's keys of the same meaning, and what has no key there.
+
+    Attributes:
+        interval_seconds: width of a bucket.
+        hostname: of samples, events and checks that name no host.
+        tags: constant, put on every context, event and check.
+        counter_type: ``rate`` (sum / interval) as the Agent, or ``count`` (sum).
+        counter_expiry_seconds: how long an idle counter goes on as zeros.
+        context_expiry_seconds: how long a context is kept; a counter's time is
+            this after its zeros.
+        histogram_percentiles: fractions as text; what is no number in [0, 1] is
+            skipped, as the Agent does.
+        max_bin_count: of one bin of a sketch; 65535 in older Agents.
+        is_blocked: tells which generated series of a histogram, such as
+            ``latency.max``, the operator does not want.
+    """
+
+    interval_seconds: int = 10
+    hostname: str = ""
+    tags: tuple[str, ...] = ()
+    counter_type: str = "rate"
+    counter_expiry_seconds: float = 300.0
+    context_expiry_seconds: float = 20.0
+    max_contexts: int = 100_000
+    histogram_aggregates: tuple[str, ...] = ("max", "median", "avg", "count")
+    histogram_percentiles: tuple[str, ...] = ("0.95",)
+    histogram_copy_to_distribution: bool = False
+    histogram_copy_to_distribution_prefix: str = ""
+    max_bin_count: int = 2**32 - 1
+    is_blocked: Callable[[str], bool] | None = None
+
+
+def select_aggregates(names: Iterable[str]) -> tuple[str, ...]:
+    """Keep the aggregates that exist, in order and once each."""
+    return tuple(dict.fromkeys(n for n in names if n in HISTOGRAM_AGGREGATES))
+
+
+def parse_percentiles(fractions: Iterable[str | float]) -> tuple[int, ...]:
+    """Turn ``0.95`` into 95; sorted, once each; what is not in [0, 1] is skipped.
+
+    Source: datadog-agent, pkg/metrics/histogram.go (ParsePercentiles).
+    """
+    percentiles: set[int] = set()
+    for fraction in fractions:
+        try:
+            number = float(fraction)
+        except ValueError:
+            continue
+        if 0 <= number <= 1:
+            percentiles.add(int(number * 100 + 0.5))
+    return tuple(sorted(percentiles))

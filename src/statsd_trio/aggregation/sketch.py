@@ -1,0 +1,295 @@
+"""Values in, the Agent's quantile sketch out.
+
+Bins are kept as one total a key in a dict, which is what makes inserting and
+merging cheap. The Agent keeps a sorted list of bins instead, where a key repeats
+once its bin is full; in every list that it builds, the bins of a key are the
+remainder first and full ones after it, so the list is the totals split up, and is
+made only where someone asks for it.
+
+Values wait until there are enough of them to be worth a pass.
+
+Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import inf, isfinite, log, log1p
+from typing import Final
+
+GAMMA: Final = 1.015625  # 1 + 2 / 128
+LN_GAMMA: Final = log1p(0.015625)
+BIAS: Final = 1338
+MAX_KEY: Final = 32766
+INFINITE_KEY: Final = 32767
+NORM_MIN: Final = GAMMA ** (1 - BIAS)
+BIN_LIMIT: Final = 4096
+MAX_BIN_COUNT: Final = 2**32 - 1
+WAITING_LIMIT: Final = 512  # the Agent's insert buffer
+
+# No sender has 10^12 values for one bucket; without a bound one tiny sample rate
+# would fill a payload with full bins.
+MAX_SKETCH_COUNT: Final = 2**40
+
+# Adding this to a double leaves no bits for a fraction, so the sum is rounded to the
+# nearest integer, ties to even, as RoundToEven does; half the time of `round`.
+_ROUNDING: Final = 1.5 * 2**52
+_SHIFT: Final = _ROUNDING - BIAS
+
+Bins = list[tuple[int, int]]
+
+
+def weigh(sample_rate: float) -> tuple[float, int]:
+    """Tell how often a value counts, and the whole part of that.
+
+    A rate outside (0, 1] counts as 1.
+    Source: datadog-agent, pkg/util/quantile/agent.go.
+    """
+    if not 0 < sample_rate < 1:
+        return 1.0, 1
+    scale = 1 / sample_rate
+    # More than a sketch may hold is refused in any case; infinity has no whole part.
+    return scale, int(min(scale, 2 * MAX_SKETCH_COUNT))
+
+
+def find_key(value: float) -> int:
+    """Tell the bin of a finite *value*."""
+    return next(iter(count_keys([value])))
+
+
+def find_lower_bound(key: int) -> float:
+    """Tell the value that stands for the bin *key*."""
+    if key < 0:
+        return -find_lower_bound(-key)
+    if key == 0:
+        return 0.0
+    return inf if key > MAX_KEY else GAMMA ** (key - BIAS)
+
+
+def count_keys(values: list[float]) -> dict[int, int]:
+    """Count how many of the finite *values* fall into each bin."""
+    if min(values) >= NORM_MIN:
+        return _count_positive(values)
+    keys: Counter[int] = Counter()
+    positive = [value for value in values if value >= NORM_MIN]
+    if positive:
+        keys.update(_count_positive(positive))
+    negative = [-value for value in values if value <= -NORM_MIN]
+    if negative:
+        for key, count in _count_positive(negative).items():
+            keys[-key] += count
+    near_zero = len(values) - len(positive) - len(negative)
+    if near_zero:
+        keys[0] = near_zero
+    return keys
+
+
+def _count_positive(values: list[float]) -> dict[int, int]:
+    rounded = Counter([log(value) / LN_GAMMA + _ROUNDING for value in values])
+    keys: dict[int, int] = {}
+    for shifted, count in rounded.items():
+        key = int(shifted - _SHIFT)
+        if key > MAX_KEY:
+            key = INFINITE_KEY
+        elif key < 1:
+            key = 1
+        keys[key] = keys.get(key, 0) + count
+    return keys
+
+
+def split_bins(totals: Mapping[int, int], max_bin_count: int) -> Bins:
+    """Sort *totals*, splitting what no bin holds: the remainder, then full bins."""
+    bins: Bins = []
+    for key in sorted(totals):
+        total = totals[key]
+        if total <= max_bin_count:
+            bins.append((key, total))
+            continue
+        full, remainder = divmod(total, max_bin_count)
+        if remainder:
+            bins.append((key, remainder))
+        bins.extend([(key, max_bin_count)] * full)
+    return bins
+
+
+def trim_bins(bins: Bins, bin_limit: int, max_bin_count: int) -> Bins:
+    """Collapse the lowest bins into the lowest one that may stay.
+
+    More than *bin_limit* bins come back where full ones could not be joined.
+    """
+    excess = len(bins) - bin_limit
+    if excess <= 0:
+        return bins
+    trimmed: Bins = []
+    missing = 0
+    for key, count in bins[:excess]:
+        missing += count
+        if missing > max_bin_count:
+            trimmed.append((key, max_bin_count))
+            missing -= max_bin_count
+    key, count = bins[excess]
+    trimmed.extend(split_bins({key: count + missing}, max_bin_count))
+    trimmed.extend(bins[excess + 1 :])
+    return trimmed
+
+
+class QuantileSketch:
+    """A summary of values, and how many fell into each bin.
+
+    Attributes:
+        count: of values, weighted by the whole part of 1 / rate.
+        sum: of values, weighted by 1 / rate.
+        weighted_sum: of values, weighted as in *count*.
+    """
+
+    __slots__ = (
+        "_bin_limit",
+        "_max",
+        "_max_bin_count",
+        "_min",
+        "_totals",
+        "_waiting",
+        "count",
+        "sum",
+        "weighted_sum",
+    )
+
+    def __init__(
+        self, *, bin_limit: int = BIN_LIMIT, max_bin_count: int = MAX_BIN_COUNT
+    ) -> None:
+        self._bin_limit = bin_limit
+        self._max_bin_count = max_bin_count
+        self._totals: dict[int, int] = {}
+        self._waiting = array("d")
+        self.weighted_sum = 0.0
+        self.count = 0
+        self._min = inf
+        self._max = -inf
+        self.sum = 0.0
+
+    @property
+    def min(self) -> float:
+        """The least value; infinity while empty."""
+        self._settle()
+        return self._min
+
+    @property
+    def max(self) -> float:
+        """The greatest value; minus infinity while empty."""
+        self._settle()
+        return self._max
+
+    @property
+    def average(self) -> float:
+        """The mean, each value weighted by the whole part of 1 / rate."""
+        return self.weighted_sum / self.count if self.count else 0.0
+
+    def insert(self, values: list[float], sample_rate: float = 1.0) -> bool:
+        """Add finite *values*; a rate outside (0, 1] counts as 1.
+
+        Returns False, with nothing added, where the sum or the count would no
+        longer be a number that can be sent.
+        """
+        scale, weight = weigh(sample_rate)
+        return self.insert_weighted(values, weight, scale)
+
+    def insert_weighted(
+        self, values: list[float], weight: int, scale: float | None = None
+    ) -> bool:
+        """Add finite *values*, *weight* times each, *scale* times to the sum."""
+        count = self.count + weight * len(values)
+        added = sum(values)
+        total = self.sum + added * (weight if scale is None else scale)
+        weighted_sum = self.weighted_sum + added * weight
+        if count > MAX_SKETCH_COUNT or not (isfinite(total) and isfinite(weighted_sum)):
+            return False
+        self.count = count
+        self.sum = total
+        self.weighted_sum = weighted_sum
+        if weight == 1:
+            self._waiting.fromlist(values)
+            if len(self._waiting) >= WAITING_LIMIT:
+                self._settle()
+        elif values:
+            self._count(values, weight)
+        return True
+
+    def insert_keys(self, counts: Mapping[int, int]) -> None:
+        """Add to bins alone, without a value to show for it in the summary."""
+        totals = self._totals
+        for key, count in counts.items():
+            totals[key] = totals.get(key, 0) + count
+        self.count += sum(counts.values())
+        self._trim()
+
+    def merge(self, other: "QuantileSketch") -> None:
+        """Add what *other* holds."""
+        for key, count in other.list_bins():
+            self._totals[key] = self._totals.get(key, 0) + count
+        self.count += other.count
+        self._min = min(self._min, other.min)
+        self._max = max(self._max, other.max)
+        self.sum += other.sum
+        self.weighted_sum += other.weighted_sum
+        self._trim()
+
+    def list_bins(self) -> Bins:
+        """List (key, count), ascending; a key repeats where its bin is full."""
+        self._settle()
+        return split_bins(self._totals, self._max_bin_count)
+
+    def find_quantile(self, fraction: float) -> float:
+        """Estimate the value below which *fraction* of all values lie."""
+        if self.count == 0:
+            return 0.0
+        bins = self.list_bins()
+        if fraction <= 0:
+            return self.min
+        if fraction >= 1:
+            return self.max
+        rank = round(fraction * (self.count - 1))
+        reached = 0
+        for index, (key, count) in enumerate(bins):
+            reached += count
+            if reached > rank:
+                share = (reached - rank) / count
+                low = find_lower_bound(key)
+                high = low * GAMMA
+                if index == 0:
+                    low = self.min
+                return low * share + high * (1 - share)
+        return self.max
+
+    def _settle(self) -> None:
+        if self._waiting:
+            values = self._waiting.tolist()
+            del self._waiting[:]
+            self._count(values, 1)
+
+    def _count(self, values: list[float], weight: int) -> None:
+        least, greatest = min(values), max(values)
+        self._min = min(self._min, least)
+        self._max = max(self._max, greatest)
+        totals = self._totals
+        if weight == 1 and not totals:
+            self._totals = count_keys(values)
+        else:
+            for key, count in count_keys(values).items():
+                totals[key] = totals.get(key, 0) + count * weight
+        self._trim()
+
+    def _trim(self) -> None:
+        # A key can only be split once all values together no longer fit a bin.
+        if len(self._totals) > self._bin_limit or self.count > self._max_bin_count:
+            bins = split_bins(self._totals, self._max_bin_count)
+            if len(bins) > self._bin_limit:
+                self._totals = _join_bins(
+                    trim_bins(bins, self._bin_limit, self._max_bin_count)
+                )
+
+
+def _join_bins(bins: Iterable[tuple[int, int]]) -> dict[int, int]:
+    totals: dict[int, int] = {}
+    for key, count in bins:
+        totals[key] = totals.get(key, 0) + count
+    return totals

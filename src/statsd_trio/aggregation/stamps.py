@@ -1,0 +1,73 @@
+"""The time now in, the start of the bucket that takes what comes now out.
+
+No bucket is closed twice, whatever the wall clock does: what was closed is remembered
+as ranges of starts, and time inside a range is sent past its end.
+"""
+
+from typing import Final
+
+# One for each time that the clock went back to before everything; who turns the
+# clock back more often than that collects in one bucket until time catches up.
+MAX_RANGES: Final = 16
+
+
+class Stamps:
+    """Starts of buckets: the open one and the spent ones.
+
+    Attributes:
+        start: of the open bucket; never one that is spent.
+    """
+
+    def __init__(self, interval_seconds: int, now: float) -> None:
+        self._interval = interval_seconds
+        self._spent: list[list[int]] = []
+        self._current: list[int] | None = None
+        self.start = self.floor(now)
+
+    def floor(self, now: float) -> int:
+        """Round *now* down to a whole interval."""
+        seconds = int(now // 1)
+        return seconds - seconds % self._interval
+
+    def choose(self, now: float) -> int:
+        """Tell which start takes what comes *now*.
+
+        A clock that went back waits in the open bucket, unless it is now earlier, by
+        more than an interval, than everything that is spent: there it starts anew.
+        """
+        floor = self.floor(now)
+        if floor < self.start:
+            first = self.start if self._current is None else self._current[0]
+            if floor >= first - self._interval or len(self._spent) >= MAX_RANGES:
+                return self.start
+        return self._skip_spent(floor)
+
+    def move(self, start: int) -> None:
+        """Make *start*, from `choose`, the open one."""
+        if start < self.start:
+            self._current = None
+        self.start = start
+
+    def spend(self, start: int) -> None:
+        """Never choose *start* again, nor what lies between it and the last one."""
+        if self._current is None:
+            self._current = [start, start]
+            self._spent.append(self._current)
+        else:
+            self._current[0] = min(self._current[0], start)
+            self._current[1] = max(self._current[1], start)
+
+    def follow(self, start: int) -> int:
+        """Tell the first one after *start* that is free."""
+        return self._skip_spent(start + self._interval)
+
+    def is_spent(self, start: int) -> bool:
+        """Tell whether *start* must not be sent again."""
+        return any(first <= start <= last for first, last in self._spent)
+
+    def _skip_spent(self, start: int) -> int:
+        while True:
+            ends = [last for first, last in self._spent if first <= start <= last]
+            if not ends:
+                return start
+            start = max(ends) + self._interval
