@@ -13,6 +13,9 @@ _ENTITY_ID: Final = "dd.internal.entity_id:"
 _CARDINALITY: Final = "dd.internal.card:"
 _JMX_CHECK_NAME: Final = "dd.internal.jmx_check_name:"
 
+# A message of many bad fields would be outweighed by what is said of them.
+_MAX_WARNINGS: Final = 8
+
 _MAX_UINT64: Final = 2**64 - 1
 _UINT64_DIGITS: Final = 20
 
@@ -72,7 +75,8 @@ class SharedFields:
 
     def warn(self, field: str, rule: str) -> None:
         """Note a field that is passed over because of its content."""
-        self.warnings.append(f"The field {quote(field)} was ignored: {rule}.")
+        if len(self.warnings) < _MAX_WARNINGS:
+            self.warnings.append(f"The field {quote(field)} was ignored: {rule}.")
 
 
 def has_reserved(text: str) -> bool:

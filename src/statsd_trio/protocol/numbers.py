@@ -4,8 +4,8 @@ Python's own `float` and `int` also take underscores, surrounding spaces and the
 digits of other scripts, none of which an Agent takes, so text is checked first.
 """
 
-import math
 import re
+from math import inf, isinf, nan
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
@@ -14,9 +14,9 @@ from statsd_trio.errors import ParseError, Reason
 # which raises, or too large ("1e400"), which gives an infinity.
 PLAIN_CHARACTERS: Final = b"0123456789.eE+-:"
 
-_DECIMAL: Final = re.compile(
-    rb"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-)
+_ITEM: Final = rb"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?"
+_DECIMAL: Final = re.compile(_ITEM)
+_DECIMALS: Final = re.compile(rb"(?:%b)?(?::(?:%b)?)*+" % (_ITEM, _ITEM))
 _HEX: Final = re.compile(rb"[+-]?0[xX]")
 _NAN: Final = re.compile(rb"[+-]?nan", re.IGNORECASE)
 _INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -46,7 +46,7 @@ def parse_numbers(text: bytes) -> tuple[float, ...]:
         except ValueError:
             pass
         else:
-            if numbers and math.inf not in numbers and -math.inf not in numbers:
+            if numbers and inf not in numbers and -inf not in numbers:
                 return numbers
     raise _find_fault(text)
 
@@ -64,7 +64,7 @@ def parse_rate(text: str) -> float:
     rate = _read_decimal(raw)
     if rate is None:
         if _NAN.fullmatch(raw) or _INFINITY.fullmatch(raw):
-            rate = math.nan
+            rate = nan
         else:
             message = (
                 f"The sample rate {quote(text)} is not a number; write the share "
@@ -72,7 +72,7 @@ def parse_rate(text: str) -> float:
             )
             raise ParseError(Reason.BAD_RATE, _measure_decimal(raw), message)
     # The smallest numbers have no finite reciprocal, and that is what a rate is for.
-    if 0.0 < rate <= 1.0 and 1.0 / rate != math.inf:
+    if 0.0 < rate <= 1.0 and 1.0 / rate != inf:
         return rate
     message = (
         f"The sample rate {quote(text)} must be above 0 and at most 1: "
@@ -114,21 +114,28 @@ def _measure_decimal(text: bytes) -> int:
 
 
 def _find_fault(text: bytes) -> ParseError:
-    column = 0
-    for item in text.split(b":"):
-        if item:
-            fault = _find_item_fault(item, column)
-            if fault is not None:
-                return fault
-        column += len(item) + 1
-    message = (
-        "There are only colons where the value should be; write a number, or "
-        "several with a colon between them, such as 1:2:3."
-    )
-    return ParseError(Reason.NO_VALUE, 0, message)
+    """Find the first item that is not a decimal number, else the first too large."""
+    match = _DECIMALS.match(text)
+    end = match.end() if match else 0
+    if end < len(text):
+        start = text.rfind(b":", 0, end) + 1
+        item = text[start:].partition(b":")[0]
+        return _blame_item(item, start)
+    if not text.strip(b":"):
+        message = (
+            "There are only colons where the value should be; write a number, or "
+            "several with a colon between them, such as 1:2:3."
+        )
+        return ParseError(Reason.NO_VALUE, 0, message)
+    items = text.split(b":")
+    index = next(i for i, item in enumerate(items) if item and isinf(float(item)))
+    column = sum(len(item) + 1 for item in items[:index])
+    quoted = quote(items[index].decode())
+    message = f"{quoted} is too large; the largest number is about 1.8e308."
+    return ParseError(Reason.OVERFLOW, column, message)
 
 
-def _find_item_fault(item: bytes, column: int) -> ParseError | None:
+def _blame_item(item: bytes, column: int) -> ParseError:
     quoted = quote(item.decode(errors="backslashreplace"))
     if _HEX.match(item):
         message = f"{quoted} is hexadecimal; write it in decimal digits."
@@ -139,15 +146,8 @@ def _find_item_fault(item: bytes, column: int) -> ParseError | None:
     if _INFINITY.fullmatch(item):
         message = f"{quoted} cannot be aggregated; send a finite number or nothing."
         return ParseError(Reason.INFINITY, column, message)
-    number = _read_decimal(item)
-    if number is None:
-        message = (
-            f"{quoted} is not a number; write digits with an optional sign, point "
-            "and exponent, such as 10, -1.5 or 2e6."
-        )
-        column += _measure_decimal(item)
-        return ParseError(Reason.BAD_VALUE, column, message)
-    if math.isinf(number):
-        message = f"{quoted} is too large; the largest number is about 1.8e308."
-        return ParseError(Reason.OVERFLOW, column, message)
-    return None
+    message = (
+        f"{quoted} is not a number; write digits with an optional sign, point "
+        "and exponent, such as 10, -1.5 or 2e6."
+    )
+    return ParseError(Reason.BAD_VALUE, column + _measure_decimal(item), message)

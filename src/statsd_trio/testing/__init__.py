@@ -1,0 +1,1 @@
+"""What tests of clients and servers can use; needs the extra ``testing``."""

@@ -1,0 +1,50 @@
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from statsd_trio.cli import main
+
+
+def run(*arguments: str, standard_input: bytes = b"") -> Result:
+    return CliRunner().invoke(main, ["explain", *arguments], input=standard_input)
+
+
+def test_an_accepted_line_exits_with_0() -> None:
+    result = run("a:1|c")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "a:1|c")
+
+
+def test_a_refused_line_among_others_exits_with_1() -> None:
+    result = run("a:x|c", "b:1|c")
+    assert result.exit_code == 1
+    assert "counter named b" in result.stdout
+
+
+def test_lines_come_from_standard_input() -> None:
+    result = run(standard_input=b"a:1|c\r\n\n\xff:1|c\n\r\nb:2|g")
+    heads = [text.splitlines()[0] for text in result.stdout.split("\n\n")]
+    assert heads == ["a:1|c\\r", "\\xff:1|c", "b:2|g"]
+
+
+def test_an_argument_of_several_lines_is_several_lines() -> None:
+    result = run("--json", "a:1|c\nb:1|c")
+    names = [json.loads(each)["message"]["name"] for each in result.stdout.splitlines()]
+    assert names == ["a", "b"]
+
+
+def test_json_is_one_object_a_line() -> None:
+    result = run("--json", "a:1|c|@0.5", "a:x|c")
+    accepted, refused = map(json.loads, result.stdout.splitlines())
+    assert (accepted["accepted"], accepted["weight"]) == (True, 2.0)
+    assert refused["error"]["reason"] == "bad_value"
+    assert result.exit_code == 1
+
+
+def test_time_is_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    assert "10 seconds in the future" in run("a:1|c|T1010").stdout
+
+
+def test_nothing_to_explain_is_no_error() -> None:
+    assert run().exit_code == 0
