@@ -17,6 +17,7 @@ PUBLIC_NAMES = {
         "Ledger",
         "ParseError",
         "Reason",
+        "load_config",
     ],
 }
 

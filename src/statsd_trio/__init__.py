@@ -1,6 +1,6 @@
 """A DogStatsD server for Python, on Trio, with a ledger that balances."""
 
-from statsd_trio.config import Config
+from statsd_trio.config import Config, load_config
 from statsd_trio.errors import ConfigError, IntakeError, ParseError, Reason
 from statsd_trio.ledger import Ledger
 
@@ -11,4 +11,5 @@ __all__ = [
     "Ledger",
     "ParseError",
     "Reason",
+    "load_config",
 ]

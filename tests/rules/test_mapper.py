@@ -297,6 +297,13 @@ def test_wildcards_stay_quick_on_a_hostile_name() -> None:
     assert time.process_time() - start < 1
 
 
+def test_literal_between_stars_has_to_be_there() -> None:
+    mapper = make_mapper(MetricMapping("*a*b", "c"), prefix="*")
+
+    assert mapper.map_name("xb") is None
+    assert mapper.map_name("xab") is not None
+
+
 def test_remembers_only_the_latest_names() -> None:
     mapper = Mapper([FOO], cache_size=2)
     for number in range(5):

@@ -1,0 +1,475 @@
+"""What every field of `Config` means, and what it is called elsewhere.
+
+The environment, the files, the flags, ``config show``, the JSON Schema and the page
+of the documentation are all made from this one table.
+"""
+
+from typing import Final
+
+import attrs
+
+from statsd_trio.config import kinds, places, tables
+from statsd_trio.config.kinds import Kind
+
+PREFIX: Final = "STATSD_TRIO_"
+AGENT_PREFIX: Final = "DD_"
+
+
+@attrs.frozen
+class Option:
+    """One field of `Config`.
+
+    Attributes:
+        help: one sentence for a flag's help and for the page.
+        environ: the names of its variables, the first that is set wins.
+        keys: its keys in a ``datadog.yaml``, likewise; a dot stands for a table.
+        adds_up: all of the variables, or keys, count rather than the first.
+        flag: its name on the command line, without dashes.
+        is_live: a running server takes a new value when told to reload.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    environ: tuple[str, ...] = attrs.field(kw_only=True)
+    keys: tuple[str, ...] = attrs.field(kw_only=True)
+    flag: str = attrs.field(kw_only=True)
+    adds_up: bool = attrs.field(default=False, kw_only=True)
+    is_live: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class Group:
+    """Fields that belong together, under one heading."""
+
+    title: str
+    options: tuple[Option, ...]
+
+
+def _option(
+    name: str,
+    kind: Kind,
+    *environ: str,
+    help: str,  # noqa: A002 - the word for it, as in click
+    keys: tuple[str, ...] | None = None,
+    flag: str | None = None,
+    adds_up: bool = False,
+    is_live: bool = False,
+) -> Option:
+    environ = environ or (PREFIX + name.upper(),)
+    if keys is None:
+        # The Agent's rule, backwards: a variable is DD_ and its key in capitals.
+        keys = tuple(
+            variable.removeprefix(AGENT_PREFIX).lower()
+            for variable in environ
+            if variable.startswith(AGENT_PREFIX)
+        )
+    return Option(
+        name,
+        kind,
+        help,
+        environ=environ,
+        keys=keys,
+        flag=flag or name.replace("_", "-"),
+        adds_up=adds_up,
+        is_live=is_live,
+    )
+
+
+GROUPS: Final = (
+    Group(
+        "Listening",
+        (
+            _option(
+                "host",
+                kinds.FILLED_TEXT,
+                "DD_BIND_HOST",
+                help="Name or address to listen on; all that it resolves to.",
+            ),
+            _option(
+                "non_local_traffic",
+                kinds.FACT,
+                "DD_DOGSTATSD_NON_LOCAL_TRAFFIC",
+                help="Listen on every address of the machine instead of the host.",
+            ),
+            _option(
+                "port",
+                kinds.PORT,
+                "DD_DOGSTATSD_PORT",
+                help="UDP port; 0 turns UDP off, __random__ takes any free port.",
+            ),
+            _option(
+                "socket_path",
+                kinds.PATH,
+                "DD_DOGSTATSD_SOCKET",
+                help="Unix datagram socket to make.",
+            ),
+            _option(
+                "stream_socket_path",
+                kinds.PATH,
+                "DD_DOGSTATSD_STREAM_SOCKET",
+                help="Unix stream socket to make.",
+            ),
+            _option(
+                "tcp_port",
+                kinds.PORT,
+                "DD_DOGSTATSD_TCP_PORT",
+                help="TCP port for lines that end in a newline.",
+            ),
+            _option(
+                "pipe_name",
+                kinds.PATH,
+                "DD_DOGSTATSD_WINDOWS_PIPE_NAME",
+                "DD_DOGSTATSD_PIPE_NAME",
+                help="Named pipe: a name on Windows, a FIFO's path elsewhere.",
+            ),
+            _option(
+                "origin_detection",
+                kinds.FACT,
+                "DD_DOGSTATSD_ORIGIN_DETECTION",
+                help="Ask Unix sockets for the sender's process.",
+            ),
+            _option(
+                "forward_host",
+                kinds.OPTIONAL_TEXT,
+                "DD_STATSD_FORWARD_HOST",
+                help="Host to which each packet is sent on as it came.",
+            ),
+            _option(
+                "forward_port",
+                kinds.PORT,
+                "DD_STATSD_FORWARD_PORT",
+                help="UDP port of that host.",
+            ),
+        ),
+    ),
+    Group(
+        "Buffers and limits",
+        (
+            _option(
+                "buffer_size",
+                kinds.size(),
+                "DD_DOGSTATSD_BUFFER_SIZE",
+                help="Longest packet; what a sender has beyond it is cut off.",
+            ),
+            _option(
+                "queue_size",
+                kinds.whole(0),
+                "DD_DOGSTATSD_QUEUE_SIZE",
+                help="Packets that may wait between the readers and the processor.",
+            ),
+            _option(
+                "so_rcvbuf",
+                kinds.size(),
+                "DD_DOGSTATSD_SO_RCVBUF",
+                help="Receive buffer asked of the kernel for each socket.",
+            ),
+            _option(
+                "max_connections",
+                kinds.whole(),
+                help="Stream connections at a time; the longest idle one yields.",
+            ),
+            _option(
+                "frame_timeout_seconds",
+                kinds.SECONDS,
+                help="How long a stream's sender may take over one frame.",
+            ),
+            _option(
+                "max_contexts",
+                kinds.whole(),
+                help="Different series at a time; beyond it new ones are refused.",
+            ),
+        ),
+    ),
+    Group(
+        "Lines",
+        (
+            _option(
+                "eol_required",
+                kinds.choices("udp", "uds", "named_pipe"),
+                "DD_DOGSTATSD_EOL_REQUIRED",
+                help="Transports on which a last line without newline is refused.",
+            ),
+            _option(
+                "no_aggregation_pipeline",
+                kinds.FACT,
+                "DD_DOGSTATSD_NO_AGGREGATION_PIPELINE",
+                help="Pass samples that carry a timestamp on as they are.",
+            ),
+        ),
+    ),
+    Group(
+        "Names and tags",
+        (
+            _option(
+                "tags",
+                kinds.STRINGS,
+                "DD_DOGSTATSD_TAGS",
+                "DD_TAGS",
+                help="Tags for every metric, event and check.",
+                adds_up=True,
+                is_live=True,
+            ),
+            _option(
+                "hostname",
+                kinds.TEXT,
+                "DD_HOSTNAME",
+                help="Host of all that names none; the system's name by default.",
+            ),
+            _option(
+                "namespace",
+                kinds.TEXT,
+                "DD_STATSD_METRIC_NAMESPACE",
+                help="Prefix for the names of all metrics.",
+                is_live=True,
+            ),
+            _option(
+                "namespace_exclude",
+                kinds.STRINGS,
+                "DD_STATSD_METRIC_NAMESPACE_BLACKLIST",
+                "DD_STATSD_METRIC_NAMESPACE_BLOCKLIST",
+                help="Starts of names that get no prefix.",
+                is_live=True,
+            ),
+            _option(
+                "mapper_profiles",
+                tables.PROFILES,
+                "DD_DOGSTATSD_MAPPER_PROFILES",
+                help="Patterns that make tags of parts of names.",
+                is_live=True,
+            ),
+            _option(
+                "mapper_cache_size",
+                kinds.whole(0),
+                "DD_DOGSTATSD_MAPPER_CACHE_SIZE",
+                help="Names for which the mapper remembers its answer.",
+                is_live=True,
+            ),
+            _option(
+                "metric_filterlist",
+                kinds.STRINGS,
+                "DD_METRIC_FILTERLIST",
+                "DD_STATSD_METRIC_BLOCKLIST",
+                help="Names of metrics to drop.",
+                is_live=True,
+            ),
+            _option(
+                "metric_filterlist_match_prefix",
+                kinds.FACT,
+                "DD_METRIC_FILTERLIST_MATCH_PREFIX",
+                "DD_STATSD_METRIC_BLOCKLIST_MATCH_PREFIX",
+                help="Take that list for starts of names.",
+                is_live=True,
+            ),
+            _option(
+                "metric_tag_filterlist",
+                tables.TAG_FILTERS,
+                "DD_METRIC_TAG_FILTERLIST",
+                help="Tags to drop from, or keep on, single counters and"
+                " distributions.",
+                is_live=True,
+            ),
+        ),
+    ),
+    Group(
+        "Aggregation",
+        (
+            _option(
+                "interval_seconds",
+                kinds.WHOLE_SECONDS,
+                help="Width of a bucket, and time from flush to flush.",
+            ),
+            _option(
+                "histogram_aggregates",
+                kinds.choices("min", "max", "median", "avg", "sum", "count"),
+                "DD_HISTOGRAM_AGGREGATES",
+                help="Series that are made of each histogram and timer.",
+            ),
+            _option(
+                "histogram_percentiles",
+                tables.PERCENTILES,
+                "DD_HISTOGRAM_PERCENTILES",
+                help="Percentiles that are made of each histogram and timer.",
+            ),
+            _option(
+                "histogram_copy_to_distribution",
+                kinds.FACT,
+                "DD_HISTOGRAM_COPY_TO_DISTRIBUTION",
+                help="Make a distribution of each histogram and timer as well.",
+            ),
+            _option(
+                "histogram_copy_to_distribution_prefix",
+                kinds.TEXT,
+                "DD_HISTOGRAM_COPY_TO_DISTRIBUTION_PREFIX",
+                help="Prefix for the names of these distributions.",
+            ),
+            _option(
+                "counter_type",
+                kinds.choice("rate", "count"),
+                help="Send counters per second, as the Agent, or as counts.",
+            ),
+            _option(
+                "counter_expiry_seconds",
+                kinds.SECONDS_OR_ZERO,
+                "DD_DOGSTATSD_EXPIRY_SECONDS",
+                help="How long a counter that is quiet reports zero.",
+            ),
+            _option(
+                "context_expiry_seconds",
+                kinds.SECONDS_OR_ZERO,
+                "DD_DOGSTATSD_CONTEXT_EXPIRY_SECONDS",
+                help="How long a series that is quiet is remembered.",
+            ),
+        ),
+    ),
+    Group(
+        "Delivery",
+        (
+            _option(
+                "sinks",
+                kinds.choices("datadog", "console", "jsonl", none="none"),
+                help="Where to deliver; none is for nowhere.",
+                flag="sink",
+            ),
+            _option(
+                "jsonl_path",
+                kinds.PATH,
+                help="File of the jsonl sink; standard output by default.",
+            ),
+            _option(
+                "api_key",
+                places.SECRET,
+                "DD_API_KEY",
+                help="Datadog API key; better in the environment than in a flag.",
+                is_live=True,
+            ),
+            _option(
+                "site", places.SITE, "DD_SITE", help="Datadog site of the account."
+            ),
+            _option(
+                "dd_url",
+                places.URL,
+                "DD_DD_URL",
+                "DD_URL",
+                keys=("dd_url",),
+                help="Base URL of the intake, instead of the site's.",
+            ),
+            _option(
+                "additional_endpoints",
+                places.ENDPOINTS,
+                "DD_ADDITIONAL_ENDPOINTS",
+                help="More intakes to send everything to, each with its keys.",
+            ),
+            _option(
+                "compression",
+                kinds.choice("zstd", "zlib", "gzip", "none"),
+                "DD_SERIALIZER_COMPRESSOR_KIND",
+                help="How payloads are compressed.",
+            ),
+            _option(
+                "max_concurrent_requests",
+                kinds.whole(),
+                "DD_FORWARDER_MAX_CONCURRENT_REQUESTS",
+                help="Requests under way at a time, for each intake.",
+            ),
+            _option(
+                "request_timeout_seconds",
+                kinds.SECONDS,
+                "DD_FORWARDER_TIMEOUT",
+                help="How long one request may take.",
+            ),
+            _option(
+                "proxy",
+                places.PROXY,
+                "DD_PROXY_HTTPS",
+                "HTTPS_PROXY",
+                "https_proxy",
+                keys=("proxy.https",),
+                help="Proxy on the way to the intake.",
+            ),
+            _option(
+                "no_proxy",
+                kinds.STRINGS,
+                "DD_PROXY_NO_PROXY",
+                "NO_PROXY",
+                "no_proxy",
+                keys=("proxy.no_proxy",),
+                help="Hosts that are reached without the proxy.",
+            ),
+            _option(
+                "ca_file",
+                kinds.PATH,
+                help="Certificates to trust, instead of the system's.",
+            ),
+            _option(
+                "skip_ssl_validation",
+                kinds.FACT,
+                "DD_SKIP_SSL_VALIDATION",
+                help="Trust any certificate: anyone on the way can read the key.",
+            ),
+            _option(
+                "retry_queue_bytes",
+                kinds.size(),
+                "DD_FORWARDER_RETRY_QUEUE_PAYLOADS_MAX_SIZE",
+                help="Payloads kept in memory until an intake takes them.",
+            ),
+            _option(
+                "spool_path",
+                kinds.PATH,
+                "DD_FORWARDER_STORAGE_PATH",
+                help="Folder for payloads that memory has no room for.",
+            ),
+            _option(
+                "spool_max_bytes",
+                kinds.size(),
+                "DD_FORWARDER_STORAGE_MAX_SIZE_IN_BYTES",
+                help="Room in that folder.",
+            ),
+        ),
+    ),
+    Group(
+        "Operating",
+        (
+            _option(
+                "self_metrics",
+                kinds.FACT,
+                help="Send the ledger as metrics, statsd_trio.*.",
+            ),
+            _option(
+                "shutdown_seconds",
+                kinds.SECONDS_OR_ZERO,
+                help="How long the last delivery may take once told to stop.",
+            ),
+            _option(
+                "http",
+                places.ADDRESS,
+                help="Where to serve health, metrics and the ledger over HTTP.",
+            ),
+            _option(
+                "log_level",
+                kinds.choice(
+                    "debug",
+                    "info",
+                    "warning",
+                    "error",
+                    "critical",
+                    "off",
+                    aliases={"warn": "warning", "trace": "debug"},
+                ),
+                "DD_LOG_LEVEL",
+                help="Least level of what is logged.",
+                is_live=True,
+            ),
+            _option(
+                "log_format",
+                kinds.choice("text", "json"),
+                help="How log lines are written.",
+            ),
+        ),
+    ),
+)
+
+OPTIONS: Final = {option.name: option for group in GROUPS for option in group.options}
+
+# What only a program can hand over.
+PYTHON_ONLY: Final = ("sockets", "on_sample", "on_rejected")

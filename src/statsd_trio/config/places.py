@@ -1,0 +1,148 @@
+"""The kinds of value that lead to other machines: keys, URLs, addresses."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+import attrs
+
+from statsd_trio.config.kinds import FILLED_TEXT, Kind, optional_text, unless_none
+from statsd_trio.config.secret import Secret, mask_credentials
+from statsd_trio.config.units import (
+    parse_json,
+    parse_strings,
+    parse_text,
+    split_address,
+)
+
+
+def _parse_secret(raw: object) -> Secret | None:
+    text = parse_text(raw)
+    return Secret(text) if text else None
+
+
+def _check_secret(value: object) -> None:
+    if not isinstance(value, Secret):
+        return
+    key = value.reveal()
+    if key.startswith("ENC["):
+        raise ValueError("is a handle of the Agent's secret backend, which we lack")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        # It goes into a header.
+        raise ValueError("has a character that no key has")
+
+
+SECRET: Final = Kind(
+    words="text, never shown",
+    metavar="KEY",
+    schema={"type": "string"},
+    parse=_parse_secret,
+    check=_check_secret,
+    is_secret=True,
+)
+
+
+def _check_url(value: str) -> None:
+    _check_any_url(value)
+    if "@" in value:
+        raise ValueError("has credentials in it, which would be logged")
+
+
+def _check_any_url(value: str) -> None:
+    scheme, slashes, rest = value.partition("://")
+    place = rest.rpartition("@")[2]
+    if scheme not in {"http", "https"} or not slashes or not place.strip("/"):
+        raise ValueError("not a URL, such as https://example.com")
+    if not value.isprintable() or " " in value:
+        raise ValueError("not a URL: has a space or a character that does not print")
+
+
+URL: Final = Kind(
+    words="URL",
+    metavar="URL",
+    schema={"type": "string", "format": "uri"},
+    parse=optional_text,
+    check=unless_none(_check_url),
+)
+
+
+def _parse_proxy(raw: object) -> Secret | None:
+    text = optional_text(raw)
+    if text is None:
+        return None
+    url = text if "://" in text else f"http://{text}"
+    return Secret(url, mask=mask_credentials(url))
+
+
+def _check_proxy(value: Secret) -> None:
+    _check_any_url(value.reveal())
+
+
+PROXY: Final = attrs.evolve(
+    URL,
+    words="URL; its credentials are never shown",
+    parse=_parse_proxy,
+    check=unless_none(_check_proxy),
+    is_secret=True,
+)
+
+
+def _check_site(value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value):
+        raise ValueError("not a site, such as datadoghq.eu")
+
+
+SITE: Final = attrs.evolve(FILLED_TEXT, check=_check_site)
+
+
+def _parse_endpoints(raw: object) -> dict[str, tuple[Secret, ...]]:
+    value = parse_json(raw) if isinstance(raw, str) else raw
+    if not isinstance(value, Mapping):
+        raise ValueError("not a table of URLs, each with a list of keys")  # noqa: TRY004 - the file's mistake, not ours
+    endpoints: dict[str, tuple[Secret, ...]] = {}
+    for url, keys in cast("Mapping[object, object]", value).items():
+        # As the Agent: trimmed, empty ones dropped, each once.
+        unique = dict.fromkeys(key for key in parse_strings(keys) if key)
+        endpoints[parse_text(url)] = tuple(Secret(key) for key in unique)
+    return endpoints
+
+
+def _check_endpoints(value: Mapping[str, Sequence[Secret]]) -> None:
+    for url, keys in value.items():
+        _check_url(url)
+        for key in keys:
+            _check_secret(key)
+
+
+ENDPOINTS: Final = Kind(
+    words="table of URLs, each with a list of keys; in one variable, as JSON",
+    metavar="JSON",
+    schema={
+        "type": "object",
+        "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    },
+    parse=_parse_endpoints,
+    check=_check_endpoints,
+    is_secret=True,
+)
+
+
+def _parse_address(raw: object) -> str | None:
+    text = optional_text(raw)
+    if text is None:
+        return None
+    host, port = split_address(text)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _check_address(value: str) -> None:
+    split_address(value)
+
+
+ADDRESS: Final = Kind(
+    words="`HOST:PORT`; a port alone is one of the loopback address",
+    metavar="HOST:PORT",
+    schema={"type": ["string", "integer"]},
+    parse=_parse_address,
+    check=unless_none(_check_address),
+)

@@ -1,0 +1,130 @@
+"""A `Config` in; what is wrong with it, a line for each problem, out."""
+
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from statsd_trio.config.fields import Config
+from statsd_trio.config.options import OPTIONS, Option
+from statsd_trio.config.secret import Secret
+from statsd_trio.errors import ConfigError
+
+
+class Contradiction(NamedTuple):
+    """Fields that cannot stand together."""
+
+    fields: frozenset[str]
+    problem: str
+
+
+def find_problems(config: Config, *, has_sinks: bool = False) -> list[str]:
+    """Tell everything that keeps a server from running *config*.
+
+    Args:
+        config: as a program made it.
+        has_sinks: whether the program hands over sinks of its own, so that those
+            which *config* names are not used.
+    """
+    problems: list[str] = []
+    bad: set[str] = set()
+    for option in OPTIONS.values():
+        value = getattr(config, option.name)
+        lines = check_value(option, value)
+        if lines:
+            bad.add(option.name)
+            shown = show_value(value, is_secret=option.kind.is_secret)
+            problems += [f"{option.name}={shown}: {line}" for line in lines]
+    return problems + find_contradictions(config, has_sinks=has_sinks, bad=bad)
+
+
+def check_value(option: Option, value: Any) -> list[str]:
+    """Tell what is wrong with the *value* of one field."""
+    try:
+        option.kind.check(value)
+    except ConfigError as error:
+        return error.problems
+    except ValueError as error:
+        return [str(error)]
+    except (TypeError, AttributeError):
+        return [f"{type(value).__name__} is the wrong type"]
+    return []
+
+
+def find_contradictions(
+    config: Config, *, has_sinks: bool = False, bad: Collection[str] = ()
+) -> list[str]:
+    """Tell which fields cannot stand together, but for those already *bad*."""
+    found = [
+        contradiction
+        for find in _FINDERS
+        if (contradiction := find(config)) is not None
+        and not (has_sinks and "sinks" in contradiction.fields)
+    ]
+    return [each.problem for each in found if each.fields.isdisjoint(bad)]
+
+
+def _find_no_listener(config: Config) -> Contradiction | None:
+    names = ("port", "socket_path", "stream_socket_path", "tcp_port", "pipe_name")
+    if config.sockets or any(getattr(config, name) is not None for name in names):
+        return None
+    return Contradiction(
+        frozenset(names),
+        "nothing to listen on: set one of port, socket_path, stream_socket_path,"
+        " tcp_port and pipe_name (port 0 turns UDP off, __random__ takes any free"
+        " port)",
+    )
+
+
+def _find_no_key(config: Config) -> Contradiction | None:
+    if "datadog" not in config.sinks or config.api_key is not None:
+        return None
+    return Contradiction(
+        frozenset({"api_key", "sinks"}),
+        "no API key for the datadog sink: set DD_API_KEY, or choose sinks that need"
+        " none: --sink console, --sink jsonl or --sink none",
+    )
+
+
+def _find_half_a_spool(config: Config) -> Contradiction | None:
+    if (config.spool_path is None) == (config.spool_max_bytes == 0):
+        return None
+    return Contradiction(
+        frozenset({"spool_path", "spool_max_bytes"}),
+        "spool_path and spool_max_bytes are set only together",
+    )
+
+
+def _find_half_a_forward(config: Config) -> Contradiction | None:
+    if (config.forward_host is None) == (config.forward_port is None):
+        return None
+    return Contradiction(
+        frozenset({"forward_host", "forward_port"}),
+        "forward_host and forward_port are set only together",
+    )
+
+
+def _find_shared_path(config: Config) -> Contradiction | None:
+    if config.socket_path is None or config.socket_path != config.stream_socket_path:
+        return None
+    return Contradiction(
+        frozenset({"socket_path", "stream_socket_path"}),
+        f"socket_path and stream_socket_path are both {config.socket_path}",
+    )
+
+
+_FINDERS: tuple[Callable[[Config], Contradiction | None], ...] = (
+    _find_no_listener,
+    _find_no_key,
+    _find_half_a_spool,
+    _find_half_a_forward,
+    _find_shared_path,
+)
+
+
+def show_value(raw: object, *, is_secret: bool = False) -> str:
+    """Show *raw* in one short line, or a mask for it."""
+    if is_secret and raw is not None and not isinstance(raw, Secret):
+        return "***"
+    text = str(raw)
+    if len(text) > 60:
+        text = f"{text[:57]}..."
+    return text if text.isprintable() else repr(text)

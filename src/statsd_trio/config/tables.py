@@ -1,0 +1,111 @@
+"""The kinds of value that are lists of tables, or of numbers."""
+
+import math
+from collections.abc import Sequence
+from typing import Final, cast
+
+from statsd_trio.config.kinds import Kind
+from statsd_trio.config.units import parse_json, parse_strings
+from statsd_trio.rules.mapper import Mapper, MapperProfile
+from statsd_trio.rules.tagfilter import TagFilterEntry
+
+
+def parse_percentile(text: str) -> int:
+    """Read one percentile: ``"0.95"`` is 95.
+
+    Source: datadog-agent, pkg/metrics/histogram.go, ParsePercentiles.
+
+    Raises:
+        ValueError: if it is no number from 0 to 1.
+    """
+    try:
+        fraction = float(text)
+    except ValueError:
+        fraction = math.nan
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"{text!r} is no percentile: a number from 0 to 1")
+    return int(fraction * 100 + 0.5)
+
+
+def _check_percentiles(values: Sequence[str]) -> None:
+    for value in values:
+        parse_percentile(value)
+
+
+PERCENTILES: Final = Kind(
+    words="list of numbers from 0 to 1",
+    metavar="FRACTION",
+    schema={"type": "array", "items": {"type": ["string", "number"]}},
+    parse=parse_strings,
+    check=_check_percentiles,
+    is_list=True,
+)
+
+
+def _parse_tables(raw: object) -> list[object]:
+    value = parse_json(raw) if isinstance(raw, str) else raw
+    if not isinstance(value, list):
+        raise ValueError("not a list of tables")  # noqa: TRY004 - the file's mistake, not ours
+    return cast("list[object]", value)
+
+
+def _check_profiles(value: Sequence[MapperProfile]) -> None:
+    Mapper(value)
+
+
+PROFILES: Final = Kind(
+    words="list of profiles, see below; in one variable, as JSON",
+    metavar="JSON",
+    schema={
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name", "prefix"],
+            "properties": {
+                "name": {"type": "string"},
+                "prefix": {"type": "string"},
+                "mappings": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["match", "name"],
+                        "properties": {
+                            "match": {"type": "string"},
+                            "match_type": {"enum": ["wildcard", "regex"]},
+                            "name": {"type": "string"},
+                            "tags": {
+                                "type": "object",
+                                "additionalProperties": {"type": "string"},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+    parse=_parse_tables,
+    check=_check_profiles,
+    items=MapperProfile,
+)
+
+TAG_FILTERS: Final = Kind(
+    words="list of tables, see below; in one variable, as JSON",
+    metavar="JSON",
+    schema={
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["metric_name", "tags"],
+            "properties": {
+                "metric_name": {"type": "string"},
+                "action": {"enum": ["exclude", "include"]},
+                "tags": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+    },
+    parse=_parse_tables,
+    items=TagFilterEntry,
+)

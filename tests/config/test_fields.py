@@ -1,0 +1,127 @@
+import logging
+import subprocess
+import sys
+
+import attrs
+import pytest
+import trio
+
+from statsd_trio.config import Config, Secret
+from statsd_trio.config.options import GROUPS, OPTIONS, PYTHON_ONLY
+from statsd_trio.config.secret import mask_credentials
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def test_every_field_has_its_option() -> None:
+    fields = {field.name for field in attrs.fields(Config)}
+
+    assert fields == {*OPTIONS, *PYTHON_ONLY}
+
+
+def test_no_two_options_share_a_name_anywhere() -> None:
+    options = [option for group in GROUPS for option in group.options]
+    for names in (
+        [option.name for option in options],
+        [option.flag for option in options],
+        [variable for option in options for variable in option.environ],
+        [key for option in options for key in option.keys],
+    ):
+        assert len(names) == len(set(names))
+
+
+def test_defaults_stand_their_own_checks() -> None:
+    for option in OPTIONS.values():
+        option.kind.check(getattr(Config(), option.name))
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [("buffer_size", 8192), ("queue_size", 1024)]
+)
+def test_zero_logs_an_error_and_takes_the_default(
+    name: str, default: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(**{name: 0})
+
+    assert getattr(config, name) == default
+    [record] = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage() == f"{name} is 0; using the default, {default}"
+
+
+def test_no_queue_size_is_the_default() -> None:
+    assert Config(queue_size=None).queue_size == 1024
+
+
+def test_string_is_not_taken_for_its_characters() -> None:
+    with pytest.raises(TypeError, match="not the string 'env:prod'"):
+        Config(tags="env:prod")
+
+
+def test_lists_become_tuples() -> None:
+    assert Config(tags=["a", "b"]).tags == ("a", "b")
+
+
+def test_no_form_of_a_config_shows_a_secret() -> None:
+    config = Config(
+        api_key=KEY,
+        additional_endpoints={"https://e.example": [KEY]},
+        proxy=f"http://user:{KEY}@proxy.example:3128",
+    )
+
+    for shown in (repr(config), f"{config}", str(attrs.asdict(config))):
+        assert KEY not in shown
+        assert "proxy.example:3128" in shown
+
+
+def test_secret_is_revealed_on_demand() -> None:
+    config = Config(api_key=KEY)
+
+    assert config.api_key == Secret(KEY)
+    assert isinstance(config.api_key, Secret)
+    assert config.api_key.reveal() == KEY
+
+
+def test_key_may_be_something_that_fetches_it() -> None:
+    async def fetch() -> str:
+        await trio.lowlevel.checkpoint()
+        return KEY
+
+    assert Config(api_key=fetch).api_key is fetch
+
+
+def test_short_secret_gives_nothing_away() -> None:
+    assert str(Secret("hunter2")) == "***"
+    assert str(Secret(KEY)) == "***bcdef"
+
+
+def test_secrets_compare_by_what_they_hide() -> None:
+    assert Secret(KEY) == Secret(KEY)
+    assert hash(Secret(KEY)) == hash(Secret(KEY))
+    assert Secret(KEY) != Secret("other")
+    assert Secret(KEY) != KEY
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("http://user:pass@host:1", "http://***@host:1"),
+        ("http://host:1", "http://host:1"),
+        ("user:p@ss@host", "***@host"),
+    ],
+)
+def test_credentials_of_a_url_are_masked(url: str, masked: str) -> None:
+    assert mask_credentials(url) == masked
+
+
+def test_a_config_needs_no_yaml_and_no_cattrs() -> None:
+    code = (
+        "import sys; from statsd_trio.config import Config; Config();"
+        "print([name for name in ('yaml', 'cattrs', 'tomli') if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,489 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from statsd_trio.config import Secret, load_config, load_sourced_config
+from statsd_trio.config.options import OPTIONS
+from statsd_trio.errors import ConfigError
+from statsd_trio.rules import MapperProfile, MetricMapping, TagFilterEntry
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+PROFILES = [
+    {
+        "name": "jobs",
+        "prefix": "job.",
+        "mappings": [
+            {"match": "job.*.time", "name": "job.time", "tags": {"job": "$1"}},
+            {"match": "job\\.(x)", "match_type": "regex", "name": "job.x"},
+        ],
+    }
+]
+TAG_FILTERS = [{"metric_name": "m", "tags": ["pod"]}]
+
+# Field, as text, as TOML and YAML have it, as Config has it.
+ROWS: list[tuple[str, str, object, object]] = [
+    ("host", "0.0.0.0", "0.0.0.0", "0.0.0.0"),
+    ("non_local_traffic", "true", True, True),
+    ("port", "9125", 9125, 9125),
+    ("socket_path", "/run/d.sock", "/run/d.sock", "/run/d.sock"),
+    ("stream_socket_path", "/run/s.sock", "/run/s.sock", "/run/s.sock"),
+    ("tcp_port", "__random__", "__random__", 0),
+    ("pipe_name", "p", "p", "p"),
+    ("origin_detection", "1", True, True),
+    ("forward_host", "other", "other", "other"),
+    ("forward_port", "9126", 9126, 9126),
+    ("buffer_size", "16KiB", 16384, 16384),
+    ("queue_size", "2048", 2048, 2048),
+    ("so_rcvbuf", "4MiB", "4MiB", 4 * 1024 * 1024),
+    ("max_connections", "7", 7, 7),
+    ("frame_timeout_seconds", "500ms", 0.5, 0.5),
+    ("max_contexts", "5", 5, 5),
+    ("eol_required", "udp,uds", ["udp", "uds"], ("udp", "uds")),
+    ("no_aggregation_pipeline", "false", False, False),
+    ("tags", "a:1 b:2", ["a:1", "b:2"], ("a:1", "b:2")),
+    ("hostname", "web1", "web1", "web1"),
+    ("namespace", "shop", "shop", "shop"),
+    ("namespace_exclude", "jvm kafka", ["jvm", "kafka"], ("jvm", "kafka")),
+    (
+        "mapper_profiles",
+        json.dumps(PROFILES),
+        PROFILES,
+        (
+            MapperProfile(
+                "jobs",
+                "job.",
+                (
+                    MetricMapping("job.*.time", "job.time", tags={"job": "$1"}),
+                    MetricMapping("job\\.(x)", "job.x", "regex"),
+                ),
+            ),
+        ),
+    ),
+    ("mapper_cache_size", "10", 10, 10),
+    ("metric_filterlist", "a b", ["a", "b"], ("a", "b")),
+    ("metric_filterlist_match_prefix", "true", True, True),
+    (
+        "metric_tag_filterlist",
+        json.dumps(TAG_FILTERS),
+        TAG_FILTERS,
+        (TagFilterEntry("m", ("pod",)),),
+    ),
+    ("interval_seconds", "15s", 15, 15),
+    ("histogram_aggregates", "max min", ["max", "min"], ("max", "min")),
+    ("histogram_percentiles", "0.5 0.99", [0.5, "0.99"], ("0.5", "0.99")),
+    ("histogram_copy_to_distribution", "true", True, True),
+    ("histogram_copy_to_distribution_prefix", "dist.", "dist.", "dist."),
+    ("counter_type", "COUNT", "count", "count"),
+    ("counter_expiry_seconds", "10m", 600, 600.0),
+    ("context_expiry_seconds", "30", 30, 30.0),
+    ("sinks", "console,jsonl", ["console", "jsonl"], ("console", "jsonl")),
+    ("jsonl_path", "/tmp/x.jsonl", "/tmp/x.jsonl", "/tmp/x.jsonl"),
+    ("api_key", KEY[::-1], KEY[::-1], Secret(KEY[::-1])),
+    ("site", "datadoghq.eu", "datadoghq.eu", "datadoghq.eu"),
+    ("dd_url", "http://localhost:1", "http://localhost:1", "http://localhost:1"),
+    (
+        "additional_endpoints",
+        '{"https://e.example": ["k1", "k2", "k1"]}',
+        {"https://e.example": ["k1", "k2"]},
+        {"https://e.example": (Secret("k1"), Secret("k2"))},
+    ),
+    ("compression", "gzip", "gzip", "gzip"),
+    ("max_concurrent_requests", "3", 3, 3),
+    ("request_timeout_seconds", "5", 5, 5.0),
+    ("proxy", "http://u:p@x:1", "http://u:p@x:1", Secret("http://u:p@x:1")),
+    ("no_proxy", "a.x,b.x", ["a.x", "b.x"], ("a.x", "b.x")),
+    ("ca_file", "/ca.pem", "/ca.pem", "/ca.pem"),
+    ("skip_ssl_validation", "yes", True, True),
+    ("retry_queue_bytes", "1MiB", 1048576, 1048576),
+    ("spool_path", "/spool", "/spool", "/spool"),
+    ("spool_max_bytes", "1GiB", "1GiB", 1024**3),
+    ("self_metrics", "no", False, False),
+    ("shutdown_seconds", "2", 2, 2.0),
+    ("http", "8126", 8126, "127.0.0.1:8126"),
+    ("log_level", "WARN", "warning", "warning"),
+    ("log_format", "json", "json", "json"),
+]
+PARTNERS: dict[str, dict[str, str]] = {
+    "forward_host": {"forward_port": "1"},
+    "forward_port": {"forward_host": "x"},
+    "spool_path": {"spool_max_bytes": "1"},
+    "spool_max_bytes": {"spool_path": "x"},
+}
+
+
+def shorten(value: object) -> str:
+    return str(value)[:60]
+
+
+def flags_for(name: str) -> dict[str, object]:
+    """What else must be set, so that only the field in question matters."""
+    partners: dict[str, object] = dict(PARTNERS.get(name, {}))
+    return partners if name == "api_key" else {"api_key": KEY, **partners}
+
+
+def write_toml(path: Path, name: str, raw: object) -> Path:
+    def dump(value: object) -> str:
+        if isinstance(value, dict):
+            inner = ", ".join(f"{json.dumps(k)} = {dump(v)}" for k, v in value.items())
+            return f"{{{inner}}}"
+        if isinstance(value, list):
+            return f"[{', '.join(map(dump, value))}]"
+        return json.dumps(value)
+
+    path.write_text(f"{name} = {dump(raw)}\n")
+    return path
+
+
+def write_yaml(path: Path, key: str, raw: object) -> Path:
+    table: object = raw
+    for part in reversed(key.split(".")):
+        table = {part: table}
+    # JSON is YAML.
+    path.write_text(json.dumps(table))
+    return path
+
+
+def test_every_field_has_its_row() -> None:
+    assert [row[0] for row in ROWS] == list(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "text", "value"),
+    [
+        (variable, name, text, value)
+        for name, text, _, value in ROWS
+        for variable in OPTIONS[name].environ
+    ],
+    ids=shorten,
+)
+def test_variable_sets_its_field(
+    variable: str, name: str, text: str, value: object
+) -> None:
+    sourced = load_sourced_config(environ={variable: text}, flags=flags_for(name))
+
+    assert getattr(sourced.config, name) == value
+    assert sourced.sources[name] == variable
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "value"), [(row[0], row[2], row[3]) for row in ROWS], ids=shorten
+)
+def test_toml_key_sets_its_field(
+    name: str, raw: object, value: object, tmp_path: Path
+) -> None:
+    path = write_toml(tmp_path / "s.toml", name, raw)
+
+    sourced = load_sourced_config(environ={}, path=path, flags=flags_for(name))
+
+    assert getattr(sourced.config, name) == value
+    assert sourced.sources[name] == f"{path}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "raw", "value"),
+    [
+        (key, name, raw, value)
+        for name, _, raw, value in ROWS
+        for key in OPTIONS[name].keys
+    ],
+    ids=shorten,
+)
+def test_key_of_the_agents_file_sets_its_field(
+    key: str, name: str, raw: object, value: object, tmp_path: Path
+) -> None:
+    path = write_yaml(tmp_path / "datadog.yaml", key, raw)
+
+    sourced = load_sourced_config(environ={}, path=path, flags=flags_for(name))
+
+    assert getattr(sourced.config, name) == value
+    assert sourced.sources[name] == f"{path}: {key}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"), [(row[0], row[1], row[3]) for row in ROWS], ids=shorten
+)
+def test_flag_sets_its_field(name: str, text: str, value: object) -> None:
+    sourced = load_sourced_config(environ={}, flags={**flags_for(name), name: text})
+
+    assert getattr(sourced.config, name) == value
+    assert sourced.sources[name] == f"--{OPTIONS[name].flag}"
+
+
+def find_problems_of(
+    environ: dict[str, str] | None = None,
+    path: Path | None = None,
+    **flags: object,
+) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        load_config(
+            environ={"DD_API_KEY": KEY} | (environ or {}), path=path, flags=flags
+        )
+    return refused.value.problems
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("port = 1\nqueue_size = 1\nbuffer_size = 1\n")
+    environ = {"DD_DOGSTATSD_QUEUE_SIZE": "2", "DD_DOGSTATSD_BUFFER_SIZE": "2"}
+
+    config = load_config(
+        environ={"DD_API_KEY": KEY, **environ}, path=path, flags={"buffer_size": "3"}
+    )
+
+    assert (config.port, config.queue_size, config.buffer_size) == (1, 2, 3)
+
+
+def test_value_that_a_later_source_replaces_is_not_judged() -> None:
+    config = load_config(
+        environ={"DD_API_KEY": KEY, "DD_DOGSTATSD_PORT": "eighty"}, flags={"port": "80"}
+    )
+
+    assert config.port == 80
+
+
+def test_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("port = 1\n")
+
+    config = load_config(environ={"DD_API_KEY": KEY, "STATSD_TRIO_CONFIG": str(path)})
+
+    assert config.port == 1
+
+
+def test_first_of_several_variables_wins() -> None:
+    environ = {"DD_URL": "http://b", "DD_DD_URL": "http://a", "DD_API_KEY": KEY}
+
+    assert load_config(environ=environ).dd_url == "http://a"
+
+
+def test_both_kinds_of_tags_count() -> None:
+    environ = {"DD_TAGS": "b:1", "DD_DOGSTATSD_TAGS": "a:1", "DD_API_KEY": KEY}
+
+    sourced = load_sourced_config(environ=environ)
+
+    assert sourced.config.tags == ("a:1", "b:1")
+    assert sourced.sources["tags"] == "DD_DOGSTATSD_TAGS + DD_TAGS"
+
+
+def test_bad_half_of_the_tags_is_named_alone() -> None:
+    environ = {"DD_TAGS": "[1", "DD_DOGSTATSD_TAGS": "a:1"}
+
+    [problem] = find_problems_of(environ)
+
+    assert problem.startswith("DD_TAGS=[1: not JSON")
+
+
+def test_empty_variable_is_none() -> None:
+    environ = {"DD_API_KEY": KEY, "DD_DOGSTATSD_PORT": "  "}
+
+    assert load_config(environ=environ).port == 8125
+
+
+def test_match_prefix_of_the_older_list_does_not_touch_the_newer() -> None:
+    environ = {
+        "DD_API_KEY": KEY,
+        "DD_METRIC_FILTERLIST": "a",
+        "DD_STATSD_METRIC_BLOCKLIST": "b",
+        "DD_STATSD_METRIC_BLOCKLIST_MATCH_PREFIX": "true",
+    }
+
+    config = load_config(environ=environ)
+
+    assert config.metric_filterlist == ("a",)
+    assert config.metric_filterlist_match_prefix is False
+
+
+def test_older_list_comes_with_its_match_prefix() -> None:
+    environ = {
+        "DD_API_KEY": KEY,
+        "DD_STATSD_METRIC_BLOCKLIST": "b",
+        "DD_STATSD_METRIC_BLOCKLIST_MATCH_PREFIX": "true",
+    }
+
+    config = load_config(environ=environ)
+
+    assert config.metric_filterlist == ("b",)
+    assert config.metric_filterlist_match_prefix is True
+
+
+def test_every_problem_is_told_at_once() -> None:
+    problems = find_problems_of(
+        {"DD_DOGSTATSD_PORT": "eighty", "DD_FORWARDER_TIMEOUT": "5 hop"},
+        sinks="datadg",
+        spool_path="/x",
+    )
+
+    assert problems == [
+        "DD_DOGSTATSD_PORT=eighty: not a port",
+        "--sink=datadg: unknown 'datadg'; did you mean datadog?",
+        "DD_FORWARDER_TIMEOUT=5 hop: unknown unit 'hop'; known are ms, s, m, min, h, d",
+        "spool_path and spool_max_bytes are set only together",
+    ]
+
+
+def test_bad_value_makes_no_false_contradiction() -> None:
+    assert find_problems_of(spool_path="/x", spool_max_bytes="lots") == [
+        "--spool-max-bytes=lots: not a size, such as 8192, 8MiB or 10MB"
+    ]
+
+
+def test_problem_stays_on_one_short_line() -> None:
+    [problem] = find_problems_of({"DD_HOSTNAME": "a\nb" + "c" * 1000})
+
+    assert "\n" not in problem
+    assert len(problem) < 150
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"port": "70000"}, "--port=70000: not a port: 0 to 65535"),
+        ({"port": "-1"}, "--port=-1: not a port: 0 to 65535"),
+        ({"port": "0"}, "nothing to listen on"),
+        ({"host": " "}, "--host= : is empty"),
+        ({"queue_size": "-1"}, "must be at least 0"),
+        ({"interval_seconds": "0"}, "must be at least 1"),
+        ({"interval_seconds": "1.5"}, "not a whole number of seconds"),
+        ({"request_timeout_seconds": "0"}, "must be more than 0"),
+        ({"counter_type": "sum"}, "--counter-type=sum: unknown; known are rate, count"),
+        ({"histogram_aggregates": "mx"}, "unknown 'mx'; did you mean max?"),
+        ({"histogram_percentiles": "95"}, "'95' is no percentile"),
+        ({"histogram_percentiles": "high"}, "'high' is no percentile"),
+        ({"histogram_percentiles": "nan"}, "'nan' is no percentile"),
+        ({"dd_url": "localhost"}, "not a URL"),
+        ({"dd_url": "https://"}, "not a URL"),
+        ({"dd_url": "https://a b"}, "has a space"),
+        ({"dd_url": "https://u:p@host"}, "has credentials in it"),
+        ({"site": "https://datadoghq.eu"}, "not a site"),
+        ({"http": "nowhere"}, "not HOST:PORT"),
+        ({"socket_path": "a\0b"}, "has a zero byte"),
+        ({"tags": '["a\\u0000"]'}, "does not print"),
+        ({"log_level": "loud"}, "unknown; known are debug"),
+        ({"additional_endpoints": "[]"}, "not a table of URLs"),
+        ({"additional_endpoints": '{"x": ["y"]}'}, "not a URL"),
+        ({"mapper_profiles": "{}"}, "not a list of tables"),
+        ({"mapper_profiles": "[1]"}, "not what is expected here @ item[0]"),
+        ({"mapper_profiles": '[{"name": "a"}]'}, "has no prefix @ item[0].prefix"),
+        (
+            {"mapper_profiles": '[{"name": "a", "prefix": "b", "x": 1}]'},
+            "unknown key x @ item[0]",
+        ),
+        (
+            {"mapper_profiles": '[{"name": "a", "prefix": ""}]'},
+            "profile 1 (a): has no prefix",
+        ),
+        (
+            {"metric_tag_filterlist": '[{"metric_name": "", "tags": [], "action": 1}]'},
+            "action",
+        ),
+        ({"forward_host": "x"}, "forward_host and forward_port"),
+        (
+            {"socket_path": "/x", "stream_socket_path": "/x"},
+            "socket_path and stream_socket_path are both /x",
+        ),
+    ],
+    ids=shorten,
+)
+def test_unusable_value_is_one_problem(flags: dict[str, object], words: str) -> None:
+    [problem] = find_problems_of(**flags)
+
+    assert words in problem
+
+
+def test_missing_key_is_told_with_the_ways_out() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config(environ={})
+
+    [problem] = refused.value.problems
+    for words in ("DD_API_KEY", "console", "jsonl", "none"):
+        assert words in problem
+
+
+@pytest.mark.parametrize("sinks", ["console", "jsonl", "none"])
+def test_other_sinks_need_no_key(sinks: str) -> None:
+    load_config(environ={"STATSD_TRIO_SINKS": sinks})
+
+
+def test_no_sink_is_possible() -> None:
+    assert load_config(environ={"STATSD_TRIO_SINKS": "none"}).sinks == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("api_key", f"ENC[{KEY}]"),
+        ("api_key", f"{KEY}ü"),
+        ("api_key", f"{KEY} {KEY}"),
+        ("additional_endpoints", f'{{"https://e.example": [["{KEY}"]]}}'),
+        ("additional_endpoints", f'{{"https://e.example": ["ENC[{KEY}]"]}}'),
+        ("additional_endpoints", f'["{KEY}"'),
+        ("proxy", f"ftp://user:{KEY}@proxy"),
+    ],
+)
+def test_no_problem_shows_a_secret(name: str, text: str) -> None:
+    problems = find_problems_of(**{name: text})
+
+    assert problems
+    assert KEY not in "\n".join(problems)
+
+
+def test_empty_flag_takes_back_what_an_earlier_source_set() -> None:
+    environ = {
+        "DD_API_KEY": KEY,
+        "HTTPS_PROXY": "proxy:3128",
+        "STATSD_TRIO_HTTP": "80",
+        "DD_DD_URL": "http://x",
+    }
+
+    config = load_config(environ=environ, flags={"proxy": "", "http": "", "dd_url": ""})
+
+    assert (config.proxy, config.http, config.dd_url) == (None, None, None)
+
+
+def test_proxy_needs_no_scheme() -> None:
+    config = load_config(environ={"DD_API_KEY": KEY, "HTTPS_PROXY": "proxy:3128"})
+
+    assert config.proxy == Secret("http://proxy:3128")
+
+
+def test_unknown_toml_key_is_named_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("prot = 1\ndogstatsd_port = 1\nzzzz = 1\n")
+
+    assert find_problems_of(path=path) == [
+        f"{path}: prot: unknown key; did you mean port?",
+        f"{path}: dogstatsd_port: unknown key; the Agent's dogstatsd_port is port here",
+        f"{path}: zzzz: unknown key; `statsd-trio config schema` has them all",
+    ]
+
+
+def test_rest_of_the_agents_file_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text(
+        "api_key: abc\napm_config:\n  enabled: true\nproxy: nonsense\n"
+        "dogstatsd_port:\nlogs_enabled: true\n"
+    )
+
+    sourced = load_sourced_config(environ={}, path=path)
+
+    assert sourced.config.port == 8125
+    assert sourced.config.proxy is None
+    assert sourced.sources["port"] == "default"
+
+
+def test_problem_of_a_file_names_file_and_key(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yml"
+    path.write_text("dogstatsd_port: eighty\n")
+
+    assert find_problems_of(path=path) == [f"{path}: dogstatsd_port=eighty: not a port"]
+
+
+def test_unreadable_file_is_told_beside_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "none.toml"
+
+    assert find_problems_of({"DD_DOGSTATSD_PORT": "x"}, path=path) == [
+        f"{path}: cannot be read: No such file or directory",
+        "DD_DOGSTATSD_PORT=x: not a port",
+    ]

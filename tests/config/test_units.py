@@ -1,0 +1,161 @@
+import contextlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, strategies as st
+
+from statsd_trio.config import units
+
+
+@pytest.mark.parametrize(
+    ("raw", "size"),
+    [
+        (8192, 8192),
+        ("8192", 8192),
+        ("8MiB", 8 * 1024 * 1024),
+        ("8 mib", 8 * 1024 * 1024),
+        ("10Mb", 10_000_000),
+        ("1.5kB", 1500),
+        ("1GiB", 1024**3),
+        ("7B", 7),
+    ],
+    ids=repr,
+)
+def test_sizes(raw: object, size: int) -> None:
+    assert units.parse_bytes(raw) == size
+
+
+@pytest.mark.parametrize(
+    ("raw", "seconds"),
+    [
+        (10, 10),
+        (0.5, 0.5),
+        ("10", 10),
+        ("10s", 10),
+        ("500ms", 0.5),
+        ("5m", 300),
+        ("5 min", 300),
+        ("1h", 3600),
+        ("1d", 86400),
+    ],
+    ids=repr,
+)
+def test_durations(raw: object, seconds: float) -> None:
+    assert units.parse_seconds(raw) == seconds
+
+
+@pytest.mark.parametrize("raw", [True, "1", "t", "TRUE", "yes", "on", 1], ids=repr)
+def test_true(raw: object) -> None:
+    assert units.parse_fact(raw) is True
+
+
+@pytest.mark.parametrize("raw", [False, "0", "F", "false", "No", "off", 0], ids=repr)
+def test_false(raw: object) -> None:
+    assert units.parse_fact(raw) is False
+
+
+@pytest.mark.parametrize(
+    ("raw", "strings"),
+    [
+        ("a:1 b:2", ("a:1", "b:2")),
+        ("a:1, b:2,", ("a:1", "b:2")),
+        ("a b, c", ("a b", "c")),
+        ('["a, b", 1]', ("a, b", "1")),
+        (["a, b", 0.95], ("a, b", "0.95")),
+        ("", ()),
+        ([], ()),
+    ],
+    ids=repr,
+)
+def test_lists(raw: object, strings: tuple[str, ...]) -> None:
+    assert units.parse_strings(raw) == strings
+
+
+@pytest.mark.parametrize(
+    ("raw", "port"),
+    [(8125, 8125), ("8125", 8125), (0, None), ("0", None), ("__random__", 0)],
+    ids=repr,
+)
+def test_ports(raw: object, port: int | None) -> None:
+    assert units.parse_port(raw) == port
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("0.0.0.0:80", ("0.0.0.0", 80)),
+        (":80", ("127.0.0.1", 80)),
+        ("80", ("127.0.0.1", 80)),
+        ("[::1]:80", ("::1", 80)),
+        ("localhost:0", ("localhost", 0)),
+    ],
+    ids=repr,
+)
+def test_addresses(address: str, expected: tuple[str, int]) -> None:
+    assert units.split_address(address) == expected
+
+
+@pytest.mark.parametrize(
+    ("parse", "raw", "words"),
+    [
+        (units.parse_text, True, "not text"),
+        (units.parse_text, None, "not text"),
+        (units.parse_whole, "1_000", "not a whole number"),
+        (units.parse_whole, "\uff11", "not a whole number"),
+        (units.parse_whole, 1.5, "not a whole number"),
+        (units.parse_whole, True, "not a whole number"),
+        (units.parse_whole, "9" * 5000, "not a whole number"),
+        (units.parse_fact, "maybe", "neither true nor false"),
+        (units.parse_fact, 2, "neither true nor false"),
+        (units.parse_fact, [], "neither true nor false"),
+        (units.parse_bytes, "8 apples", "unknown unit 'apples'; known are B, kB"),
+        (units.parse_bytes, "1.5", "not a whole number of bytes"),
+        (units.parse_bytes, "-1", "not a size"),
+        (units.parse_bytes, True, "not a size"),
+        (units.parse_bytes, float("inf"), "not a size"),
+        (units.parse_seconds, "soon", "not a duration"),
+        (units.parse_seconds, "5 MiB", "unknown unit 'MiB'; known are ms, s"),
+        (units.parse_seconds, float("nan"), "not a duration"),
+        (units.parse_whole_seconds, "500ms", "not a whole number of seconds"),
+        (units.parse_strings, 5, "not a list"),
+        (units.parse_strings, [["a"]], "not text"),
+        (units.parse_strings, "[1", "not JSON"),
+        (units.parse_strings, "[" * 100_000, "not JSON"),
+        (units.parse_port, "eighty", "not a port"),
+        (units.split_address, "::1:80", "needs brackets"),
+        (units.split_address, "host", "not HOST:PORT"),
+        (units.split_address, "host:65536", "not HOST:PORT"),
+        (units.split_address, "host:", "not HOST:PORT"),
+    ],
+    ids=repr,
+)
+def test_refusals_say_why(
+    parse: Callable[[object], object], raw: object, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse(raw)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(ANYTHING)
+def test_nothing_but_value_errors_leaves(raw: object) -> None:
+    for parse in (
+        units.parse_text,
+        units.parse_whole,
+        units.parse_fact,
+        units.parse_bytes,
+        units.parse_seconds,
+        units.parse_whole_seconds,
+        units.parse_strings,
+        units.parse_port,
+    ):
+        with contextlib.suppress(ValueError):
+            parse(raw)
