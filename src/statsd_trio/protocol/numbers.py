@@ -115,6 +115,14 @@ def _measure_decimal(text: bytes) -> int:
 
 def _find_fault(text: bytes) -> ParseError:
     """Find the first item that is not a decimal number, else the first too large."""
+    # The parser sees to these two for a line; here the text stands alone.
+    if not text:
+        return ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        message = f"Byte 0x{text[error.start]:02x} is not UTF-8; write digits."
+        return ParseError(Reason.NOT_UTF8, error.start, message)
     match = _DECIMALS.match(text)
     end = match.end() if match else 0
     if end < len(text):

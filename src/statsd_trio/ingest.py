@@ -1,0 +1,295 @@
+"""Packets in, accumulated values out: the one hot path.
+
+A line's text apart from its value (``name:...|type|...``) decides its context and
+weight. Once that text is known, a line costs two lookups and an append: its value is
+kept as the bytes that were sent, and converted in bulk when the aggregator folds.
+
+* *hot* maps (suffix, name) to the `append` of a raw list. It lives for one epoch: what
+  seals the epoch empties it.
+* `Memo` maps the same text to its `Spelling` across epochs. A line that misses *hot*
+  but not the memo is not parsed again.
+* All else (a text never seen, an event, a timestamp, garbage) is parsed.
+
+The memo changes no result: with it off, every line takes the slow path and ends in the
+same raw list, or in the same rejection.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.builder import SnapshotBuilder
+from statsd_trio.errors import ParseError, Reason
+from statsd_trio.ledger import LineCounters
+from statsd_trio.memo import Memo, Spelling
+from statsd_trio.protocol.messages import Event, Sample
+from statsd_trio.protocol.parser import parse_message
+from statsd_trio.refusals import Refusals
+from statsd_trio.rules import Rules
+from statsd_trio.transports.packet import Origin, Packet
+
+# How long the processor works before it lets others run.
+SLICE_SECONDS: Final = 0.0005
+
+# Lines between two looks at the clock: at 6 us, the cost of one never seen before, this
+# is under a millisecond.
+LINES_PER_LOOK: Final = 128
+
+# Lines kept as raw values before they are folded: 2 MiB at the most, a few milliseconds
+# of folding, and few enough misses of the hot dictionaries at a thousand contexts.
+LINES_PER_EPOCH: Final = 16_384
+
+# Texts unused for this long (at least; twice that at most) are forgotten.
+MEMO_SECONDS: Final = 30.0
+
+# The name in `eol_required` that the Agent gives to each transport.
+_AGENT_TRANSPORTS: Final = {
+    "udp": "udp",
+    "unixgram": "uds",
+    "unixstream": "uds",
+    "pipe": "named_pipe",
+}
+
+
+class Ingest:
+    """Takes packets, parses, applies the rules, adds to the aggregator, and counts."""
+
+    def __init__(
+        self,
+        aggregator: Aggregator,
+        rules: Rules,
+        lines: LineCounters,
+        refusals: Refusals,
+        *,
+        wall_clock: Callable[[], float],
+        monotonic_clock: Callable[[], float],
+        eol_required: frozenset[str] = frozenset(),
+        use_timestamps: bool = True,
+        max_memo_entries: int = 200_000,
+        on_sample: Callable[[Sample], Sample | None] | None = None,
+    ) -> None:
+        """Join the stages.
+
+        Args:
+            wall_clock: unix seconds; says which bucket a value belongs to.
+            monotonic_clock: seconds; paces the slices of work.
+            eol_required: the Agent's names of transports whose last line must end
+                in a newline.
+            max_memo_entries: 0 turns the memo off.
+            on_sample: sees each metric line and may change or drop it; without a
+                memo then, since it may answer differently each time.
+        """
+        self._aggregator = aggregator
+        self._rules = rules
+        self._lines = lines
+        self._refusals = refusals
+        self._wall_clock = wall_clock
+        self._monotonic_clock = monotonic_clock
+        self._eol_required = eol_required
+        self._use_timestamps = use_timestamps
+        self._on_sample = on_sample
+        self._uses_memo = max_memo_entries > 0 and on_sample is None
+        self._memo = Memo(max_memo_entries)
+        self._memo_rotates_at = 0.0
+        self._hot: dict[bytes, dict[bytes, Callable[[bytes], None]]] = {}
+        self._epoch_lines = 0
+        # Values of lines that the rules filter: counted when the epoch ends.
+        self._filtered: list[bytes] = []
+        self._packets_done = 0
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    async def run(self, channel: trio.MemoryReceiveChannel[Packet]) -> None:
+        """Process packets until every sender of *channel* has closed.
+
+        Owns *channel*'s receiving end. Awaits once a slice, not once a packet.
+        """
+        clock = self._monotonic_clock
+        receive_nowait = channel.receive_nowait
+        async with channel:
+            async for first in channel:
+                packet = first
+                self.advance()
+                deadline = clock() + SLICE_SECONDS
+                while True:
+                    lines = self.split_packet(packet)
+                    if len(lines) <= LINES_PER_LOOK:
+                        self.insert_lines(lines, packet.origin)
+                    else:
+                        for start in range(0, len(lines), LINES_PER_LOOK):
+                            stop = start + LINES_PER_LOOK
+                            self.insert_lines(lines[start:stop], packet.origin)
+                            if clock() >= deadline:
+                                self._bound_epoch()
+                                await trio.lowlevel.checkpoint()
+                                self.advance()
+                                deadline = clock() + SLICE_SECONDS
+                    self._packets_done += 1
+                    if clock() >= deadline:
+                        break
+                    try:
+                        packet = receive_nowait()
+                    except (trio.WouldBlock, trio.EndOfChannel):
+                        break
+                self._bound_epoch()
+                self._waiting.unpark_all()
+
+    async def wait_processed(self, packets: int) -> None:
+        """Wait until *packets* were processed since the start."""
+        while self._packets_done < packets:
+            await self._waiting.park()
+
+    def process_packet(self, packet: Packet) -> None:
+        """Take in the whole of one packet."""
+        self.insert_lines(self.split_packet(packet), packet.origin)
+
+    def split_packet(self, packet: Packet) -> list[bytes]:
+        """Split *packet* into its lines; count what is cut or lacks its newline."""
+        lines = packet.data.split(b"\n")
+        last = lines.pop()
+        if packet.is_truncated:
+            self._reject_unparsed(Reason.TRUNCATED, last, packet.origin)
+        elif last:
+            agent_name = _AGENT_TRANSPORTS.get(packet.origin.transport)
+            if agent_name in self._eol_required:
+                self._reject_unparsed(Reason.UNTERMINATED, last, packet.origin)
+            else:
+                lines.append(last)
+        return lines
+
+    def insert_lines(self, lines: list[bytes], origin: Origin) -> None:
+        """Insert what *lines* say; a bad one is counted and spoils no other."""
+        hot = self._hot
+        missed = 0
+        for line in lines:
+            name, _, rest = line.partition(b":")
+            value, _, suffix = rest.partition(b"|")
+            try:
+                hot[suffix][name](value)
+            except KeyError:
+                missed += 1
+                self._insert_missed(line, name, value, suffix, origin)
+        hits = len(lines) - missed
+        self._lines.read += hits
+        self._lines.metrics += hits
+        self._epoch_lines += len(lines)
+
+    def advance(self) -> None:
+        """Move to the bucket of the present time."""
+        now = self._wall_clock()
+        if self._aggregator.advance(now):
+            self._forget_epoch()
+        if not 0 <= self._memo_rotates_at - now <= MEMO_SECONDS:
+            self._memo_rotates_at = now + MEMO_SECONDS
+            self._memo.rotate()
+
+    def seal(self) -> None:
+        """End the epoch, so that what was read can be folded."""
+        self._aggregator.seal()
+        self._forget_epoch()
+
+    def fold(self) -> None:
+        """Convert and count all that was read, at once."""
+        self.seal()
+        while self._aggregator.fold_some():
+            pass
+
+    def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
+        """Take what closed, and what is open if asked, in constant time."""
+        self.advance()
+        self._forget_epoch()
+        return self._aggregator.take_snapshot(
+            now=self._wall_clock(), include_open=include_open, final=final
+        )
+
+    def _bound_epoch(self) -> None:
+        if self._epoch_lines >= LINES_PER_EPOCH:
+            self.seal()
+        self._aggregator.fold_some()
+
+    def _forget_epoch(self) -> None:
+        self._hot.clear()
+        self._epoch_lines = 0
+        if self._filtered:
+            self._lines.metrics -= len(self._filtered)
+            self._lines.filtered += len(self._filtered)
+            self._filtered.clear()
+
+    def _insert_missed(
+        self, line: bytes, name: bytes, value: bytes, suffix: bytes, origin: Origin
+    ) -> None:
+        text = name + b":" + suffix  # a name holds no colon, so this is unambiguous
+        spelling = self._memo.get(text) if self._uses_memo else None
+        if spelling is not None:
+            append = self._find_append(spelling)
+            self._hot.setdefault(suffix, {})[name] = append
+            append(value)
+            self._lines.read += 1
+            self._lines.metrics += 1
+            return
+        if line in {b"", b"\r"}:
+            return
+        self._lines.read += 1
+        try:
+            message = parse_message(line, use_timestamps=self._use_timestamps)
+        except ParseError as error:
+            self._refusals.reject_line(error, line, origin)
+            return
+        self._lines.unknown_fields += message.unknown_fields
+        if isinstance(message, Sample):
+            self._insert_sample(message, text, value)
+        elif isinstance(message, Event):
+            self._lines.events += 1
+            self._aggregator.add_event(message)
+        else:
+            self._lines.service_checks += 1
+            self._aggregator.add_service_check(message)
+
+    def _insert_sample(self, sample: Sample, text: bytes, value: bytes) -> None:
+        kept = self._rules.apply(sample)
+        if kept is not None and self._on_sample is not None:
+            kept = self._on_sample(kept)
+            if kept is not None:
+                self._lines.metrics += 1
+                self._aggregator.insert(kept)
+                return
+        if kept is None:
+            self._lines.filtered += 1
+            if self._uses_memo and sample.timestamp is None:
+                self._memo.offer(text, Spelling(None, 1.0))
+            return
+        self._lines.metrics += 1
+        if kept.timestamp is not None:
+            self._aggregator.insert(kept)
+            return
+        context = self._aggregator.open_context(kept)
+        if context is None:
+            return
+        append = self._aggregator.open_cell(context, kept.sample_rate)
+        append(value)
+        # A line with unknown fields is counted each time, so it is parsed each time.
+        if self._uses_memo and not kept.unknown_fields:
+            self._memo.offer(text, Spelling(context, kept.sample_rate))
+
+    def _find_append(self, spelling: Spelling) -> Callable[[bytes], None]:
+        if spelling.context is None:
+            return self._filtered.append
+        return self._aggregator.open_cell(spelling.context, spelling.sample_rate)
+
+    def _reject_unparsed(self, reason: Reason, line: bytes, origin: Origin) -> None:
+        self._lines.read += 1
+        error = ParseError(reason, len(line), _UNPARSED[reason])
+        self._refusals.reject_line(error, line, origin)
+
+
+_UNPARSED: Final = {
+    Reason.TRUNCATED: (
+        "the packet is longer than the server's buffer_size, so its last line is cut; "
+        "send smaller packets or raise buffer_size"
+    ),
+    Reason.UNTERMINATED: (
+        "the last line of the packet lacks its newline, which eol_required asks for "
+        "on this transport"
+    ),
+}

@@ -1,0 +1,316 @@
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+import pytest
+import trio
+from hypothesis import given, settings, strategies as st
+
+from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.errors import Reason
+from statsd_trio.ingest import LINES_PER_EPOCH, LINES_PER_LOOK, Ingest
+from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
+from statsd_trio.protocol.messages import Sample
+from statsd_trio.refusals import Refusals
+from statsd_trio.rules import FilterList, Rules
+from statsd_trio.testing.strategies import lines as some_lines
+from statsd_trio.transports.packet import Origin, Packet
+
+UDP = Origin("udp", "udp://127.0.0.1:8125", "127.0.0.1:4000")
+EPOCH = 1_700_000_000
+
+
+@attrs.define
+class Stage:
+    """Ingestion and aggregation, with their counters and a clock that is set."""
+
+    ingest: Ingest
+    aggregator: Aggregator
+    lines: LineCounters
+    samples: SampleCounters
+    now: list[float]
+
+    def process(self, *packets: bytes) -> None:
+        for data in packets:
+            self.ingest.process_packet(Packet(data, UDP))
+
+    def take(self) -> Snapshot:
+        builder = self.ingest.take_snapshot(include_open=True, final=True)
+        while builder.step():
+            pass
+        return builder.snapshot
+
+    def check(self) -> None:
+        """The identities of lines and samples."""
+        lines, samples = self.lines, self.samples
+        assert lines.read == (
+            lines.metrics
+            + lines.events
+            + lines.service_checks
+            + sum(lines.rejected.values())
+            + lines.filtered
+        )
+        assert samples.parsed == samples.aggregated + sum(samples.refused.values())
+
+
+def open_stage(
+    *,
+    rules: Rules | None = None,
+    max_memo_entries: int = 1000,
+    max_contexts: int = 1000,
+    eol_required: frozenset[str] = frozenset(),
+    on_sample: Callable[[Sample], Sample | None] | None = None,
+) -> Stage:
+    lines, samples = LineCounters(), SampleCounters()
+    refusals = Refusals(lines)
+    aggregator = Aggregator(
+        AggregationSettings(max_contexts=max_contexts),
+        samples,
+        ContextCounters(),
+        refusals,
+    )
+    now = [float(EPOCH)]
+    ingest = Ingest(
+        aggregator,
+        rules or Rules(),
+        lines,
+        refusals,
+        wall_clock=lambda: now[0],
+        monotonic_clock=lambda: 0.0,
+        eol_required=eol_required,
+        max_memo_entries=max_memo_entries,
+        on_sample=on_sample,
+    )
+    ingest.advance()
+    return Stage(ingest, aggregator, lines, samples, now)
+
+
+def total(snapshot: Snapshot, name: str) -> float:
+    return sum(
+        point.value * series.interval_seconds
+        for series in snapshot.series
+        if series.name == name
+        for point in series.points
+    )
+
+
+def test_line_is_counted_alike_on_every_path() -> None:
+    stage = open_stage()
+    # Parsed, parsed and remembered, remembered, hot.
+    stage.process(*[b"page.views:1|c"] * 4)
+    assert (stage.lines.read, stage.lines.metrics) == (4, 4)
+    assert total(stage.take(), "page.views") == 4
+    stage.check()
+
+
+def test_remembered_line_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = open_stage()
+    stage.process(b"page.views:1|c", b"page.views:1|c")
+
+    def refuse(line: bytes, **_: object) -> None:
+        raise AssertionError(line)
+
+    monkeypatch.setattr("statsd_trio.ingest.parse_message", refuse)
+    stage.process(b"page.views:7|c\npage.views:8|c")
+    assert total(stage.take(), "page.views") == 17
+
+
+def test_remembered_line_counts_in_the_bucket_of_its_arrival() -> None:
+    stage = open_stage()
+    stage.process(*[b"page.views:1|c"] * 3)
+    stage.now[0] += 10
+    stage.ingest.advance()
+    stage.process(b"page.views:1|c")
+    (series,) = stage.take().series
+    assert series.points == ((EPOCH, 0.3), (EPOCH + 10, 0.1))
+
+
+def test_last_gauge_wins_whatever_its_spelling() -> None:
+    stage = open_stage()
+    packets = [b"load:%d|g|#a,b", b"load:%d|g|#b,a", b"load:%d|g|@0.5|#a,b"]
+    for number in range(12):
+        stage.process(packets[number % 3] % number)
+    (series,) = stage.take().series
+    assert series.points[0].value == 11
+
+
+def test_late_rejection_has_the_reason_of_an_early_one() -> None:
+    stage = open_stage()
+    stage.process(b"a:1|c", b"a:1|c", b"a:1_0|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c")
+    stage.ingest.fold()
+    late = dict(stage.lines.rejected)
+    early = open_stage(max_memo_entries=0)
+    early.process(b"a:1|c", b"a:1|c", b"a:1_0|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c")
+    assert sum(late.values()) == 5
+    assert late == early.lines.rejected
+    stage.check()
+
+
+def test_bad_line_spoils_no_neighbour() -> None:
+    stage = open_stage()
+    stage.process(
+        b"a:1|c\nbad\n\na:x|c\n\r\na:2|c\r\n_e{5,4}:title|text\n_sc|up|0\na:4|c"
+    )
+    assert total(stage.take(), "a") == 7
+    assert (stage.lines.read, stage.lines.events, stage.lines.service_checks) == (
+        7,
+        1,
+        1,
+    )
+    stage.check()
+
+
+def test_cut_line_of_a_truncated_packet_is_rejected() -> None:
+    stage = open_stage()
+    stage.ingest.process_packet(Packet(b"a:1|c\na:2|", UDP, is_truncated=True))
+    assert stage.lines.rejected == {Reason.TRUNCATED: 1}
+    assert total(stage.take(), "a") == 1
+    stage.check()
+
+
+def test_packet_truncated_between_lines_is_noticed() -> None:
+    stage = open_stage()
+    stage.ingest.process_packet(Packet(b"a:1|c\n", UDP, is_truncated=True))
+    assert stage.lines.rejected == {Reason.TRUNCATED: 1}
+    stage.check()
+
+
+@pytest.mark.parametrize(
+    ("transport", "rejected"),
+    [("udp", 0), ("unixgram", 1), ("unixstream", 1), ("tcp", 0)],
+)
+def test_last_line_needs_its_newline_where_that_is_required(
+    transport: str, rejected: int
+) -> None:
+    stage = open_stage(eol_required=frozenset({"uds"}))
+    origin = UDP._replace(transport=transport)
+    stage.ingest.process_packet(Packet(b"a:1|c\na:2|c", origin))
+    assert stage.lines.rejected[Reason.UNTERMINATED] == rejected
+    stage.check()
+
+
+def test_filtered_line_is_counted_on_every_path() -> None:
+    stage = open_stage(rules=Rules(filterlist=FilterList(["noise"])))
+    stage.process(*[b"noise:1|c"] * 5)
+    stage.ingest.fold()
+    assert (stage.lines.filtered, stage.lines.metrics) == (5, 0)
+    assert stage.take().series == ()
+    stage.check()
+
+
+def test_unknown_fields_are_counted_each_time() -> None:
+    stage = open_stage()
+    stage.process(*[b"a:1|c|z:new"] * 4)
+    assert stage.lines.unknown_fields == 4
+
+
+def test_new_name_in_every_line_leaves_the_memo_empty() -> None:
+    stage = open_stage(max_contexts=10)
+    stage.process(*[b"name%d:1|c" % number for number in range(500)])
+    assert len(stage.ingest._memo) == 0
+    stage.ingest.fold()
+    assert stage.samples.refused == {"max_contexts": 490}
+    stage.check()
+
+
+def test_timestamp_in_every_line_leaves_the_memo_empty() -> None:
+    stage = open_stage()
+    for number in range(100):
+        stage.process(*[b"a:1|c|T%d" % (EPOCH + number)] * 2)
+    assert len(stage.ingest._memo) == 0
+
+
+def test_expired_context_comes_back() -> None:
+    stage = open_stage()
+    stage.process(*[b"load:1|g"] * 3)
+    stage.take()
+    stage.now[0] += 25  # beyond its expiry, within the memo's
+    stage.take()
+    stage.ingest.advance()
+    stage.process(b"load:2|g")
+    (series,) = stage.take().series
+    assert series.points[0].value == 2
+    stage.check()
+
+
+def test_hook_may_change_and_drop_samples() -> None:
+    def change(sample: Sample) -> Sample | None:
+        if sample.name == "secret":
+            return None
+        return attrs.evolve(sample, name=sample.name.upper())
+
+    stage = open_stage(on_sample=change)
+    stage.process(*[b"a:2|c\nsecret:1|c"] * 3)
+    assert total(stage.take(), "A") == 6
+    assert stage.lines.filtered == 3
+    stage.check()
+
+
+# Few enough names and fields that lines repeat, and values of every sort.
+NAMES = st.sampled_from([b"a", b"b", b"_e{1,1}", b"_sc|a|0"])
+VALUES = st.sampled_from(
+    b"1 -2.5 1:2:3 :1: :: x 1_0 nan 1e999 0x1 \xff 1\r".split(b" ")
+) | st.sampled_from([b"", b" 1", b"9" * 300, b"\xd9\xa1"])
+FIELDS = st.sampled_from(
+    b"c g h ms s d c|@0.5 g|#x,y g|#y,x d|@0.1 c|T1 c\r h|@0.3|#x q c|@2".split(b" ")
+) | st.sampled_from([b"", b"c|#host:z", b"c|z:1"])
+LINES = st.builds(lambda *parts: b"%s:%s|%s" % parts, NAMES, VALUES, FIELDS)
+
+
+@settings(deadline=None)
+@given(st.lists(LINES | some_lines(), max_size=40))
+def test_memo_changes_no_result(lines: list[bytes]) -> None:
+    with_memo, without = open_stage(), open_stage(max_memo_entries=0)
+    snapshots = []
+    for stage in (with_memo, without):
+        for _ in range(3):  # parsed, remembered, hot
+            stage.process(b"\n".join(lines))
+        snapshots.append(stage.take())
+        stage.check()
+    assert snapshots[0] == snapshots[1]
+    assert with_memo.lines == without.lines
+    assert with_memo.samples == without.samples
+
+
+async def run_stage(stage: Stage, packets: list[bytes]) -> None:
+    send, receive = trio.open_memory_channel[Packet](len(packets))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.ingest.run, receive)
+        async with send:
+            for packet in packets:
+                await send.send(Packet(packet, UDP))
+
+
+async def test_channel_is_processed_to_its_end() -> None:
+    stage = open_stage()
+    await run_stage(stage, [b"a:1|c"] * 50)
+    assert total(stage.take(), "a") == 50
+
+
+async def test_long_packet_lets_others_run() -> None:
+    stage = open_stage()
+    # A clock on which every look is after the deadline.
+    ticks = iter(range(10**9))
+    stage.ingest._monotonic_clock = partial(next, ticks)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns)
+        await run_stage(stage, [b"a:1|c\n" * (LINES_PER_LOOK * 20)])
+        nursery.cancel_scope.cancel()
+    assert turns >= 20
+
+
+async def test_raw_values_are_folded_before_they_are_many() -> None:
+    stage = open_stage()
+    await run_stage(stage, [b"a:1|c\n" * (LINES_PER_EPOCH + 1)])
+    # Nobody asked for the ledger or a snapshot.
+    assert stage.samples.aggregated > 0

@@ -1,0 +1,66 @@
+from statsd_trio.memo import Memo, Spelling
+
+SPELLING = Spelling(None, 0.5)
+
+
+def test_text_is_kept_from_its_second_sight() -> None:
+    memo = Memo(8)
+    memo.offer(b"a:c", SPELLING)
+    assert memo.get(b"a:c") is None
+    memo.offer(b"a:c", SPELLING)
+    assert memo.get(b"a:c") is SPELLING
+
+
+def test_new_text_in_every_line_is_never_kept() -> None:
+    memo = Memo(1000)
+    for number in range(500):
+        memo.offer(b"name%d:c" % number, SPELLING)
+    assert len(memo) == 0
+
+
+def test_full_memo_keeps_what_it_has_and_takes_no_more() -> None:
+    memo = Memo(2)
+    for text in (b"a:c", b"b:c", b"c:c"):
+        memo.offer(text, SPELLING)
+        memo.offer(text, SPELLING)
+    assert memo.get(b"a:c") is SPELLING
+    assert memo.get(b"b:c") is SPELLING
+    assert memo.get(b"c:c") is None
+
+
+def test_texts_seen_once_are_bounded_too() -> None:
+    memo = Memo(2)
+    for text in (b"a:c", b"b:c", b"c:c", b"c:c"):
+        memo.offer(text, SPELLING)
+    assert memo.get(b"c:c") is None
+
+
+def test_unused_text_is_forgotten_at_the_second_rotation() -> None:
+    memo = Memo(8)
+    for _ in range(2):
+        memo.offer(b"a:c", SPELLING)
+    memo.rotate()
+    memo.rotate()
+    assert memo.get(b"a:c") is None
+    assert len(memo) == 0
+
+
+def test_used_text_survives_rotations() -> None:
+    memo = Memo(8)
+    for _ in range(2):
+        memo.offer(b"a:c", SPELLING)
+    for _ in range(3):
+        memo.rotate()
+        assert memo.get(b"a:c") is SPELLING
+
+
+def test_clear_forgets_everything() -> None:
+    memo = Memo(8)
+    for _ in range(2):
+        memo.offer(b"a:c", SPELLING)
+    memo.offer(b"b:c", SPELLING)
+    memo.rotate()
+    memo.clear()
+    assert len(memo) == 0
+    memo.offer(b"b:c", SPELLING)
+    assert memo.get(b"b:c") is None
