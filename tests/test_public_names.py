@@ -17,7 +17,10 @@ PUBLIC_NAMES = {
         "Ledger",
         "ParseError",
         "Reason",
+        "Server",
+        "ServerThread",
         "load_config",
+        "serve",
     ],
 }
 

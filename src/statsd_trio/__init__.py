@@ -3,6 +3,8 @@
 from statsd_trio.config import Config, load_config
 from statsd_trio.errors import ConfigError, IntakeError, ParseError, Reason
 from statsd_trio.ledger import Ledger
+from statsd_trio.server import Server, serve
+from statsd_trio.thread import ServerThread
 
 __all__ = [
     "Config",
@@ -11,5 +13,8 @@ __all__ = [
     "Ledger",
     "ParseError",
     "Reason",
+    "Server",
+    "ServerThread",
     "load_config",
+    "serve",
 ]

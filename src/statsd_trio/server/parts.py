@@ -1,0 +1,112 @@
+"""A `Config` in, the parts of a server out: the only place that spreads it."""
+
+import time
+from collections.abc import Callable
+
+from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
+from statsd_trio.config import Config, Secret
+from statsd_trio.rules import (
+    FilterList,
+    Mapper,
+    Namespace,
+    Rules,
+    TagFilter,
+    select_generated,
+)
+from statsd_trio.sinks.datadog.destination import open_datadog_destination
+from statsd_trio.sinks.datadog.keys import KeySource
+from statsd_trio.sinks.sink import Destination
+from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.udp import bind_udp
+
+
+def make_aggregation_settings(config: Config) -> AggregationSettings:
+    """Pick what aggregation needs."""
+    return AggregationSettings(
+        interval_seconds=config.interval_seconds,
+        hostname=config.hostname,
+        tags=config.tags,
+        counter_type=config.counter_type,
+        counter_expiry_seconds=config.counter_expiry_seconds,
+        context_expiry_seconds=config.context_expiry_seconds,
+        max_contexts=config.max_contexts,
+        histogram_aggregates=config.histogram_aggregates,
+        histogram_percentiles=config.histogram_percentiles,
+        histogram_copy_to_distribution=config.histogram_copy_to_distribution,
+        histogram_copy_to_distribution_prefix=(
+            config.histogram_copy_to_distribution_prefix
+        ),
+    )
+
+
+def make_rules(config: Config) -> Rules:
+    """Make the rules that each new metric passes."""
+    generated = select_generated(
+        config.metric_filterlist,
+        config.histogram_aggregates,
+        parse_percentiles(config.histogram_percentiles),
+    )
+    match_prefix = config.metric_filterlist_match_prefix
+    return Rules(
+        mapper=Mapper(config.mapper_profiles, cache_size=config.mapper_cache_size),
+        namespace=Namespace(config.namespace, config.namespace_exclude),
+        filterlist=FilterList(config.metric_filterlist, match_prefix=match_prefix),
+        generated_filterlist=FilterList(generated, match_prefix=match_prefix),
+        tag_filter=TagFilter(config.metric_tag_filterlist),
+    )
+
+
+def open_destinations(
+    config: Config, wall_clock: Callable[[], float] = time.time
+) -> list[Destination]:
+    """Open every sink that *config* names.
+
+    Raises:
+        OSError: if a file cannot be opened.
+    """
+    return [
+        _open_datadog(config, wall_clock) for name in config.sinks if name == "datadog"
+    ]
+
+
+def _open_datadog(config: Config, wall_clock: Callable[[], float]) -> Destination:
+    url = config.dd_url or f"https://api.{config.site}"
+    endpoints: dict[str, list[KeySource]] = {}
+    if config.api_key is not None:
+        endpoints[url] = [_reveal(config.api_key)]
+    for other, keys in config.additional_endpoints.items():
+        endpoints.setdefault(other, []).extend(_reveal(key) for key in keys)
+    return open_datadog_destination(
+        endpoints,
+        compression=config.compression,
+        max_concurrent_requests=config.max_concurrent_requests,
+        request_timeout_seconds=config.request_timeout_seconds,
+        proxy=None if config.proxy is None else config.proxy.reveal(),
+        no_proxy=config.no_proxy,
+        ca_file=config.ca_file,
+        skip_ssl_validation=config.skip_ssl_validation,
+        retry_queue_bytes=config.retry_queue_bytes,
+        wall_clock=wall_clock,
+    )
+
+
+def _reveal(key: Secret | KeySource) -> KeySource:
+    return key.reveal() if isinstance(key, Secret) else key
+
+
+async def bind_listeners(config: Config) -> list[Listener]:
+    """Bind every address that *config* names.
+
+    Raises:
+        OSError: naming the address; what was bound before is closed.
+    """
+    listeners: list[Listener] = []
+    if config.port is not None:
+        listeners += await bind_udp(
+            config.host,
+            config.port,
+            buffer_size=config.buffer_size,
+            receive_buffer_bytes=config.so_rcvbuf,
+            non_local_traffic=config.non_local_traffic,
+        )
+    return listeners

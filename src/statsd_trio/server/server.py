@@ -1,0 +1,279 @@
+"""The server: bind, one nursery, join the stages, stop in order.
+
+The life of a server:
+
+1. What can fail fails first: the key, the sinks, the sockets. Nothing has started.
+2. One nursery hosts a reader task for each listener, the flusher, and the task that
+   processes and delivers. A bounded channel joins the readers to the processor.
+3. A cancel reaches the readers and the flusher. The readers take what the kernel holds
+   and close their senders. The task that processes and delivers is shielded: it ends
+   when the channel does, then takes the last snapshot, and gives the destinations
+   `shutdown_seconds` to deliver it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
+
+import trio
+
+from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.snapshot import Series
+from statsd_trio.config import Config, find_problems
+from statsd_trio.errors import ConfigError
+from statsd_trio.flusher import Flusher
+from statsd_trio.ingest import Ingest
+from statsd_trio.ledger import (
+    ContextCounters,
+    Ledger,
+    LineCounters,
+    ListenerCounters,
+    QueueLedger,
+    SampleCounters,
+)
+from statsd_trio.refusals import Refusals
+from statsd_trio.server.parts import (
+    bind_listeners,
+    make_aggregation_settings,
+    make_rules,
+    open_destinations,
+)
+from statsd_trio.sinks.outlet import Outlet
+from statsd_trio.sinks.sink import Destination, Sink
+from statsd_trio.telemetry import Telemetry
+from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.packet import Origin, Packet
+
+logger = logging.getLogger(__name__)
+
+_IN_PROCESS: Final = Origin(transport="inproc", listener="submit")
+
+
+class Server:
+    """A running server. `serve` makes it."""
+
+    def __init__(
+        self,
+        config: Config,
+        listeners: Sequence[Listener],
+        destinations: Sequence[Destination],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._listeners = listeners
+        self._destinations = destinations
+        self._lines = LineCounters()
+        self._samples = SampleCounters()
+        self._contexts = ContextCounters()
+        self._submitted = ListenerCounters(_IN_PROCESS.listener)
+        self._channel, self._receive_channel = trio.open_memory_channel[Packet](
+            config.queue_size
+        )
+        self._refusals = Refusals(self._lines, config.on_rejected)
+        self._ingest = Ingest(
+            Aggregator(
+                make_aggregation_settings(config),
+                self._samples,
+                self._contexts,
+                self._refusals,
+            ),
+            make_rules(config),
+            self._lines,
+            self._refusals,
+            wall_clock=wall_clock,
+            monotonic_clock=time.perf_counter,
+            eol_required=frozenset(config.eol_required),
+            use_timestamps=config.no_aggregation_pipeline,
+            max_memo_entries=2 * config.max_contexts,
+            on_sample=config.on_sample,
+        )
+        telemetry = Telemetry(
+            self.ledger,
+            interval_seconds=config.interval_seconds,
+            host=config.hostname,
+            tags=config.tags,
+        )
+        self._flusher = Flusher(
+            self._ingest.take_snapshot,
+            destinations,
+            interval_seconds=config.interval_seconds,
+            wall_clock=wall_clock,
+            describe_self=telemetry.describe if config.self_metrics else _say_nothing,
+            report=self._refusals.warn,
+        )
+
+    @property
+    def addresses(self) -> tuple[object, ...]:
+        """The bound addresses, one a listener: ``(host, port)`` or a path."""
+        return tuple(listener.address for listener in self._listeners)
+
+    def ledger(self) -> Ledger:
+        """Tell what became of everything; what was read so far is folded in first."""
+        self._ingest.fold()
+        for listener in self._listeners:
+            listener.refresh_counters()
+        queue = self._channel.statistics()
+        return Ledger(
+            listeners=(
+                *(listener.counters.freeze() for listener in self._listeners),
+                self._submitted.freeze(),
+            ),
+            queue=QueueLedger(
+                capacity=self._config.queue_size,
+                used=queue.current_buffer_used,
+                peak=queue.peak_buffer_used,
+            ),
+            lines=self._lines.freeze(),
+            samples=self._samples.freeze(),
+            contexts=self._contexts.freeze(),
+            sinks=tuple(
+                ledger
+                for destination in self._destinations
+                for ledger in destination.ledgers()
+            ),
+        )
+
+    async def flush(self) -> None:
+        """Take what was read so far, open buckets too, and see it off.
+
+        Returns once every sink has delivered it, queued it for another try, or
+        refused it. What came after an earlier flush within the same bucket goes with
+        the next bucket, since a point is never sent twice.
+        """
+        # Counted as they are read, so that one on its way through the channel, or in
+        # the hand of a reader that waits for room, is waited for.
+        await self._ingest.wait_processed(
+            self._submitted.packets
+            + sum(listener.counters.packets for listener in self._listeners)
+        )
+        await self._flusher.flush(include_open=True)
+        async with trio.open_nursery() as nursery:
+            for destination in self._destinations:
+                nursery.start_soon(destination.settle)
+
+    def submit(self, packet: bytes) -> bool:
+        """Queue *packet* as if it had come from a socket; never blocks.
+
+        Returns:
+            False if it was refused, which the ledger counts: the queue is full, the
+            packet is longer than ``buffer_size``, or the server is stopping.
+        """
+        reason = self._try_submit(packet)
+        if reason:
+            self._submitted.refused[reason] += 1
+            return False
+        self._submitted.packets += 1
+        self._submitted.bytes += len(packet)
+        return True
+
+    def _try_submit(self, packet: bytes) -> str:
+        if len(packet) > self._config.buffer_size:
+            return "too_long"
+        try:
+            self._channel.send_nowait(Packet(packet, _IN_PROCESS))
+        except trio.WouldBlock:
+            return "queue_full"
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            return "stopped"
+        return ""
+
+    async def run(self, task_status: trio.TaskStatus["Server"]) -> NoReturn:
+        """Run until cancelled; only `serve` calls this, once."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._process_and_deliver)
+            for listener in self._listeners:
+                nursery.start_soon(listener.receive, self._channel.clone())
+            nursery.start_soon(self._flusher.run)
+            nursery.start_soon(self._accept_submissions)
+            for listener in self._listeners:
+                logger.info("listening on %s", listener.counters.name)
+            task_status.started(self)
+        raise AssertionError("the flusher runs until it is cancelled")
+
+    async def _accept_submissions(self) -> None:
+        """Hold the channel open for `submit`, until cancelled."""
+        with self._channel:
+            await trio.sleep_forever()
+
+    async def _process_and_deliver(self) -> None:
+        """Process to the end of the channel, then deliver what is left.
+
+        Shielded: it ends because the senders closed, never in mid-work.
+        """
+        with trio.CancelScope(shield=True):
+            try:
+                async with trio.open_nursery() as delivery:
+                    for destination in self._destinations:
+                        delivery.start_soon(destination.run)
+                    await self._ingest.run(self._receive_channel)
+                    await self._flusher.flush(include_open=True, final=True)
+                    with trio.move_on_after(self._config.shutdown_seconds):
+                        async with trio.open_nursery() as last:
+                            for destination in self._destinations:
+                                last.start_soon(destination.finish)
+                    delivery.cancel_scope.cancel()
+            finally:
+                for destination in self._destinations:
+                    await destination.abandon()
+                _log_ledger(self.ledger())
+
+
+async def serve(
+    config: Config,
+    *,
+    sinks: Sequence[Sink] | None = None,
+    wall_clock: Callable[[], float] = time.time,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> NoReturn:
+    """Serve until cancelled; then drain, deliver and re-raise what stopped it.
+
+    Trio's clock paces, *wall_clock* stamps.
+
+    Args:
+        config: what to listen to, how to aggregate, where to deliver.
+        sinks: async callables taking a `Snapshot`, used instead of ``config.sinks``.
+        wall_clock: unix seconds.
+        task_status: gets the `Server` once every address is bound.
+
+    Raises:
+        ConfigError: with every problem of *config*, such as a missing key.
+        OSError: if an address is taken or forbidden; it names the address. Nothing
+            was started then.
+    """
+    problems = find_problems(config, has_sinks=sinks is not None)
+    if problems:
+        raise ConfigError(problems)
+    if sinks is None:
+        destinations = open_destinations(config, wall_clock)
+    else:
+        destinations = [
+            Outlet(f"sink-{number}", sink) for number, sink in enumerate(sinks, 1)
+        ]
+    listeners = await bind_listeners(config)
+    server = Server(config, listeners, destinations, wall_clock)
+    await server.run(task_status)
+
+
+def _say_nothing(time: int) -> tuple[Series, ...]:
+    del time
+    return ()
+
+
+def _log_ledger(ledger: Ledger) -> None:
+    lines, samples = ledger.lines, ledger.samples
+    points = "; ".join(
+        f"{sink.name}: {sink.delivered} of {sink.snapshotted} points delivered"
+        for sink in ledger.sinks
+    )
+    logger.info(
+        "stopped: %d packets (%d dropped by the kernel), %d lines (%d rejected), "
+        "%d samples (%d refused); %s",
+        sum(listener.packets for listener in ledger.listeners),
+        sum(listener.kernel_dropped or 0 for listener in ledger.listeners),
+        lines.read,
+        sum(lines.rejected.values()),
+        samples.parsed,
+        sum(samples.refused.values()),
+        points or "no sinks",
+    )

@@ -1,0 +1,130 @@
+"""Nothing is lost at a stop. Each test fails when the line that it names is removed."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from statsd_trio import Config, Server, serve
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.sinks.memory import MemorySink
+
+AddUp = Callable[[list[Snapshot], str], float]
+Send = Callable[..., None]
+WallClock = Callable[[], float]
+
+QUIET = Config(host="127.0.0.1", port=0, self_metrics=False)
+
+
+async def test_what_the_kernel_holds_is_taken(
+    memory: MemorySink, send: Send, add_up: AddUp
+) -> None:
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
+        # No checkpoint between sending and stopping, so the reader sees none of it.
+        send(server.addresses[0], *[b"page.views:1|c"] * 200)
+        nursery.cancel_scope.cancel()
+    assert add_up(memory.snapshots, "page.views") == 200
+
+
+async def test_channel_is_drained_to_its_end(memory: MemorySink, add_up: AddUp) -> None:
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
+        for _ in range(1000):
+            assert server.submit(b"page.views:1|c")
+        nursery.cancel_scope.cancel()
+    assert add_up(memory.snapshots, "page.views") == 1000
+
+
+async def test_open_bucket_is_sent(
+    memory: MemorySink, wall_clock: WallClock, add_up: AddUp
+) -> None:
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(
+            partial(serve, QUIET, sinks=[memory], wall_clock=wall_clock)
+        )
+        server.submit(b"page.views:1|c")
+        await server.flush()
+        # This one's bucket was sent early, so it waits for the next.
+        server.submit(b"page.views:2|c")
+        nursery.cancel_scope.cancel()
+    assert add_up(memory.snapshots, "page.views") == 3
+
+
+async def test_last_delivery_is_shielded(autojump_clock: MockClock) -> None:
+    delivered: list[Snapshot] = []
+
+    async def deliver_slowly(snapshot: Snapshot) -> None:
+        await trio.sleep(2)
+        delivered.append(snapshot)
+
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(
+            partial(serve, QUIET, sinks=[deliver_slowly])
+        )
+        server.submit(b"page.views:1|c")
+        nursery.cancel_scope.cancel()
+    assert [len(snapshot.series) for snapshot in delivered] == [1]
+
+
+async def test_last_delivery_is_bounded_and_its_loss_counted(
+    autojump_clock: MockClock,
+) -> None:
+    async def hang(snapshot: Snapshot) -> None:
+        await trio.sleep_forever()
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(partial(serve, QUIET, sinks=[hang]))
+        server.submit(b"page.views:1|c")
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began == pytest.approx(QUIET.shutdown_seconds)
+    (sink,) = server.ledger().sinks
+    assert (sink.snapshotted, sink.abandoned, sink.pending) == (1, 1, 0)
+
+
+async def test_quiet_server_stops_at_once(mock_clock: MockClock) -> None:
+    # The virtual clock stands still: waiting for any time at all would hang.
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, QUIET, sinks=[MemorySink()]))
+        nursery.cancel_scope.cancel()
+
+
+async def test_flood_does_not_hold_the_stop_up(memory: MemorySink) -> None:
+    is_over = threading.Event()
+
+    def flood(address: tuple[str, int]) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            while not is_over.is_set():
+                client.sendto(b"page.views:1|c", address)
+
+    async with trio.open_nursery() as outer:
+        async with trio.open_nursery() as nursery:
+            server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
+            outer.start_soon(trio.to_thread.run_sync, flood, server.addresses[0])
+            while not server.ledger().lines.read:
+                await trio.lowlevel.checkpoint()
+            began = time.monotonic()
+            nursery.cancel_scope.cancel()
+        took = time.monotonic() - began
+        is_over.set()
+    assert took < 2.5  # the reader's own bound is 2 s
+    ledger = server.ledger()
+    assert ledger.lines.read == ledger.listeners[0].packets
+
+
+async def test_what_stopped_the_server_is_raised_unchanged(
+    memory: MemorySink, add_up: AddUp
+) -> None:
+    error = ZeroDivisionError("the host program failed")
+    with pytest.RaisesGroup(pytest.RaisesExc(check=lambda raised: raised is error)):
+        async with trio.open_nursery() as nursery:
+            server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
+            server.submit(b"page.views:1|c")
+            raise error
+    assert add_up(memory.snapshots, "page.views") == 1

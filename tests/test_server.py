@@ -1,0 +1,197 @@
+import logging
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from statsd_trio import Config, ConfigError, Ledger, Server, serve
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.sinks.memory import MemorySink
+
+AddUp = Callable[[list[Snapshot], str], float]
+Send = Callable[..., None]
+WallClock = Callable[[], float]
+
+
+def quiet(**changes: object) -> Config:
+    """A server on a free port that says nothing of itself."""
+    settings: dict[str, object] = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "self_metrics": False,
+    }
+    return Config(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+async def test_flushes_each_interval(
+    autojump_clock: MockClock,
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    wall_clock: WallClock,
+    send: Send,
+) -> None:
+    start = partial(serve, quiet(), sinks=[memory], wall_clock=wall_clock)
+    began = wall_clock()
+    server: Server = await nursery.start(start)
+    send(server.addresses[0], b"page.views:1|c")
+    await trio.sleep(25)
+    assert [s.time - began for s in memory.snapshots] == [10, 20]
+
+
+async def test_what_is_sent_arrives_at_the_sinks(
+    nursery: trio.Nursery, memory: MemorySink, send: Send, add_up: AddUp
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    send(server.addresses[0], b"page.views:1|c\npage.views:2|c", b"page.views:4|c")
+    await read_packets(server, 2)
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 7
+
+
+async def test_taken_port_is_a_plain_error_that_names_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        with pytest.raises(OSError, match=rf"127\.0\.0\.1:{port}"):
+            await serve(quiet(port=port), sinks=[])
+
+
+async def test_missing_key_is_told_before_anything_is_bound() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", 0))
+        # A taken port would be an OSError.
+        config = quiet(port=holder.getsockname()[1], sinks=("datadog",))
+        with pytest.raises(ConfigError, match="DD_API_KEY"):
+            await serve(config)
+
+
+async def test_submit_takes_the_same_way(
+    nursery: trio.Nursery, memory: MemorySink, add_up: AddUp
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    assert server.submit(b"page.views:5|c")
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 5
+    assert server.ledger().listeners[-1].packets == 1
+
+
+async def test_submit_to_a_full_queue_is_refused_and_counted(
+    nursery: trio.Nursery,
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(queue_size=2), sinks=[]))
+    await wait_all_tasks_blocked()
+    # The first goes straight to the processor, which waits for it.
+    answers = [server.submit(b"a:1|c") for _ in range(5)]
+    assert answers == [True, True, True, False, False]
+    ledger = server.ledger()
+    assert ledger.listeners[-1].refused == {"queue_full": 2}
+    assert (ledger.queue.capacity, ledger.queue.used) == (2, 2)
+
+
+async def test_submitted_packet_over_the_buffer_size_is_refused(
+    nursery: trio.Nursery,
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(buffer_size=8), sinks=[]))
+    assert not server.submit(b"abcdef:1|c")
+    assert server.ledger().listeners[-1].refused == {"too_long": 1}
+
+
+async def test_submit_after_the_stop_is_refused(memory: MemorySink) -> None:
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+        nursery.cancel_scope.cancel()
+    assert not server.submit(b"a:1|c")
+    assert server.ledger().listeners[-1].refused == {"stopped": 1}
+
+
+async def test_queue_shows_its_peak(nursery: trio.Nursery) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[]))
+    await wait_all_tasks_blocked()
+    for _ in range(5):
+        server.submit(b"a:1|c")
+    await server.flush()
+    queue = server.ledger().queue
+    assert (queue.used, queue.peak) == (0, 4)
+
+
+async def test_stage_that_raises_leaves_as_a_group() -> None:
+    def broken_clock() -> float:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await serve(quiet(), sinks=[], wall_clock=broken_clock)
+    assert caught.value.split(ZeroDivisionError)[1] is None
+
+
+async def test_failing_sink_stops_nothing_and_is_counted(
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    add_up: AddUp,
+    check_ledger: Callable[[Ledger], None],
+) -> None:
+    async def fail(snapshot: Snapshot) -> None:
+        raise ValueError(snapshot.time)
+
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[fail, memory]))
+    server.submit(b"page.views:1|c")
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 1
+    ledger = server.ledger()
+    check_ledger(ledger)
+    assert sum(ledger.sinks[0].refused.values()) == 1
+    assert ledger.sinks[1].delivered == 1
+
+
+async def test_garbage_is_counted_and_harms_nothing(
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    send: Send,
+    add_up: AddUp,
+    check_ledger: Callable[[Ledger], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server: Server = await nursery.start(
+        partial(serve, quiet(buffer_size=64), sinks=[memory])
+    )
+    packets = [
+        b"good:1|c\nbad\n\ngood:x|c\ngood:1_0|c\n\xff\xfe:1|c\ngood:2|c\n",
+        bytes(range(256))[:60],
+        b"",
+        b"good:4|c\n" + b"x" * 60 + b":1|c",
+    ]
+    send(server.addresses[0], *packets)
+    await read_packets(server, len(packets))
+    await server.flush()
+    assert add_up(memory.snapshots, "good") == 7
+    ledger = server.ledger()
+    check_ledger(ledger)
+    assert ledger.listeners[0].truncated == 1
+    assert ledger.lines.rejected["truncated"] == 1
+    assert ledger.lines.rejected["bad_value"] == 2
+    warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert len([r for r in warnings if "(bad_value)" in r.message]) == 1
+
+
+async def test_own_metrics_tell_what_was_read(
+    autojump_clock: MockClock,
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    wall_clock: WallClock,
+    add_up: AddUp,
+) -> None:
+    config = Config(host="127.0.0.1", port=0)
+    start = partial(serve, config, sinks=[memory], wall_clock=wall_clock)
+    server: Server = await nursery.start(start)
+    server.submit(b"a:1|c\nb:1|c\nc")
+    await trio.sleep(21)
+    assert add_up(memory.snapshots, "statsd_trio.lines") == 3
+    assert add_up(memory.snapshots, "statsd_trio.lines.rejected") == 1
+
+
+async def read_packets(server: Server, count: int) -> None:
+    """Wait until *count* packets were read and processed."""
+    while (ledger := server.ledger()).listeners[0].packets < count or ledger.queue.used:
+        await trio.lowlevel.checkpoint()
