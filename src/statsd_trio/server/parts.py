@@ -20,8 +20,12 @@ from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.udp import bind_udp
 
 
-def make_aggregation_settings(config: Config) -> AggregationSettings:
+def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettings:
     """Pick what aggregation needs."""
+
+    def is_blocked(name: str) -> bool:
+        return not rules.keeps_series(name)
+
     return AggregationSettings(
         interval_seconds=config.interval_seconds,
         hostname=config.hostname,
@@ -36,6 +40,7 @@ def make_aggregation_settings(config: Config) -> AggregationSettings:
         histogram_copy_to_distribution_prefix=(
             config.histogram_copy_to_distribution_prefix
         ),
+        is_blocked=is_blocked if config.metric_filterlist else None,
     )
 
 

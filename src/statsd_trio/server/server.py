@@ -71,14 +71,15 @@ class Server:
             config.queue_size
         )
         self._refusals = Refusals(self._lines, config.on_rejected)
+        rules = make_rules(config)
         self._ingest = Ingest(
             Aggregator(
-                make_aggregation_settings(config),
+                make_aggregation_settings(config, rules),
                 self._samples,
                 self._contexts,
                 self._refusals,
             ),
-            make_rules(config),
+            rules,
             self._lines,
             self._refusals,
             wall_clock=wall_clock,

@@ -1,0 +1,142 @@
+import asyncio
+import os
+import socket
+import threading
+
+import pytest
+
+from statsd_trio import Config, ConfigError, ServerThread
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.sinks.memory import MemorySink
+
+QUIET = Config(host="127.0.0.1", port=0, self_metrics=False)
+
+
+def test_what_is_submitted_arrives_at_the_end_of_the_block(memory: MemorySink) -> None:
+    with ServerThread(QUIET, sinks=[memory]) as server:
+        assert server.submit(b"page.views:1|g")
+    (snapshot,) = [entry for entry in memory.snapshots if entry.series]
+    assert snapshot.series[0].name == "page.views"
+
+
+def test_what_is_sent_arrives_at_the_end_of_the_block(memory: MemorySink) -> None:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with udp as client, ServerThread(QUIET, sinks=[memory]) as server:
+        client.sendto(b"page.views:1|g", server.addresses[0])
+    assert server.ledger().samples.aggregated == 1
+
+
+def test_flush_returns_once_the_sinks_have_it(memory: MemorySink) -> None:
+    with ServerThread(QUIET, sinks=[memory]) as server:
+        server.submit(b"page.views:1|g")
+        server.flush()
+        assert [len(entry.series) for entry in memory.snapshots][-1] == 1
+
+
+def test_methods_may_be_called_from_many_threads(memory: MemorySink) -> None:
+    with ServerThread(QUIET, sinks=[memory]) as server:
+
+        def work() -> None:
+            for _ in range(20):
+                assert server.submit(b"page.views:1|c")
+                server.ledger()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        server.flush()
+        assert server.ledger().samples.aggregated == 80
+
+
+def test_taken_port_is_raised_on_entering() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", 0))
+        config = Config(host="127.0.0.1", port=holder.getsockname()[1])
+        with (
+            pytest.raises(OSError, match=r"127\.0\.0\.1"),
+            ServerThread(config, sinks=[]),
+        ):
+            pytest.fail("the block was entered")
+
+
+def test_bad_configuration_is_raised_on_entering() -> None:
+    with pytest.raises(ConfigError, match="DD_API_KEY"), ServerThread(QUIET):
+        pytest.fail("the block was entered")
+
+
+def test_failed_stage_is_raised_on_leaving() -> None:
+    failing = threading.Event()
+
+    def read_clock() -> float:
+        if failing.is_set():
+            raise ZeroDivisionError
+        return 1_700_000_000.0
+
+    def run_into_it() -> None:
+        with ServerThread(QUIET, sinks=[], wall_clock=read_clock) as server:
+            failing.set()
+            server.submit(b"a:1|c")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        run_into_it()
+    assert caught.value.split(ZeroDivisionError)[1] is None
+
+
+def test_error_of_the_block_is_not_hidden(memory: MemorySink) -> None:
+    def fail() -> None:
+        with ServerThread(QUIET, sinks=[memory]) as server:
+            server.submit(b"a:1|g")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert memory.snapshots[-1].series
+
+
+def test_use_outside_the_block_is_an_error() -> None:
+    server = ServerThread(QUIET, sinks=[])
+    with pytest.raises(RuntimeError, match="with"):
+        server.ledger()
+
+
+def test_ledger_may_be_read_after_the_block() -> None:
+    with ServerThread(QUIET, sinks=[]) as server:
+        pass
+    assert not server.submit(b"a:1|c")
+    assert server.ledger().listeners[-1].refused == {"stopped": 1}
+
+
+def test_works_beside_asyncio(memory: MemorySink) -> None:
+    async def main() -> None:
+        with ServerThread(QUIET, sinks=[memory]) as server:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, remote_addr=server.addresses[0]
+            )
+            transport.sendto(b"page.views:1|g")
+            transport.close()
+
+    asyncio.run(main())
+    assert memory.snapshots[-1].series
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_forked_child_knows_that_it_has_no_server(memory: MemorySink) -> None:
+    with ServerThread(QUIET, sinks=[memory]) as server:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                server.ledger()
+            except RuntimeError as error:
+                server.__exit__(None, None, None)  # returns at once
+                status = 0 if "forked" in str(error) else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        server.submit(b"page.views:1|g")
+    snapshot: Snapshot = memory.snapshots[-1]
+    assert snapshot.series
