@@ -36,9 +36,9 @@ def parse_event(line: str) -> Event:
             f"text in bytes, such as {_FORM}."
         )
         raise ParseError(Reason.EVENT_HEADER, 0, message)
-    title_digits, _, text_digits = header[3:-1].decode().partition(",")
+    title_digits, _, text_digits = header[3:-1].partition(b",")
     title_length = _parse_length(title_digits, 3)
-    text_length = _parse_length(text_digits, 3 + len(title_digits.encode()) + 1)
+    text_length = _parse_length(text_digits, 3 + len(title_digits) + 1)
     if title_length == 0:
         message = "The title's length is 0; every event needs a title."
         raise ParseError(Reason.EVENT_EMPTY_TITLE, 3, message)
@@ -56,18 +56,20 @@ def parse_event(line: str) -> Event:
             f"The byte after the {title_length} bytes of the title is not '|'; the "
             "title's length is probably wrong."
         )
-    title = _read_text(body[:title_length], start)
-    text = _read_text(body[text_start:end], start + text_start)
-    rest = body[end:]
-    if rest and not rest.startswith(b"|"):
+    title = _decode(body[:title_length], start)
+    text = _decode(body[text_start:end], start + text_start)
+    rest = _decode(body[end:], start + end)
+    if rest and not rest.startswith("|"):
         shared.warnings.append(
             f"The byte after the {text_length} bytes of the text is not '|'; the "
             "text's length is probably wrong."
         )
-    return _read_fields(title, text, rest.decode(), shared)
+    return _read_fields(_unescape(title), _unescape(text), rest, shared)
 
 
-def _parse_length(digits: str, column: int) -> int:
+def _parse_length(raw: bytes, column: int) -> int:
+    # The byte before the colon is not looked at, so it may cut a character in two.
+    digits = raw.decode(errors="replace")
     length = parse_integer(digits)
     if length is None or length < 0:
         message = f"The length {quote(digits)} is not a count of bytes; write {_FORM}."
@@ -75,15 +77,18 @@ def _parse_length(digits: str, column: int) -> int:
     return length
 
 
-def _read_text(raw: bytes, column: int) -> str:
+def _decode(raw: bytes, column: int) -> str:
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
         message = (
             "A length ends within a character; count the bytes of the UTF-8 text, "
             "not its characters."
         )
         raise ParseError(Reason.EVENT_LENGTH, column + error.start, message) from None
+
+
+def _unescape(text: str) -> str:
     return text.replace("\\n", "\n")
 
 

@@ -153,11 +153,13 @@ def _split_local_data(text: str) -> tuple[str | None, int | None]:
 
 
 def _parse_inode(item: str) -> int | None:
-    digits = item.removeprefix("in-")
-    if not (digits.isascii() and digits.isdigit()):
+    text = item.removeprefix("in-")
+    if not (text.isascii() and text.isdigit()):
         return None
-    if len(digits.lstrip("0")) > _UINT64_DIGITS:
+    # Without the zeros in front, which count towards Python's own limit of digits.
+    digits = text.lstrip("0")
+    if len(digits) > _UINT64_DIGITS:
         return None
-    inode = int(digits)
+    inode = int(digits or "0")
     # Zero is how the Agent says that there is none.
     return inode if 0 < inode <= _MAX_UINT64 else None

@@ -88,10 +88,14 @@ def parse_integer(text: str) -> int | None:
     """
     if not _INTEGER.fullmatch(text):
         return None
-    # Checked by length first: converting a long number takes quadratic time.
-    if len(text.lstrip("+-").lstrip("0")) > _INT64_DIGITS:
+    # Without the zeros in front, which count towards Python's own limit of digits;
+    # and by length first, since converting a long number takes quadratic time.
+    digits = text.lstrip("+-").lstrip("0")
+    if len(digits) > _INT64_DIGITS:
         return None
-    number = int(text)
+    number = int(digits or "0")
+    if text.startswith("-"):
+        number = -number
     return number if -_MAX_INT64 - 1 <= number <= _MAX_INT64 else None
 
 

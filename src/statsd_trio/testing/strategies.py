@@ -181,11 +181,21 @@ def lines() -> SearchStrategy[bytes]:
         st.sampled_from(["a:1|c|", "a:1:2|g|", "_e{5,4}:title|text|", "_sc|a|0|"]),
         nearly,
     )
+    # Lengths that lie, and that end within characters.
+    misled = st.builds(
+        "_e{{{},{}{}:{}{}".format,
+        st.integers(0, 9),
+        st.integers(0, 9),
+        st.sampled_from("}ü"),
+        st.text("aü|\\n", max_size=9),
+        nearly,
+    )
     noise = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b""))
     return st.one_of(
         valid_lines(),
         nearly.map(str.encode),
         headed.map(str.encode),
+        misled.map(str.encode),
         noise,
         st.builds(_damage, valid_lines(), st.integers(0), st.binary(max_size=2)),
     )
