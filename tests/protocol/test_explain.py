@@ -82,8 +82,8 @@ def test_every_part_of_an_event_is_told() -> None:
         "    host         web\n"
         "    tags         none\n"
         "    becomes      an event in Datadog's event explorer\n"
-        "  warning: The timestamp is 1699999995 seconds in the past; Datadog drops "
-        "metrics older than an hour, unless told to keep them."
+        "  warning: The timestamp is 1699999995 seconds in the past; Datadog takes "
+        "events of the last 18 hours."
     )
 
 
@@ -121,6 +121,16 @@ def test_a_long_list_of_values_is_cut() -> None:
         ("a:3:4|d", [("a", "distribution", None)]),
         ("a:3:4|c|T5", [("a", "rate", 0.3), ("a", "rate", 0.4)]),
         ("a:1e308|c|@0.01", [("a", "rate", None)]),
+        (
+            "a:1:1|h|@6e-309",
+            [
+                ("a.max", "gauge", 1.0),
+                ("a.median", "gauge", 1.0),
+                ("a.avg", "gauge", 1.0),
+                ("a.count", "rate", None),
+                ("a.95percentile", "gauge", 1.0),
+            ],
+        ),
         # Source: datadog-agent, pkg/metrics/histogram_test.go: 1,10,4,5,2,2.
         (
             "a:1:10:4:5:2:2|h",
@@ -187,6 +197,10 @@ def test_weight_follows_the_type(line: str, weight: float) -> None:
         ("a:1|c|T1700000100", ["future_timestamp"]),
         ("a:1|c|T1700000000000", ["future_timestamp"]),
         ("a:1|c|T1699990000", ["old_timestamp"]),
+        ("_e{1,1}:a|b|d:1699930000", ["old_timestamp"]),
+        ("_e{1,1}:a|b|d:1699936000", []),
+        ("_e{1,1}:a|b|d:1700000100", ["future_timestamp"]),
+        ("_sc|a|0|d:1", []),
         ("a:1|c|#b,b", ["duplicate_tag"]),
         ("a:1|c|#b,", ["empty_tag"]),
         ("a:1|c|#b c", ["tag_space"]),

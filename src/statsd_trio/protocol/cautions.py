@@ -1,5 +1,6 @@
 """A line that was accepted in; what is legal but probably not meant, out."""
 
+import enum
 import string
 from collections.abc import Iterator
 from typing import Final
@@ -24,6 +25,8 @@ _MAX_TAG_LENGTH: Final = 200
 # Source: https://docs.datadoghq.com/api/latest/metrics/#submit-metrics
 _FUTURE_SECONDS: Final = 600
 _PAST_SECONDS: Final = 3600
+# Source: https://docs.datadoghq.com/api/latest/events/#post-an-event
+_PAST_SECONDS_OF_EVENTS: Final = 18 * 3600
 # Seconds of this size lie 3000 years ahead; milliseconds of it are about now.
 _PROBABLY_MILLISECONDS: Final = 100_000_000_000
 
@@ -37,16 +40,39 @@ _KINDS: Final = {
 }
 
 
+class Oddity(enum.StrEnum):
+    """What is legal in a line but probably not meant: stable codes."""
+
+    DUPLICATE_TAG = "duplicate_tag"
+    EMPTY_TAG = "empty_tag"
+    FRACTIONAL_WEIGHT = "fractional_weight"
+    FUTURE_TIMESTAMP = "future_timestamp"
+    GAUGE_DELTA = "gauge_delta"
+    GAUGE_VALUES = "gauge_values"
+    IGNORED_FIELD = "ignored_field"
+    IGNORED_RATE = "ignored_rate"
+    LONG_NAME = "long_name"
+    LONG_TAG = "long_tag"
+    MESSAGE_NOT_LAST = "message_not_last"
+    NAME_CHARACTERS = "name_characters"
+    NAME_START = "name_start"
+    NON_ASCII_NAME = "non_ascii_name"
+    OLD_TIMESTAMP = "old_timestamp"
+    REPEATED_FIELD = "repeated_field"
+    TAG_SPACE = "tag_space"
+    UNKNOWN_FIELD = "unknown_field"
+    UNREAD_ORIGIN = "unread_origin"
+
+
 @attrs.frozen
 class Caution:
     """Something in an accepted line that its sender should know.
 
     Attributes:
-        code: stable, for programs.
         text: a sentence for a person.
     """
 
-    code: str
+    code: Oddity
     text: str
 
 
@@ -63,8 +89,10 @@ def find_cautions(line: str, message: Message, *, now: float) -> tuple[Caution, 
         found += _check_name(message.name)
         found += _check_sample(line, message)
     else:
-        found += [Caution("ignored_field", warning) for warning in message.warnings]
-    found += _check_timestamp(message.timestamp, now)
+        found += [
+            Caution(Oddity.IGNORED_FIELD, warning) for warning in message.warnings
+        ]
+    found += _check_timestamp(message, now)
     found += _check_tags(message.tags)
     found += _check_fields(line, message)
     found += _check_local_data(line, message)
@@ -74,24 +102,24 @@ def find_cautions(line: str, message: Message, *, now: float) -> tuple[Caution, 
 def _check_name(name: str) -> Iterator[Caution]:
     if len(name) > _MAX_NAME_LENGTH:
         yield Caution(
-            "long_name",
+            Oddity.LONG_NAME,
             f"The name has {len(name)} characters; Datadog keeps {_MAX_NAME_LENGTH}.",
         )
     if not name.isascii():
         yield Caution(
-            "non_ascii_name",
+            Oddity.NON_ASCII_NAME,
             "The name holds characters that are not ASCII; Datadog turns them into _.",
         )
     odd = sorted({each for each in name if each.isascii()} - _NAME_CHARACTERS)
     if odd:
         yield Caution(
-            "name_characters",
+            Oddity.NAME_CHARACTERS,
             f"The name holds {', '.join(map(quote, odd))}; Datadog turns all but "
             "letters, digits, _ and . into _.",
         )
     if name[0] not in string.ascii_letters:
         yield Caution(
-            "name_start",
+            Oddity.NAME_START,
             "The name does not start with a letter, as Datadog asks of names.",
         )
 
@@ -101,14 +129,14 @@ def _check_sample(line: str, sample: Sample) -> Iterator[Caution]:
         what = f"a {sample.type.name.lower()}"
         if sample.timestamp is not None:
             what = "a value that has a timestamp"
-        yield Caution("ignored_rate", f"The sample rate has no effect on {what}.")
+        yield Caution(Oddity.IGNORED_RATE, f"The sample rate has no effect on {what}.")
     exact, weight = 1.0 / sample.sample_rate, measure_weight(sample)
     if (
         sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
         and exact > weight + _WHOLE_ENOUGH
     ):
         yield Caution(
-            "fractional_weight",
+            Oddity.FRACTIONAL_WEIGHT,
             f"Each value stands for {exact:.4g}, which is cut to {weight:.12g} in the "
             "count but not in the sum, so the average comes out too high; rates such "
             "as 0.5, 0.25, 0.2 and 0.1 are exact.",
@@ -118,38 +146,46 @@ def _check_sample(line: str, sample: Sample) -> Iterator[Caution]:
         signed = next((each for each in value.split(":") if each[:1] in "+-"), "")
         if signed and not (signed[0] == "-" and sample.values[-1] == 0):
             yield Caution(
-                "gauge_delta",
+                Oddity.GAUGE_DELTA,
                 f"This sets the gauge to {signed.removeprefix('+')}. DogStatsD has no "
                 "relative gauges: in plain StatsD a sign means add or subtract.",
             )
         if len(sample.values) > 1 and sample.timestamp is None:
             yield Caution(
-                "gauge_values",
+                Oddity.GAUGE_VALUES,
                 "Of several values of a gauge only the last one counts.",
             )
 
 
-def _check_timestamp(timestamp: int | None, now: float) -> Iterator[Caution]:
+def _check_timestamp(message: Message, now: float) -> Iterator[Caution]:
+    timestamp = message.timestamp
     if timestamp is None:
         return
+    ago = int(now) - timestamp
     if timestamp > _PROBABLY_MILLISECONDS:
         yield Caution(
-            "future_timestamp",
+            Oddity.FUTURE_TIMESTAMP,
             "The timestamp lies thousands of years ahead; it is probably in "
             "milliseconds, and should be in seconds.",
         )
     elif timestamp > now:
-        ahead = timestamp - int(now)
-        refused = ", and Datadog drops it" if ahead > _FUTURE_SECONDS else ""
+        is_dropped = isinstance(message, Sample) and -ago > _FUTURE_SECONDS
         yield Caution(
-            "future_timestamp",
-            f"The timestamp is {ahead} seconds in the future{refused}.",
+            Oddity.FUTURE_TIMESTAMP,
+            f"The timestamp is {-ago} seconds in the future"
+            f"{', and Datadog drops it' if is_dropped else ''}.",
         )
-    elif timestamp < now - _PAST_SECONDS:
+    elif isinstance(message, Sample) and ago > _PAST_SECONDS:
         yield Caution(
-            "old_timestamp",
-            f"The timestamp is {int(now) - timestamp} seconds in the past; Datadog "
-            "drops metrics older than an hour, unless told to keep them.",
+            Oddity.OLD_TIMESTAMP,
+            f"The timestamp is {ago} seconds in the past; Datadog drops what is older "
+            "than an hour, unless told to keep it.",
+        )
+    elif isinstance(message, Event) and ago > _PAST_SECONDS_OF_EVENTS:
+        yield Caution(
+            Oddity.OLD_TIMESTAMP,
+            f"The timestamp is {ago} seconds in the past; Datadog takes events of the "
+            "last 18 hours.",
         )
 
 
@@ -160,23 +196,24 @@ def _check_tags(tags: tuple[str, ...]) -> Iterator[Caution]:
     for tag, times in seen.items():
         if not tag:
             yield Caution(
-                "empty_tag", "There is an empty tag: a comma too many among the tags."
+                Oddity.EMPTY_TAG,
+                "There is an empty tag: a comma too many among the tags.",
             )
             continue
         if times > 1:
             yield Caution(
-                "duplicate_tag",
+                Oddity.DUPLICATE_TAG,
                 f"The tag {quote(tag)} stands {times} times; it counts once.",
             )
         if " " in tag:
             yield Caution(
-                "tag_space",
+                Oddity.TAG_SPACE,
                 f"The tag {quote(tag)} holds a space; Datadog turns it into _, and "
                 "no space is dropped after a comma.",
             )
         if len(tag) > _MAX_TAG_LENGTH:
             yield Caution(
-                "long_tag",
+                Oddity.LONG_TAG,
                 f"The tag {quote(tag)} has {len(tag)} characters; Datadog keeps "
                 f"{_MAX_TAG_LENGTH}.",
             )
@@ -187,7 +224,7 @@ def _check_fields(line: str, message: Message) -> Iterator[Caution]:
         # Title and text may hold anything, so the fields cannot be told by eye.
         if message.unknown_fields:
             yield Caution(
-                "unknown_field",
+                Oddity.UNKNOWN_FIELD,
                 f"{message.unknown_fields} of the fields are unknown and were ignored.",
             )
         return
@@ -199,18 +236,19 @@ def _check_fields(line: str, message: Message) -> Iterator[Caution]:
     for field, kind in zip(fields, kinds, strict=True):
         if not kind:
             yield Caution(
-                "unknown_field", f"The field {quote(field)} is unknown and was ignored."
+                Oddity.UNKNOWN_FIELD,
+                f"The field {quote(field)} is unknown and was ignored.",
             )
     for kind in dict.fromkeys(kinds):
         if kind and kinds.count(kind) > 1:
             yield Caution(
-                "repeated_field",
+                Oddity.REPEATED_FIELD,
                 f"The field {kind} stands {kinds.count(kind)} times; the last one "
                 "counts.",
             )
     if "m:" in kinds[:-1]:
         yield Caution(
-            "message_not_last",
+            Oddity.MESSAGE_NOT_LAST,
             "There are fields after the message; a message ends at its first '|'.",
         )
 
@@ -222,7 +260,7 @@ def _check_local_data(line: str, message: Message) -> Iterator[Caution]:
         fields = _list_fields(line, message)
         if any(field.startswith("c:") for field in fields):
             yield Caution(
-                "unread_origin",
+                Oddity.UNREAD_ORIGIN,
                 "The field c: names no container; write ci- and its id, or in- and "
                 "the inode of its cgroup.",
             )

@@ -113,14 +113,16 @@ def _forecast_histogram(
     sample: Sample, interval_seconds: int
 ) -> tuple[FutureSeries, ...]:
     values = sorted(_numbers(sample))
-    weight = int(1.0 / sample.sample_rate)
+    exact_weight = 1.0 / sample.sample_rate
+    weight = int(exact_weight)
     count = weight * len(values)
-    average = sum(values) * (1.0 / sample.sample_rate) / count
+    total_weight = float(weight) * len(values)
+    average = sum(values) / len(values) * (exact_weight / weight)
     # Each value has the same weight here, so the one that a rank falls on is found
     # by division.
     median = values[(count - 1) // 2 // weight]
     percentile = values[(_PERCENTILE * count - 1) // 100 // weight]
-    rate = float(count) / interval_seconds
+    rate = total_weight / interval_seconds
     return (
         _series(sample, ".max", "gauge", values[-1], "the largest value"),
         _series(sample, ".median", "gauge", median, "the middle value"),
@@ -130,7 +132,7 @@ def _forecast_histogram(
             ".count",
             "rate",
             rate,
-            f"per second: {_show(float(count))} in {interval_seconds} seconds",
+            f"per second: {_show(total_weight)} in {interval_seconds} seconds",
         ),
         _series(
             sample,
