@@ -3,10 +3,11 @@
 try:
     from statsd_trio.mock_intake.listening import open_mock_intake
 except ModuleNotFoundError as error:
-    if error.name is None or error.name.startswith("statsd_trio"):
+    package = (error.name or "").partition(".")[0]
+    if package not in {"hypercorn", "starlette"}:
         raise
     raise ModuleNotFoundError(
-        f"the mock intake needs {error.name}: pip install 'statsd-trio[http]'",
+        f"the mock intake needs {package}: pip install 'statsd-trio[http]'",
         name=error.name,
     ) from error
 

@@ -160,7 +160,7 @@ class Receiving:
         Fills in *body* on the way, so that what was found out stays known.
         """
         max_body_bytes = place.max_body_bytes if place else 0
-        data = await _read_body(request, max_body_bytes, body)
+        data = await _read_body(request.receive, max_body_bytes, body)
         if place is None:
             raise _RefusedError(404, f"there is no route {request.scope['path']}")
         if request.method != place.method:
@@ -233,15 +233,24 @@ class Receiving:
         )
 
 
-async def _read_body(request: Request, limit_bytes: int, body: _Body) -> bytes:
+async def _read_body(receive: Receive, limit_bytes: int, body: _Body) -> bytes:
     """Read the whole body, keeping no more of it than just over *limit_bytes*.
+
+    Not by `Request.stream`: that is an asynchronous generator, which a cancel or
+    the second error below would leave open.
 
     Raises:
         ClientDisconnect: if the client leaves before its end.
         _RefusedError: if it goes on past all bounds.
     """
     data = bytearray()
-    async for chunk in request.stream():
+    has_more = True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        has_more = message.get("more_body", False)
         body.body_bytes += len(chunk)
         if len(data) <= limit_bytes:
             data += chunk

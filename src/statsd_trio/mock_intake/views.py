@@ -8,7 +8,7 @@ import attrs
 import trio
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from statsd_trio.mock_intake.intake import MockIntake
@@ -41,10 +41,15 @@ def make_application(intake: MockIntake, receiving: Receiving) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _Page(describe), methods=["GET"]),
-            Route("/mock/clear", _Page(clear), methods=["POST"]),
-            *(
-                Route(f"/mock/{name}", _List(name, values), methods=["GET"])
-                for name, values in kept.items()
+            Mount(
+                "/mock",
+                routes=[
+                    Route("/clear", _Page(clear), methods=["POST"]),
+                    *(
+                        Route(f"/{name}", _List(name, values), methods=["GET"])
+                        for name, values in kept.items()
+                    ),
+                ],
             ),
             Route("/{path:path}", receiving),
         ]
@@ -83,7 +88,7 @@ class _List:
         await _send_part(send, f'{{"{self._name}":[')
         for start in range(0, len(values), _VALUES_PER_SLICE):
             part = values[start : start + _VALUES_PER_SLICE]
-            written = ",".join(json.dumps(_as_members(value)) for value in part)
+            written = ",".join(json.dumps(value, default=_as_members) for value in part)
             await _send_part(send, f",{written}" if start else written)
             await trio.lowlevel.checkpoint()
         await _send_part(send, "]}", is_last=True)
@@ -102,11 +107,11 @@ async def _send_part(send: Send, text: str, *, is_last: bool = False) -> None:
 def _as_members(value: attrs.AttrsInstance) -> dict[str, Any]:
     if isinstance(value, Attempt):
         # Their items stand in lists of their own; here their number is enough.
-        members = attrs.asdict(value, filter=lambda field, _: field.name != "items")
+        members = attrs.asdict(value, recurse=False)
         members["items"] = len(value.items)
         members["points"] = value.count_points()
         return members
-    return attrs.asdict(value)
+    return attrs.asdict(value, recurse=False)
 
 
 def _describe(intake: MockIntake) -> str:
