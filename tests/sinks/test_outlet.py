@@ -59,6 +59,7 @@ async def test_raising_sink_loses_only_its_snapshot(
     taken: list[Snapshot] = []
 
     async def sink(snapshot: Snapshot, /) -> None:
+        await trio.lowlevel.checkpoint()
         if not taken:
             taken.append(snapshot)
             raise ZeroDivisionError

@@ -1,13 +1,13 @@
 """Makes a `Destination` of any sink: its own queue, its own counts, its own task."""
 
 import logging
-from collections import deque
 from typing import Final
 
 import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.sinks.backlog import Backlog, Entry
 from statsd_trio.sinks.sink import Sink
 
 logger = logging.getLogger(__name__)
@@ -28,34 +28,23 @@ class Outlet:
         self, name: str, sink: Sink, *, max_snapshots: int = DEFAULT_MAX_SNAPSHOTS
     ) -> None:
         self._sink = sink
-        self._max_snapshots = max_snapshots
-        self._snapshots: deque[Snapshot] = deque()
-        self._current: Snapshot | None = None
         self._counters = SinkCounters(name)
+        self._backlog = Backlog(
+            max_snapshots, on_counted=self._expect, on_evicted=self._evict
+        )
+        self._current: Entry | None = None
         self._is_finishing = False
         self._is_running = False
         self._changed = trio.lowlevel.ParkingLot()
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
         """Tell what became of every point."""
+        self._backlog.count_nowait()
         return (self._counters.freeze(),)
 
     def put_nowait(self, snapshot: Snapshot) -> None:
         """Queue *snapshot*, evicting and counting the oldest if there is no room."""
-        counters = self._counters
-        if len(self._snapshots) == self._max_snapshots:
-            evicted = self._snapshots.popleft().count_points()
-            counters.pending -= evicted
-            counters.evicted += evicted
-            logger.warning(
-                "%s: lost %d points in a snapshot: the sink is too slow",
-                counters.name,
-                evicted,
-            )
-        points = snapshot.count_points()
-        counters.snapshotted += points
-        counters.pending += points
-        self._snapshots.append(snapshot)
+        self._backlog.put_nowait(snapshot)
         self._changed.unpark_all()
 
     async def run(self) -> None:
@@ -84,9 +73,8 @@ class Outlet:
 
     async def abandon(self) -> None:
         """Count what is left as abandoned."""
+        self._backlog.count_nowait()
         counters = self._counters
-        self._snapshots.clear()
-        self._current = None
         if counters.pending:
             logger.warning(
                 "%s: abandoned %d points at stop", counters.name, counters.pending
@@ -94,30 +82,44 @@ class Outlet:
         counters.abandoned += counters.pending
         counters.pending = 0
 
+    def _expect(self, points: int) -> None:
+        self._counters.snapshotted += points
+        self._counters.pending += points
+
+    def _evict(self, points: int) -> None:
+        self._counters.pending -= points
+        self._counters.evicted += points
+        logger.warning(
+            "%s: lost %d points in a snapshot: the sink is too slow",
+            self._counters.name,
+            points,
+        )
+
     def _has_work(self) -> bool:
-        return bool(self._snapshots) or self._current is not None
+        return bool(self._backlog) or self._current is not None
 
     async def _work(self) -> None:
         while True:
             if self._current is not None:
                 # Its call was cancelled, so that some of it may have arrived.
-                self._counters.resent += self._current.count_points()
-            elif self._snapshots:
-                self._current = self._snapshots.popleft()
+                self._counters.resent += self._current.points or 0
+            elif self._backlog:
+                self._current = await self._backlog.take()
             elif self._is_finishing:
                 return
             else:
                 await self._changed.park()
                 continue
             await self._deliver(self._current)
-            self._current = None
+            entry, self._current = self._current, None
             self._changed.unpark_all()
+            await entry.release()
 
-    async def _deliver(self, snapshot: Snapshot) -> None:
+    async def _deliver(self, entry: Entry) -> None:
         counters = self._counters
-        points = snapshot.count_points()
+        points = entry.points or 0
         try:
-            await self._sink(snapshot)
+            await self._sink(entry.snapshot)
         # The one place that takes what somebody else's sink raises.
         except Exception as error:
             logger.exception(

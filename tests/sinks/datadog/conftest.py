@@ -38,6 +38,7 @@ Respond = Callable[[Attempt], Awaitable[httpx2.Response]]
 
 
 async def accept(attempt: Attempt) -> httpx2.Response:
+    await trio.lowlevel.checkpoint()
     attempt.is_held = True
     return httpx2.Response(202, content=b"{}")
 
@@ -76,7 +77,6 @@ class FakeIntake(httpx2.AsyncBaseTransport):
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await trio.lowlevel.checkpoint()
             return await self.respond(attempt)
         finally:
             self.in_flight -= 1
@@ -86,6 +86,7 @@ class FakeIntake(httpx2.AsyncBaseTransport):
         remaining = list(statuses)
 
         async def respond(attempt: Attempt) -> httpx2.Response:
+            await trio.lowlevel.checkpoint()
             status = remaining.pop(0) if len(remaining) > 1 else remaining[0]
             attempt.is_held = 200 <= status < 300
             return httpx2.Response(status, headers=headers)
@@ -94,6 +95,7 @@ class FakeIntake(httpx2.AsyncBaseTransport):
 
     def fail_with(self, error: type[Exception]) -> None:
         async def respond(attempt: Attempt) -> httpx2.Response:
+            await trio.lowlevel.checkpoint()
             raise error("no such luck")
 
         self.respond = respond
@@ -102,6 +104,7 @@ class FakeIntake(httpx2.AsyncBaseTransport):
         """Take every payload, and let no answer through."""
 
         async def respond(attempt: Attempt) -> httpx2.Response:
+            await trio.lowlevel.checkpoint()
             attempt.is_held = True
             raise httpx2.ReadError("reset")
 

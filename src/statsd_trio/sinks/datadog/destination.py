@@ -3,7 +3,6 @@
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -13,6 +12,7 @@ import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.ledger import SinkLedger
+from statsd_trio.sinks.backlog import Backlog, Entry
 from statsd_trio.sinks.datadog.compression import parse_compression
 from statsd_trio.sinks.datadog.delivery import Delivery
 from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
@@ -38,7 +38,7 @@ _ABANDON_SECONDS: Final = 10.0
 class _Encoding:
     """A snapshot that is becoming payloads; survives a cancel between two steps."""
 
-    snapshot: Snapshot
+    entry: Entry
     steps: Iterator[Step]
 
 
@@ -62,7 +62,9 @@ class DatadogDestination:
         self._endpoints = tuple(endpoints)
         self._encoding = encoding
         self._checks_keys = checks_keys
-        self._snapshots: deque[Snapshot] = deque()
+        self._backlog = Backlog(
+            _MAX_SNAPSHOTS, on_counted=self._expect, on_evicted=self._evict
+        )
         self._current: _Encoding | None = None
         self._is_finishing = False
         self._is_finished = False
@@ -71,18 +73,12 @@ class DatadogDestination:
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
         """Tell what became of every point, one entry an endpoint and key."""
+        self._backlog.count_nowait()
         return tuple(delivery.ledger() for delivery in self._deliveries)
 
     def put_nowait(self, snapshot: Snapshot) -> None:
         """Queue *snapshot*, evicting and counting the oldest if there is no room."""
-        if len(self._snapshots) == _MAX_SNAPSHOTS:
-            evicted = self._snapshots.popleft().count_points()
-            for delivery in self._deliveries:
-                delivery.evict(evicted)
-        self._snapshots.append(snapshot)
-        points = snapshot.count_points()
-        for delivery in self._deliveries:
-            delivery.expect(points)
+        self._backlog.put_nowait(snapshot)
         self._changed.unpark_all()
 
     async def run(self) -> None:
@@ -101,7 +97,7 @@ class DatadogDestination:
 
     async def settle(self) -> None:
         """Wait until all that was put is delivered, refused or kept for a retry."""
-        while self._snapshots or self._current is not None:
+        while self._backlog or self._current is not None:
             await self._changed.park()
         for delivery in self._deliveries:
             await delivery.settle()
@@ -121,13 +117,20 @@ class DatadogDestination:
 
     async def abandon(self) -> None:
         """Count what is left as abandoned, and close the connections."""
-        self._snapshots.clear()
-        self._current = None
+        self._backlog.count_nowait()
         with trio.move_on_after(_ABANDON_SECONDS, shield=True):
             for endpoint in self._endpoints:
                 await endpoint.aclose()
         for delivery in self._deliveries:
             await delivery.abandon()
+
+    def _expect(self, points: int) -> None:
+        for delivery in self._deliveries:
+            delivery.expect(points)
+
+    def _evict(self, points: int) -> None:
+        for delivery in self._deliveries:
+            delivery.evict(points)
 
     async def _work(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -142,14 +145,15 @@ class DatadogDestination:
     async def _encode_snapshots(self) -> None:
         """Turn snapshots into payloads until there will be no more of them."""
         while True:
-            if self._current is None and self._snapshots:
-                snapshot = self._snapshots.popleft()
-                steps = build_payloads(snapshot, self._encoding)
-                self._current = _Encoding(snapshot, steps)
+            if self._current is None and self._backlog:
+                entry = await self._backlog.take()
+                steps = build_payloads(entry.snapshot, self._encoding)
+                self._current = _Encoding(entry, steps)
             if self._current is not None:
                 await self._encode(self._current)
-                self._current = None
+                entry, self._current = self._current.entry, None
                 self._changed.unpark_all()
+                await entry.release()
             elif self._is_finishing:
                 return
             else:
@@ -160,7 +164,7 @@ class DatadogDestination:
         for step in encoding.steps:
             if isinstance(step, Payload):
                 for delivery in self._deliveries:
-                    delivery.put_nowait(step, encoding.snapshot.time)
+                    delivery.put_nowait(step, encoding.entry.snapshot.time)
             elif step is not None:
                 for delivery in self._deliveries:
                     delivery.drop(step)
