@@ -59,7 +59,8 @@ def parse_retry_after(value: str, wall_now: float) -> float | None:
         value: a number of seconds or an HTTP date.
         wall_now: unix seconds, for a date.
     """
-    value = value.strip()
+    # No wait that is honoured takes more to say.
+    value = value.strip()[:100]
     if value.isascii() and value.isdigit():
         seconds = float(value)
     else:
