@@ -1,10 +1,18 @@
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
+
+from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.packet import Packet
+
+Receiving = Callable[
+    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
+]
 
 
 def count_descriptors() -> int:
@@ -20,6 +28,23 @@ def no_leaks() -> Iterator[None]:
     before = count_descriptors()
     yield
     assert count_descriptors() == before
+
+
+@asynccontextmanager
+async def _receive(
+    listener: Listener, queue_size: int = 1024
+) -> AsyncIterator[trio.MemoryReceiveChannel[Packet]]:
+    send, receive = trio.open_memory_channel[Packet](queue_size)
+    async with receive, trio.open_nursery() as nursery:
+        nursery.start_soon(listener.receive, send)
+        yield receive
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def receiving() -> Receiving:
+    """Run a listener for the length of a block; gives what it receives."""
+    return _receive
 
 
 class Resolver(trio.abc.HostnameResolver):

@@ -41,7 +41,7 @@ def make_reader(
         counters=counters,
         read=read,
         identify=identify,
-        measure_backlog=lambda: backlog,
+        begin_stop=lambda: backlog,
     )
     return reader, counters
 

@@ -1,8 +1,8 @@
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
@@ -11,6 +11,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from statsd_trio.transports import binding
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.udp import UdpListener, bind_udp
+
+Receiving = Callable[
+    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
+]
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -27,17 +31,6 @@ async def bind_one(
     return listener
 
 
-@asynccontextmanager
-async def receiving(
-    listener: UdpListener, queue_size: int = 1024
-) -> AsyncIterator[trio.MemoryReceiveChannel[Packet]]:
-    send, receive = trio.open_memory_channel[Packet](queue_size)
-    async with receive, trio.open_nursery() as nursery:
-        nursery.start_soon(listener.receive, send)
-        yield receive
-        nursery.cancel_scope.cancel()
-
-
 @pytest.fixture
 def client() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -45,7 +38,7 @@ def client() -> Iterator[socket.socket]:
 
 
 async def test_a_datagram_becomes_a_packet_that_names_its_sender(
-    client: socket.socket,
+    client: socket.socket, receiving: Receiving
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
@@ -62,7 +55,7 @@ async def test_a_datagram_becomes_a_packet_that_names_its_sender(
 
 
 async def test_the_packets_of_one_sender_share_their_origin(
-    client: socket.socket,
+    client: socket.socket, receiving: Receiving
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
@@ -73,7 +66,9 @@ async def test_the_packets_of_one_sender_share_their_origin(
     assert first.origin is second.origin
 
 
-async def test_packets_and_bytes_are_counted(client: socket.socket) -> None:
+async def test_packets_and_bytes_are_counted(
+    client: socket.socket, receiving: Receiving
+) -> None:
     listener = await bind_one()
     client.connect(listener.address)
     for _ in range(1000):
@@ -85,7 +80,7 @@ async def test_packets_and_bytes_are_counted(client: socket.socket) -> None:
 
 
 async def test_an_empty_datagram_is_a_packet_without_lines(
-    client: socket.socket,
+    client: socket.socket, receiving: Receiving
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
@@ -96,7 +91,9 @@ async def test_an_empty_datagram_is_a_packet_without_lines(
     assert listener.counters.packets == 1
 
 
-async def test_a_datagram_of_exactly_the_buffer_is_whole(client: socket.socket) -> None:
+async def test_a_datagram_of_exactly_the_buffer_is_whole(
+    client: socket.socket, receiving: Receiving
+) -> None:
     listener = await bind_one(buffer_size=20)
     client.connect(listener.address)
     async with receiving(listener) as packets:
@@ -106,7 +103,9 @@ async def test_a_datagram_of_exactly_the_buffer_is_whole(client: socket.socket) 
     assert not packet.is_truncated
 
 
-async def test_a_longer_datagram_is_cut_and_says_so(client: socket.socket) -> None:
+async def test_a_longer_datagram_is_cut_and_says_so(
+    client: socket.socket, receiving: Receiving
+) -> None:
     listener = await bind_one(buffer_size=20)
     client.connect(listener.address)
     async with receiving(listener) as packets:
@@ -119,7 +118,7 @@ async def test_a_longer_datagram_is_cut_and_says_so(client: socket.socket) -> No
 
 
 async def test_a_full_queue_makes_the_reader_wait_and_loses_nothing(
-    client: socket.socket,
+    client: socket.socket, receiving: Receiving
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
@@ -134,7 +133,7 @@ async def test_a_full_queue_makes_the_reader_wait_and_loses_nothing(
 
 
 async def test_a_reader_that_waits_has_counted_the_packet_it_holds(
-    client: socket.socket,
+    client: socket.socket, receiving: Receiving
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
@@ -148,7 +147,7 @@ async def test_a_reader_that_waits_has_counted_the_packet_it_holds(
 
 
 async def test_the_longest_wait_is_measured(
-    client: socket.socket, autojump_clock: MockClock
+    client: socket.socket, autojump_clock: MockClock, receiving: Receiving
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
@@ -208,7 +207,9 @@ async def test_receiving_ends_as_cancelled_with_channel_and_socket_closed() -> N
 
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="only Linux tells its drops")
-async def test_sent_is_read_plus_dropped_by_the_kernel(client: socket.socket) -> None:
+async def test_sent_is_read_plus_dropped_by_the_kernel(
+    client: socket.socket, receiving: Receiving
+) -> None:
     listener = await bind_one(receive_buffer_bytes=4096)
     client.connect(listener.address)
     for _ in range(500):
@@ -296,7 +297,9 @@ async def test_an_address_named_twice_is_bound_once(
     listener.close()
 
 
-async def test_ipv6_is_received(resolve_to: Callable[..., None]) -> None:
+async def test_ipv6_is_received(
+    resolve_to: Callable[..., None], receiving: Receiving
+) -> None:
     [listener] = await bind_udp("::1", 0, buffer_size=8192, receive_buffer_bytes=0)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
         client.connect(listener.address)

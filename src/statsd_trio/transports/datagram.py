@@ -8,6 +8,7 @@ cancel loses a packet.
 """
 
 import errno
+import math
 import socket
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -16,6 +17,7 @@ import trio
 
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.queueing import wait_for_room
 
 # Reading and queueing one packet takes 3 microseconds, so this is about 1 ms.
 _MAX_PACKETS_A_STRETCH: Final = 256
@@ -78,7 +80,8 @@ class DatagramReader(Generic[_SenderT]):
         read: takes a size and returns a datagram and who sent it, as `recvfrom`.
         identify: makes an origin of what *read* said of the sender; what it returns
             is kept for the sender's next packets.
-        measure_backlog: tells what the socket holds; asked once, at a stop.
+        begin_stop: called once, before the last reads; tells what the socket holds.
+        origin_lifetime_seconds: how long an origin stands; infinite for good.
     """
 
     def __init__(
@@ -89,15 +92,17 @@ class DatagramReader(Generic[_SenderT]):
         counters: ListenerCounters,
         read: Callable[[int], tuple[bytes, _SenderT]],
         identify: Callable[[_SenderT], Origin],
-        measure_backlog: Callable[[], Backlog],
+        begin_stop: Callable[[], Backlog],
+        origin_lifetime_seconds: float = math.inf,
     ) -> None:
         self._sock = sock
         self._buffer_size = buffer_size
         self._counters = counters
         self._read = read
         self._identify = identify
-        self._measure_backlog = measure_backlog
+        self._begin_stop = begin_stop
         self._origins: dict[_SenderT, Origin] = {}
+        self._origin_lifetime_seconds = origin_lifetime_seconds
 
     async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
         """Feed *channel* until cancelled, then take what waits; closes *channel*.
@@ -105,10 +110,15 @@ class DatagramReader(Generic[_SenderT]):
         The receiving end must be closed by its owner however it ends: a packet in
         hand waits for room without regard to cancellation.
         """
+        lifetime = self._origin_lifetime_seconds
+        forget_at = trio.current_time() + lifetime
         with channel:
             try:
                 while True:
                     await trio.lowlevel.wait_readable(self._sock)
+                    if trio.current_time() >= forget_at:
+                        self._origins.clear()
+                        forget_at = trio.current_time() + lifetime
                     await self._take_ready(channel, _MAX_PACKETS_A_STRETCH)
             except trio.Cancelled:
                 with trio.move_on_after(_MAX_STOP_SECONDS, shield=True):
@@ -146,7 +156,7 @@ class DatagramReader(Generic[_SenderT]):
                     counters.packets += packets
                     counters.bytes += size
                     packets = size = 0
-                    await self._wait_for_room(channel, packet)
+                    await wait_for_room(channel, packet, counters)
         except BlockingIOError:
             return True
         except OSError as error:
@@ -156,20 +166,9 @@ class DatagramReader(Generic[_SenderT]):
             counters.bytes += size
         return False
 
-    async def _wait_for_room(
-        self, channel: trio.MemorySendChannel[Packet], packet: Packet
-    ) -> None:
-        counters = self._counters
-        counters.waits += 1
-        started = trio.current_time()
-        with trio.CancelScope(shield=True):
-            await channel.send(packet)
-        waited = trio.current_time() - started
-        counters.longest_wait_seconds = max(counters.longest_wait_seconds, waited)
-
     async def _take_backlog(self, channel: trio.MemorySendChannel[Packet]) -> None:
         """Take what the socket holds now, not what comes while it is taken."""
-        backlog = self._measure_backlog()
+        backlog = self._begin_stop()
         counters = self._counters
         packets_before, bytes_before = counters.packets, counters.bytes
         is_empty = False

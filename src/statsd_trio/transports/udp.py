@@ -64,7 +64,7 @@ class UdpListener:
             counters=self._counters,
             read=sock.recvfrom,
             identify=self._identify,
-            measure_backlog=self._measure_backlog,
+            begin_stop=self._begin_stop,
         )
 
     @property
@@ -103,7 +103,7 @@ class UdpListener:
     def _identify(self, sender: _Sender) -> Origin:
         return Origin("udp", self._counters.name, format_host_port(*sender[:2]))
 
-    def _measure_backlog(self) -> Backlog:
+    def _begin_stop(self) -> Backlog:
         return Backlog(
             packets=sys.maxsize,
             bytes=read_waiting_bytes(self._sock),

@@ -1,0 +1,136 @@
+"""Unix sockets: datagrams in, packets out."""
+
+import math
+import socket
+import sys
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from statsd_trio.ledger import ListenerCounters
+from statsd_trio.transports.buffer import PACKET_OVERHEAD_BYTES
+from statsd_trio.transports.datagram import Backlog, DatagramReader
+from statsd_trio.transports.origin import (
+    CONTAINER_LIFETIME_SECONDS,
+    CREDENTIAL_SPACE,
+    can_pass_credentials,
+    identify_process,
+    read_container_id,
+    unpack_credentials,
+)
+from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.unixpath import SocketPath, bind_path
+
+# How many datagrams a socket holds, whatever its buffer's size; senders wait.
+_QUEUE_LENGTH_FILE: Final = Path("/proc/sys/net/unix/max_dgram_qlen")
+
+
+class UnixDatagramListener:
+    """One bound Unix datagram socket.
+
+    Args:
+        sock: bound; owned from now on.
+        path: what to remove at the end; None for a socket that was handed in.
+        detects_containers: look up the container of each sender.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        path: SocketPath | None = None,
+        *,
+        buffer_size: int,
+        detects_containers: bool = False,
+    ) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._path = path
+        self._address = str(path or sock.getsockname())
+        self._counters = ListenerCounters(f"unixgram://{self._address}")
+        self._detects_containers = detects_containers
+        has_credentials = can_pass_credentials()
+        if has_credentials:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._reader = DatagramReader[Hashable](
+            sock,
+            buffer_size=buffer_size,
+            counters=self._counters,
+            read=self._read_with_credentials if has_credentials else sock.recvfrom,
+            identify=self._identify,
+            begin_stop=self._begin_stop,
+            origin_lifetime_seconds=(
+                CONTAINER_LIFETIME_SECONDS if detects_containers else math.inf
+            ),
+        )
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return self._address
+
+    @property
+    def counters(self) -> ListenerCounters:
+        """Counts, filled while receiving; the kernel drops nothing here."""
+        return self._counters
+
+    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+        """Feed *channel* until cancelled, then take what waits and close."""
+        try:
+            await self._reader.receive(channel)
+        finally:
+            self.close()
+
+    def refresh_counters(self) -> None:
+        """Do nothing: senders wait, so there is nothing that only the system knows."""
+
+    def close(self) -> None:
+        """Remove the path if it is still ours and release the socket."""
+        if self._path is not None:
+            self._path.remove()
+        self._sock.close()
+
+    def _read_with_credentials(self, size: int) -> tuple[bytes, Hashable]:
+        data, ancillary, _, _ = self._sock.recvmsg(size, CREDENTIAL_SPACE)
+        return data, ancillary[0][2] if ancillary else b""
+
+    def _identify(self, sender: Hashable) -> Origin:
+        credentials = unpack_credentials(sender) if isinstance(sender, bytes) else None
+        return identify_process(
+            "unixgram",
+            self._counters.name,
+            credentials,
+            read_container_id if self._detects_containers else None,
+        )
+
+    def _begin_stop(self) -> Backlog:
+        if self._path is not None:
+            # From here on senders get EPIPE, so none takes for sent what nobody will
+            # read; what was sent before can still be read, to its end.
+            self._path.remove()
+            self._sock.shutdown(socket.SHUT_RD)
+            return Backlog(sys.maxsize, sys.maxsize, 0)
+        # A socket that was handed in lives on with whoever holds it too.
+        try:
+            # What waits is charged to its senders, so only its number is known: one
+            # more than the limit fits.
+            packets = int(_QUEUE_LENGTH_FILE.read_text("ascii")) + 1
+        except (OSError, ValueError):
+            granted = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            return Backlog(sys.maxsize, granted, PACKET_OVERHEAD_BYTES)
+        return Backlog(packets, sys.maxsize, 0)
+
+
+def bind_unix_datagram(
+    path: str, *, buffer_size: int, detects_containers: bool = False
+) -> UnixDatagramListener:
+    """Bind a datagram socket to *path*.
+
+    Raises:
+        OSError: as `bind_path`.
+    """
+    sock, bound = bind_path(path, socket.SOCK_DGRAM)
+    return UnixDatagramListener(
+        sock, bound, buffer_size=buffer_size, detects_containers=detects_containers
+    )
