@@ -1,0 +1,90 @@
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.builder import SnapshotBuilder
+from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.aggregation.snapshot import Series, Snapshot
+from statsd_trio.errors import Reason
+from statsd_trio.ledger import ContextCounters, SampleCounters
+from statsd_trio.protocol.messages import MetricType, Sample
+
+TYPES = {metric_type.value: metric_type for metric_type in MetricType}
+
+Points = dict[str, list[tuple[int, float]]]
+
+
+class Harness:
+    """An aggregator, what it counts and what it reports."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.samples = SampleCounters()
+        self.contexts = ContextCounters()
+        self.rejections: list[tuple[str, Reason, int, bytes]] = []
+        self.aggregator = Aggregator(
+            AggregationSettings(**settings), self.samples, self.contexts, self
+        )
+        self.builder: SnapshotBuilder | None = None
+
+    def late_rejection(
+        self, name: str, reason: Reason, lines: int, example: bytes
+    ) -> None:
+        self.rejections.append((name, reason, lines, example))
+
+    def sample(
+        self, name: str, type_: str, *values: float | str, **fields: Any
+    ) -> Sample:
+        return Sample(name, TYPES[type_], values, **fields)  # type: ignore[arg-type]  # mixed by no test
+
+    def put(
+        self, now: float, name: str, type_: str, *values: float | str, **fields: Any
+    ) -> None:
+        self.aggregator.advance(now)
+        self.aggregator.insert(self.sample(name, type_, *values, **fields))
+
+    def put_raw(
+        self, now: float, name: str, type_: str, raws: Iterable[bytes], rate: float = 1
+    ) -> None:
+        self.aggregator.advance(now)
+        context = self.aggregator.open_context(self.sample(name, type_))
+        assert context is not None
+        append = self.aggregator.open_cell(context, rate)
+        for raw in raws:
+            append(raw)
+
+    def take(
+        self, now: float, *, include_open: bool = False, final: bool = False
+    ) -> Snapshot:
+        builder = self.builder = self.aggregator.take_snapshot(
+            now=now, include_open=include_open, final=final
+        )
+        while builder.step():
+            pass
+        return builder.snapshot
+
+    def flush(
+        self, now: float, *, include_open: bool = False, final: bool = False
+    ) -> Points:
+        return self.points(self.take(now, include_open=include_open, final=final))
+
+    @staticmethod
+    def points(snapshot: Snapshot) -> Points:
+        assert len({(s.name, s.tags, s.host, s.type) for s in snapshot.series}) == len(
+            snapshot.series
+        )
+        return {
+            series.name: [(point.timestamp, point.value) for point in series.points]
+            for series in snapshot.series
+        }
+
+    def series(self, now: float, *, include_open: bool = False) -> dict[str, Series]:
+        snapshot = self.take(now, include_open=include_open)
+        return {series.name: series for series in snapshot.series}
+
+
+@pytest.fixture(scope="session")
+def make_harness() -> type[Harness]:
+    """Hand out the class: Hypothesis makes one for each example."""
+    return Harness
