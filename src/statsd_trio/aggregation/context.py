@@ -145,6 +145,7 @@ class ContextTable:
         self._copy_prefix = copy_prefix
         self._counters = counters
         self._contexts: dict[Key, Context] = {}
+        self._largest = 0
         self._shared: dict[str, str] = {}
         self._shared_tags: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.ordered: list[Context] = []
@@ -175,6 +176,13 @@ class ContextTable:
         context.opened = GONE
         self._counters.expired += 1
         self._counters.current = len(self._contexts)
+
+    def shrink(self) -> None:
+        """Give back the memory of a table that was much larger."""
+        # A dict never shrinks by itself; copied, it takes what its size needs.
+        if len(self._contexts) < self._largest // 8:
+            self._contexts = dict(self._contexts)
+            self._largest = len(self._contexts)
 
     def list_contexts(self) -> list[Context]:
         """List what is in the table now."""
@@ -209,6 +217,7 @@ class ContextTable:
     def _enter(self, context: Context, start: int) -> None:
         context.opened = start
         self._contexts[context.key] = context
+        self._largest = max(self._largest, len(self._contexts))
         self.ordered.append(context)
         counters = self._counters
         counters.current = len(self._contexts)
