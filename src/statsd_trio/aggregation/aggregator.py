@@ -109,9 +109,9 @@ class Aggregator:
         epoch lasts at most a second, so that no context seems idle for longer than
         it is.
         """
-        self._now = now
         if not 0 <= now - self._second < 1:
             self._move(now)
+        self._now = now
         if self._is_sealed:
             self._is_sealed = False
             return True
@@ -122,6 +122,7 @@ class Aggregator:
         epoch = self._epoch
         if epoch.is_empty():
             return
+        epoch.time = self._now
         self._bucket.is_used = True
         self._sealed.append(epoch)
         self._seals += 1
@@ -199,7 +200,7 @@ class Aggregator:
         context = self.open_context(sample)
         if context is None:
             return
-        context.last_stamped = self._now
+        context.last_seen = self._now
         points = self._stamped.get(context, {})
         before = points.get(timestamp)
         total = values[-1] if kind == GAUGE else sum(values, before or 0.0)
@@ -289,9 +290,8 @@ class Aggregator:
         The open one only if *now* lies in it, or later: what was put into the next
         one by an early flush waits there, unless *final*.
         """
-        self._now = now
         self._move(now)
-        self.seal()
+        self._now = now
         stamps = self._stamps
         if self._bucket.is_used and (
             final or (include_open and stamps.start <= stamps.floor(now))

@@ -220,7 +220,7 @@ class SnapshotBuilder:
         first sample, if that came after everything in this snapshot.
         """
         return (
-            context.last_seen + self._settings.counter_expiry_seconds > start
+            context.last_counted + self._settings.counter_expiry_seconds > start
             and context.opened <= self._buckets[-1].start
         )
 
@@ -342,17 +342,19 @@ class SnapshotBuilder:
     def _is_expired(self, context: Context) -> bool:
         now = self._harvest.now
         latest = self._read_now()
-        if context.last_seen > latest or context.last_stamped > latest:
-            # The clock went back; without this it would be kept until the clock is
-            # there again.
-            context.last_seen = min(context.last_seen, latest)
-            context.last_stamped = min(context.last_stamped, latest)
+        if context.last_seen > latest:
+            # The clock went back; without this it would be kept, and zeros sent,
+            # until the clock is there again.
+            context.last_seen = latest
+            context.last_counted = min(context.last_counted, latest)
         kept_seconds = self._settings.context_expiry_seconds
-        if context.last_stamped + kept_seconds >= now:
-            return False
-        if context.kind == COUNTER:
-            kept_seconds += self._settings.counter_expiry_seconds
-        return context.last_seen + kept_seconds < now
+        return context.last_seen + kept_seconds < now and (
+            context.kind != COUNTER
+            or context.last_counted
+            + kept_seconds
+            + self._settings.counter_expiry_seconds
+            < now
+        )
 
     def _build_stamped(self) -> Iterator[None]:
         """Send what is stamped and stands in no bucket."""

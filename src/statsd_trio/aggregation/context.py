@@ -75,20 +75,20 @@ class Context:
     Attributes:
         key: (name, kind, host, sorted tags).
         kind: an index into `TYPES`.
-        last_seen: unix time of the last sample that went into a bucket.
-        last_stamped: unix time of arrival of the last one with its own timestamp.
+        last_seen: unix time of the last line, good or bad, with a timestamp or not.
+        last_counted: unix time of the last sample that a counter added up.
         opened: start of the bucket that was open when it came into the table;
             `GONE` while it is not there.
         relations: None for most.
     """
 
-    __slots__ = ("key", "kind", "last_seen", "last_stamped", "opened", "relations")
+    __slots__ = ("key", "kind", "last_counted", "last_seen", "opened", "relations")
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.kind = key[1]
         self.last_seen = NEVER
-        self.last_stamped = NEVER
+        self.last_counted = NEVER
         self.opened = GONE
         self.relations: Relations | None = None
 

@@ -91,14 +91,16 @@ class Epoch:
     Attributes:
         cells: those without a sample rate, or whose type does not heed it.
         sampled: the others, by rate.
+        time: the last that was known when it was sealed.
     """
 
-    __slots__ = ("bucket", "cells", "sampled")
+    __slots__ = ("bucket", "cells", "sampled", "time")
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
         self.cells = make_cells()
         self.sampled: dict[float, Cells] = {}
+        self.time = 0.0
 
     def is_empty(self) -> bool:
         """Tell whether no list was handed out."""
@@ -117,6 +119,7 @@ class Folder:
         self._samples = samples
         self._report = report
         self._max_bin_count = max_bin_count
+        self._time = 0.0
         self._adders: tuple[Adder, ...] = (
             self._add_to_counter,
             self._add_to_gauge,
@@ -128,6 +131,7 @@ class Folder:
 
     def fold(self, epoch: Epoch) -> Iterator[None]:
         """Fold a sealed *epoch* and empty it, a slice at a time."""
+        self._time = epoch.time
         rates = [(1.0, epoch.cells), *epoch.sampled.items()]
         for sample_rate, cells in rates:
             for kind, lists in enumerate(cells):
@@ -180,6 +184,7 @@ class Folder:
         total = before + sum(values) * scale
         if isfinite(total):
             bucket.counters[context] = total
+            context.last_counted = self._time
         elif len(values) > 1:
             for value in values:
                 self._add_to_counter(bucket, context, [value], sample_rate)

@@ -1,0 +1,160 @@
+"""Histograms: the Agent's vectors, then what happens when there are many values.
+
+Source of the vectors: datadog-agent, pkg/metrics/histogram_test.go.
+"""
+
+import random
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, strategies as st
+
+from statsd_trio.aggregation.metrics import KEPT_VALUES, KEPT_WEIGHTS, Histogram
+from statsd_trio.aggregation.sketch import MAX_SKETCH_COUNT
+
+AGGREGATES = ("max", "median", "avg", "count", "min", "sum")
+PERCENTILES = (20, 80, 95)
+
+
+def make_histogram(samples: Iterable[tuple[float, float]]) -> Histogram:
+    histogram = Histogram()
+    for value, rate in samples:
+        assert histogram.insert([float(value)], rate) is not None
+    return histogram
+
+
+def summarise(histogram: Histogram, *percentiles: int) -> dict[str, float]:
+    names = (*AGGREGATES, *map(str, percentiles))
+    figures = histogram.summarise(AGGREGATES, percentiles, 10)
+    return dict(zip(names, figures, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("samples", "figures"),
+    [
+        (
+            [(value, 1) for value in (1, 10, 4, 5, 2, 2)],
+            {
+                "max": 10,
+                "median": 2,
+                "avg": 4,
+                "count": 0.6,
+                "95": 10,
+                "min": 1,
+                "sum": 24,
+            },
+        ),
+        (
+            [(1, 1), (2, 0.5), (3, 0.2), (10, 0.5)],
+            {
+                "max": 10,
+                "min": 1,
+                "median": 3,
+                "avg": 4,
+                "sum": 40,
+                "count": 1,
+                "20": 2,
+                "80": 3,
+                "95": 10,
+            },
+        ),
+        (
+            [(value, 1) for value in range(1, 101) for _ in range(20)],
+            {"median": 50, "80": 80, "95": 95, "count": 200, "avg": 50.5},
+        ),
+    ],
+)
+def test_aggregates_are_the_agents(
+    samples: list[tuple[float, float]], figures: dict[str, float]
+) -> None:
+    found = summarise(make_histogram(samples), *PERCENTILES)
+    assert {name: found[name] for name in figures} == pytest.approx(figures, rel=1e-9)
+
+
+def test_figures_stand_in_the_order_asked_for() -> None:
+    histogram = make_histogram([(1, 1), (3, 1)])
+    assert histogram.summarise(("min", "max"), (50,), 10) == [1, 3, 1]
+
+
+def test_the_percentile_0_is_the_least_value() -> None:
+    assert summarise(make_histogram([(5, 1), (1, 1)]), 0)["0"] == 1
+
+
+def test_a_rate_cuts_the_weight_but_not_the_sum() -> None:
+    figures = summarise(make_histogram([(6, 0.3)]))
+    assert figures["count"] == 0.3
+    assert figures["sum"] == pytest.approx(20)
+    assert figures["avg"] == pytest.approx(20 / 3)
+
+
+def brute_force(samples: list[tuple[float, int]], percentile: int) -> float:
+    values = sorted(value for value, weight in samples for _ in range(weight))
+    return values[max(0, (percentile * len(values) - 1) // 100)]
+
+
+weighted = st.lists(
+    st.tuples(st.integers(-5, 5), st.sampled_from([1, 2, 10])), min_size=1, max_size=30
+)
+
+
+@given(weighted, st.integers(0, 100))
+def test_ranks_are_those_of_values_repeated(
+    samples: list[tuple[float, int]], percentile: int
+) -> None:
+    histogram = make_histogram((value, 1 / weight) for value, weight in samples)
+    figures = summarise(histogram, percentile)
+    assert figures[str(percentile)] == brute_force(samples, percentile)
+
+
+def test_few_different_values_stay_exact_however_many_they_are() -> None:
+    generator = random.Random(1)
+    values = [float(generator.randrange(KEPT_WEIGHTS)) for _ in range(3 * KEPT_VALUES)]
+    histogram = Histogram()
+    condensed = [histogram.insert(values[i : i + 100]) for i in range(0, 12288, 100)]
+    assert set(condensed) == {0}
+    assert histogram.kept <= KEPT_VALUES
+    samples = [(value, 1) for value in values]
+    found = summarise(histogram, 95)
+    assert found["95"] == brute_force(samples, 95)
+    assert found["median"] == sorted(values)[(len(values) - 1) // 2]
+    assert (found["sum"], found["max"]) == (sum(values), max(values))
+
+
+@pytest.mark.parametrize("rates", [(1.0,), (1.0, 0.5)])
+def test_many_values_are_condensed_and_counted(rates: tuple[float, ...]) -> None:
+    generator = random.Random(1)
+    samples = [
+        (generator.lognormvariate(3, 2), rates[i % len(rates)])
+        for i in range(2 * KEPT_VALUES)
+    ]
+    histogram = Histogram()
+    condensed = sum(histogram.insert([value], rate) or 0 for value, rate in samples)
+    assert condensed == len(samples)
+    assert histogram.kept == 0
+    found = summarise(histogram, 1, 50, 95, 99)
+    repeated = [(value, int(1 / rate)) for value, rate in samples]
+    exact = {str(p): brute_force(repeated, p) for p in (1, 50, 95, 99)}
+    assert {name: found[name] for name in exact} == pytest.approx(exact, rel=0.0079)
+    assert found["max"] == max(samples)[0]
+    assert found["min"] == min(samples)[0]
+    total = sum(value * weight for value, weight in repeated)
+    assert found["sum"] == pytest.approx(total, rel=1e-9)
+    assert found["count"] == sum(weight for _, weight in repeated) / 10
+
+
+def test_weights_kept_so_far_are_condensed_too() -> None:
+    histogram = Histogram()
+    few = [float(value % 7) for value in range(KEPT_VALUES + 1)]
+    assert histogram.insert(few) == 0
+    many = [float(value) for value in range(KEPT_VALUES + 1)]
+    assert histogram.insert(many) == 2 * (KEPT_VALUES + 1)
+    assert histogram.insert([1.0]) == 1
+    assert histogram.count == 2 * (KEPT_VALUES + 1) + 1
+    assert summarise(histogram)["max"] == KEPT_VALUES
+
+
+def test_what_no_payload_could_hold_is_refused_whole() -> None:
+    histogram = make_histogram([(1, 1)])
+    assert histogram.insert([1e308, 1e308]) is None
+    assert histogram.insert([1.0], 0.9 / MAX_SKETCH_COUNT) is None
+    assert summarise(histogram)["sum"] == 1

@@ -1,0 +1,48 @@
+from typing import Any
+
+from hypothesis import given, strategies as st
+
+from statsd_trio.aggregation.context import GAUGE, Context
+from statsd_trio.aggregation.ranking import (
+    SLICE_CONTEXTS,
+    ContextRanker,
+    ContextRanking,
+)
+
+
+def rank(contexts: list[Context], limit: int) -> ContextRanking:
+    ranker = ContextRanker(contexts, limit)
+    while ranker.step():
+        pass
+    return ranker.ranking
+
+
+def make_context(name: str, *tags: str) -> Context:
+    return Context((name, GAUGE, "", tags))
+
+
+def test_names_and_tag_keys_with_most_come_first() -> None:
+    contexts = [
+        make_context("a", "user:1", "env:x"),
+        make_context("b", "user:2", "env:x"),
+        make_context("b", "user:3", "bare"),
+    ]
+    ranking = rank(contexts, 2)
+    assert ranking.names == (("b", 2), ("a", 1))
+    assert ranking.tag_keys == (("user", 3), ("bare", 1))
+
+
+def test_work_is_cut_into_slices() -> None:
+    contexts = [make_context(f"m{i}") for i in range(10 * SLICE_CONTEXTS)]
+    ranker = ContextRanker(contexts, 5)
+    steps = 0
+    while ranker.step():
+        steps += 1
+    assert steps > 10
+
+
+@given(st.lists(st.sampled_from("abcdefgh")), st.integers(1, 9))
+def test_ranks_are_those_of_a_full_sort(names: list[str], limit: Any) -> None:
+    counts = {name: names.count(name) for name in names}
+    wanted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+    assert rank([make_context(n) for n in names], limit).names == tuple(wanted)

@@ -1,0 +1,83 @@
+from hypothesis import given, strategies as st
+
+from statsd_trio.aggregation.stamps import MAX_RANGES, Stamps
+
+
+def go(stamps: Stamps, now: float, *, spend: bool = True) -> int:
+    """Move to *now* as the aggregator does; return the start that is open then."""
+    start = stamps.choose(now)
+    if start != stamps.start:
+        if spend:
+            stamps.spend(stamps.start)
+        stamps.move(start)
+    return stamps.start
+
+
+def test_time_goes_from_one_interval_to_the_next() -> None:
+    stamps = Stamps(10, 1004.9)
+    assert [go(stamps, now) for now in (1009.9, 1010.0, 1031.5)] == [1000, 1010, 1030]
+
+
+def test_a_small_step_back_stays_in_the_open_bucket() -> None:
+    stamps = Stamps(10, 1000)
+    assert [go(stamps, now) for now in (1010, 1009.9, 1000, 1011)] == [1010] * 4
+
+
+def test_a_clock_that_goes_back_to_before_everything_starts_anew() -> None:
+    stamps = Stamps(10, 5000)
+    assert [go(stamps, now) for now in (5010, 4985, 4990, 5000, 5001)] == [
+        5010,
+        4980,
+        4990,
+        5020,
+        5020,
+    ]
+
+
+def test_a_clock_that_goes_back_into_what_is_spent_waits() -> None:
+    stamps = Stamps(10, 1000)
+    assert [go(stamps, now) for now in (1100, 1050, 1105, 1110)] == [
+        1100,
+        1100,
+        1100,
+        1110,
+    ]
+
+
+def test_the_bucket_after_a_spent_one_is_the_next_that_is_free() -> None:
+    stamps = Stamps(10, 1000)
+    stamps.spend(1000)
+    assert stamps.follow(1000) == 1010
+    assert stamps.is_spent(1000)
+    assert not stamps.is_spent(1010)
+
+
+def test_ranges_do_not_pile_up() -> None:
+    stamps = Stamps(10, 1_000_000)
+    starts = [go(stamps, 1_000_000 - 100 * step) for step in range(2 * MAX_RANGES)]
+    assert len(set(starts)) == MAX_RANGES + 1
+    assert starts[-1] == starts[MAX_RANGES]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.integers(-30, 40), st.integers(-5000, 5000)), st.booleans()
+        ),
+        max_size=60,
+    )
+)
+def test_no_start_is_spent_twice(steps: list[tuple[int, bool]]) -> None:
+    now = 100_000
+    stamps = Stamps(10, now)
+    spent: set[int] = set()
+    for step, is_used in steps:
+        now += step
+        start = stamps.choose(now)
+        assert start % 10 == 0
+        assert start not in spent
+        if start != stamps.start:
+            if is_used:
+                spent.add(stamps.start)
+                stamps.spend(stamps.start)
+            stamps.move(start)
