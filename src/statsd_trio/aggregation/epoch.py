@@ -251,15 +251,23 @@ class Folder:
                 self._add_to_set(bucket, context, texts)
 
     def _decode(self, context: Context, raws: list[bytes]) -> list[str]:
+        texts: list[str] = []
         try:
-            return [raw.decode() for raw in raws]
+            decoded = [raw.decode() for raw in raws]
         except UnicodeDecodeError:
-            texts: list[str] = []
+            decoded = [""]
+        if "" not in decoded:
+            return decoded
         for raw in raws:
             try:
-                texts.append(raw.decode())
+                text = raw.decode()
             except UnicodeDecodeError:
                 self._report.late_rejection(context.name, Reason.NOT_UTF8, 1, raw)
+                continue
+            if text:
+                texts.append(text)
+            else:
+                self._report.late_rejection(context.name, Reason.EMPTY_VALUE, 1, raw)
         return texts
 
     def _add_to_set(self, bucket: Bucket, context: Context, texts: list[str]) -> None:
