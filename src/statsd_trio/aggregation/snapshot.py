@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import attrs
 
+# Handed on: a sink knows snapshots and what is in them, not where they come from.
 from statsd_trio.protocol.messages import (
-    Event,
-    ServiceCheck,
+    Event as Event,  # noqa: PLC0414
+    ServiceCheck as ServiceCheck,  # noqa: PLC0414
 )
 
 

@@ -22,8 +22,8 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.snapshot import Series
 from statsd_trio.config import Config, find_problems
 from statsd_trio.errors import ConfigError
-from statsd_trio.flusher import Flusher
-from statsd_trio.ingest import Ingest
+from statsd_trio.flusher import Flusher, Telemetry
+from statsd_trio.ingest import Ingest, Refusals
 from statsd_trio.ledger import (
     ContextCounters,
     Ledger,
@@ -32,7 +32,6 @@ from statsd_trio.ledger import (
     QueueLedger,
     SampleCounters,
 )
-from statsd_trio.refusals import Refusals
 from statsd_trio.server.parts import (
     bind_listeners,
     make_aggregation_settings,
@@ -41,7 +40,6 @@ from statsd_trio.server.parts import (
 )
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination, Sink
-from statsd_trio.telemetry import Telemetry
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet import Origin, Packet
 

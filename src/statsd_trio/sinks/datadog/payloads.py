@@ -14,8 +14,14 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.aggregation.snapshot import Series, SeriesType, Sketch, Snapshot
-from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.aggregation.snapshot import (
+    Event,
+    Series,
+    SeriesType,
+    ServiceCheck,
+    Sketch,
+    Snapshot,
+)
 from statsd_trio.sinks.datadog.agent_payload_pb2 import (
     MetricPayload,
     Origin,

@@ -1,4 +1,4 @@
-from statsd_trio.memo import Memo, Spelling
+from statsd_trio.ingest.memo import Memo, Spelling
 
 SPELLING = Spelling(None, 0.5)
 

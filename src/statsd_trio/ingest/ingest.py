@@ -22,11 +22,11 @@ import trio
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.builder import SnapshotBuilder
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.ingest.memo import Memo, Spelling
+from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import LineCounters
-from statsd_trio.memo import Memo, Spelling
 from statsd_trio.protocol.messages import Event, Sample
 from statsd_trio.protocol.parser import parse_message
-from statsd_trio.refusals import Refusals
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin, Packet
 

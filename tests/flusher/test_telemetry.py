@@ -1,6 +1,7 @@
 import attrs
 
 from statsd_trio.aggregation.snapshot import Series
+from statsd_trio.flusher.telemetry import Telemetry
 from statsd_trio.ledger import (
     ContextCounters,
     Ledger,
@@ -10,7 +11,6 @@ from statsd_trio.ledger import (
     SampleCounters,
     SinkCounters,
 )
-from statsd_trio.telemetry import Telemetry
 
 
 @attrs.define

@@ -10,10 +10,10 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import Reason
-from statsd_trio.ingest import LINES_PER_EPOCH, LINES_PER_LOOK, Ingest
+from statsd_trio.ingest.ingest import LINES_PER_EPOCH, LINES_PER_LOOK, Ingest
+from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Sample
-from statsd_trio.refusals import Refusals
 from statsd_trio.rules import FilterList, Rules
 from statsd_trio.testing.strategies import lines as some_lines
 from statsd_trio.transports.packet import Origin, Packet
@@ -112,7 +112,7 @@ def test_remembered_line_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) ->
     def refuse(line: bytes, **_: object) -> None:
         raise AssertionError(line)
 
-    monkeypatch.setattr("statsd_trio.ingest.parse_message", refuse)
+    monkeypatch.setattr("statsd_trio.ingest.ingest.parse_message", refuse)
     stage.process(b"page.views:7|c\npage.views:8|c")
     assert total(stage.take(), "page.views") == 17
 
