@@ -107,6 +107,10 @@ def test_a_service_check_without_a_message_has_no_such_line() -> None:
     assert "message" not in render("_sc|db.up|0|d:1700000000")
 
 
+def test_a_rate_without_effect_says_so() -> None:
+    assert "sample rate  0.5, without effect\n" in render("a:1|g|@0.5")
+
+
 def test_a_long_list_of_values_is_cut() -> None:
     text = render(f"a:{':'.join(map(str, range(50)))}|d")
     assert "18, 19, and 30 more\n" in text
@@ -259,7 +263,7 @@ def test_a_timestamp_that_datadog_drops_says_so() -> None:
         ("_sc|a| critical ", "_sc|a|2"),
         ("_sc|a|fine", None),
         ("a:1", None),
-        (b"caf\xe9:1|c", "café:1|c"),
+        (b"Z\xfcrich:1|c", "Zürich:1|c"),
         (b"a:1_0|c\r", "a:10|c"),
     ],
 )
@@ -287,6 +291,9 @@ def test_the_caret_stands_under_the_fault(line: str | bytes, cells: int) -> None
 
 
 def test_a_long_refused_line_is_cut_around_the_fault() -> None:
+    first, caret, *_ = render("a:" + "1:" * 500 + "x|c").splitlines()
+    assert first.startswith("...1:1:")
+    assert first[len(caret) - 1] == "x"
     first, caret, *_ = render("a:" + "1:" * 500 + "x:" + "2:" * 500 + "|c").splitlines()
     assert len(first) < 120
     assert first[len(caret) - 1] == "x"

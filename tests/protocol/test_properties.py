@@ -184,6 +184,12 @@ def test_a_mebibyte_of_bars_is_refused() -> None:
     assert caught.value.reason is Reason.NO_COLON
 
 
+def test_of_many_bad_fields_only_the_first_are_told() -> None:
+    event = parse_message(b"_e{1,1}:a|b" + b"|d:x" * 100)
+    assert not isinstance(event, Sample)
+    assert len(event.warnings) == 8
+
+
 def test_ten_thousand_tags_are_kept() -> None:
     tags = tuple(f"tag{index}" for index in range(10_000))
     sample = parse_message(f"a:1|c|#{','.join(tags)}".encode())
