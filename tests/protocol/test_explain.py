@@ -304,6 +304,14 @@ def test_a_long_accepted_line_is_cut() -> None:
     assert first == "a" * 100 + "... (1004 characters)"
 
 
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [("a:1|c", "metric"), ("_e{1,1}:a|b", "event"), ("_sc|a|0", "service_check")],
+)
+def test_a_description_names_its_kind(line: str, kind: str) -> None:
+    assert describe_explanation(explain(line))["kind"] == kind
+
+
 @given(lines())
 def test_any_line_is_explained_in_printable_text(line: bytes) -> None:
     text = render(line)
