@@ -26,6 +26,7 @@ from statsd_trio.sinks.datadog.payloads import Dropped, Fault, Payload
 from statsd_trio.sinks.datadog.retry import (
     Circuit,
     RetryQueue,
+    Ticket,
     Verdict,
     compute_backoff,
     judge_status,
@@ -94,6 +95,7 @@ class Delivery:
         self._in_flight = 0
         self._serial = 0
         self._is_last = False
+        self._next_warning = -math.inf
         self._changed = trio.lowlevel.ParkingLot()
 
     def ledger(self) -> SinkLedger:
@@ -133,7 +135,9 @@ class Delivery:
                 while not self._is_over():
                     transaction = self._take_next()
                     if transaction is not None:
-                        requests.start_soon(self._send, transaction)
+                        # Now, not when its task begins: one probe at a time.
+                        ticket = self._circuit.start()
+                        requests.start_soon(self._send, transaction, ticket)
                         continue
                     with trio.move_on_at(self._find_next_time()):
                         await self._changed.park()
@@ -225,9 +229,8 @@ class Delivery:
             and not self._queue.has(lambda item: not item.had_last_try)
         )
 
-    async def _send(self, transaction: Transaction) -> None:
+    async def _send(self, transaction: Transaction, ticket: Ticket) -> None:
         """Try once, and put the payload where the answer says."""
-        ticket = self._circuit.start()
         try:
             answer = await self._post(transaction)
         except BaseException:
@@ -248,7 +251,8 @@ class Delivery:
             verdict = judge_status(answer.status)
         if verdict is Verdict.RETRY:
             self._circuit.fail(ticket, now, fraction, answer.retry_after)
-            if not was_open:
+            if not was_open and now >= self._next_warning:
+                self._next_warning = now + _REPORT_SECONDS
                 logger.warning(
                     "%s: %s; payloads are kept and tried again",
                     self.name,
