@@ -4,6 +4,11 @@ from typing import Any
 
 import pytest
 
+from statsd_trio.aggregation import aggregator as aggregator_module
+from statsd_trio.aggregation.snapshot import SeriesType
+from statsd_trio.errors import Reason
+from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
+
 # Source of the vectors: datadog-agent, pkg/aggregator/time_sampler_test.go.
 
 
@@ -65,3 +70,423 @@ def test_a_bucket_starts_at_the_interval_below(
     harness = make_harness()
     harness.put(now, "gauge", "g", 1)
     assert harness.flush(start + 10) == {"gauge": [(start, 1)]}
+
+
+def test_an_idle_interval_gives_zeros_at_its_edge(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 1)
+    assert harness.flush(1010) == {"hits": [(1000, 0.1)]}
+    # What has come since the edge does not keep the closed interval from its zeros.
+    harness.put(1020.001, "load", "g", 1)
+    assert harness.flush(1020.002) == {"hits": [(1010, 0)]}
+    assert harness.flush(1020.003) == {}
+
+
+def test_a_counter_is_not_zero_before_its_first_sample(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "load", "g", 1)
+    harness.put(1010.001, "hits", "c", 1)
+    assert harness.flush(1010.002) == {"load": [(1000, 1)]}
+    assert harness.flush(1020) == {"hits": [(1010, 0.1)]}
+
+
+def test_zeros_end_with_the_expiry(make_harness: Any) -> None:
+    harness = make_harness(counter_expiry_seconds=25)
+    harness.put(1001, "hits", "c", 1)
+    stamps = [t for now in range(1010, 1090, 10) for t in harness.flush(now).values()]
+    assert stamps == [[(1000, 0.1)], [(1010, 0)], [(1020, 0)]]
+
+
+def test_a_bad_value_does_not_make_zeros_go_on(make_harness: Any) -> None:
+    harness = make_harness(counter_expiry_seconds=20)
+    harness.put(1001, "hits", "c", 1)
+    harness.flush(1010)
+    harness.put_raw(1015, "hits", "c", [b"x"])
+    assert harness.flush(1020) == {"hits": [(1010, 0)]}
+    assert harness.flush(1030) == {"hits": [(1020, 0)]}
+    assert harness.flush(1040) == {}
+
+
+def test_counters_can_be_sent_as_counts(make_harness: Any) -> None:
+    harness = make_harness(counter_type="count", interval_seconds=5)
+    harness.put(1001, "hits", "c", 3)
+    series = harness.series(1005)["hits"]
+    assert (series.type, series.points) == (SeriesType.COUNT, ((1000, 3),))
+    assert series.interval_seconds == 5
+
+
+def test_a_rate_is_divided_by_the_interval(make_harness: Any) -> None:
+    harness = make_harness(interval_seconds=5)
+    harness.put(1001, "hits", "c", 3)
+    harness.put(1001, "times", "h", 3)
+    series = harness.series(1005)
+    assert series["hits"].points == ((1000, 0.6),)
+    assert series["times.count"].points == ((1000, 0.2),)
+    assert series["times.count"].type == SeriesType.RATE
+    assert {s.interval_seconds for s in series.values()} == {5}
+
+
+def test_histograms_give_aggregates_then_percentiles(make_harness: Any) -> None:
+    harness = make_harness(
+        histogram_aggregates=("count", "min"), histogram_percentiles=("0.99", "0.5")
+    )
+    harness.put(1000, "t", "ms", *range(1, 101))
+    series = harness.series(1010)
+    assert {name: s.points[0].value for name, s in series.items()} == {
+        "t.count": 10,
+        "t.min": 1,
+        "t.50percentile": 50,
+        "t.99percentile": 99,
+    }
+    assert list(series) == ["t.count", "t.min", "t.50percentile", "t.99percentile"]
+    assert {s.unit for s in series.values()} == {"millisecond"}
+
+
+def test_points_of_two_buckets_are_one_series(make_harness: Any) -> None:
+    harness = make_harness(histogram_aggregates=("max",), histogram_percentiles=())
+    for now in (1000, 1010):
+        for type_ in "cghds":
+            harness.put(now, type_, type_, *(["x"] if type_ == "s" else [5]))
+    snapshot = harness.take(1020)
+    assert harness.points(snapshot) == {
+        "c": [(1000, 0.5), (1010, 0.5)],
+        "g": [(1000, 5), (1010, 5)],
+        "s": [(1000, 1), (1010, 1)],
+        "h.max": [(1000, 5), (1010, 5)],
+    }
+    assert [len(sketch.points) for sketch in snapshot.sketches] == [2]
+    assert harness.builder.points == snapshot.count_points() == 10
+
+
+def test_series_that_the_operator_blocks_are_left_out(make_harness: Any) -> None:
+    harness = make_harness(is_blocked=lambda name: name == "t.max")
+    harness.put(1000, "t", "h", 1)
+    assert "t.max" not in harness.flush(1010)
+
+
+def test_a_snapshot_bears_the_edge_or_the_time_it_was_asked_for(
+    make_harness: Any,
+) -> None:
+    harness = make_harness()
+    assert harness.take(1010.003).time == 1010
+    assert harness.take(1013.9, include_open=True).time == 1013
+
+
+def test_what_is_sent_early_is_not_sent_again(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1001, "hits", "c", 1)
+    assert harness.flush(1002, include_open=True) == {"hits": [(1000, 0.1)]}
+    harness.put(1003, "hits", "c", 2)
+    # The next bucket has not begun, so it waits, however often one asks.
+    assert harness.flush(1004, include_open=True) == {}
+    harness.put(1005, "hits", "c", 3)
+    assert harness.flush(1010) == {}
+    harness.put(1011, "hits", "c", 4)
+    assert harness.flush(1012, include_open=True) == {"hits": [(1010, 0.9)]}
+    harness.put(1013, "hits", "c", 5)
+    assert harness.flush(1020) == {}
+    assert harness.flush(1030) == {"hits": [(1020, 0.5)]}
+
+
+def test_the_last_flush_sends_what_waits_too(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1001, "hits", "c", 1)
+    harness.flush(1002, include_open=True)
+    harness.put(1003, "hits", "c", 2)
+    assert harness.flush(1004, final=True) == {"hits": [(1010, 0.2)]}
+    assert harness.flush(1005, final=True) == {}
+
+
+def test_an_early_flush_of_nothing_spends_nothing(make_harness: Any) -> None:
+    harness = make_harness()
+    assert harness.flush(1002, include_open=True) == {}
+    harness.put(1003, "load", "g", 1)
+    assert harness.flush(1010) == {"load": [(1000, 1)]}
+
+
+def test_a_clock_set_back_loses_nothing_and_repeats_no_bucket(
+    make_harness: Any,
+) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 1)
+    harness.put(1015, "hits", "c", 2)
+    assert harness.flush(1020) == {"hits": [(1000, 0.1), (1010, 0.2)]}
+    harness.put(1007, "hits", "c", 3)
+    assert harness.flush(1010) == {}
+    harness.put(1019, "hits", "c", 4)
+    assert harness.flush(1020) == {}
+    assert harness.flush(1030) == {"hits": [(1020, 0.7)]}
+
+
+def test_a_clock_set_back_far_starts_anew(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(5005, "hits", "c", 1)
+    assert harness.flush(5010) == {"hits": [(5000, 0.1)]}
+    harness.put(5011, "hits", "c", 2)
+    harness.put(1005, "hits", "c", 3)
+    assert harness.flush(1010) == {"hits": [(1000, 0.3), (5010, 0.2)]}
+    assert harness.flush(1020) == {"hits": [(1010, 0)]}
+    # Zeros and contexts go by the new time: they do not wait for the old one.
+    assert harness.flush(1500) == {}
+    assert harness.contexts.current == 0
+
+
+def test_a_clock_set_forward_closes_the_bucket(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "load", "g", 1)
+    harness.put(9005, "load", "g", 2)
+    assert harness.flush(9010) == {"load": [(1000, 1), (9000, 2)]}
+
+
+def test_timestamps_bypass_the_buckets(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 5, timestamp=777, sample_rate=0.1)
+    harness.put(1005, "load", "g", 5, timestamp=777)
+    assert harness.flush(1006) == {"hits": [(777, 0.5)], "load": [(777, 5)]}
+    assert harness.samples.aggregated == harness.samples.parsed == 2
+    assert harness.flush(1020) == {}
+
+
+def test_equal_timestamps_of_one_snapshot_are_merged(make_harness: Any) -> None:
+    harness = make_harness()
+    for values in ((1, 2), (3,)):
+        harness.put(1005, "hits", "c", *values, timestamp=777)
+        harness.put(1005, "load", "g", *values, timestamp=777)
+    harness.put(1005, "hits", "c", 1, timestamp=770)
+    assert harness.flush(1006) == {
+        "hits": [(770, 0.1), (777, 0.6)],
+        "load": [(777, 3)],
+    }
+
+
+def test_a_timestamp_on_a_bucket_of_the_same_snapshot_is_one_point(
+    make_harness: Any,
+) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 1)
+    harness.put(1005, "load", "g", 1)
+    harness.put(1005, "hits", "c", 2, timestamp=1000)
+    harness.put(1005, "load", "g", 2, timestamp=1000)
+    assert harness.flush(1010) == {"hits": [(1000, 0.3)], "load": [(1000, 1)]}
+
+
+def test_stamped_counters_can_be_counts(make_harness: Any) -> None:
+    harness = make_harness(counter_type="count")
+    harness.put(1005, "hits", "c", 5, timestamp=777)
+    assert harness.flush(1006) == {"hits": [(777, 5)]}
+
+
+def test_future_timestamps_are_accepted_and_counted(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 5, 6, timestamp=1006)
+    harness.put(1005, "hits", "c", 5, timestamp=1005)
+    assert harness.samples.future == 2
+    assert harness.flush(1006) == {"hits": [(1005, 0.5), (1006, 1.1)]}
+
+
+@pytest.mark.parametrize("type_", ["h", "ms", "s", "d"])
+def test_timestamps_on_other_types_are_refused(make_harness: Any, type_: str) -> None:
+    harness = make_harness()
+    harness.put(1005, "a", type_, *(["x"] if type_ == "s" else [1]), timestamp=777)
+    snapshot = harness.take(1010)
+    assert (snapshot.series, snapshot.sketches) == ((), ())
+    assert harness.samples.refused == {"timestamp_unsupported": 1}
+    assert harness.samples.parsed == 1
+
+
+def test_stamped_values_that_are_too_large_are_refused(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 1e308, timestamp=777)
+    harness.put(1005, "hits", "c", 1e308, timestamp=777)
+    harness.put(1005, "load", "g", float("nan"), timestamp=777)
+    assert harness.samples.refused == {"overflow": 2}
+    assert harness.flush(1006) == {"hits": [(777, 1e307)]}
+
+
+def test_stamped_points_of_an_interval_are_bounded(
+    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aggregator_module, "MAX_STAMPED_POINTS", 2)
+    harness = make_harness()
+    for timestamp in (1, 2, 3, 2):
+        harness.put(1005, "hits", "c", 5, timestamp=timestamp)
+    assert harness.samples.refused == {"stamped_points": 1}
+    assert harness.flush(1006) == {"hits": [(1, 0.5), (2, 1)]}
+    harness.put(1007, "hits", "c", 5, timestamp=3)
+    assert harness.flush(1008) == {"hits": [(3, 0.5)]}
+
+
+def test_a_stamped_sample_without_a_context_is_refused(make_harness: Any) -> None:
+    harness = make_harness(max_contexts=0)
+    harness.put(1005, "hits", "c", 5, 6, timestamp=777)
+    assert harness.samples.refused == {"max_contexts": 2}
+    assert harness.samples.parsed == 2
+
+
+def test_a_counter_with_timestamps_only_has_no_zeros(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 5, timestamp=777)
+    harness.flush(1010)
+    assert harness.flush(1020) == {}
+    assert harness.contexts.current == 1
+    assert harness.flush(1030) == {}
+    assert harness.contexts.current == 0
+
+
+def test_many_stamped_series_are_built_in_slices(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(1000):
+        harness.put(1005, f"hits{index}", "cg"[index % 2], 5, timestamp=777)
+    builder = harness.aggregator.take_snapshot(now=1006, include_open=False)
+    steps = 1
+    while builder.step():
+        steps += 1
+    assert steps > 8
+    assert len(builder.snapshot.series) == builder.points == 1000
+
+
+def test_values_that_are_no_numbers_are_reported(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "load", "g", float("inf"))
+    harness.put(1005, "users", "s", "\ud800")
+    assert harness.flush(1010) == {}
+    assert [reason for _, reason, _, _ in harness.rejections] == [
+        Reason.INFINITY,
+        Reason.NOT_UTF8,
+    ]
+
+
+def test_a_sample_by_value_keeps_its_exact_number(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "load", "g", 0.1 + 0.2)
+    assert harness.flush(1010) == {"load": [(1000, 0.1 + 0.2)]}
+
+
+def test_events_and_checks_get_time_host_and_tags(make_harness: Any) -> None:
+    harness = make_harness(hostname="here", tags=("env:x",))
+    harness.aggregator.advance(1005.7)
+    assert harness.aggregator.add_event(Event("t", "x", tags=("a", "env:x", "a")))
+    assert harness.aggregator.add_event(Event("u", "x", timestamp=7, host=""))
+    assert harness.aggregator.add_service_check(
+        ServiceCheck("c", ServiceStatus.OK, timestamp=0, tags=("b",))
+    )
+    assert harness.aggregator.add_service_check(
+        ServiceCheck("d", ServiceStatus.OK, timestamp=7, host="there")
+    )
+    snapshot = harness.take(1010)
+    assert [(e.timestamp, e.host, e.tags) for e in snapshot.events] == [
+        (1005, "here", ("a", "env:x")),
+        (7, "", ("env:x",)),
+    ]
+    assert [(c.timestamp, c.host, c.tags) for c in snapshot.service_checks] == [
+        (1005, "here", ("b", "env:x")),
+        (7, "there", ("env:x",)),
+    ]
+    assert harness.builder.points == snapshot.count_points() == 4
+    assert harness.take(1020).count_points() == 0
+
+
+def test_events_and_checks_of_an_interval_are_bounded(
+    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aggregator_module, "MAX_EVENTS", 1)
+    monkeypatch.setattr(aggregator_module, "MAX_SERVICE_CHECKS", 1)
+    harness = make_harness()
+    event, check = Event("t", "x"), ServiceCheck("c", ServiceStatus.OK)
+    kept = [harness.aggregator.add_event(event) for _ in range(2)]
+    kept += [harness.aggregator.add_service_check(check) for _ in range(2)]
+    assert kept == [True, False, True, False]
+    assert harness.samples.events_refused == 2
+    assert harness.take(1010).count_points() == 2
+    assert harness.aggregator.add_event(event)
+
+
+def test_lists_are_dead_after_the_edge(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 1)
+    assert not harness.aggregator.advance(1005.9)
+    assert harness.aggregator.advance(1010)
+    assert not harness.aggregator.advance(1010.1)
+
+
+def test_lists_are_dead_after_a_second(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1005.2, "hits", "c", 1)
+    assert harness.aggregator.advance(1006)
+
+
+@pytest.mark.parametrize("seal", ["seal", "take_snapshot"])
+def test_lists_are_dead_after_whoever_sealed(make_harness: Any, seal: str) -> None:
+    harness = make_harness()
+    harness.put(1005, "hits", "c", 1)
+    if seal == "seal":
+        harness.aggregator.seal()
+    else:
+        harness.take(1005)
+    assert harness.aggregator.advance(1005)
+    assert not harness.aggregator.advance(1005)
+
+
+def test_without_lists_nothing_dies(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.aggregator.advance(1000)
+    assert not harness.aggregator.advance(1010)
+    harness.take(1010)
+    assert not harness.aggregator.advance(1010)
+
+
+def test_all_lists_of_a_gauge_are_one(make_harness: Any) -> None:
+    harness = make_harness()
+    context = harness.aggregator.open_context(harness.sample("load", "g", 1))
+    cells = [harness.aggregator.open_cell(context, rate) for rate in (1.0, 0.5)]
+    assert cells[0].__self__ is cells[1].__self__
+
+
+def test_samples_are_taken_while_a_snapshot_is_built(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(600):
+        harness.put(1005, f"hits{index}", "c", 1)
+    builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
+    steps = 0
+    more = True
+    while more:
+        more = builder.step()
+        harness.put(1010, f"hits{steps}", "c", 1)
+        harness.put(1010, f"new{steps}", "c", 1)
+        steps += 1
+    points = harness.points(builder.snapshot)
+    assert points == {f"hits{index}": [(1000, 0.1)] for index in range(600)}
+    assert steps > 5
+    later = harness.flush(1020)
+    assert sum(points[0][1] for points in later.values()) == pytest.approx(steps / 5)
+
+
+def test_snapshots_are_built_in_the_order_they_were_taken(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(600):
+        harness.put(1005, f"hits{index}", "c", 1)
+    first = harness.aggregator.take_snapshot(now=1010, include_open=False)
+    first.step()
+    second = harness.aggregator.take_snapshot(now=1020, include_open=False)
+    while second.step():
+        pass
+    assert not first.step()
+    assert len(first.snapshot.series) == len(second.snapshot.series) == 600
+    assert first.snapshot.series[0].points == ((1000, 0.1),)
+    assert second.snapshot.series[0].points == ((1010, 0),)
+
+
+def test_big_sketches_and_histograms_are_built_in_slices(make_harness: Any) -> None:
+    harness = make_harness()
+    raws = [b"%d" % (1.1**power) for power in range(1, 200)] * 20
+    for index in range(20):
+        harness.put_raw(1005, f"d{index}", "d", raws)
+        harness.put_raw(1005, f"h{index}", "h", raws)
+        harness.put_raw(1015, f"h{index}", "h", raws)
+    builder = harness.aggregator.take_snapshot(now=1020, include_open=False)
+    while harness.aggregator.fold_some():
+        pass
+    steps = 1
+    while builder.step():
+        steps += 1
+    assert steps > 20

@@ -300,7 +300,6 @@ class Aggregator:
         buckets = sorted(self._closed, key=lambda bucket: bucket.start)
         if not buckets and len(self._table):
             buckets = self._make_idle_bucket(now)
-        refused = self._samples.refused["max_contexts"]
         harvest = Harvest(
             time=int(now) if include_open else stamps.floor(now),
             now=now,
@@ -309,7 +308,6 @@ class Aggregator:
             events=self._events,
             service_checks=self._service_checks,
             clashes=self._table.clashes,
-            refused=refused - self._told_refused,
         )
         self._closed = []
         self._stamped = {}
@@ -317,13 +315,13 @@ class Aggregator:
         self._events = []
         self._service_checks = []
         self._table.clashes = []
-        self._told_refused = refused
         return SnapshotBuilder(
             self._settings,
             self._table,
             harvest,
             fold=partial(self._fold_until, self._seals),
             read_now=lambda: self._now,
+            take_refused=self._take_refused,
             queue=self._builders,
         )
 
@@ -360,6 +358,12 @@ class Aggregator:
 
     def _fold_until(self, seals: int) -> bool:
         return self._folds < seals and self.fold_some()
+
+    def _take_refused(self) -> int:
+        """Tell how many values found no room for a context since the last call."""
+        before = self._told_refused
+        self._told_refused = self._samples.refused["max_contexts"]
+        return self._told_refused - before
 
     def _refuse(self, reason: str, values: int) -> None:
         self._samples.parsed += values

@@ -70,7 +70,6 @@ class Harvest:
         time: of the snapshot.
         now: when it was taken.
         buckets: ascending and closed; they may still wait for values to be folded.
-        refused: values refused for want of room for contexts, since the last one.
     """
 
     time: int
@@ -80,7 +79,6 @@ class Harvest:
     events: list[Event]
     service_checks: list[ServiceCheck]
     clashes: list[TypeClash]
-    refused: int
 
 
 class SnapshotBuilder:
@@ -100,6 +98,7 @@ class SnapshotBuilder:
         *,
         fold: Callable[[], bool],
         read_now: Callable[[], float],
+        take_refused: Callable[[], int],
         queue: "deque[SnapshotBuilder]",
     ) -> None:
         self._settings = settings
@@ -119,6 +118,7 @@ class SnapshotBuilder:
         self._harvest = harvest
         self._fold = fold
         self._read_now = read_now
+        self._take_refused = take_refused
         self._buckets = harvest.buckets
         self._cost = 0.0
         self._queue = queue
@@ -200,18 +200,16 @@ class SnapshotBuilder:
                 return
             self._add_series(context, self._counter_type, points)
             return
-        values: dict[int, float] = {}
+        totals: dict[int, float] = stamped or {}
         for bucket in self._buckets:
             total = bucket.counters.get(context)
             if total is not None:
-                values[bucket.start] = total / divisor
+                totals[bucket.start] = totals.get(bucket.start, 0.0) + total
             elif self._is_filled(context, bucket.start):
-                values[bucket.start] = 0.0
-        if stamped is not None:
-            for timestamp, value in stamped.items():
-                values[timestamp] = values.get(timestamp, 0.0) + value / divisor
-        if values:
-            self._add_series(context, self._counter_type, _order(values))
+                totals.setdefault(bucket.start, 0.0)
+        if totals:
+            rates = {start: total / divisor for start, total in totals.items()}
+            self._add_series(context, self._counter_type, _order(rates))
 
     def _is_filled(self, context: Context, start: int) -> bool:
         """Tell whether an idle counter is sent as 0.
@@ -317,6 +315,7 @@ class SnapshotBuilder:
         kept = 0
         for index in range(end):
             context = ordered[index]
+            self._heed_clock(context)
             if (
                 context.kind == COUNTER
                 and self._buckets
@@ -336,17 +335,24 @@ class SnapshotBuilder:
         del ordered[kept:end]
         self._table.shrink()
 
+    def _heed_clock(self, context: Context) -> None:
+        """Move what is in the future, since the clock went back, to now.
+
+        Else a context would be kept until the clock is there again, and be sent as
+        zeros all the time, or not before.
+        """
+        now = self._read_now()
+        if context.last_seen > now:
+            context.last_seen = now
+            context.last_counted = min(context.last_counted, now)
+        if context.opened > now + self._interval:
+            context.opened = int(now) - self._interval
+
     def _is_in_bucket(self, context: Context) -> bool:
         return any(context in bucket.counters for bucket in self._buckets)
 
     def _is_expired(self, context: Context) -> bool:
         now = self._harvest.now
-        latest = self._read_now()
-        if context.last_seen > latest:
-            # The clock went back; without this it would be kept, and zeros sent,
-            # until the clock is there again.
-            context.last_seen = latest
-            context.last_counted = min(context.last_counted, latest)
         kept_seconds = self._settings.context_expiry_seconds
         return context.last_seen + kept_seconds < now and (
             context.kind != COUNTER
@@ -369,7 +375,7 @@ class SnapshotBuilder:
                 yield
 
     def _rank_contexts(self) -> Iterator[None]:
-        refused = self._harvest.refused
+        refused = self._take_refused()
         if not refused:
             return
         ranker = ContextRanker(self._table.list_contexts(), RANKED)

@@ -311,6 +311,8 @@ def _slice(lists: dict[Context, list[bytes]]) -> Iterator[Pieces]:
     while lists:
         # Taken out one by one, so that no slice has to free them all.
         context, raws = lists.popitem()
+        if not raws:
+            continue
         length = sum(map(len, raws))
         if len(raws) > SLICE_VALUES or length > SLICE_BYTES:
             for part in _split(raws):

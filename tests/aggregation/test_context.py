@@ -1,0 +1,328 @@
+from typing import Any
+
+import pytest
+
+from statsd_trio.aggregation.builder import ContextsFull
+from statsd_trio.aggregation.context import (
+    KEPT_CLASHES,
+    SHARED_STRINGS,
+    TypeClash,
+    relate_tags,
+)
+from statsd_trio.protocol.messages import MetricType
+
+
+def open_context(harness: Any, name: str, type_: str, **fields: Any) -> Any:
+    return harness.aggregator.open_context(harness.sample(name, type_, 1, **fields))
+
+
+def test_order_and_duplicates_of_tags_do_not_matter(make_harness: Any) -> None:
+    harness = make_harness()
+    first = open_context(harness, "a", "c", tags=("y", "x", "y"))
+    assert open_context(harness, "a", "c", tags=("x", "y", "x")) is first
+    assert first.tags == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("b", "c", {}),
+        ("a", "g", {}),
+        ("a", "c", {"tags": ("x",)}),
+        ("a", "c", {"host": "there"}),
+        ("a", "c", {"host": ""}),
+    ],
+)
+def test_name_type_host_and_tags_make_a_context(make_harness: Any, other: Any) -> None:
+    harness = make_harness(hostname="here")
+    name, type_, fields = other
+    first = open_context(harness, "a", "c")
+    assert open_context(harness, name, type_, **fields) is not first
+
+
+def test_the_servers_host_is_that_of_samples_without_one(make_harness: Any) -> None:
+    harness = make_harness(hostname="here")
+    first = open_context(harness, "a", "c")
+    assert open_context(harness, "a", "c", host="here") is first
+    assert first.host == "here"
+
+
+def test_constant_tags_are_part_of_every_context(make_harness: Any) -> None:
+    harness = make_harness(tags=("env:x", "a:b"))
+    context = open_context(harness, "a", "c", tags=("z", "env:x"))
+    assert context.tags == ("a:b", "env:x", "z")
+
+
+def test_origin_is_no_part_of_a_context(make_harness: Any) -> None:
+    from statsd_trio.protocol.messages import ClientOrigin  # noqa: PLC0415 - only here
+
+    harness = make_harness()
+    first = open_context(harness, "a", "c", origin=ClientOrigin(container_id="x"))
+    assert open_context(harness, "a", "c") is first
+
+
+def test_device_and_resources_leave_the_tags_of_a_series(make_harness: Any) -> None:
+    harness = make_harness()
+    tags = (
+        "device:sda",
+        "dd.internal.resource:database_instance:orders:1",
+        "device:sdb",
+        "env:x",
+        "dd.internal.resource:nothing",
+        "dd.internal.resource::name",
+    )
+    harness.put(1000, "disk", "g", 1, tags=tags)
+    (series,) = harness.take(1010).series
+    assert (series.tags, series.device) == (("env:x",), "sdb")
+    assert series.resources == (("database_instance", "orders:1"),)
+
+
+def test_tags_of_a_sketch_stay_as_they_are(make_harness: Any) -> None:
+    harness = make_harness(hostname="here")
+    harness.put(1000, "disk", "d", 1, tags=("device:sda", "a"))
+    (sketch,) = harness.take(1010).sketches
+    assert (sketch.tags, sketch.host) == (("a", "device:sda"), "here")
+
+
+def test_most_tags_need_no_relations() -> None:
+    assert relate_tags(("a", "device_name:x")) is None
+
+
+def test_equal_tags_are_kept_once(make_harness: Any) -> None:
+    harness = make_harness()
+    first = open_context(harness, "a", "c", tags=("tag:" + "x" * 3, "b"))
+    second = open_context(harness, "b", "c", tags=("b", "tag:" + "xxx"))
+    third = open_context(harness, "b", "c", tags=("b", "c", "tag:" + "xxx"))
+    assert second.tags is first.tags
+    assert third.tags[2] is first.tags[1]
+
+
+def test_tags_to_share_are_forgotten_when_there_are_many(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(SHARED_STRINGS + 10):
+        open_context(harness, "a", "c", tags=(f"tag:{index}",))
+    table = harness.aggregator._table
+    assert 0 < len(table._shared) <= SHARED_STRINGS
+    assert 0 < len(table._shared_tags) <= SHARED_STRINGS
+
+
+def test_beyond_the_limit_known_contexts_go_on_and_new_ones_are_refused(
+    make_harness: Any,
+) -> None:
+    harness = make_harness(max_contexts=2)
+    for name in "abc":
+        harness.put(1000, name, "c", 1, 2)
+    harness.put(1000, "a", "c", 3)
+    assert harness.flush(1010) == {"a": [(1000, 0.6)], "b": [(1000, 0.3)]}
+    assert harness.samples.refused == {"max_contexts": 2}
+    assert (harness.samples.parsed, harness.samples.aggregated) == (7, 5)
+    assert harness.contexts.current == harness.contexts.peak == 2
+
+
+def test_a_full_table_is_reported_once_an_interval(make_harness: Any) -> None:
+    harness = make_harness(max_contexts=2)
+    for user in range(5):
+        harness.put(1000, "a", "c", 1, tags=(f"user:{user}",))
+    harness.take(1010)
+    (warning,) = harness.builder.warnings
+    assert isinstance(warning, ContextsFull)
+    assert (warning.refused, warning.limit) == (3, 2)
+    assert warning.ranking.names == (("a", 2),)
+    assert warning.ranking.tag_keys == (("user", 2),)
+    harness.take(1020)
+    assert harness.builder.warnings == ()
+
+
+def test_two_types_of_one_name_are_counted_and_named(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1000, "a", "g", 1)
+    harness.put(1000, "a", "c", 2)
+    harness.put(1000, "a", "c", 2)
+    harness.put(1000, "a", "c", 2, tags=("x",))
+    assert harness.contexts.type_clashes == 1
+    harness.take(1010)
+    gauge_and_counter = (MetricType.GAUGE, MetricType.COUNTER)
+    assert harness.builder.warnings == (TypeClash("a", gauge_and_counter),)
+    harness.take(1020)
+    assert harness.builder.warnings == ()
+
+
+def test_a_gauge_and_a_counter_of_one_name_stay_two_series(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(1000, "a", "g", 1)
+    harness.put(1000, "a", "c", 2)
+    series = {s.type.name: s.points[0].value for s in harness.take(1010).series}
+    assert series == {"GAUGE": 1, "RATE": 0.2}
+
+
+def test_only_the_first_few_clashes_are_named(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(KEPT_CLASHES + 5):
+        harness.put(1000, f"a{index}", "g", 1)
+        harness.put(1000, f"a{index}", "c", 1)
+    harness.take(1010)
+    assert len(harness.builder.warnings) == KEPT_CLASHES
+    assert harness.contexts.type_clashes == KEPT_CLASHES + 5
+
+
+@pytest.mark.parametrize(("first", "second"), [("g", "s"), ("s", "g")])
+def test_of_a_gauge_and_a_set_the_first_in_a_bucket_is_sent(
+    make_harness: Any, first: str, second: str
+) -> None:
+    harness = make_harness()
+    harness.put(1000, "a", first, *([7] if first == "g" else ["x"]))
+    harness.aggregator.seal()
+    harness.put(1000, "a", second, *([8] if second == "g" else ["y"]))
+    assert harness.flush(1010) == {"a": [(1000, 7 if first == "g" else 1)]}
+    assert harness.samples.refused == {"type_clash": 1}
+    harness.put(1010, "a", second, *([8] if second == "g" else ["y"]))
+    assert harness.flush(1020) == {"a": [(1010, 8 if second == "g" else 1)]}
+
+
+def test_a_histogram_and_a_timer_of_one_name_are_one_series(make_harness: Any) -> None:
+    harness = make_harness(histogram_aggregates=("max", "count"))
+    harness.put(1000, "a", "ms", 1)
+    harness.aggregator.seal()
+    harness.put(1000, "a", "h", 5)
+    series = harness.series(1010)
+    assert series["a.max"].points == ((1000, 5),)
+    assert series["a.count"].points == ((1000, 0.2),)
+    assert series["a.max"].unit == "millisecond"
+    assert harness.contexts.type_clashes == 1
+
+
+COPYING = {
+    "histogram_copy_to_distribution": True,
+    "histogram_copy_to_distribution_prefix": "dist.",
+}
+
+
+@pytest.mark.parametrize("type_", ["h", "ms"])
+def test_a_histogram_is_copied_to_a_distribution(make_harness: Any, type_: str) -> None:
+    harness = make_harness(**COPYING)
+    harness.put(1000, "a", type_, 1, 2, sample_rate=0.5, tags=("x",))
+    snapshot = harness.take(1010)
+    assert {series.name for series in snapshot.series} > {"a.max", "a.count"}
+    (sketch,) = snapshot.sketches
+    assert (sketch.name, sketch.tags, sketch.points[0].count) == ("dist.a", ("x",), 4)
+    assert (harness.samples.parsed, harness.samples.aggregated) == (2, 2)
+
+
+def test_a_copy_of_the_same_name_is_no_clash(make_harness: Any) -> None:
+    harness = make_harness(histogram_copy_to_distribution=True)
+    harness.put(1000, "a", "h", 1)
+    harness.put(1000, "a", "d", 2)
+    (sketch,) = harness.take(1010).sketches
+    assert sketch.points[0].count == 2
+    assert harness.contexts.type_clashes == 0
+
+
+def test_a_histogram_and_its_copy_come_in_together_or_not_at_all(
+    make_harness: Any,
+) -> None:
+    harness = make_harness(max_contexts=3, **COPYING)
+    harness.put(1000, "a", "h", 1)
+    harness.put(1000, "b", "h", 1)
+    snapshot = harness.take(1010)
+    assert {sketch.name for sketch in snapshot.sketches} == {"dist.a"}
+    assert harness.samples.refused == {"max_contexts": 1}
+
+
+def test_a_copy_lives_as_long_as_its_histogram(make_harness: Any) -> None:
+    harness = make_harness(**COPYING)
+    context = open_context(harness, "a", "h")
+    for now in range(1000, 1100, 10):
+        harness.aggregator.advance(now)
+        harness.aggregator.open_cell(context, 1.0)(b"1")
+        harness.take(now + 10)
+        assert harness.contexts.current == 2
+    assert harness.flush(1200) == {}
+    assert harness.contexts.current == 0
+    assert harness.contexts.expired == 2
+
+
+def test_a_histogram_with_a_timestamp_is_refused_but_its_copy_is_not(
+    make_harness: Any,
+) -> None:
+    harness = make_harness(**COPYING)
+    harness.put(1000, "a", "h", 1, 2, timestamp=900)
+    snapshot = harness.take(1010)
+    assert snapshot.series == ()
+    assert [p.count for p in snapshot.sketches[0].points] == [2]
+    assert harness.samples.refused == {"timestamp_unsupported": 2}
+    assert harness.samples.parsed == 2
+
+
+def test_without_room_the_copy_of_a_refused_histogram_is_not_made(
+    make_harness: Any,
+) -> None:
+    harness = make_harness(max_contexts=0, **COPYING)
+    harness.put(1000, "a", "h", 1, timestamp=900)
+    assert harness.take(1010).sketches == ()
+    assert harness.samples.refused == {"timestamp_unsupported": 1}
+
+
+def test_a_context_that_expired_comes_back_when_it_is_used(make_harness: Any) -> None:
+    harness = make_harness()
+    context = open_context(harness, "a", "g")
+    harness.flush(2000)
+    assert harness.contexts.current == 0
+    harness.aggregator.advance(2000)
+    harness.aggregator.open_cell(context, 1.0)(b"5")
+    assert harness.flush(2010) == {"a": [(2000, 5)]}
+    assert harness.contexts.current == 1
+    assert open_context(harness, "a", "g") is context
+
+
+def test_a_context_that_was_replaced_stands_for_its_successor(
+    make_harness: Any,
+) -> None:
+    harness = make_harness()
+    old = open_context(harness, "a", "c")
+    harness.flush(2000)
+    harness.put(2000, "a", "c", 1)
+    harness.aggregator.open_cell(old, 1.0)(b"2")
+    assert harness.flush(2010) == {"a": [(2000, 0.3)]}
+    assert harness.contexts.current == 1
+
+
+@pytest.mark.parametrize("type_", ["c", "s"])
+def test_an_expired_context_that_finds_no_room_has_its_values_refused(
+    make_harness: Any, type_: str
+) -> None:
+    harness = make_harness(max_contexts=1)
+    context = open_context(harness, "a", type_)
+    harness.flush(2000)
+    harness.put(2000, "b", "g", 1)
+    append = harness.aggregator.open_cell(context, 1.0)
+    append(b"1")
+    append(b"\xff")
+    assert harness.flush(2010) == {"b": [(2000, 1)]}
+    assert harness.samples.refused == {"max_contexts": 1}
+    assert (harness.samples.parsed, harness.samples.aggregated) == (2, 1)
+    assert len(harness.rejections) == 1
+    assert isinstance(harness.builder.warnings[0], ContextsFull)
+
+
+def test_contexts_are_ranked_on_demand(make_harness: Any) -> None:
+    harness = make_harness()
+    for user in range(3):
+        open_context(harness, "a", "c", tags=(f"user:{user}",))
+    ranker = harness.aggregator.rank_contexts(1)
+    while ranker.step():
+        pass
+    assert ranker.ranking.names == (("a", 3),)
+    assert ranker.ranking.tag_keys == (("user", 3),)
+
+
+def test_a_table_that_was_large_gives_its_memory_back(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(2000):
+        harness.put(1000, f"a{index}", "g", 1)
+    table = harness.aggregator._table
+    before = table._contexts.__sizeof__()
+    harness.take(1010)
+    harness.put(2000, "a", "g", 1)
+    harness.take(2010)
+    assert table._contexts.__sizeof__() < before / 100
+    assert len(table) == len(table.ordered) == harness.contexts.current == 1

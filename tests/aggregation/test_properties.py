@@ -1,0 +1,208 @@
+"""What must hold of any samples at any times."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from statsd_trio.aggregation.snapshot import Snapshot
+
+names = st.sampled_from(["a", "b"])
+whole = st.integers(-1000, 1000).map(float)
+rates = st.sampled_from([1.0, 0.5, 0.1])
+tags = st.sampled_from([(), ("x",), ("y", "x"), ("x", "y", "x")])
+unordered = st.lists(
+    st.tuples(names, st.sampled_from(["c", "s", "h", "d"]), whole, rates, tags),
+    max_size=30,
+)
+
+
+def put_all(harness: Any, samples: Iterable[tuple[Any, ...]], now: float) -> None:
+    for name, type_, value, rate, its_tags in samples:
+        # A name of its own for each type, since gauges and sets of one name clash.
+        given_value = str(value) if type_ == "s" else value
+        harness.put(
+            now, name + type_, type_, given_value, sample_rate=rate, tags=its_tags
+        )
+
+
+def describe(snapshot: Snapshot) -> dict[Any, Any]:
+    described: dict[Any, Any] = {
+        (s.name, s.tags, s.type): [(p.timestamp, round(p.value, 6)) for p in s.points]
+        for s in snapshot.series
+    }
+    for sketch in snapshot.sketches:
+        described[sketch.name, sketch.tags] = [
+            (p.timestamp, p.count, p.min, p.max, round(p.sum, 6), p.keys, p.counts)
+            for p in sketch.points
+        ]
+    return described
+
+
+@given(unordered, st.randoms(use_true_random=False))
+def test_the_order_of_samples_does_not_matter(
+    make_harness: Any, samples: list[Any], random: Any
+) -> None:
+    forward, shuffled = make_harness(), make_harness()
+    put_all(forward, samples, 1000)
+    random.shuffle(samples)
+    put_all(shuffled, samples, 1000)
+    assert describe(forward.take(1010)) == describe(shuffled.take(1010))
+
+
+@given(unordered, st.lists(st.booleans(), max_size=30))
+def test_where_epochs_end_does_not_matter(
+    make_harness: Any, samples: list[Any], ends: list[bool]
+) -> None:
+    whole_epoch, cut = make_harness(), make_harness()
+    put_all(whole_epoch, samples, 1000)
+    for index, sample in enumerate(samples):
+        put_all(cut, [sample], 1000)
+        if index < len(ends) and ends[index]:
+            cut.aggregator.seal()
+            cut.aggregator.fold_some()
+    assert describe(whole_epoch.take(1010)) == describe(cut.take(1010))
+
+
+@given(unordered, unordered)
+def test_counters_of_two_aggregators_add_up_to_those_of_one(
+    make_harness: Any, left: list[Any], right: list[Any]
+) -> None:
+    totals: list[dict[Any, float]] = []
+    for parts in ([left, right], [left + right]):
+        total: dict[Any, float] = defaultdict(float)
+        for part in parts:
+            harness = make_harness(histogram_aggregates=("count", "sum"))
+            put_all(harness, part, 1000)
+            for series in harness.take(1010).series:
+                if "percentile" not in series.name and not series.name.endswith("s"):
+                    total[series.name, series.tags] += series.points[0].value
+        totals.append({key: round(value, 6) for key, value in total.items()})
+    assert totals[0] == totals[1]
+
+
+def list_stamps(snapshot: Snapshot) -> list[tuple[Any, ...]]:
+    return [
+        (s.name, s.tags, s.host, s.type, point.timestamp)
+        for s in snapshot.series
+        for point in s.points
+    ] + [
+        (s.name, s.tags, s.host, "d", point.timestamp)
+        for s in snapshot.sketches
+        for point in s.points
+    ]
+
+
+steps = st.one_of(
+    st.tuples(st.just("wait"), st.integers(0, 12)),
+    st.tuples(st.just("jump"), st.integers(-3000, 3000)),
+    st.tuples(st.just("jump"), st.integers(-15, 15)),
+    st.tuples(
+        st.just("put"),
+        st.tuples(
+            names, st.sampled_from(["c", "g", "s", "h", "ms", "d"]), st.integers(1, 9)
+        ),
+    ),
+    st.tuples(st.just("held"), st.integers(1, 9)),
+    st.tuples(st.just("take"), st.booleans()),
+    st.tuples(st.just("build"), st.integers(0, 3)),
+)
+
+
+@attrs.define
+class Machine:
+    """Does what it is told, and remembers what was put and what was sent."""
+
+    harness: Any
+    now: float = 100_000.0
+    snapshots: list[Snapshot] = attrs.field(factory=list[Snapshot])
+    builders: list[Any] = attrs.field(factory=list[Any])
+    added: Counter[str] = attrs.field(factory=Counter[str])
+    held: Any = None
+
+    def wait(self, seconds: int) -> None:
+        self.now += seconds + 0.25
+
+    def jump(self, seconds: int) -> None:
+        self.now = max(self.now + seconds, 1000.0)
+
+    def put(self, sample: tuple[str, str, int]) -> None:
+        name, type_, value = sample
+        given_value = str(value) if type_ == "s" else value
+        self.harness.put(self.now, name, type_, given_value)
+        if type_ == "c":
+            self.added[name] += value
+
+    def held_put(self, value: int) -> None:
+        """Use a context that was opened once, as the hot path does."""
+        self.harness.aggregator.advance(self.now)
+        if self.held is None:
+            sample = self.harness.sample("a", "c", 1)
+            self.held = self.harness.aggregator.open_context(sample)
+        self.harness.aggregator.open_cell(self.held, 1.0)(b"%d" % value)
+        self.added["a"] += value
+
+    def take(self, include_open: bool, *, final: bool = False) -> None:
+        self.builders.append(
+            self.harness.aggregator.take_snapshot(
+                now=self.now, include_open=include_open, final=final
+            )
+        )
+
+    def build(self, steps: int) -> None:
+        for _ in range(steps):
+            if self.builders and not self.builders[-1].step():
+                self.collect()
+
+    def collect(self) -> None:
+        for builder in self.builders:
+            assert not builder.step()
+            self.snapshots.append(builder.snapshot)
+        self.builders = []
+
+    def finish(self) -> None:
+        for builder in list(self.builders):
+            while builder.step():
+                pass
+        self.collect()
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(steps, max_size=60))
+def test_no_point_is_sent_twice_and_no_count_is_lost(
+    make_harness: Any, todo: list[tuple[str, Any]]
+) -> None:
+    machine = Machine(make_harness(counter_type="count", hostname="here"))
+    for step, argument in todo:
+        getattr(machine, "held_put" if step == "held" else step)(argument)
+    machine.take(include_open=True, final=True)
+    machine.finish()
+    stamps = [
+        stamp for snapshot in machine.snapshots for stamp in list_stamps(snapshot)
+    ]
+    assert len(stamps) == len(set(stamps))
+    sent: Counter[str] = Counter()
+    for snapshot in machine.snapshots:
+        for series in snapshot.series:
+            if series.type == 1:
+                sent[series.name] += int(sum(point.value for point in series.points))
+    assert +sent == machine.added
+    samples = machine.harness.samples
+    assert samples.parsed == samples.aggregated + sum(samples.refused.values())
+    assert machine.harness.rejections == []
+
+
+@given(st.lists(st.integers(0, 25), max_size=30), st.lists(st.booleans(), min_size=30))
+def test_an_early_flush_goes_at_most_one_bucket_ahead(
+    make_harness: Any, waits: list[int], early: list[bool]
+) -> None:
+    harness = make_harness()
+    now = 1000.0
+    for wait, include_open in zip(waits, early, strict=False):
+        now += wait / 10
+        harness.put(now, "a", "c", 1)
+        snapshot = harness.take(now, include_open=include_open)
+        assert all(stamp[-1] <= now for stamp in list_stamps(snapshot))
+        assert harness.aggregator._stamps.start <= now + 10
