@@ -13,7 +13,7 @@ from statsd_trio.errors import Reason
 from statsd_trio.ingest.ingest import LINES_PER_EPOCH, LINES_PER_LOOK, Ingest
 from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
-from statsd_trio.protocol.messages import Sample
+from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules import FilterList, Rules
 from statsd_trio.testing.strategies import lines as some_lines
 from statsd_trio.transports.packet import Origin, Packet
@@ -62,6 +62,7 @@ def open_stage(
     max_contexts: int = 1000,
     eol_required: frozenset[str] = frozenset(),
     on_sample: Callable[[Sample], Sample | None] | None = None,
+    on_event: Callable[[Event | ServiceCheck], None] | None = None,
 ) -> Stage:
     lines, samples = LineCounters(), SampleCounters()
     refusals = Refusals(lines)
@@ -82,6 +83,7 @@ def open_stage(
         eol_required=eol_required,
         max_memo_entries=max_memo_entries,
         on_sample=on_sample,
+        on_event=on_event,
     )
     ingest.advance()
     return Stage(ingest, aggregator, lines, samples, now)
@@ -246,6 +248,13 @@ def test_hook_may_change_and_drop_samples() -> None:
     assert total(stage.take(), "A") == 6
     assert stage.lines.filtered == 3
     stage.check()
+
+
+def test_hook_sees_events_and_service_checks() -> None:
+    seen: list[Event | ServiceCheck] = []
+    stage = open_stage(on_event=seen.append)
+    stage.process(b"_e{5,4}:title|text\n_sc|up|0\na:1|c")
+    assert [type(message) for message in seen] == [Event, ServiceCheck]
 
 
 # Few enough names and fields that lines repeat, and values of every sort.

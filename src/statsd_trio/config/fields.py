@@ -12,7 +12,7 @@ import attrs
 
 from statsd_trio.config.secret import Secret, mask_credentials
 from statsd_trio.errors import ParseError
-from statsd_trio.protocol.messages import Sample
+from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules.mapper import DEFAULT_CACHE_SIZE, MapperProfile
 from statsd_trio.rules.tagfilter import TagFilterEntry
 from statsd_trio.transports.packet import Origin
@@ -120,6 +120,7 @@ class Config:
         on_sample: sees each metric line; what it returns is aggregated, None drops
             it. Every line is parsed then, which costs speed.
         on_rejected: sees each line that is refused.
+        on_event: sees each event and service check.
     """
 
     host: str = "localhost"
@@ -199,3 +200,4 @@ class Config:
     log_format: str = "text"
     on_sample: Callable[[Sample], Sample | None] | None = None
     on_rejected: Callable[[ParseError, bytes, Origin], None] | None = None
+    on_event: Callable[[Event | ServiceCheck], None] | None = None

@@ -472,4 +472,4 @@ GROUPS: Final = (
 OPTIONS: Final = {option.name: option for group in GROUPS for option in group.options}
 
 # What only a program can hand over.
-PYTHON_ONLY: Final = ("sockets", "on_sample", "on_rejected")
+PYTHON_ONLY: Final = ("sockets", "on_sample", "on_rejected", "on_event")

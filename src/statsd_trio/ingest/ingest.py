@@ -25,7 +25,7 @@ from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.memo import Memo, Spelling
 from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import LineCounters
-from statsd_trio.protocol.messages import Event, Sample
+from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin, Packet
@@ -69,6 +69,7 @@ class Ingest:
         use_timestamps: bool = True,
         max_memo_entries: int = 200_000,
         on_sample: Callable[[Sample], Sample | None] | None = None,
+        on_event: Callable[[Event | ServiceCheck], None] | None = None,
     ) -> None:
         """Join the stages.
 
@@ -80,6 +81,7 @@ class Ingest:
             max_memo_entries: 0 turns the memo off.
             on_sample: sees each metric line and may change or drop it; without a
                 memo then, since it may answer differently each time.
+            on_event: sees each event and service check.
         """
         self._aggregator = aggregator
         self._rules = rules
@@ -90,6 +92,7 @@ class Ingest:
         self._eol_required = eol_required
         self._use_timestamps = use_timestamps
         self._on_sample = on_sample
+        self._on_event = on_event
         self._uses_memo = max_memo_entries > 0 and on_sample is None
         self._memo = Memo(max_memo_entries)
         self._memo_rotates_at = 0.0
@@ -239,7 +242,10 @@ class Ingest:
         self._lines.unknown_fields += message.unknown_fields
         if isinstance(message, Sample):
             self._insert_sample(message, text, value)
-        elif isinstance(message, Event):
+            return
+        if self._on_event is not None:
+            self._on_event(message)
+        if isinstance(message, Event):
             self._lines.events += 1
             self._aggregator.add_event(message)
         else:

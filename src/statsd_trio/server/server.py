@@ -86,6 +86,7 @@ class Server:
             use_timestamps=config.no_aggregation_pipeline,
             max_memo_entries=2 * config.max_contexts,
             on_sample=config.on_sample,
+            on_event=config.on_event,
         )
         telemetry = Telemetry(
             self.ledger,
