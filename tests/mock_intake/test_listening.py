@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 import trio
+from hypercorn.trio.tcp_server import TCPServer
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.mock_intake import Attempt, MockIntake, Rule, open_mock_intake
@@ -21,7 +22,9 @@ async def test_a_port_that_is_taken_is_an_os_error_that_names_it() -> None:
 async def test_a_port_is_free_again_at_once() -> None:
     async with (
         open_mock_intake() as intake,
-        httpx2.AsyncClient(base_url=intake.url, trust_env=False) as client,
+        httpx2.AsyncClient(
+            base_url=intake.url, trust_env=False, verify=False
+        ) as client,
     ):
         await client.get("/")
     async with open_mock_intake(port=intake.address[1]) as again:
@@ -76,6 +79,7 @@ async def test_a_client_that_does_not_read_cannot_hold_the_end_up(encode: Any) -
                 base_url=intake.url,
                 headers={"DD-API-KEY": "k", "Content-Type": "application/x-protobuf"},
                 trust_env=False,
+                verify=False,
             ) as client:
                 for _ in range(30):
                     await client.post("/api/v2/series", content=body)
@@ -114,6 +118,24 @@ async def test_what_is_not_http_is_refused_and_harms_nobody(
     assert (await client.get("/")).status_code == 200
 
 
+async def test_what_breaks_the_http_server_harms_nobody(
+    intake: MockIntake,
+    client: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(_server: TCPServer) -> None:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TCPServer, "run", fail)
+        async with await trio.open_tcp_stream(*intake.address) as stream:
+            assert await stream.receive_some() == b""
+    assert (await client.get("/")).status_code == 200
+    assert "a connection of the mock intake failed" in caplog.text
+
+
 async def test_a_websocket_is_not_served_and_harms_nobody(
     intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
@@ -145,7 +167,9 @@ async def test_every_attempt_is_told_before_its_answer() -> None:
     told: list[Attempt] = []
     async with (
         open_mock_intake(on_attempt=told.append) as intake,
-        httpx2.AsyncClient(base_url=intake.url, trust_env=False) as client,
+        httpx2.AsyncClient(
+            base_url=intake.url, trust_env=False, verify=False
+        ) as client,
     ):
         await client.get("/api/v1/validate")
         assert tuple(told) == intake.attempts
@@ -158,6 +182,7 @@ async def test_no_more_is_kept_than_was_said(encode: Any) -> None:
             base_url=intake.url,
             headers={"DD-API-KEY": "k", "Content-Type": "application/x-protobuf"},
             trust_env=False,
+            verify=False,
         ) as client,
     ):
         names = ["a", "b", "c", "d", "e"]

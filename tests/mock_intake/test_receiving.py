@@ -137,7 +137,9 @@ async def test_a_405_tells_the_method_that_is_allowed(
 async def test_a_key_that_is_not_known_is_refused() -> None:
     async with (
         open_mock_intake(api_keys=[KEY]) as intake,
-        httpx2.AsyncClient(base_url=intake.url, trust_env=False) as client,
+        httpx2.AsyncClient(
+            base_url=intake.url, trust_env=False, verify=False
+        ) as client,
     ):
         statuses = [
             (
@@ -151,7 +153,9 @@ async def test_a_key_that_is_not_known_is_refused() -> None:
 async def test_one_key_given_as_a_string_is_one_key() -> None:
     async with (
         open_mock_intake(api_keys=KEY) as intake,
-        httpx2.AsyncClient(base_url=intake.url, trust_env=False) as client,
+        httpx2.AsyncClient(
+            base_url=intake.url, trust_env=False, verify=False
+        ) as client,
     ):
         statuses = [
             (
@@ -201,6 +205,7 @@ async def test_whoever_sends_much_too_much_still_reads_the_413(
 ) -> None:
     async def pour() -> AsyncIterator[bytes]:
         for _ in range(40):
+            await trio.lowlevel.checkpoint()
             yield bytes(200_000)
 
     answer = await client.post(SERIES, content=pour())

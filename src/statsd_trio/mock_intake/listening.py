@@ -112,7 +112,7 @@ class _Serving:
         except Exception:
             # hypercorn's own errors cannot be named. What one client does to it
             # must not end the rehearsal for the others.
-            logger.exception("a connection of the mock intake failed")
+            logger.warning("a connection of the mock intake failed", exc_info=True)
         finally:
             self._connections.discard(connection)
             connection.close()
