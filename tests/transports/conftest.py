@@ -37,7 +37,12 @@ async def _receive(
     send, receive = trio.open_memory_channel[Packet](queue_size)
     async with receive, trio.open_nursery() as nursery:
         nursery.start_soon(listener.receive, send)
-        yield receive
+        try:
+            yield receive
+        except BaseException:
+            # Else a reader would wait for room without end.
+            receive.close()
+            raise
         nursery.cancel_scope.cancel()
 
 

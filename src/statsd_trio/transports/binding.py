@@ -27,6 +27,9 @@ _LACKING_ERRNOS: Final = frozenset(
 # A number that is free on one address may be taken on the next.
 _MAX_PORT_TRIES: Final = 16
 
+# How many connections may wait to be accepted; the system cuts it to its own limit.
+LISTEN_BACKLOG: Final = 1024
+
 _Address = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
 
 
@@ -37,7 +40,7 @@ async def bind_name(
     *,
     non_local_traffic: bool = False,
 ) -> list[socket.socket]:
-    """Bind every address that *host* resolves to; non-blocking, not listening.
+    """Bind every address that *host* resolves to; streams listen.
 
     With *non_local_traffic* every address of the machine takes the place of *host*;
     with port 0 one free number serves all of them.
@@ -114,6 +117,8 @@ def _bind(
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
         sock.bind(address)
+        if kind == socket.SOCK_STREAM:
+            sock.listen(LISTEN_BACKLOG)
     except BaseException:
         sock.close()
         raise

@@ -10,6 +10,10 @@ import struct
 import sys
 from typing import Final
 
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
 logger = logging.getLogger(__name__)
 
 # Source: linux, include/uapi/asm-generic/socket.h and include/uapi/linux/sock_diag.h;
@@ -83,3 +87,20 @@ def _read_meminfo(sock: socket.socket) -> tuple[int, ...] | None:
         # A kernel before 4.12, or a sandbox that does not know it.
         return None
     return _MEMINFO.unpack(raw) if len(raw) == _MEMINFO.size else None
+
+
+def read_waiting_stream_bytes(sock: socket.socket) -> int:
+    """Tell how many bytes of a stream wait to be read.
+
+    Where the system cannot say it is the size of the buffer.
+    """
+    if sys.platform != "win32":
+        count = bytearray(struct.calcsize("i"))
+        try:
+            fcntl.ioctl(sock, termios.FIONREAD, count)
+        except OSError:
+            pass
+        else:
+            (waiting,) = struct.unpack("i", count)
+            return int(waiting)
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)

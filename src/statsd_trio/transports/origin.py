@@ -12,6 +12,8 @@ from statsd_trio.transports.packet import Origin
 # struct ucred of Linux.
 _UCRED: Final = struct.Struct("=3i")
 
+CREDENTIAL_BYTES: Final = _UCRED.size
+
 # Room for one credential: SCM_RIGHTS after it finds none, so that the kernel closes
 # the descriptors that a client passes instead of giving them to us.
 CREDENTIAL_SPACE: Final = 32

@@ -1,4 +1,4 @@
-"""Unix sockets: datagrams in, packets out."""
+"""Unix sockets: datagrams or frames in, packets out."""
 
 import math
 import socket
@@ -12,8 +12,10 @@ import trio
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.buffer import PACKET_OVERHEAD_BYTES
 from statsd_trio.transports.datagram import Backlog, DatagramReader
+from statsd_trio.transports.framing import split_frames
 from statsd_trio.transports.origin import (
     CONTAINER_LIFETIME_SECONDS,
+    CREDENTIAL_BYTES,
     CREDENTIAL_SPACE,
     can_pass_credentials,
     identify_process,
@@ -21,6 +23,7 @@ from statsd_trio.transports.origin import (
     unpack_credentials,
 )
 from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.unixpath import SocketPath, bind_path
 
 # How many datagrams a socket holds, whatever its buffer's size; senders wait.
@@ -109,7 +112,9 @@ class UnixDatagramListener:
             # From here on senders get EPIPE, so none takes for sent what nobody will
             # read; what was sent before can still be read, to its end.
             self._path.remove()
-            self._sock.shutdown(socket.SHUT_RD)
+            if sys.platform == "linux":
+                # Elsewhere it throws away what waits.
+                self._sock.shutdown(socket.SHUT_RD)
             return Backlog(sys.maxsize, sys.maxsize, 0)
         # A socket that was handed in lives on with whoever holds it too.
         try:
@@ -133,4 +138,71 @@ def bind_unix_datagram(
     sock, bound = bind_path(path, socket.SOCK_DGRAM)
     return UnixDatagramListener(
         sock, bound, buffer_size=buffer_size, detects_containers=detects_containers
+    )
+
+
+def open_unix_stream_listener(
+    sock: socket.socket,
+    path: SocketPath | None = None,
+    *,
+    buffer_size: int,
+    max_connections: int,
+    frame_timeout_seconds: float,
+    detects_containers: bool = False,
+) -> StreamListener:
+    """Make a listener of *sock*, which listens and is owned by it from now on.
+
+    Without *path* it was handed in, and lives on with whoever else has it.
+    """
+    address = str(path or sock.getsockname())
+    counters = ListenerCounters(f"unixstream://{address}")
+
+    def identify(peer: socket.socket) -> Origin:
+        credentials = None
+        if hasattr(socket, "SO_PEERCRED"):
+            credentials = unpack_credentials(
+                peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIAL_BYTES)
+            )
+        return identify_process(
+            "unixstream",
+            counters.name,
+            credentials,
+            read_container_id if detects_containers else None,
+        )
+
+    return StreamListener(
+        sock,
+        address=address,
+        counters=counters,
+        split=split_frames,
+        identify=identify,
+        buffer_size=buffer_size,
+        max_connections=max_connections,
+        frame_timeout_seconds=frame_timeout_seconds,
+        path=path,
+        is_handed_in=path is None,
+    )
+
+
+def bind_unix_stream(
+    path: str,
+    *,
+    buffer_size: int,
+    max_connections: int,
+    frame_timeout_seconds: float,
+    detects_containers: bool = False,
+) -> StreamListener:
+    """Bind a stream socket to *path*.
+
+    Raises:
+        OSError: as `bind_path`.
+    """
+    sock, bound = bind_path(path, socket.SOCK_STREAM)
+    return open_unix_stream_listener(
+        sock,
+        bound,
+        buffer_size=buffer_size,
+        max_connections=max_connections,
+        frame_timeout_seconds=frame_timeout_seconds,
+        detects_containers=detects_containers,
     )

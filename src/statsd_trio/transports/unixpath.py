@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from statsd_trio.transports.binding import LISTEN_BACKLOG
+
 # Clients need to write and nobody needs to read.
 # Source: datadog-agent, comp/dogstatsd/listeners/uds_common.go.
 _MODE: Final = 0o722
@@ -48,7 +50,7 @@ class SocketPath:
 
 
 def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, SocketPath]:
-    """Bind a non-blocking socket of *kind* to *path*.
+    """Bind a non-blocking socket of *kind* to *path*; a stream listens.
 
     Raises:
         OSError: if a live server or something that is no socket stands there, or the
@@ -57,13 +59,15 @@ def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, Socket
     sock = socket.socket(socket.AF_UNIX, kind)
     try:
         sock.setblocking(False)
-        if hasattr(socket, "SO_PASSCRED"):
+        if kind == socket.SOCK_DGRAM and hasattr(socket, "SO_PASSCRED"):
             # Before the bind: what is sent without it carries no credentials.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         _check_replaceable(path, kind)
         temporary = _bind_temporary(sock, Path(path))
         try:
             temporary.chmod(_MODE)
+            if kind == socket.SOCK_STREAM:
+                sock.listen(LISTEN_BACKLOG)
             status = temporary.stat()
             temporary.rename(path)
         except BaseException:
