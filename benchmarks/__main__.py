@@ -1,0 +1,41 @@
+"""Run benchmarks by name, or all of them: `python -m benchmarks burst --runs 10`."""
+
+import runpy
+import sys
+from itertools import takewhile
+from pathlib import Path
+from typing import Final
+
+# In the order in which all are run; those that a file brings along come last.
+_NAMES: Final = (
+    "engine",
+    "burst",
+    "flood",
+    "lossless",
+    "fairness",
+    "memory",
+    "hostile",
+    "parser",
+    "sketch",
+    "flush",
+)
+
+
+def main() -> int:
+    """Run what the command line names, with the options that follow the names."""
+    folder = Path(__file__).parent
+    present = [name for name in _NAMES if (folder / f"{name}.py").exists()]
+    arguments = sys.argv[1:]
+    names = list(takewhile(lambda argument: argument[:1] != "-", arguments))
+    unknown = sorted(set(names) - set(present))
+    if unknown:
+        print(f"no benchmark {unknown}; there are {present}", file=sys.stderr)
+        return 2
+    for name in names or present:
+        sys.argv = [name, *arguments[len(names) :]]
+        runpy.run_module(f"benchmarks.{name}", run_name="__main__", alter_sys=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

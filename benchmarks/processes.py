@@ -1,0 +1,229 @@
+"""One run: a server's process, its senders' processes, and whether the books agree."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from benchmarks.sender import Sending, Sent
+from benchmarks.servers.serving import Report, Serving
+from benchmarks.watch import Watched
+
+SERVERS: Final = {
+    "statsd-trio": "benchmarks.servers.ours",
+    "single loop": "benchmarks.servers.single_loop",
+    "count newlines": "benchmarks.servers.newlines",
+}
+OURS: Final = "statsd-trio"
+
+_ROOT: Final = Path(__file__).parents[1]
+
+# To start, and to build the packets; to stop, and to deliver what was drained.
+_START_SECONDS: Final = 90.0
+_STOP_SECONDS: Final = 60.0
+
+
+@attrs.frozen
+class Outcome:
+    """What was sent to one server, and what became of it.
+
+    Attributes:
+        seconds: from the first packet sent to the last line taken in.
+    """
+
+    server: str
+    sent: tuple[Sent, ...]
+    report: Report
+    seconds: float
+
+    @property
+    def packets_sent(self) -> int:
+        """Packets that the kernel took from every sender."""
+        return sum(sent.packets for sent in self.sent)
+
+    @property
+    def lines_sent(self) -> int:
+        """Lines in those packets."""
+        return sum(sent.lines for sent in self.sent)
+
+    @property
+    def lines_lost(self) -> int:
+        """Lines sent that the server never read."""
+        return self.lines_sent - self.report.lines
+
+    @property
+    def taken_per_second(self) -> float:
+        """Lines taken in a second, until the last of them."""
+        return self.report.lines / self.seconds
+
+
+class BooksDisagreeError(Exception):
+    """What was sent is not what was read and dropped, or a ledger does not balance."""
+
+
+class _Process:
+    """A child that speaks JSON lines, and is killed when it takes too long."""
+
+    def __init__(self, module: str, order: dict[str, Any]) -> None:
+        self._module = module
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", module, json.dumps(order)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=_ROOT,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def read(self, max_seconds: float) -> dict[str, Any]:
+        """Wait for the child's next line."""
+        assert self._child.stdout is not None
+        timer = threading.Timer(max_seconds, self._child.kill)
+        timer.start()
+        try:
+            line = self._child.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line:
+            raise RuntimeError(
+                f"{self._module} died, or said nothing in {max_seconds:.0f} s"
+            )
+        read: dict[str, Any] = json.loads(line)
+        return read
+
+    def write(self, line: str) -> None:
+        """Send the child a line."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(line)
+        self._child.stdin.flush()
+
+    def close_stdin(self) -> None:
+        """Tell the child that it is enough."""
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+
+    def close(self) -> None:
+        """End the child, if it has not ended."""
+        self.close_stdin()
+        try:
+            self._child.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        assert self._child.stdout is not None
+        self._child.stdout.close()
+
+
+def run_once(
+    server: str,
+    serving: Serving,
+    sendings: Sequence[Sending],
+    *,
+    is_unix: bool = False,
+    expected_lines: int | None = None,
+    sample: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Start *server*, send to it, stop it, and check the books.
+
+    Args:
+        expected_lines: what the server must read when nothing is dropped, where that
+            is not what was sent.
+        sample: called about once a second with the server's process id.
+
+    Raises:
+        BooksDisagreeError: if an identity does not hold.
+    """
+    with contextlib.ExitStack() as stack:
+        if is_unix:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            serving = attrs.evolve(serving, path=str(Path(folder, "bench.sock")))
+        child = stack.enter_context(
+            contextlib.closing(_Process(SERVERS[server], attrs.asdict(serving)))
+        )
+        target = child.read(_START_SECONDS)["address"]
+        senders = [
+            stack.enter_context(
+                contextlib.closing(
+                    _Process(
+                        "benchmarks.sender",
+                        {**attrs.asdict(sending), "target": target},
+                    )
+                )
+            )
+            for sending in sendings
+        ]
+        for sender in senders:
+            sender.read(_START_SECONDS)
+        for sender in senders:
+            sender.write("go\n")
+        longest = max(sending.max_seconds for sending in sendings)
+        with _sampling(sample, child.pid):
+            sent = tuple(
+                Sent(**sender.read(longest + _STOP_SECONDS)) for sender in senders
+            )
+        child.close_stdin()
+        told = child.read(_STOP_SECONDS)
+    watched = told.pop("watched")
+    report = Report(**told, watched=Watched(**watched) if watched else None)
+    outcome = Outcome(
+        server=server,
+        sent=sent,
+        report=report,
+        seconds=report.stopped - min(part.started for part in sent),
+    )
+    _check(outcome, is_unix=is_unix, expected_lines=expected_lines)
+    return outcome
+
+
+@contextlib.contextmanager
+def _sampling(sample: Callable[[int], None] | None, pid: int) -> Iterator[None]:
+    if sample is None:
+        yield
+        return
+    is_over = threading.Event()
+
+    def run() -> None:
+        while not is_over.wait(1):
+            sample(pid)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _check(outcome: Outcome, *, is_unix: bool, expected_lines: int | None) -> None:
+    report = outcome.report
+    problems = list(report.problems)
+    dropped = report.kernel_dropped
+    if dropped is None and is_unix:
+        dropped = 0
+    if dropped is not None and outcome.packets_sent != report.packets + dropped:
+        problems.append(
+            f"{outcome.packets_sent} packets sent, but {report.packets} read and "
+            f"{dropped} dropped by the kernel"
+        )
+    expected = outcome.lines_sent if expected_lines is None else expected_lines
+    if dropped == 0 and report.lines != expected:
+        problems.append(f"{report.lines} lines read of {expected}, and no drop")
+    if problems:
+        raise BooksDisagreeError(f"{outcome.server}: {'; '.join(problems)}")
+
+
+def wait_for_quiet() -> None:
+    """Let the machine settle between two runs."""
+    time.sleep(0.2)

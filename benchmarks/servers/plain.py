@@ -1,0 +1,37 @@
+"""What the two baselines share: one bound socket, and what the kernel says of it."""
+
+import socket
+
+import trio
+
+from benchmarks.servers.serving import Report, Serving
+from statsd_trio.transports.buffer import read_drops, request_buffer
+
+
+def bind(serving: Serving) -> socket.socket:
+    """Bind one non-blocking datagram socket on this machine."""
+    family = socket.AF_UNIX if serving.path else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.bind(serving.path or ("127.0.0.1", 0))
+    sock.setblocking(False)
+    request_buffer(sock, serving.so_rcvbuf)
+    return sock
+
+
+def describe(sock: socket.socket) -> Report:
+    """Begin a report with what the kernel says of *sock*."""
+    is_udp = sock.family == socket.AF_INET
+    return Report(
+        kernel_dropped=read_drops(sock) if is_udp else None,
+        granted_buffer_bytes=sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
+    )
+
+
+async def receive_packet(sock: socket.socket, max_bytes: int) -> bytes:
+    """Await one packet."""
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        try:
+            return sock.recv(max_bytes)
+        except BlockingIOError:
+            continue

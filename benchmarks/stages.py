@@ -1,0 +1,57 @@
+"""Ingestion and aggregation, joined as the server joins them, without its sockets."""
+
+import time
+
+from benchmarks.servers.serving import Report
+from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.ingest import Ingest
+from statsd_trio.ingest.refusals import Refusals
+from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
+from statsd_trio.rules import Rules
+
+
+class Stages:
+    """A processor and its aggregator, with the counters that they fill."""
+
+    def __init__(
+        self,
+        *,
+        interval_seconds: int = 10,
+        max_contexts: int = 100_000,
+        with_memo: bool = True,
+    ) -> None:
+        self.interval_seconds = interval_seconds
+        self.lines = LineCounters()
+        self.samples = SampleCounters()
+        self.contexts = ContextCounters()
+        refusals = Refusals(self.lines)
+        self.aggregator = Aggregator(
+            AggregationSettings(
+                interval_seconds=interval_seconds, max_contexts=max_contexts
+            ),
+            self.samples,
+            self.contexts,
+            refusals,
+        )
+        self.ingest = Ingest(
+            self.aggregator,
+            Rules(),
+            self.lines,
+            refusals,
+            wall_clock=time.time,
+            monotonic_clock=time.perf_counter,
+            max_memo_entries=2 * max_contexts if with_memo else 0,
+        )
+
+    def forget_values(self) -> None:
+        """Flush all, and throw the snapshot away."""
+        source = self.ingest.take_snapshot(include_open=True, final=True)
+        while source.step():
+            pass
+
+    def complete(self, report: Report) -> None:
+        """Add to *report* what the counters say."""
+        report.aggregated = self.samples.aggregated
+        report.refused = dict(self.samples.refused)
+        report.contexts = self.contexts.peak

@@ -1,0 +1,173 @@
+"""Packets, built beforehand: what the senders send and the engine is fed.
+
+Every stream is made from a seed, so that two servers get the same bytes. Each line
+ends in a newline, as Datadog's own clients send it, except where a stream is about
+its absence.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import attrs
+
+# What Datadog's clients put in one packet over UDP, and over a Unix socket.
+UDP_PACKET_BYTES: Final = 1432
+UNIX_PACKET_BYTES: Final = 8192
+
+# The longest that UDP over IPv4 can carry.
+LONGEST_DATAGRAM_BYTES: Final = 65_507
+
+_TYPES: Final = ("c", "g", "h", "ms", "s", "d")
+
+
+@attrs.frozen
+class Workload:
+    """Which packets to build.
+
+    Attributes:
+        stream: a key of `STREAMS`.
+        lines: how many, all told; packets for a stream that has no lines.
+        packet_bytes: lines are packed up to this; 0 puts each in its own packet.
+        contexts: how many different series, where the stream lets one choose.
+    """
+
+    stream: str
+    lines: int
+    packet_bytes: int = 0
+    contexts: int = 100
+    seed: int = 1
+
+    def build(self) -> list[bytes]:
+        """Build the packets."""
+        return STREAMS[self.stream](self)
+
+
+def count_lines(packet: bytes) -> int:
+    """Count as the ledger does: empty lines are none."""
+    return sum(1 for line in packet.split(b"\n") if line)
+
+
+def pack(lines: Iterator[bytes], packet_bytes: int) -> list[bytes]:
+    """Join *lines*, each with its newline, to packets of at most *packet_bytes*."""
+    if not packet_bytes:
+        return list(lines)
+    packets: list[bytes] = []
+    waiting: list[bytes] = []
+    size = 0
+    for line in lines:
+        if waiting and size + len(line) > packet_bytes:
+            packets.append(b"".join(waiting))
+            waiting, size = [], 0
+        waiting.append(line)
+        size += len(line)
+    if waiting:
+        packets.append(b"".join(waiting))
+    return packets
+
+
+def _make_value(metric_type: str, rng: random.Random) -> str:
+    match metric_type:
+        case "c":
+            return str(rng.randrange(1, 100))
+        case "s":
+            return f"user{rng.randrange(1000)}"
+        case "g":
+            return f"{rng.uniform(-1000, 1000):.2f}"
+        case _:
+            return f"{rng.expovariate(0.01):.3f}"
+
+
+def _make_mixed(workload: Workload) -> Iterator[bytes]:
+    """Mixed types, no tags."""
+    rng = random.Random(workload.seed)
+    names = [
+        (f"shop.checkout.step{number}", _TYPES[number % len(_TYPES)])
+        for number in range(workload.contexts)
+    ]
+    for _ in range(workload.lines):
+        name, metric_type = rng.choice(names)
+        value = _make_value(metric_type, rng)
+        yield f"{name}:{value}|{metric_type}\n".encode()
+
+
+def _make_tagged(workload: Workload) -> Iterator[bytes]:
+    """Mixed types, random values, three tags a line."""
+    rng = random.Random(workload.seed)
+    contexts = [
+        (
+            f"shop.requests.{number % 50}",
+            _TYPES[number % len(_TYPES)],
+            f"env:prod,zone:{number // 50},host:web-{number:04}",
+        )
+        for number in range(workload.contexts)
+    ]
+    for _ in range(workload.lines):
+        name, metric_type, tags = rng.choice(contexts)
+        value = _make_value(metric_type, rng)
+        yield f"{name}:{value}|{metric_type}|#{tags}\n".encode()
+
+
+def _make_counters(workload: Workload) -> Iterator[bytes]:
+    """Counters with three tags of 12 bytes, each context in turn."""
+    for number in range(workload.lines):
+        context = number % workload.contexts
+        yield (
+            f"shop.orders:1|c|#tag_a:{context:06},tag_b:{context:06},tag_c:{context:06}\n"
+        ).encode()
+
+
+def _make_new_names(workload: Workload) -> Iterator[bytes]:
+    """Name each line anew."""
+    for number in range(workload.lines):
+        yield f"attack.{workload.seed}.{number}:1|c\n".encode()
+
+
+def _make_timestamps(workload: Workload) -> Iterator[bytes]:
+    """Stamp each line with a time of its own."""
+    for number in range(workload.lines):
+        yield f"late.orders:1|c|T{1_700_000_000 + number}\n".encode()
+
+
+def _make_garbage(workload: Workload) -> Iterator[bytes]:
+    """Random bytes without newlines, ten to sixty a line; none is a metric."""
+    rng = random.Random(workload.seed)
+    for _ in range(workload.lines):
+        # The first byte is not valid UTF-8, so that no line is good by chance.
+        line = b"\xff" + rng.randbytes(rng.randrange(10, 60))
+        yield line.replace(b"\n", b" ") + b"\n"
+
+
+def _build_unterminated(workload: Workload) -> list[bytes]:
+    packets = pack(_make_mixed(workload), workload.packet_bytes)
+    return [packet.removesuffix(b"\n") for packet in packets]
+
+
+def _build_empty(workload: Workload) -> list[bytes]:
+    return [b""] * workload.lines
+
+
+def _build_longest(workload: Workload) -> list[bytes]:
+    """Fill the longest datagrams there are with good lines."""
+    line = b"long.orders:1|c\n"
+    repeats = LONGEST_DATAGRAM_BYTES // len(line) + 1
+    return [(line * repeats)[:LONGEST_DATAGRAM_BYTES]] * workload.lines
+
+
+def _packed(
+    make: Callable[[Workload], Iterator[bytes]],
+) -> Callable[[Workload], list[bytes]]:
+    return lambda workload: pack(make(workload), workload.packet_bytes)
+
+
+STREAMS: Final[dict[str, Callable[[Workload], list[bytes]]]] = {
+    "mixed": _packed(_make_mixed),
+    "tagged": _packed(_make_tagged),
+    "counters": _packed(_make_counters),
+    "new names": _packed(_make_new_names),
+    "timestamps": _packed(_make_timestamps),
+    "garbage": _packed(_make_garbage),
+    "unterminated": _build_unterminated,
+    "empty": _build_empty,
+    "longest": _build_longest,
+}
