@@ -99,6 +99,15 @@ def parse_integer(text: str) -> int | None:
     return number if -_MAX_INT64 - 1 <= number <= _MAX_INT64 else None
 
 
+def blame_bytes(raw: bytes, error: UnicodeDecodeError, column: int = 0) -> ParseError:
+    """Name the byte of *raw*, which begins at *column*, that is not UTF-8."""
+    message = (
+        f"Byte 0x{raw[error.start]:02x} is not UTF-8; encode names, tags and texts as "
+        "UTF-8."
+    )
+    return ParseError(Reason.NOT_UTF8, column + error.start, message)
+
+
 def quote(text: str) -> str:
     """Show what a client sent within a sentence: escaped, and cut when long."""
     if len(text) > _QUOTED_CHARACTERS:
@@ -133,6 +142,8 @@ def _find_fault(text: bytes) -> ParseError:
         start = text.rfind(b":", 0, end) + 1
         item = text[start:].partition(b":")[0]
         return _blame_item(item, start)
+    if not text:
+        return ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
     if not text.strip(b":"):
         message = (
             "There are only colons where the value should be; write a number, or "
@@ -148,7 +159,10 @@ def _find_fault(text: bytes) -> ParseError:
 
 
 def _blame_item(item: bytes, column: int) -> ParseError:
-    quoted = quote(item.decode(errors="backslashreplace"))
+    try:
+        quoted = quote(item.decode())
+    except UnicodeDecodeError as error:
+        return blame_bytes(item, error, column)
     if _HEX.match(item):
         message = f"{quoted} is hexadecimal; write it in decimal digits."
         return ParseError(Reason.HEX_VALUE, column, message)

@@ -21,6 +21,7 @@ from statsd_trio.protocol.fields import (
 )
 from statsd_trio.protocol.messages import Message, MetricType, Sample
 from statsd_trio.protocol.numbers import (
+    blame_bytes,
     parse_integer,
     parse_numbers,
     parse_rate,
@@ -50,11 +51,7 @@ def parse_message(line: bytes, *, use_timestamps: bool = True) -> Message:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        message = (
-            f"Byte 0x{line[error.start]:02x} is not UTF-8; encode names, tags and "
-            "texts as UTF-8."
-        )
-        raise ParseError(Reason.NOT_UTF8, error.start, message) from None
+        raise blame_bytes(line, error) from None
     if text[-1:] == "\r":
         text = text[:-1]
     if text[:1] == "_":
