@@ -2,7 +2,9 @@ import logging
 import socket
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -173,6 +175,37 @@ async def test_garbage_is_counted_and_harms_nothing(
     assert ledger.lines.rejected["bad_value"] == 2
     warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert len([r for r in warnings if "(bad_value)" in r.message]) == 1
+
+
+async def test_every_transport_feeds_the_same_queue(
+    nursery: trio.Nursery, memory: MemorySink, send: Send, add_up: AddUp, tmp_path: Path
+) -> None:
+    gram, stream = str(tmp_path / "gram"), str(tmp_path / "stream")
+    config = quiet(socket_path=gram, stream_socket_path=stream, tcp_port=0)
+    server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+    udp, unix_gram, unix_stream, tcp = server.addresses
+    assert (unix_gram, unix_stream) == (gram, stream)
+    send(udp, b"page.views:1|c")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        client.sendto(b"page.views:2|c", gram)
+    line = b"page.views:4|c\n"
+    async with await trio.open_unix_socket(stream) as framed:
+        await framed.send_all(len(line).to_bytes(4, "little") + line)
+    async with await trio.open_tcp_stream(*tcp) as lined:
+        await lined.send_all(b"page.views:8|c\n")
+    while server.ledger().lines.read < 4:
+        await trio.lowlevel.checkpoint()
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 15
+
+
+async def test_what_was_bound_is_released_if_the_next_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a socket")
+    config = quiet(socket_path=str(tmp_path / "gram"), tcp_port=0)
+    config = attrs.evolve(config, stream_socket_path=str(tmp_path / "file"))
+    with pytest.raises(OSError, match="file"):
+        await serve(config, sinks=[])
+    assert not (tmp_path / "gram").exists()
 
 
 async def test_own_metrics_tell_what_was_read(

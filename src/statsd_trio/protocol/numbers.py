@@ -134,16 +134,13 @@ def _find_fault(text: bytes) -> ParseError:
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        message = f"Byte 0x{text[error.start]:02x} is not UTF-8; write digits."
-        return ParseError(Reason.NOT_UTF8, error.start, message)
+        return blame_bytes(text, error)
     match = _DECIMALS.match(text)
     end = match.end() if match else 0
     if end < len(text):
         start = text.rfind(b":", 0, end) + 1
         item = text[start:].partition(b":")[0]
         return _blame_item(item, start)
-    if not text:
-        return ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
     if not text.strip(b":"):
         message = (
             "There are only colons where the value should be; write a number, or "

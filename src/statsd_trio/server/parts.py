@@ -17,7 +17,9 @@ from statsd_trio.sinks.datadog.destination import open_datadog_destination
 from statsd_trio.sinks.datadog.keys import KeySource
 from statsd_trio.sinks.sink import Destination
 from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
+from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
 
 
 def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettings:
@@ -106,6 +108,17 @@ async def bind_listeners(config: Config) -> list[Listener]:
         OSError: naming the address; what was bound before is closed.
     """
     listeners: list[Listener] = []
+    try:
+        await _bind_each(config, listeners)
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+async def _bind_each(config: Config, listeners: list[Listener]) -> None:
+    """Add what is bound to *listeners*, where the caller finds it if the next fails."""
     if config.port is not None:
         listeners += await bind_udp(
             config.host,
@@ -114,4 +127,30 @@ async def bind_listeners(config: Config) -> list[Listener]:
             receive_buffer_bytes=config.so_rcvbuf,
             non_local_traffic=config.non_local_traffic,
         )
-    return listeners
+    if config.socket_path is not None:
+        listeners.append(
+            bind_unix_datagram(
+                config.socket_path,
+                buffer_size=config.buffer_size,
+                detects_containers=config.origin_detection,
+            )
+        )
+    if config.stream_socket_path is not None:
+        listeners.append(
+            bind_unix_stream(
+                config.stream_socket_path,
+                buffer_size=config.buffer_size,
+                max_connections=config.max_connections,
+                frame_timeout_seconds=config.frame_timeout_seconds,
+                detects_containers=config.origin_detection,
+            )
+        )
+    if config.tcp_port is not None:
+        listeners += await bind_tcp(
+            config.host,
+            config.tcp_port,
+            buffer_size=config.buffer_size,
+            max_connections=config.max_connections,
+            frame_timeout_seconds=config.frame_timeout_seconds,
+            non_local_traffic=config.non_local_traffic,
+        )
