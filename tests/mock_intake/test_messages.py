@@ -124,6 +124,10 @@ def test_a_known_field_of_a_wrong_wire_type_is_refused(encode: Any) -> None:
         read_series(encode.series_payload(encode.number(2, 1)))
 
 
+def test_metadata_of_a_sketch_payload_is_skipped(encode: Any) -> None:
+    assert read_sketches(encode.block(2, encode.number(1, 1))) == []
+
+
 def test_broken_metadata_of_a_sketch_payload_is_refused(encode: Any) -> None:
     with pytest.raises(WireError, match="does not end"):
         read_sketches(encode.block(2, b"\x08"))

@@ -155,12 +155,12 @@ def test_a_json_script_is_loaded(tmp_path: Path) -> None:
 def test_every_rule_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     path = tmp_path / "outage.json"
     path.write_text(
-        '{"rules":[{"staus":503},{},{"colour":1},[],{"act":"hang","times":-1}]}'
+        '{"rules":[{"statuz":503},{},{"colour":1},[],{"act":"hang","times":-1}]}'
     )
     with pytest.raises(ConfigError) as caught:
         load_script(path)
     assert caught.value.problems == [
-        f"{path}: rule 1: there is no staus; did you mean status?",
+        f"{path}: rule 1: there is no statuz; did you mean status?",
         f"{path}: rule 3: there is no colour",
         f"{path}: rule 4: [] is not a table",
         f"{path}: rule 5: times must be a whole number, 0 or more, not -1",
