@@ -329,8 +329,28 @@ def test_a_counter_with_timestamps_only_has_no_zeros(make_harness: Any) -> None:
     harness.flush(1010)
     assert harness.flush(1020) == {}
     assert harness.contexts.current == 1
-    assert harness.flush(1030) == {}
+    for now in (1020, 1030):
+        harness.put(now, "load", "g", 1)
+    assert list(harness.flush(1040)) == ["load"]
+    assert harness.flush(1060) == {}
     assert harness.contexts.current == 0
+
+
+@pytest.mark.parametrize("type_", ["c", "g", "s", "h", "d"])
+def test_many_series_are_built_in_slices(make_harness: Any, type_: str) -> None:
+    harness = make_harness()
+    for index in range(600):
+        harness.put_raw(1005, f"a{index}", type_, [b"1"])
+    builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
+    while harness.aggregator.fold_some():
+        pass
+    largest = before = 0
+    while builder.step():
+        built = len(builder._series) + len(builder._sketches)
+        largest = max(largest, built - before)
+        before = built
+    assert 0 < largest <= 128
+    assert len(builder.snapshot.series) + len(builder.snapshot.sketches) >= 600
 
 
 def test_many_stamped_series_are_built_in_slices(make_harness: Any) -> None:

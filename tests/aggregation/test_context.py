@@ -208,6 +208,16 @@ def test_a_histogram_is_copied_to_a_distribution(make_harness: Any, type_: str) 
     assert (harness.samples.parsed, harness.samples.aggregated) == (2, 2)
 
 
+def test_a_copy_joins_the_distribution_of_its_name(make_harness: Any) -> None:
+    harness = make_harness(**COPYING)
+    harness.put(1000, "dist.a", "d", 1, tags=("device:x",))
+    harness.put(1000, "a", "h", 2, tags=("device:x",))
+    snapshot = harness.take(1010)
+    assert [p.count for s in snapshot.sketches for p in s.points] == [2]
+    assert {series.device for series in snapshot.series} == {"x"}
+    assert harness.contexts.current == 2
+
+
 def test_a_copy_of_the_same_name_is_no_clash(make_harness: Any) -> None:
     harness = make_harness(histogram_copy_to_distribution=True)
     harness.put(1000, "a", "h", 1)

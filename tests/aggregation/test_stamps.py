@@ -64,7 +64,7 @@ def test_ranges_do_not_pile_up() -> None:
         st.tuples(
             st.one_of(st.integers(-30, 40), st.integers(-5000, 5000)), st.booleans()
         ),
-        max_size=60,
+        max_size=40,
     )
 )
 def test_no_start_is_spent_twice(steps: list[tuple[int, bool]]) -> None:

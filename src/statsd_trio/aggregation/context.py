@@ -98,11 +98,6 @@ class Context:
         return self.key[0]
 
     @property
-    def type(self) -> MetricType:
-        """The metric's type."""
-        return TYPES[self.kind]
-
-    @property
     def host(self) -> str:
         """The host's name; "" for none."""
         return self.key[2]

@@ -12,8 +12,10 @@ Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile
 """
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from math import inf, isfinite, log, log1p
 from typing import Final
 
@@ -91,8 +93,6 @@ def _count_positive(values: list[float]) -> dict[int, int]:
         key = int(shifted - _SHIFT)
         if key > MAX_KEY:
             key = INFINITE_KEY
-        elif key < 1:
-            key = 1
         keys[key] = keys.get(key, 0) + count
     return keys
 
@@ -248,17 +248,18 @@ class QuantileSketch:
         if fraction >= 1:
             return self.max
         rank = round(fraction * (self.count - 1))
-        reached = 0
-        for index, (key, count) in enumerate(bins):
-            reached += count
-            if reached > rank:
-                share = (reached - rank) / count
-                low = find_lower_bound(key)
-                high = low * GAMMA
-                if index == 0:
-                    low = self.min
-                return low * share + high * (1 - share)
-        return self.max
+        reached = list(accumulate(count for _, count in bins))
+        index = bisect_right(reached, rank)
+        key, count = bins[index]
+        if abs(key) > MAX_KEY:
+            # The Agent says infinity.
+            return self.max if key > 0 else self.min
+        low = find_lower_bound(key)
+        high = low * GAMMA
+        if index == 0:
+            low = self.min
+        share = (reached[index] - rank) / count
+        return low * share + high * (1 - share)
 
     def _settle(self) -> None:
         if self._waiting:
