@@ -16,6 +16,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from statsd_trio.transports import stream
 from statsd_trio.transports.packet import Packet
 from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.unix import bind_unix_stream, open_unix_stream_listener
@@ -468,6 +469,25 @@ async def test_a_flood_on_one_connection_lets_others_run(
     assert 0 < max(steps) <= 512
 
 
+async def test_a_flood_of_long_frames_lets_others_run(
+    path: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_MAX_STEPS_A_STRETCH", 6)
+    listener = bind(path)
+    client = connect()
+    client.send(frame(b"x" * 8192) * 20)
+    send, receive = trio.open_memory_channel[Packet](1000)
+    counts = [0]
+    async with receive, trio.open_nursery() as nursery:
+        nursery.start_soon(listener.receive, send)
+        while counts[-1] < 20:
+            await trio.lowlevel.checkpoint()
+            counts.append(listener.counters.packets)
+        nursery.cancel_scope.cancel()
+    steps = [after - before for before, after in itertools.pairwise(counts)]
+    assert max(steps) < 12
+
+
 async def test_a_stop_takes_what_was_sent_before_it(
     path: str, connect: Connect
 ) -> None:
@@ -526,6 +546,25 @@ async def test_a_stop_does_not_wait_for_a_sender_that_goes_on(
                     client.send(frame(b"a:1|c") * 10)
                 await trio.sleep(0.01)
     assert got < 1000
+
+
+async def test_a_stop_ends_after_two_seconds(
+    path: str, connect: Connect, autojump_clock: MockClock
+) -> None:
+    listener = bind(path)
+    client = connect()
+    client.send(frame(b"x" * 8192) * 20)
+    send, receive = trio.open_memory_channel[Packet](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listener.receive, send)
+        await settle()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            started = trio.current_time()
+            async for _ in receive:
+                await trio.sleep(0.5)
+    # One read is finished: it holds four such frames at most.
+    assert trio.current_time() - started < 2 + 5 * 0.5
 
 
 async def test_a_stop_leaves_the_backlog_of_a_socket_handed_in(path: str) -> None:

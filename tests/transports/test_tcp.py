@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.transports.packet import Packet
 from statsd_trio.transports.stream import StreamListener
@@ -84,6 +85,28 @@ async def test_a_line_without_end_closes_its_connection(receiving: Receiving) ->
             while True:
                 await client.send_all(b"x" * 1000)
     assert listener.counters.refused == {"frame_too_long": 1}
+
+
+async def test_a_stop_does_not_wait_for_a_sender_that_goes_on(
+    autojump_clock: MockClock,
+) -> None:
+    [listener] = await bind()
+    send, receive = trio.open_memory_channel[Packet](1)
+    with socket.create_connection(listener.address) as client:
+        client.setblocking(False)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listener.receive, send)
+            for _ in range(5):
+                client.send(b"a:1|c\n")
+                await wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                started = trio.current_time()
+                async for _ in receive:
+                    with contextlib.suppress(OSError):
+                        client.send(b"a:1|c\n" * 10)
+                    await trio.sleep(0.1)
+    assert trio.current_time() - started < 1
 
 
 async def test_every_address_of_the_name_listens_on_one_port(

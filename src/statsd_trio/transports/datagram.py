@@ -157,6 +157,8 @@ class DatagramReader(Generic[_SenderT]):
                     counters.bytes += size
                     packets = size = 0
                     await wait_for_room(channel, packet, counters)
+                    # That was shielded; now there is nothing in hand to lose.
+                    await trio.lowlevel.checkpoint_if_cancelled()
         except BlockingIOError:
             return True
         except OSError as error:

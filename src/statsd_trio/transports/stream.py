@@ -274,6 +274,9 @@ class StreamListener:
             if steps >= _MAX_STEPS_A_STRETCH:
                 steps = 0
                 await trio.lowlevel.checkpoint()
+            else:
+                # The waits for room were shielded.
+                await trio.lowlevel.checkpoint_if_cancelled()
 
     async def _wait_readable(self, connection: _Connection) -> bool:
         """Wait for bytes; False when the packet that has begun took too long."""
