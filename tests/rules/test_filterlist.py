@@ -9,7 +9,7 @@ def test_whole_names_match() -> None:
     assert filterlist.matches("foo")
     assert filterlist.matches("bar.baz")
     assert not filterlist.matches("foo.bar")
-    assert not filterlist.matches("fo")
+    assert not filterlist.matches("f")
 
 
 def test_starts_match_where_asked_for() -> None:
@@ -18,7 +18,7 @@ def test_starts_match_where_asked_for() -> None:
     assert filterlist.matches("foo")
     assert filterlist.matches("foo.zzz")
     assert filterlist.matches("foobar")
-    assert not filterlist.matches("fo")
+    assert not filterlist.matches("f")
     assert not filterlist.matches("wx")
 
 

@@ -7,6 +7,7 @@ import click
 
 # Command -> module of this package; each module's command is named `command`.
 _MODULES: Final = {
+    "config": "config",
     "explain": "explain",
     "mock-intake": "mock_intake",
     "serve": "serve",

@@ -218,7 +218,7 @@ FACT: Final = Kind(
 )
 
 PORT: Final = Kind(
-    words="port; `0` is off, `__random__` any free one (in Python `None` and `0`)",
+    words="port",
     metavar="PORT",
     schema={
         "anyOf": [

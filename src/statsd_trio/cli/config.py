@@ -1,0 +1,88 @@
+"""``statsd-trio config``: what is configured, whether it works, what there is."""
+
+import json
+from typing import Any, cast
+
+import click
+
+from statsd_trio.cli.flags import config_command, load_from_flags, refuse
+from statsd_trio.config.load import DEFAULT_SOURCE
+from statsd_trio.config.show import ShownField, make_schema, show_fields
+from statsd_trio.errors import ConfigError
+
+
+@click.group("config")
+def command() -> None:
+    """Show, check or describe the configuration."""
+
+
+@config_command(
+    "show",
+    epilog="Example: DD_DOGSTATSD_PORT=9125 statsd-trio config show --sink console",
+)
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--all", "is_all", is_flag=True, help="Defaults too, as --json always.")
+def show(
+    *, config_path: str | None, as_json: bool, is_all: bool, **flags: object
+) -> None:
+    """Show each value and where it came from; secrets are masked."""
+    try:
+        fields = show_fields(load_from_flags(config_path, flags))
+    except ConfigError as error:
+        refuse(error)
+        return
+    if as_json:
+        members = {
+            field.name: {"value": field.value, "source": field.source}
+            for field in fields
+        }
+        click.echo(json.dumps(members, indent=2))
+        return
+    given = [field for field in fields if field.source != DEFAULT_SOURCE]
+    for line in _align(fields if is_all else given):
+        click.echo(line)
+    if not is_all:
+        click.echo(f"{len(fields) - len(given)} more are defaults; --all shows them.")
+
+
+def _align(fields: list[ShownField]) -> list[str]:
+    rows = [(name, _write(value), source) for name, value, source in fields]
+    name_width = max((len(row[0]) for row in rows), default=0)
+    # One long value must not push every source off the screen.
+    value_width = min(max((len(row[1]) for row in rows), default=0), 40)
+    return [
+        f"{name:<{name_width}}  {value:<{value_width}}  {source}"
+        for name, value, source in rows
+    ]
+
+
+def _write(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value or '""'
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return ", ".join(map(_write, items)) or "-"
+    return json.dumps(value)
+
+
+@config_command("check", epilog="Example: statsd-trio config check --config s.toml")
+def check(*, config_path: str | None, **flags: object) -> None:
+    """Check the configuration: exit with 0, or with 2 and a line a problem."""
+    try:
+        load_from_flags(config_path, flags)
+    except ConfigError as error:
+        refuse(error)
+    click.echo("The configuration can be used.")
+
+
+@click.command("schema", epilog="Example: statsd-trio config schema > schema.json")
+def schema() -> None:
+    """Describe a TOML file as JSON Schema, for editors."""
+    click.echo(json.dumps(make_schema(), indent=2))
+
+
+command.add_command(show)
+command.add_command(check)
+command.add_command(schema)

@@ -1,0 +1,129 @@
+"""The flags of every command that takes a configuration, made from its options."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import click
+
+from statsd_trio.config import Config, SourcedConfig, load_sourced_config
+from statsd_trio.config.load import FILE_VARIABLE
+from statsd_trio.config.options import GROUPS, Option
+from statsd_trio.config.units import parse_strings
+from statsd_trio.errors import ConfigError
+
+USAGE_EXIT: Final = 2
+
+
+class ConfigCommand(click.Command):
+    """A command with a flag for each field of `Config`, its help in sections."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sections = [
+            (group.title, [_make_flag(option) for option in group.options])
+            for group in GROUPS
+        ]
+        self.params += [flag for _, flags in self._sections for flag in flags]
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the flags under the headings that the documentation has too."""
+        fields = {id(flag) for _, flags in self._sections for flag in flags}
+        others = [param for param in self.get_params(ctx) if id(param) not in fields]
+        sections: list[tuple[str, list[Any]]] = [("Options", others), *self._sections]
+        for title, params in sections:
+            records = [
+                record for param in params if (record := param.get_help_record(ctx))
+            ]
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def config_command(
+    name: str, **settings: Any
+) -> Callable[[Callable[..., Any]], ConfigCommand]:
+    """Make a command that gets *config_path* and, in *flags*, what flags say."""
+    path = click.option(
+        "--config",
+        "config_path",
+        metavar="PATH",
+        envvar=FILE_VARIABLE,
+        help="A TOML file, or the Agent's datadog.yaml.",
+    )
+
+    def decorate(function: Callable[..., Any]) -> ConfigCommand:
+        return click.command(name, cls=ConfigCommand, **settings)(path(function))
+
+    return decorate
+
+
+def _make_flag(option: Option) -> click.Option:
+    kind = option.kind
+    default = _show_default(option)
+    help_text = option.help if not default else f"{option.help}  [{default}]"
+    if kind.is_fact:
+        return click.Option(
+            [f"--{option.flag}/--no-{option.flag}", option.name],
+            default=None,
+            help=help_text,
+        )
+    return click.Option(
+        [f"--{option.flag}", option.name],
+        metavar=kind.metavar,
+        multiple=kind.is_list,
+        help=help_text,
+    )
+
+
+def _show_default(option: Option) -> str:
+    if option.name == "hostname":
+        return ""
+    value = getattr(Config(), option.name)
+    if isinstance(value, bool):
+        return "on" if value else ""
+    if isinstance(value, tuple):
+        words = cast("tuple[str, ...]", value)
+        # The list of names without a namespace would fill the screen.
+        return ",".join(words) if len(words) < 10 else ""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def load_from_flags(
+    config_path: str | None, flags: Mapping[str, object]
+) -> SourcedConfig:
+    """Load the configuration that *flags* end.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    return load_sourced_config(
+        path=config_path,
+        flags={name: _join(raw) for name, raw in flags.items()},
+    )
+
+
+def _join(raw: object) -> object:
+    """Make one list of a flag that was given several times."""
+    if not isinstance(raw, tuple):
+        return raw
+    values = cast("tuple[str, ...]", raw)
+    if len(values) <= 1:
+        return values[0] if values else None
+    texts: list[str] = []
+    for value in values:
+        try:
+            texts += parse_strings(value)
+        except ValueError:
+            # Alone, it will be refused with the reason.
+            return value
+    return texts
+
+
+def refuse(error: ConfigError) -> None:
+    """Write every problem, one line each, and end the command."""
+    for problem in error.problems:
+        click.echo(problem, err=True)
+    click.get_current_context().exit(USAGE_EXIT)

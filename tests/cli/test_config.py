@@ -1,0 +1,123 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from statsd_trio.cli import main
+from statsd_trio.config.options import GROUPS, OPTIONS
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def run(*arguments: str, **environ: str | None) -> Result:
+    return CliRunner().invoke(
+        main, ["config", *arguments], env={"DD_API_KEY": KEY, **environ}
+    )
+
+
+def test_show_tells_what_was_set_and_by_what() -> None:
+    done = run("show", "--sink", "console", DD_DOGSTATSD_PORT="9125")
+
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "port     9125      DD_DOGSTATSD_PORT",
+        "sinks    console   --sink",
+        "api_key  ***bcdef  DD_API_KEY",
+        f"{len(OPTIONS) - 3} more are defaults; --all shows them.",
+    ]
+
+
+def test_show_all_tells_the_defaults_too() -> None:
+    lines = run("show", "--all").stdout.splitlines()
+
+    assert len(lines) == len(OPTIONS)
+    assert lines[0].split() == ["host", "localhost", "default"]
+
+
+def test_show_as_json_has_every_field() -> None:
+    shown = json.loads(run("show", "--json", "--port", "80").stdout)
+
+    assert list(shown) == list(OPTIONS)
+    assert shown["port"] == {"value": 80, "source": "--port"}
+    assert shown["api_key"] == {"value": "***bcdef", "source": "DD_API_KEY"}
+
+
+def test_show_refuses_with_a_line_a_problem() -> None:
+    done = run("show", "--port", "x", "--tcp-port", "y")
+
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "--port=x: not a port",
+        "--tcp-port=y: not a port",
+    ]
+
+
+def test_check_of_a_good_configuration() -> None:
+    done = run("check")
+
+    assert done.exit_code == 0
+    assert done.stdout == "The configuration can be used.\n"
+
+
+def test_check_of_a_bad_one_exits_with_2() -> None:
+    done = run("check", DD_API_KEY=None)
+
+    assert done.exit_code == 2
+    assert "DD_API_KEY" in done.stderr
+    assert done.stdout == ""
+
+
+def test_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('counter_type = "count"\n')
+
+    done = run("show", "--config", str(path))
+
+    assert f"counter_type  count     {path}: counter_type" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--sink", "console", "--sink", "jsonl"],
+        ["--sink", "console,jsonl"],
+        ["--sink", '["console", "jsonl"]'],
+    ],
+    ids=repr,
+)
+def test_list_may_be_repeated_or_joined(arguments: list[str]) -> None:
+    shown = json.loads(run("show", "--json", *arguments).stdout)
+
+    assert shown["sinks"]["value"] == ["console", "jsonl"]
+
+
+def test_bad_item_of_a_repeated_flag_is_refused() -> None:
+    done = run("check", "--tags", "a", "--tags", "[1")
+
+    assert done.exit_code == 2
+    assert done.stderr.startswith("--tags=[1: not JSON")
+
+
+def test_fact_is_a_pair_of_flags() -> None:
+    shown = json.loads(
+        run("show", "--json", "--no-self-metrics", "--non-local-traffic").stdout
+    )
+
+    assert shown["self_metrics"]["value"] is False
+    assert shown["non_local_traffic"]["value"] is True
+
+
+def test_schema_is_json() -> None:
+    assert json.loads(run("schema").stdout)["title"] == "statsd-trio"
+
+
+def test_help_has_a_section_a_group_and_a_flag_a_field() -> None:
+    text = run("check", "--help").stdout
+
+    for group in GROUPS:
+        assert f"\n{group.title}:\n" in text
+    for option in OPTIONS.values():
+        assert f"--{option.flag}" in text
+    assert "Example: " in text
