@@ -1,9 +1,10 @@
 """Delivers payloads to one endpoint with one key, however the intake behaves.
 
-Every payload is in exactly one place: waiting in the retry queue, or in flight. Both
-are ``pending``. It leaves for exactly one count of the ledger. The queue is bounded
-in bytes and loses its oldest; the circuit says when a request may start; the newest
-goes first, so that what is recent is seen while an outage is worked off.
+Every payload is in exactly one place: waiting in the retry queue, in flight, or on
+its way to the spool. All of these are ``pending``. It leaves for exactly one count of
+the ledger. The queue is bounded in bytes and spools, or loses, its oldest; the circuit
+says when a request may start; the newest goes first, so that what is recent is seen
+while an outage is worked off.
 
 A request that was under way when its task was cancelled may have arrived, so its
 payload goes back into the queue and counts as resent when it is sent again.
@@ -15,7 +16,6 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-import attrs
 import trio
 
 from statsd_trio.ledger import SinkCounters, SinkLedger
@@ -31,37 +31,21 @@ from statsd_trio.sinks.datadog.retry import (
     compute_backoff,
     judge_status,
 )
+from statsd_trio.sinks.datadog.spooling import SharedSpool, Spooling
+from statsd_trio.sinks.datadog.transaction import Transaction
 
 logger = logging.getLogger(__name__)
 
 _REPORT_SECONDS: Final = 10.0
 
+# Source: datadog-agent, forwarder_flush_to_disk_mem_ratio.
+_KEPT_IN_MEMORY: Final = 0.5
 
-@attrs.define(eq=False)
-class Transaction:
-    """One payload on its way to one endpoint with one key.
+# How often to look for what other processes left in the spool.
+_LOOK_AGAIN_SECONDS: Final = 60.0
 
-    Attributes:
-        order: the second of its snapshot, then a serial number.
-        not_before: when it may be tried, by Trio's clock.
-        errors: how often it failed.
-        is_doubtful: an answer was lost, so that it may have arrived.
-        had_new_key: it was tried again after a 403.
-        had_last_try: it was tried while stopping.
-    """
-
-    payload: Payload
-    order: tuple[int, int]
-    not_before: float = -math.inf
-    errors: int = 0
-    is_doubtful: bool = False
-    had_new_key: bool = False
-    had_last_try: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        return len(self.payload.body)
+# The longest that a stop spends on writing to the spool.
+_STORE_SECONDS: Final = 10.0
 
 
 class Delivery:
@@ -81,6 +65,8 @@ class Delivery:
         request_timeout_seconds: float,
         retry_queue_bytes: int,
         choose_fraction: Callable[[], float] = random.random,
+        spool: SharedSpool | None = None,
+        spool_target: str = "",
     ) -> None:
         self.name = name
         self._endpoint = endpoint
@@ -92,6 +78,15 @@ class Delivery:
         self._losses = LossReport(name)
         self._circuit = Circuit()
         self._queue: RetryQueue[Transaction] = RetryQueue(retry_queue_bytes)
+        self._spooling: Spooling | None = None
+        if spool is not None:
+            self._spooling = Spooling(
+                spool,
+                spool_target,
+                self._counters,
+                self._losses,
+                max_file_bytes=retry_queue_bytes // 2,
+            )
         self._in_flight = 0
         self._serial = 0
         self._is_last = False
@@ -131,6 +126,9 @@ class Delivery:
         """Send until all had a last try after `expect_no_more`, or cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._report_losses)
+            if self._spooling is not None:
+                nursery.start_soon(self._spooling.run)
+                nursery.start_soon(self._load_spooled, self._spooling)
             async with trio.open_nursery() as requests:
                 while not self._is_over():
                     transaction = self._take_next()
@@ -154,11 +152,16 @@ class Delivery:
             await self._changed.park()
 
     async def abandon(self) -> None:
-        """Count what is left as abandoned."""
-        for transaction in self._queue.take_all():
-            self._losses.add("abandoned", transaction.payload.points)
-        self._counters.abandoned += self._counters.pending
-        self._counters.pending = 0
+        """Spool what is left if there is a spool; count the rest as abandoned."""
+        left = self._queue.take_all()
+        if self._spooling is not None:
+            with trio.move_on_after(_STORE_SECONDS, shield=True):
+                await self._spooling.store(left)
+        pending = self._counters.pending
+        if pending:
+            self._counters.abandoned += pending
+            self._counters.pending = 0
+            self._losses.add("abandoned", pending, len(left))
         self._losses.tell()
 
     async def check_key(self) -> None:
@@ -182,13 +185,42 @@ class Delivery:
             )
 
     def _push(self, transaction: Transaction) -> None:
+        """Queue *transaction*; what overflows is spooled, or lost.
+
+        The oldest half goes to the spool at once, so that it has few large files.
+        While that is being written, what overflows is lost: memory is bounded.
+        """
         self._queue.push(transaction)
+        if self._spooling is not None and not self._spooling.is_busy:
+            self._spooling.offer(self._queue.take_overflow(down_to=_KEPT_IN_MEMORY))
         for evicted in self._queue.take_overflow():
             points = evicted.payload.points
             self._counters.pending -= points
             self._counters.evicted += points
             self._losses.add("evicted", points)
+            self._forget(evicted)
         self._changed.unpark_all()
+
+    def _forget(self, transaction: Transaction) -> None:
+        """Note that *transaction* is delivered or lost."""
+        if self._spooling is not None:
+            self._spooling.settle(transaction)
+
+    async def _load_spooled(self, spooling: Spooling) -> None:
+        """Take files back when there is nothing else to send, until cancelled."""
+        while True:
+            if self._queue or self._circuit.is_open or self._is_last:
+                await self._changed.park()
+                continue
+            loaded = await spooling.load()
+            # Past the bound, since the queue was empty: what is in a file need not
+            # be written to another.
+            for transaction in loaded:
+                self._queue.push(transaction)
+            self._changed.unpark_all()
+            if not loaded:
+                with trio.move_on_after(_LOOK_AGAIN_SECONDS):
+                    await spooling.wait_written()
 
     def _take_next(self) -> Transaction | None:
         """Take what is to be sent now and count it as in flight."""
@@ -269,12 +301,14 @@ class Delivery:
         if verdict is Verdict.DELIVERED:
             self._counters.pending -= transaction.payload.points
             self._counters.delivered += transaction.payload.points
+            self._forget(transaction)
         elif answer.status == 403 and self._may_use_new_key(transaction):
             transaction.had_new_key = True
             transaction.had_last_try = False
             self._push(transaction)
         else:
             self._refuse(transaction.payload, str(answer.status))
+            self._forget(transaction)
         self._changed.unpark_all()
 
     async def _post(self, transaction: Transaction) -> Answer:

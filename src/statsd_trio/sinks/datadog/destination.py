@@ -18,6 +18,8 @@ from statsd_trio.sinks.datadog.delivery import Delivery
 from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.datadog.payloads import Payload, Step, build_payloads
+from statsd_trio.sinks.datadog.spool import Spool, name_target
+from statsd_trio.sinks.datadog.spooling import RunInThread, SharedSpool
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +58,12 @@ class DatadogDestination:
         endpoints: Sequence[Endpoint],
         *,
         encoding: str,
-        checks_keys: bool = True,
+        spool: SharedSpool | None = None,
     ) -> None:
         self._deliveries = tuple(deliveries)
         self._endpoints = tuple(endpoints)
         self._encoding = encoding
-        self._checks_keys = checks_keys
+        self._spool = spool
         self._backlog = Backlog(
             _MAX_SNAPSHOTS, on_counted=self._expect, on_evicted=self._evict
         )
@@ -86,9 +88,8 @@ class DatadogDestination:
         self._is_running = True
         try:
             async with trio.open_nursery() as nursery:
-                if self._checks_keys:
-                    for delivery in self._deliveries:
-                        nursery.start_soon(_check_key_hourly, delivery)
+                for delivery in self._deliveries:
+                    nursery.start_soon(_check_key_hourly, delivery)
                 await self._work()
                 nursery.cancel_scope.cancel()
         finally:
@@ -116,13 +117,19 @@ class DatadogDestination:
                 await self._work()
 
     async def abandon(self) -> None:
-        """Count what is left as abandoned, and close the connections."""
+        """Spool what is left, or count it as abandoned; close the connections."""
+        self._is_finishing = True
         self._backlog.count_nowait()
+        with trio.move_on_after(_ABANDON_SECONDS, shield=True):
+            if self._spool is not None:
+                await self._encode_snapshots()
+        for delivery in self._deliveries:
+            await delivery.abandon()
         with trio.move_on_after(_ABANDON_SECONDS, shield=True):
             for endpoint in self._endpoints:
                 await endpoint.aclose()
-        for delivery in self._deliveries:
-            await delivery.abandon()
+        if self._spool is not None:
+            self._spool.close()
 
     def _expect(self, points: int) -> None:
         for delivery in self._deliveries:
@@ -191,9 +198,12 @@ def open_datadog_destination(
     ca_file: str | None = None,
     skip_ssl_validation: bool = False,
     retry_queue_bytes: int = 15 * 1024 * 1024,
+    spool_path: str | None = None,
+    spool_max_bytes: int = 0,
     wall_clock: Callable[[], float] = time.time,
     choose_fraction: Callable[[], float] = random.random,
     transport: httpx2.AsyncBaseTransport | None = None,
+    run_in_thread: RunInThread = trio.to_thread.run_sync,
 ) -> DatadogDestination:
     """Make the destination for *endpoints*; nothing connects before it runs.
 
@@ -207,13 +217,17 @@ def open_datadog_destination(
         ca_file: trusted beside the system's authorities.
         skip_ssl_validation: trust anybody, with a WARNING.
         retry_queue_bytes: for each endpoint and key.
+        spool_path: a directory for what memory cannot hold and what is left at a
+            stop; None for no spool.
+        spool_max_bytes: for all endpoints together.
         wall_clock: unix seconds.
         choose_fraction: random numbers in [0, 1).
         transport: stands in for the network, in tests.
+        run_in_thread: calls what blocks; stands in for a thread, in tests.
 
     Raises:
         ValueError: if a value cannot be used; the message holds no secret.
-        OSError: if *ca_file* cannot be read.
+        OSError: if *ca_file* cannot be read, or *spool_path* not be written.
     """
     for library in ("httpx2", "httpcore2"):
         _quieten(logging.getLogger(library))
@@ -223,23 +237,28 @@ def open_datadog_destination(
             " what is sent, the API key included"
         )
     encoding = parse_compression(compression)
-    ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
-    deliveries: list[Delivery] = []
-    opened: list[Endpoint] = []
-    for url, sources in endpoints.items():
-        endpoint = Endpoint(
-            url,
-            transport
-            or open_transport(
+    if transport is None:
+        ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
+        transports = {
+            url: open_transport(
                 url,
                 # One more a key, so that it can be checked while all are busy.
                 max_connections=(max_concurrent_requests + 1) * len(sources),
                 ssl_context=ssl_context,
                 proxy=proxy,
                 no_proxy=no_proxy,
-            ),
-            wall_clock,
-        )
+            )
+            for url, sources in endpoints.items()
+        }
+    else:
+        transports = dict.fromkeys(endpoints, transport)
+    spool = None
+    if spool_path is not None:
+        spool = SharedSpool(Spool(spool_path, spool_max_bytes), run_in_thread)
+    deliveries: list[Delivery] = []
+    opened: list[Endpoint] = []
+    for url, sources in endpoints.items():
+        endpoint = Endpoint(url, transports[url], wall_clock)
         opened.append(endpoint)
         for index, source in enumerate(sources):
             suffix = f"#{index + 1}" if index else ""
@@ -252,9 +271,11 @@ def open_datadog_destination(
                     request_timeout_seconds=request_timeout_seconds,
                     retry_queue_bytes=retry_queue_bytes,
                     choose_fraction=choose_fraction,
+                    spool=spool,
+                    spool_target=name_target(endpoint.name, index),
                 )
             )
-    return DatadogDestination(deliveries, opened, encoding=encoding)
+    return DatadogDestination(deliveries, opened, encoding=encoding, spool=spool)
 
 
 def _quieten(library_logger: logging.Logger) -> None:

@@ -14,10 +14,10 @@ class LossReport:
         self._points: Counter[str] = Counter()
         self._payloads: Counter[str] = Counter()
 
-    def add(self, cause: str, points: int) -> None:
-        """Count one payload, or one item, of so many points."""
+    def add(self, cause: str, points: int, payloads: int = 1) -> None:
+        """Count so many points in so many payloads, or items."""
         self._points[cause] += points
-        self._payloads[cause] += 1
+        self._payloads[cause] += payloads
 
     def tell(self) -> None:
         """Log one WARNING a cause, and begin anew."""

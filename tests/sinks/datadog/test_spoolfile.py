@@ -1,0 +1,124 @@
+import hashlib
+import json
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from statsd_trio.sinks.datadog.compression import ENCODINGS
+from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.datadog.spoolfile import (
+    Record,
+    SpoolFileError,
+    format_spool_file,
+    parse_spool_file,
+)
+
+records = st.builds(
+    Record,
+    st.builds(
+        Payload,
+        st.sampled_from(Route),
+        st.sampled_from(sorted(ENCODINGS)),
+        st.integers(0, 10**6),
+        st.binary(max_size=50),
+    ),
+    st.integers(0, 10**11),
+    st.booleans(),
+)
+
+
+def describe(record: Record) -> tuple[object, ...]:
+    payload = record.payload
+    return (
+        payload.route,
+        payload.encoding,
+        payload.points,
+        payload.body,
+        record.time,
+        record.is_doubtful,
+    )
+
+
+def make_file(header: object, bodies: bytes = b"") -> bytes:
+    """A file whose checksum is right, whatever it holds."""
+    encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
+    content = len(encoded).to_bytes(4, "little") + encoded + bodies
+    return b"statsd-trio spool 1\n" + hashlib.sha256(content).digest() + content
+
+
+ENTRY = {
+    "route": "/api/v2/series",
+    "encoding": "zstd",
+    "points": 1,
+    "size": 3,
+    "time": 5,
+    "is_doubtful": False,
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(records, max_size=5))
+def test_parsing_what_was_formatted_gives_it_back(written: list[Record]) -> None:
+    read = parse_spool_file(format_spool_file(written))
+    assert [describe(one) for one in read] == [describe(one) for one in written]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(records, min_size=1, max_size=3), st.data())
+def test_torn_file_is_refused(written: list[Record], data: st.DataObject) -> None:
+    whole = format_spool_file(written)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises(SpoolFileError):
+        parse_spool_file(whole[:cut])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(records, min_size=1, max_size=3), st.data())
+def test_file_with_a_flipped_bit_is_refused(
+    written: list[Record], data: st.DataObject
+) -> None:
+    rotten = bytearray(format_spool_file(written))
+    rotten[data.draw(st.integers(0, len(rotten) - 1))] ^= 1
+    with pytest.raises(SpoolFileError):
+        parse_spool_file(bytes(rotten))
+
+
+def test_whole_file_is_read() -> None:
+    (record,) = parse_spool_file(make_file([ENTRY], b"abc"))
+    assert record.payload.body == b"abc"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"not json",
+        b"\xff",
+        b"[" * 100_000,
+        5,
+        {"route": 1},
+        [5],
+        [{}],
+        [ENTRY | {"route": "https://evil.example/"}],
+        [ENTRY | {"route": ["/api/v2/series"]}],
+        [ENTRY | {"encoding": "br"}],
+        [ENTRY | {"encoding": ["zstd"]}],
+        [ENTRY | {"points": -1}],
+        [ENTRY | {"points": True}],
+        [ENTRY | {"points": "1"}],
+        [ENTRY | {"size": 4}],
+        [ENTRY | {"size": 2}],
+        [ENTRY | {"size": -3}],
+        [ENTRY | {"time": 1.5}],
+        [ENTRY | {"is_doubtful": None}],
+        [ENTRY, ENTRY],
+    ],
+)
+def test_header_that_makes_no_sense_is_refused(header: object) -> None:
+    with pytest.raises(SpoolFileError):
+        parse_spool_file(make_file(header, b"abc"))
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"statsd-trio spool 2\n" + bytes(99)])
+def test_foreign_file_is_refused(data: bytes) -> None:
+    with pytest.raises(SpoolFileError):
+        parse_spool_file(data)

@@ -1,0 +1,398 @@
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+import trio
+from trio.testing import MockClock
+
+from statsd_trio.aggregation.snapshot import Snapshot
+
+MakeSnapshot = Callable[..., Snapshot]
+CheckIdentity = Callable[..., None]
+T = TypeVar("T")
+
+
+async def run_inline(function: Callable[[], T]) -> T:
+    """Stand in for a thread, which a virtual clock would not wait for."""
+    await trio.lowlevel.checkpoint()
+    return function()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def open_spooling(open_destination: Any, directory: Path) -> Callable[..., Any]:
+    def open_it(**options: Any) -> Any:
+        return open_destination(
+            **{
+                "spool_path": str(directory),
+                "spool_max_bytes": 10**6,
+                "run_in_thread": run_inline,
+            }
+            | options
+        )
+
+    return open_it
+
+
+def ledger_of(destination: Any) -> Any:
+    (ledger,) = destination.ledgers()
+    return ledger
+
+
+def list_spooled(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.glob("*.spool*"))
+
+
+def list_all(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+async def leave_spooled(
+    destination: Any, intake: Any, snapshots: list[Snapshot], running: Any
+) -> None:
+    """Have a server stop while the intake is down."""
+    intake.answer_with(500)
+    async with running(destination):
+        for snapshot in snapshots:
+            destination.put_nowait(snapshot)
+            await destination.settle()
+    intake.accept_all()
+    intake.attempts.clear()
+
+
+async def test_what_memory_cannot_hold_survives_an_outage(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    directory: Path,
+) -> None:
+    destination = open_spooling(retry_queue_bytes=600)
+    intake.answer_with(500)
+    most_spooled = 0
+    async with running(destination):
+        for number in range(100):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+            check_identity(*destination.ledgers())
+            most_spooled = max(most_spooled, ledger_of(destination).spooled)
+        intake.accept_all()
+        await trio.sleep(600)
+        ledger = ledger_of(destination)
+    assert most_spooled > 50
+    assert (ledger.delivered, ledger.spooled, ledger.evicted) == (100, 0, 0)
+    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(100))
+    assert list_spooled(directory) == []
+
+
+async def test_what_is_left_at_stop_is_sent_after_a_restart(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    directory: Path,
+) -> None:
+    first = open_spooling()
+    snapshots = [make_snapshot(number, series=2) for number in range(5)]
+    await leave_spooled(first, intake, snapshots, running)
+    ledger = ledger_of(first)
+    assert (ledger.spooled, ledger.abandoned, ledger.pending) == (10, 0, 0)
+    check_identity(ledger)
+
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(1)
+        ledger = ledger_of(second)
+        assert (ledger.snapshotted, ledger.delivered, ledger.resent) == (10, 10, 0)
+        check_identity(ledger)
+    assert intake.count_held() == Counter(
+        f"s{number}.m{index}" for number in range(5) for index in range(2)
+    )
+    assert list_all(directory) == []
+
+
+async def test_spool_holds_no_key_and_no_url(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+) -> None:
+    await leave_spooled(open_spooling(), intake, [make_snapshot()], running)
+    (name,) = list_spooled(directory)
+    written = (directory / name).read_bytes()
+    assert b"secret-key" not in written
+    assert b"example.com" not in written
+
+
+async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
+    open_spooling: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    destination = open_spooling()
+    destination.put_nowait(make_snapshot(series=3))
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await destination.abandon()
+    assert ledger_of(destination).spooled == 3
+    check_identity(*destination.ledgers())
+
+
+async def test_file_that_was_partly_sent_keeps_only_the_rest(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    snapshots = [make_snapshot(number) for number in range(5)]
+    await leave_spooled(open_spooling(), intake, snapshots, running)
+
+    async def accept_two(attempt: Any) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        if attempt.series_names()[0] in {"s4.m0", "s1.m0"}:
+            attempt.is_held = True
+            return httpx2.Response(202)
+        return httpx2.Response(500)
+
+    intake.respond = accept_two
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(100)
+    ledger = ledger_of(second)
+    assert (ledger.delivered, ledger.spooled) == (2, 3)
+    check_identity(ledger)
+
+    intake.accept_all()
+    third = open_spooling()
+    async with running(third):
+        await trio.sleep(1)
+    assert ledger_of(third).delivered == 3
+    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(5))
+
+
+async def test_newest_file_goes_first_after_a_restart(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    snapshots = [make_snapshot(number) for number in range(5)]
+    first = open_spooling(retry_queue_bytes=260)
+    await leave_spooled(first, intake, snapshots, running)
+    async with running(open_spooling(max_concurrent_requests=1)):
+        await trio.sleep(1)
+    names = [attempt.series_names()[0] for attempt in intake.attempts]
+    assert names == [f"s{number}.m0" for number in (4, 3, 2, 1, 0)]
+
+
+async def test_payload_whose_answer_was_lost_stays_doubtful_on_disk(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    intake.lose_answers()
+    first = open_spooling()
+    async with running(first):
+        first.put_nowait(make_snapshot(series=2))
+        await first.settle()
+    intake.accept_all()
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(1)
+    assert ledger_of(second).resent == 2
+
+
+async def test_claim_of_a_killed_server_is_resent_and_counted(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    await leave_spooled(open_spooling(), intake, [make_snapshot(series=2)], running)
+    intake.accept_after(30)
+    killed = open_spooling()
+    with trio.move_on_after(10):
+        await killed.run()
+    # What the system does for a process that is killed.
+    owner = killed._spool._spool._owner
+    os.close(owner._descriptor)
+    owner._descriptor = os.open(os.devnull, os.O_RDONLY)
+
+    intake.accept_all()
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(1)
+    ledger = ledger_of(second)
+    assert (ledger.delivered, ledger.resent) == (2, 2)
+    check_identity(ledger)
+    owner.leave()
+
+
+async def test_two_servers_on_one_spool_send_no_file_twice(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    snapshots = [make_snapshot(number) for number in range(20)]
+    first = open_spooling(retry_queue_bytes=260)
+    await leave_spooled(first, intake, snapshots, running)
+    intake.accept_after(1)
+    second, third = open_spooling(), open_spooling()
+    async with running(second), running(third):
+        await trio.sleep(300)
+    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(20))
+    delivered = [ledger_of(one).delivered for one in (second, third)]
+    assert sum(delivered) == 20
+    assert min(delivered) > 0
+    check_identity(*second.ledgers(), *third.ledgers())
+
+
+async def test_spool_over_its_bound_loses_the_oldest_and_counts_them(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_spooling(retry_queue_bytes=260, spool_max_bytes=2000)
+    snapshots = [make_snapshot(number) for number in range(50)]
+    await leave_spooled(destination, intake, snapshots, running)
+    ledger = ledger_of(destination)
+    assert ledger.evicted > 0
+    assert ledger.spooled == 50 - ledger.evicted
+    check_identity(ledger)
+    assert "evicted from the spool" in caplog.text
+
+    async with running(open_spooling()):
+        await trio.sleep(1)
+    assert intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(ledger.evicted, 50)
+    )
+
+
+async def test_disk_that_fails_costs_what_overflows_and_no_more(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    destination = open_spooling(retry_queue_bytes=500)
+    snapshots = [make_snapshot(number) for number in range(20)]
+    await leave_spooled(destination, intake, snapshots, running)
+    ledger = ledger_of(destination)
+    assert ledger.spooled == 0
+    assert ledger.evicted > 0
+    assert ledger.abandoned > 0
+    check_identity(ledger)
+    assert "abandoned, not spooled: No space left on device" in caplog.text
+
+
+async def test_spool_that_cannot_be_read_stops_nothing(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_spooling()
+
+    def fail(path: object) -> object:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "scandir", fail)
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        await trio.sleep(30)
+        assert ledger_of(destination).delivered == 1
+    assert "cannot read the spool: Input/output error" in caplog.text
+
+
+async def test_file_set_aside_is_in_the_ledger(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+) -> None:
+    await leave_spooled(open_spooling(), intake, [make_snapshot()], running)
+    (name,) = list_spooled(directory)
+    (directory / name).write_bytes(b"torn")
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(1)
+    assert ledger_of(second).spool_set_aside == 1
+    assert ledger_of(second).snapshotted == 0
+
+
+async def test_refused_payload_leaves_the_spool(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+    check_identity: CheckIdentity,
+) -> None:
+    await leave_spooled(open_spooling(), intake, [make_snapshot()], running)
+    intake.answer_with(400)
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(1)
+        assert list_spooled(directory) == []
+    assert ledger_of(second).refused == {"400": 1}
+    check_identity(*second.ledgers())
+
+
+async def test_files_of_a_server_that_stopped_later_are_found(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    healthy = open_spooling()
+    async with running(healthy):
+        await trio.sleep(1)
+        other = open_spooling()
+        other.put_nowait(make_snapshot())
+        await other.abandon()
+        await trio.sleep(61)
+    assert intake.count_held() == {"s0.m0": 1}
