@@ -104,7 +104,14 @@ nox.options.download_python = "never"
 # What was found must run.
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "types_trio_typing", "docs", "tests"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "types_trio_typing",
+    "docs",
+    "example",
+    "tests",
+]
 
 
 def _install(

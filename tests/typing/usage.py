@@ -5,18 +5,62 @@ stubs. What a user gets wrong stands here too: an ignore that a checker does not
 need is an error in strict mode, so a checker that stops noticing fails.
 """
 
+from functools import partial
+from pathlib import Path
+
 import trio
 
-from statsd_trio import Config, ConfigError, IntakeError, Ledger, ParseError, Reason
+from statsd_trio import (
+    Config,
+    ConfigError,
+    IntakeError,
+    Ledger,
+    ParseError,
+    Reason,
+    Server,
+    ServerThread,
+    load_config,
+    serve,
+)
 
 
 def configure() -> Config:
-    return Config(host="127.0.0.1", port=0, namespace="shop", interval_seconds=1)
+    return Config(host="127.0.0.1", port=0, sinks=("console",), tags=("env:test",))
 
 
-async def count_rejected(ledger: Ledger, reason: Reason) -> int:
-    await trio.lowlevel.checkpoint()
-    return ledger.lines.rejected.get(reason, 0)
+def load(path: Path) -> Config | list[str]:
+    try:
+        return load_config(path=path)
+    except ConfigError as error:
+        return error.problems
+
+
+def run_until_cancelled() -> None:
+    trio.run(serve, configure())
+
+
+def run_without_destination() -> None:
+    trio.run(partial(serve, configure(), sinks=()))
+
+
+def run_with_wrong_arguments() -> None:
+    trio.run(serve, "no configuration")  # type: ignore[arg-type]
+
+
+async def embed() -> Ledger:
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(serve, configure())
+        is_taken: bool = server.submit(b"page.views:1|c")
+        await server.flush()
+        ledger: Ledger = server.ledger()
+        nursery.cancel_scope.cancel()
+    assert is_taken
+    return ledger
+
+
+def run_in_a_thread() -> int:
+    with ServerThread(Config(port=0, sinks=())) as server:
+        return server.ledger().lines.rejected.get(Reason.NOT_UTF8, 0)
 
 
 def blame(error: ConfigError | IntakeError | ParseError) -> str:
@@ -27,11 +71,3 @@ def blame(error: ConfigError | IntakeError | ParseError) -> str:
             return "retry" if error.is_retryable else "give up"
         case ParseError():
             return f"{error.reason} at {error.column}"
-
-
-def run(ledger: Ledger) -> int:
-    return trio.run(count_rejected, ledger, Reason.NOT_UTF8)
-
-
-def run_with_wrong_arguments(ledger: Ledger) -> int:
-    return trio.run(count_rejected, ledger, 1)  # type: ignore[arg-type]
