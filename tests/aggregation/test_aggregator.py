@@ -510,3 +510,15 @@ def test_big_sketches_and_histograms_are_built_in_slices(make_harness: Any) -> N
     while builder.step():
         steps += 1
     assert steps > 20
+
+
+def test_a_context_in_the_open_bucket_does_not_expire(make_harness: Any) -> None:
+    harness = make_harness()
+    # Taken in the future, built after the clock went back and a sample came.
+    builder = harness.aggregator.take_snapshot(now=100_000.0, include_open=False)
+    harness.put(99_979, "load", "g", 1)
+    while builder.step():
+        pass
+    harness.put(99_979, "load", "g", 2)
+    snapshot = harness.take(99_979, include_open=True)
+    assert [series.points for series in snapshot.series] == [((99_970, 2.0),)]

@@ -154,9 +154,11 @@ class Aggregator:
                 return self._epoch.cells[REFUSED].setdefault(context, []).append
             context = live
         context.last_seen = self._now
+        context.filled = self._stamps.start
         relations = context.relations
         if relations is not None and relations.copy is not None:
             relations.copy.last_seen = self._now
+            relations.copy.filled = self._stamps.start
         kind = context.kind
         if sample_rate == 1.0 or kind in _RATELESS:
             lists = self._epoch.cells[kind]
@@ -235,6 +237,7 @@ class Aggregator:
             context = self._table.find(copied, self._stamps.start)
             if context is not None:
                 context.last_seen = self._now
+                context.filled = self._stamps.start
                 self._bucket.is_used = True
                 self._folder.copy_to_sketch(
                     self._bucket, context, values, sample.sample_rate
@@ -321,6 +324,7 @@ class Aggregator:
             harvest,
             fold=partial(self._fold_until, self._seals),
             read_now=lambda: self._now,
+            read_start=lambda: self._stamps.start,
             take_refused=self._take_refused,
             queue=self._builders,
         )

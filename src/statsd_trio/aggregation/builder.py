@@ -98,6 +98,7 @@ class SnapshotBuilder:
         *,
         fold: Callable[[], bool],
         read_now: Callable[[], float],
+        read_start: Callable[[], int],
         take_refused: Callable[[], int],
         queue: "deque[SnapshotBuilder]",
     ) -> None:
@@ -118,6 +119,7 @@ class SnapshotBuilder:
         self._harvest = harvest
         self._fold = fold
         self._read_now = read_now
+        self._read_start = read_start
         self._take_refused = take_refused
         self._buckets = harvest.buckets
         self._cost = 0.0
@@ -352,6 +354,10 @@ class SnapshotBuilder:
         return any(context in bucket.counters for bucket in self._buckets)
 
     def _is_expired(self, context: Context) -> bool:
+        if context.filled == self._read_start():
+            # However late its clock says it is: were it to come back, the open
+            # bucket would hold it twice.
+            return False
         now = self._harvest.now
         kept_seconds = self._settings.context_expiry_seconds
         return context.last_seen + kept_seconds < now and (

@@ -75,6 +75,7 @@ class Context:
     Attributes:
         key: (name, kind, host, sorted tags).
         kind: an index into `TYPES`.
+        filled: start of the bucket that took its last line.
         last_seen: unix time of the last line, good or bad, with a timestamp or not.
         last_counted: unix time of the last sample that a counter added up.
         opened: start of the bucket that was open when it came into the table;
@@ -82,13 +83,22 @@ class Context:
         relations: None for most.
     """
 
-    __slots__ = ("key", "kind", "last_counted", "last_seen", "opened", "relations")
+    __slots__ = (
+        "filled",
+        "key",
+        "kind",
+        "last_counted",
+        "last_seen",
+        "opened",
+        "relations",
+    )
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.kind = key[1]
         self.last_seen = NEVER
         self.last_counted = NEVER
+        self.filled = GONE
         self.opened = GONE
         self.relations: Relations | None = None
 
