@@ -20,15 +20,13 @@ from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.datadog.payloads import Payload, Step, build_payloads
 from statsd_trio.sinks.datadog.spool import Spool, name_target
 from statsd_trio.sinks.datadog.spooling import RunInThread, SharedSpool
+from statsd_trio.sinks.pace import Pace
 
 logger = logging.getLogger(__name__)
 
 # Snapshots wait only while another is encoded, which takes about a second for
 # 100 000 series.
 _MAX_SNAPSHOTS: Final = 16
-
-# How long encoding goes on before other tasks have their turn.
-_SLICE_SECONDS: Final = 0.001
 
 # Source: datadog-agent, forwarder_apikey_validation_interval.
 _KEY_CHECK_SECONDS: Final = 3600.0
@@ -167,7 +165,7 @@ class DatadogDestination:
                 await self._changed.park()
 
     async def _encode(self, encoding: _Encoding) -> None:
-        slice_end = time.perf_counter() + _SLICE_SECONDS
+        pace = Pace()
         for step in encoding.steps:
             if isinstance(step, Payload):
                 for delivery in self._deliveries:
@@ -175,9 +173,8 @@ class DatadogDestination:
             elif step is not None:
                 for delivery in self._deliveries:
                     delivery.drop(step)
-            if time.perf_counter() >= slice_end:
-                await trio.lowlevel.checkpoint()
-                slice_end = time.perf_counter() + _SLICE_SECONDS
+            if pace.is_over():
+                await pace.rest()
 
 
 async def _check_key_hourly(delivery: Delivery) -> None:

@@ -1,0 +1,191 @@
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
+from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.sinks.jsonl import JsonLinesSink
+
+EPOCH = 1_700_000_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "points.jsonl"
+
+
+def read(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+async def test_each_point_is_a_line(path: Path) -> None:
+    series = Series(
+        "disk.used",
+        SeriesType.GAUGE,
+        (Point(EPOCH, 1.5), Point(EPOCH + 10, 2.0)),
+        tags=("a:b",),
+        host="web-1",
+        device="sda",
+        resources=(("cluster", "blue"),),
+        unit="millisecond",
+    )
+    await JsonLinesSink(path)(Snapshot(EPOCH, 10, series=(series,)))
+    first = {
+        "kind": "point",
+        "name": "disk.used",
+        "type": "gauge",
+        "timestamp": EPOCH,
+        "value": 1.5,
+        "tags": ["a:b"],
+        "host": "web-1",
+        "device": "sda",
+        "resources": [["cluster", "blue"]],
+        "interval": 10,
+        "unit": "millisecond",
+    }
+    assert read(path) == [first, first | {"timestamp": EPOCH + 10, "value": 2.0}]
+
+
+async def test_each_bucket_of_a_sketch_is_a_line(
+    path: Path, make_sketch: Callable[..., Any]
+) -> None:
+    await JsonLinesSink(path)(Snapshot(EPOCH, 10, sketches=(make_sketch(points=2),)))
+    assert (
+        read(path)
+        == [
+            {
+                "kind": "sketch",
+                "name": "latency",
+                "timestamp": EPOCH,
+                "count": 2,
+                "min": -1.5,
+                "max": 2.5,
+                "sum": 3.0,
+                "average": 0.5,
+                "keys": [-1, 0],
+                "counts": [1, 1],
+                "tags": ["env:test"],
+                "host": "web-1",
+            }
+        ]
+        * 2
+    )
+
+
+async def test_events_and_service_checks_are_lines(
+    path: Path, event: Event, service_check: ServiceCheck
+) -> None:
+    await JsonLinesSink(path)(
+        Snapshot(EPOCH, 10, events=(event,), service_checks=(service_check,))
+    )
+    assert read(path) == [
+        {
+            "kind": "event",
+            "title": "Deployed",
+            "text": "to production",
+            "timestamp": EPOCH,
+            "host": "web-1",
+            "aggregation_key": None,
+            "priority": "normal",
+            "source_type_name": None,
+            "alert_type": "info",
+            "tags": [],
+        },
+        {
+            "kind": "service_check",
+            "name": "db.up",
+            "status": 2,
+            "timestamp": EPOCH,
+            "host": "web-1",
+            "message": "",
+            "tags": [],
+        },
+    ]
+
+
+async def test_file_is_appended_to_and_may_be_rotated(
+    path: Path, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    sink = JsonLinesSink(path)
+    await sink(make_snapshot(0))
+    await sink(make_snapshot(1))
+    assert [line["name"] for line in read(path)] == ["s0.m0", "s1.m0"]
+    await trio.Path(path).rename(path.with_suffix(".1"))
+    await sink(make_snapshot(2))
+    assert [line["name"] for line in read(path)] == ["s2.m0"]
+
+
+async def test_standard_output_is_the_default(
+    make_snapshot: Callable[..., Snapshot], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    await JsonLinesSink()(make_snapshot(series=2))
+    assert capsysbinary.readouterr().out.count(b"\n") == 2
+
+
+async def test_no_string_can_break_a_line(
+    make_snapshot: Callable[..., Snapshot], make_series: Callable[..., Series]
+) -> None:
+    name = 'a\nb"\u2028\ud800é'
+    stream = io.BytesIO()
+    await JsonLinesSink(stream=stream)(Snapshot(EPOCH, 10, (make_series(name),)))
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["name"] == name
+
+
+async def test_large_snapshot_is_whole(
+    path: Path, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    await JsonLinesSink(path)(make_snapshot(series=3000))
+    assert [line["name"] for line in read(path)] == [f"s0.m{n}" for n in range(3000)]
+
+
+async def test_file_that_cannot_be_written_is_the_caller_s_to_count(
+    tmp_path: Path, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    with pytest.raises(IsADirectoryError):
+        await JsonLinesSink(tmp_path)(make_snapshot())
+
+
+async def test_reader_that_stopped_reading_holds_no_stop_up(
+    make_snapshot: Callable[..., Snapshot],
+) -> None:
+    reading, writing = os.pipe()
+    released = trio.Event()
+
+    class BlockedStream(io.RawIOBase):
+        def writelines(self, lines: Any) -> None:
+            trio.from_thread.run_sync(released.set, trio_token=token)
+            os.read(reading, 1)
+
+    token = trio.lowlevel.current_trio_token()
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                JsonLinesSink(stream=BlockedStream()),  # type: ignore[arg-type]
+                make_snapshot(),
+            )
+            await released.wait()
+            scope.cancel()
+    assert scope.cancelled_caught
+    os.write(writing, b"x")
+    os.close(writing)
+    os.close(reading)
+
+
+async def test_every_field_of_a_message_is_written_or_left_out_on_purpose(
+    path: Path, event: Event, service_check: ServiceCheck
+) -> None:
+    await JsonLinesSink(path)(
+        Snapshot(EPOCH, 10, events=(event,), service_checks=(service_check,))
+    )
+    left_out = {"origin", "unknown_fields", "warnings"}
+    for line, message in zip(read(path), (Event, ServiceCheck), strict=True):
+        fields = {field.name for field in attrs.fields(message)}
+        assert line.keys() - {"kind"} == fields - left_out
