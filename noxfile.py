@@ -125,7 +125,9 @@ def _install(
     (then the newest versions are taken).
     """
     chosen = [f"--group={group}" for group in groups]
-    constraints = Path(session.create_tmp(), "constraints.txt").resolve()
+    # Not in session.create_tmp(), which becomes TMPDIR: in a folder so deep, the
+    # tests' Unix sockets would have longer names than the system allows.
+    constraints = Path(session.virtualenv.location, "constraints.txt").resolve()
     if session.venv_backend == "uv":
         session.run_install(
             "uv",
@@ -209,7 +211,7 @@ def types_trio_typing(session: nox.Session) -> None:
     Nowhere else: merely installed, its stubs hide the types that trio itself
     has had since 0.23, and its plugin crashes with mypy 1.11 and later.
     """
-    dist = Path(session.create_tmp(), "dist").resolve()
+    dist = Path(session.virtualenv.location, "dist").resolve()
     shutil.rmtree(dist, ignore_errors=True)
     session.install("build", *PROJECT["build-system"]["requires"])
     session.run("python", "-m", "build", "--no-isolation", f"--outdir={dist}")
@@ -223,7 +225,7 @@ def protos(session: nox.Session) -> None:
     """Write the protobuf module anew; `-- --check` only tells if it is stale."""
     _install(session, "protos", project=())
     is_check = "--check" in session.posargs
-    target = Path(session.create_tmp() if is_check else "src").resolve()
+    target = Path(session.virtualenv.location if is_check else "src").resolve()
     session.run(
         "python",
         "-m",
@@ -251,14 +253,7 @@ def example(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, or those named: `nox -s bench -- engine flush`."""
     _install(session, "bench", "test")
-    present = {path.stem: path for path in sorted(Path("benchmarks").glob("*.py"))}
-    names = [name for name in session.posargs if not name.startswith("-")]
-    flags = [name for name in session.posargs if name.startswith("-")]
-    unknown = sorted(set(names) - set(present))
-    if unknown or not present:
-        session.error(f"no benchmark {unknown}; there are {sorted(present)}")
-    for name in names or present:
-        session.run("python", str(present[name]), *flags)
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
