@@ -251,7 +251,7 @@ def example(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, or those named: `nox -s bench -- engine flush`."""
+    """Run the benchmarks, or those named: `nox -s bench -- burst --runs 10`."""
     _install(session, "bench", "test")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
