@@ -13,7 +13,7 @@ from itertools import chain
 from math import isfinite
 from typing import Final, Protocol
 
-from statsd_trio.aggregation.context import SET, TYPES, Context
+from statsd_trio.aggregation.context import COUNTER, SET, TYPES, Context
 from statsd_trio.aggregation.metrics import Histogram
 from statsd_trio.aggregation.sketch import QuantileSketch, weigh
 from statsd_trio.errors import ParseError, Reason
@@ -23,7 +23,7 @@ from statsd_trio.protocol.numbers import parse_numbers
 # What is folded between two chances for others to run: some 0.3 ms.
 SLICE_VALUES: Final = 1024
 # What a list costs besides its values, in values.
-_LIST_COST: Final = 3
+_LIST_COST: Final = 4
 SLICE_BYTES: Final = 16 * 1024
 
 # Over all sets of one bucket: some 100 MB.
@@ -158,6 +158,9 @@ class Folder:
                     add(bucket, context, values, sample_rate)
             return
         self._count(len(values))
+        if kind == COUNTER:
+            self._add_to_counters(bucket, pieces, values, sample_rate)
+            return
         begin = 0
         for context, raws in pieces:
             end = begin + len(raws)
@@ -175,6 +178,25 @@ class Folder:
             except ParseError as error:
                 self._report.late_rejection(context.name, error.reason, 1, raw)
         return values
+
+    def _add_to_counters(
+        self, bucket: Bucket, pieces: Pieces, values: list[float], sample_rate: float
+    ) -> None:
+        # What `_add_to_counter` does, without a call for each: counters are most.
+        scale = 1.0 if sample_rate == 1.0 else weigh(sample_rate)[0]
+        counters = bucket.counters
+        time = self._time
+        begin = 0
+        for context, raws in pieces:
+            end = begin + len(raws)
+            added = values[begin] if end == begin + 1 else sum(values[begin:end])
+            total = counters.get(context, 0.0) + added * scale
+            if isfinite(total):
+                counters[context] = total
+                context.last_counted = time
+            else:
+                self._add_to_counter(bucket, context, values[begin:end], sample_rate)
+            begin = end
 
     def _add_to_counter(
         self, bucket: Bucket, context: Context, values: list[float], sample_rate: float
@@ -313,7 +335,7 @@ def _slice(lists: dict[Context, list[bytes]]) -> Iterator[Pieces]:
         context, raws = lists.popitem()
         if not raws:
             continue
-        length = sum(map(len, raws))
+        length = len(raws[0]) if len(raws) == 1 else sum(map(len, raws))
         if len(raws) > SLICE_VALUES or length > SLICE_BYTES:
             for part in _split(raws):
                 yield [(context, part)]
