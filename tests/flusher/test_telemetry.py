@@ -62,6 +62,8 @@ def test_counts_are_told_as_rates_of_the_interval() -> None:
 
 def test_every_name_of_the_contract_is_there() -> None:
     counts = Counts()
+    counts.listener.packets = counts.listener.bytes = counts.lines.read = 1
+    counts.sink.delivered = 1
     counts.lines.rejected["bad_value"] = 1
     counts.samples.refused["max_contexts"] = 1
     series = open_telemetry(counts).describe(1000)
@@ -102,5 +104,14 @@ def test_change_while_the_clock_was_back_is_told_later() -> None:
 def test_last_flush_tells_of_the_open_bucket() -> None:
     telemetry = open_telemetry(Counts())
     telemetry.describe(1010)
-    (point,) = find(telemetry.describe(1014), "lines").points
+    (point,) = find(telemetry.describe(1014), "contexts").points
     assert point.timestamp == 1010
+
+
+def test_what_never_happened_is_not_told_but_for_kernel_drops() -> None:
+    series = open_telemetry(Counts()).describe(1000)
+    assert sorted(entry.name for entry in series) == [
+        "statsd_trio.contexts",
+        "statsd_trio.kernel_dropped",
+        "statsd_trio.queue.peak",
+    ]

@@ -53,6 +53,9 @@ class Telemetry:
             )
         ]
         for (name, tags), total in _count(ledger):
+            # What never happened is not told, but for the loss that people watch.
+            if not total and name != "kernel_dropped":
+                continue
             change = total - self._sent.get((name, tags), 0)
             self._sent[name, tags] = total
             series.append(
