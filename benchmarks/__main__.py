@@ -18,6 +18,7 @@ _NAMES: Final = (
     "parser",
     "sketch",
     "flush",
+    "contexts",
 )
 
 

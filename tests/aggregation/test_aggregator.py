@@ -231,6 +231,18 @@ def test_a_clock_set_back_far_starts_anew(make_harness: Any) -> None:
     assert harness.contexts.current == 0
 
 
+def test_contexts_do_not_wait_for_a_clock_that_went_back(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put(5005, "load", "g", 1)
+    harness.put(5005, "hits", "c", 1)
+    harness.flush(5010)
+    assert harness.flush(1010) == {"hits": [(1000, 0)]}
+    harness.flush(1040)
+    assert harness.contexts.current == 1
+    assert harness.flush(1340) == {}
+    assert harness.contexts.current == 0
+
+
 def test_a_clock_set_forward_closes_the_bucket(make_harness: Any) -> None:
     harness = make_harness()
     harness.put(1005, "load", "g", 1)

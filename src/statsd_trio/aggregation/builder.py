@@ -328,6 +328,7 @@ class SnapshotBuilder:
                 self._table.remove(context)
                 # Freed now: a hundred thousand at the end would take 50 ms.
                 ordered[index] = _FORGOTTEN
+                self._cost += 0.75
             else:
                 ordered[kept] = context
                 kept += 1
