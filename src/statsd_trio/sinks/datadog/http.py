@@ -8,8 +8,7 @@ turns a redirected POST into a GET without its body, the body is sent again.
 import base64
 import importlib.metadata
 import ssl
-from collections.abc import Callable, Collection
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Final
 
 import attrs
@@ -39,6 +38,9 @@ _MAX_REDIRECTS: Final = 5
 # the connection can be used again.
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _ANSWER_SECONDS: Final = 1.0
+
+# How deep to look for what the system said.
+_MAX_CAUSES: Final = 10
 
 # Errors after which the intake cannot hold the payload.
 _UNSENT: Final = (
@@ -143,10 +145,9 @@ class Endpoint:
                     url = location
             # The one place where a failure on the way becomes a counted outcome.
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-                # Not the error's text: a hostile peer may have written it.
                 return Answer(
                     None,
-                    error=type(error).__name__,
+                    error=describe_error(error),
                     is_lost=not isinstance(error, _UNSENT),
                 )
             return Answer(None, error="too many redirects")
@@ -173,24 +174,28 @@ class Endpoint:
         if status in _REDIRECTS:
             location = find_redirect(url, response.headers.get("Location", ""))
         # The status is the answer: what breaks afterwards takes nothing back.
-        try:
-            with trio.move_on_after(_ANSWER_SECONDS):
-                await _read_answer(response)
-        except (httpx2.HTTPError, httpx2.StreamError, OSError):
-            pass
-        finally:
-            with trio.move_on_after(_ANSWER_SECONDS, shield=True):
-                await response.aclose()
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            await _read_answer(response.stream)
         return Answer(status, retry_after=retry_after), location
 
 
-async def _read_answer(response: httpx2.Response) -> None:
+async def _read_answer(stream: httpx2.AsyncByteStream) -> None:
+    """Read to the end, so that the connection can be used again, or close it."""
     size = 0
-    async with aclosing(response.aiter_raw()) as pieces:
-        async for piece in pieces:
-            size += len(piece)
-            if size > _MAX_ANSWER_BYTES:
-                return
+    pieces = aiter(stream)
+    try:
+        with trio.move_on_after(_ANSWER_SECONDS):
+            async for piece in pieces:
+                size += len(piece)
+                if size > _MAX_ANSWER_BYTES:
+                    break
+    except (httpx2.HTTPError, OSError):
+        pass
+    finally:
+        with trio.move_on_after(_ANSWER_SECONDS, shield=True):
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+            await stream.aclose()
 
 
 def parse_endpoint_url(url: str) -> httpx2.URL:
@@ -208,6 +213,27 @@ def parse_endpoint_url(url: str) -> httpx2.URL:
         shown = parsed.copy_with(username=None, password=None)
         raise ValueError(f"the endpoint {str(shown)!r} is not an http or https URL")
     return parsed
+
+
+def describe_error(error: BaseException) -> str:
+    """Name *error*, with what the system said of it.
+
+    Not with its text, which the peer may have written.
+    """
+    cause: BaseException | None = error
+    for _ in range(_MAX_CAUSES):
+        match cause:
+            case None:
+                break
+            case ssl.SSLCertVerificationError():
+                return f"{type(error).__name__}: {cause.verify_message}"
+            case OSError(strerror=str() as reason) if reason:
+                return f"{type(error).__name__}: {reason}"
+            case BaseExceptionGroup():
+                cause = cause.exceptions[0]
+            case _:
+                cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def find_redirect(url: httpx2.URL, location: str) -> httpx2.URL | None:

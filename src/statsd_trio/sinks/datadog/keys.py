@@ -2,10 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import trio
 
 logger = logging.getLogger(__name__)
+
+# A source that hangs must not keep the next from being asked.
+_MAX_SOURCE_SECONDS: Final = 10.0
 
 KeySource = str | Callable[[], Awaitable[str]]
 
@@ -46,14 +50,15 @@ class ApiKey:
             if self._value != refused:
                 return
             try:
-                key = await self._source()
-            # The one place that takes what a host program's callable raises.
+                with trio.fail_after(_MAX_SOURCE_SECONDS):
+                    self._value = _check_key(await self._source())
+            # The one place that takes what a host program's callable raises, or
+            # gives that is no string.
             except Exception as error:  # noqa: BLE001  (see above)
                 logger.error(  # noqa: TRY400  (a traceback could show the key)
                     "The API key's source failed: %s", type(error).__name__
                 )
                 return
-            self._value = _check_key(key)
             if self._value is None:
                 logger.error("The API key's source gave no usable key")
 

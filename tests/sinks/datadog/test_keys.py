@@ -1,0 +1,231 @@
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+import trio
+from trio.testing import MockClock
+
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.sinks.datadog.keys import ApiKey
+
+MakeSnapshot = Callable[..., Snapshot]
+
+
+class KeySource:
+    """Gives keys in turn, the last one from then on."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = list(keys)
+        self.asked = 0
+
+    async def __call__(self) -> str:
+        await trio.lowlevel.checkpoint()
+        self.asked += 1
+        return self.keys.pop(0) if len(self.keys) > 1 else self.keys[0]
+
+
+async def fail() -> str:
+    await trio.lowlevel.checkpoint()
+    raise ValueError("vault says: key is s3cr3t")
+
+
+def ledger_of(destination: Any) -> Any:
+    (ledger,) = destination.ledgers()
+    return ledger
+
+
+@pytest.mark.parametrize("key", ["", "  ", "two words", "line\nbreak", "schlüssel"])
+def test_unusable_key_is_refused_without_being_named(key: str) -> None:
+    with pytest.raises(ValueError, match="empty or not plain ASCII") as info:
+        ApiKey(key)
+    assert key.strip() == "" or key not in str(info.value)
+
+
+def test_key_is_in_no_repr(open_destination: Any) -> None:
+    key = ApiKey("s3cr3t")
+    assert "s3cr3t" not in repr(key)
+    destination = open_destination({"https://api.example.com": ["s3cr3t"]})
+    assert "s3cr3t" not in repr(destination) + repr(destination.ledgers())
+
+
+async def test_surrounding_space_is_no_part_of_a_key() -> None:
+    assert await ApiKey(" k1\n").get() == "k1"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "level"),
+    [
+        (200, "valid", logging.INFO),
+        (403, "invalid", logging.ERROR),
+        (500, "unknown", logging.WARNING),
+        (202, "unknown", logging.WARNING),
+    ],
+)
+async def test_key_is_checked_at_start(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    state: str,
+    level: int,
+) -> None:
+    caplog.set_level(logging.INFO)
+    intake.key_status = status
+    destination = open_destination({"https://api.example.com": ["s3cr3t"]})
+    async with running(destination):
+        await trio.sleep(1)
+    assert ledger_of(destination).api_key == state
+    assert [r.levelno for r in caplog.records if "API key" in r.message] == [level]
+    assert "s3cr3t" not in caplog.text
+    (check,) = intake.validations
+    assert check.headers["DD-API-KEY"] == "s3cr3t"
+    assert "s3cr3t" not in str(check.url)
+    assert (check.method, check.url.path) == ("GET", "/api/v1/validate")
+
+
+async def test_key_is_checked_every_hour(
+    intake: Any, open_destination: Any, running: Any, autojump_clock: MockClock
+) -> None:
+    destination = open_destination()
+    async with running(destination):
+        await trio.sleep(3 * 3600 + 60)
+        assert len(intake.validations) == 4
+        intake.key_status = 403
+        await trio.sleep(3600)
+    assert ledger_of(destination).api_key == "invalid"
+
+
+async def test_invalid_key_stops_nothing(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    intake.key_status = 403
+    destination = open_destination()
+    async with running(destination):
+        await trio.sleep(1)
+        destination.put_nowait(make_snapshot())
+        await destination.settle()
+    assert ledger_of(destination).delivered == 1
+
+
+async def test_source_is_asked_again_after_a_403(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: Callable[..., None],
+) -> None:
+    source = KeySource("old-key", "new-key")
+    intake.answer_with(403, 202)
+    destination = open_destination({"https://api.example.com": [source]})
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        await destination.settle()
+    keys = [attempt.headers["DD-API-KEY"] for attempt in intake.attempts]
+    assert keys == ["old-key", "new-key"]
+    assert source.asked == 2
+    assert ledger_of(destination).delivered == 1
+    check_identity(*destination.ledgers())
+
+
+async def test_payload_is_tried_only_once_more_after_a_403(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: Callable[..., None],
+) -> None:
+    intake.answer_with(403)
+    destination = open_destination({"https://api.example.com": [KeySource("a", "b")]})
+    async with running(destination):
+        destination.put_nowait(make_snapshot(series=2))
+        await trio.sleep(1000)
+    assert len(intake.attempts) == 2
+    assert ledger_of(destination).refused == {"403": 2}
+    check_identity(*destination.ledgers())
+
+
+async def test_requests_refused_together_ask_the_source_once(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    source = KeySource("old-key", "new-key")
+
+    async def respond(attempt: Any) -> Any:
+        await trio.sleep(1)
+        is_new = attempt.headers["DD-API-KEY"] == "new-key"
+        return await intake_accepts(attempt) if is_new else httpx2.Response(403)
+
+    intake_accepts = intake.respond
+    intake.respond = respond
+    destination = open_destination({"https://api.example.com": [source]})
+    async with running(destination):
+        for number in range(8):
+            destination.put_nowait(make_snapshot(number))
+        await destination.settle()
+    assert source.asked == 2
+    assert ledger_of(destination).delivered == 8
+
+
+async def test_source_that_fails_keeps_the_payloads(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_destination({"https://api.example.com": [fail]})
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        await trio.sleep(100)
+        assert ledger_of(destination).pending == 1
+    assert intake.attempts == []
+    assert "source failed: ValueError" in caplog.text
+    assert "s3cr3t" not in caplog.text
+
+
+async def test_source_that_hangs_times_out(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    destination = open_destination({"https://api.example.com": [trio.sleep_forever]})
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        start = trio.current_time()
+        await destination.settle()
+        assert trio.current_time() - start <= 40
+
+
+async def test_source_that_gives_no_string_is_one_that_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def give_bytes() -> Any:
+        await trio.lowlevel.checkpoint()
+        return 5
+
+    assert await ApiKey(give_bytes).get() is None
+    assert "source failed: AttributeError" in caplog.text
+
+
+async def test_source_that_gives_no_usable_key_says_so(
+    intake: Any, open_destination: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await ApiKey(KeySource("bad key")).get() is None
+    assert "no usable key" in caplog.text
+    assert "bad key" not in caplog.text
