@@ -17,6 +17,7 @@ _NAMES: Final = (
     "hostile",
     "parser",
     "sketch",
+    "contexts",
     "flush",
     "contexts",
 )

@@ -67,6 +67,7 @@ class Journal:
             "command": shlex.join(["python", "-m", "benchmarks", name, *sys.argv[1:]]),
             "results": [],
         }
+        self._problems: list[str] = []
         print(f"\n{name}: {self._kept['machine']}")
         print(f"{self._kept['command']}", flush=True)
 
@@ -80,12 +81,19 @@ class Journal:
     def keep(self, case: str, found: object) -> None:
         """Keep a result for the file."""
         if isinstance(found, Outcome):
+            for problem in found.problems:
+                self.complain(f"{case}, {found.server}: {problem}")
             found = {
                 **attrs.asdict(found),
                 "lines_lost": found.lines_lost,
                 "taken_per_second": found.taken_per_second,
             }
         self._kept["results"].append({"case": case, "found": found})
+
+    def complain(self, problem: str) -> None:
+        """Show what must not be; the benchmark fails for it when it is through."""
+        self._problems.append(problem)
+        print(f"\n{problem}", file=sys.stderr, flush=True)
 
     def print_table(
         self, title: str, header: Sequence[str], rows: Iterable[Sequence[str]]
@@ -105,12 +113,17 @@ class Journal:
         print(flush=True)
 
     def close(self) -> None:
-        """Write the file, if one was asked for; other benchmarks' results stay."""
-        if self._json is None:
-            return
-        known = json.loads(self._json.read_text()) if self._json.exists() else {}
-        known[self._name] = self._kept
-        self._json.write_text(json.dumps(known, indent=1) + "\n")
+        """Write the file, if one was asked for; other benchmarks' results stay.
+
+        Raises:
+            SystemExit: if there was something to complain of.
+        """
+        if self._json is not None:
+            known = json.loads(self._json.read_text()) if self._json.exists() else {}
+            known[self._name] = self._kept
+            self._json.write_text(json.dumps(known, indent=1) + "\n")
+        if self._problems:
+            sys.exit("\n".join([f"{self._name} failed:", *self._problems]))
 
 
 def format_lost(outcomes: Sequence[Outcome]) -> tuple[str, str, str]:

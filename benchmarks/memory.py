@@ -90,7 +90,8 @@ def _measure_flood(journal: Journal, seconds: float, lines_per_second: float) ->
             (time.monotonic() - started, read_rss_bytes(pid))
         ),
     )
-    journal.keep("flood", {"rss": seen, "outcome_lines": outcome.report.lines})
+    journal.keep("RSS by second", seen)
+    journal.keep("flood", outcome)
     # A dozen moments tell the course.
     step = max(1, len(seen) // 12)
     journal.print_table(

@@ -34,6 +34,7 @@ class Sending:
         lines_per_second: 0 sends as fast as it can.
         packets_per_second: likewise; for streams whose packets hold no lines.
         max_packets: 0 for each packet of the workload once.
+        delay_seconds: waited before the first packet.
         core: the CPU to stay on.
         waits_when_full: on EAGAIN wait for room; else the packet counts as refused.
     """
@@ -43,6 +44,7 @@ class Sending:
     packets_per_second: float = 0
     max_seconds: float = 10
     max_packets: int = 0
+    delay_seconds: float = 0
     core: int | None = None
     waits_when_full: bool = True
 
@@ -163,6 +165,7 @@ def main() -> None:
     sock = connect(target)
     print(json.dumps({"packets": len(packets)}), flush=True)
     if sys.stdin.readline():
+        time.sleep(sending.delay_seconds)
         print(json.dumps(attrs.asdict(send(sock, packets, sending))), flush=True)
 
 
