@@ -110,9 +110,10 @@ def _print_case(
                 str(max(r.sent[0].waits for r in runs)),
             )
         )
-    granted = next(iter(outcomes.values()))[0].report.granted_buffer_bytes or 0
+    granted = next(iter(outcomes.values()))[0].report.granted_buffer_bytes
+    buffer = f", {granted // 1024} KiB granted" if granted else ""
     journal.print_table(
-        f"{case.size} a packet, {case.transport}, {granted // 1024} KiB granted",
+        f"{case.size} a packet, {case.transport}{buffer}",
         (
             "server",
             "sent",

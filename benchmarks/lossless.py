@@ -29,6 +29,9 @@ _HALVINGS: Final = 3
 # Below this share of the rate that was asked for, the sender is the limit.
 _KEPT_PACE: Final = 0.97
 
+# What a stop takes however little is left: telling the server, the last snapshot.
+_STOP_SECONDS: Final = 0.2
+
 # Another program may have had the sender's core; only the third time it is the sender.
 _SLOW_TRIES: Final = 3
 
@@ -46,7 +49,8 @@ class Found:
 def is_lossless(outcome: Outcome) -> bool:
     """Tell whether all was taken, and not long after it was sent."""
     sent_seconds = outcome.sent[0].seconds
-    return outcome.lines_lost == 0 and outcome.seconds < sent_seconds * 1.1
+    allowed_seconds = sent_seconds * 1.1 + _STOP_SECONDS
+    return outcome.lines_lost == 0 and outcome.seconds < allowed_seconds
 
 
 class _Search:
