@@ -53,6 +53,17 @@ async def test_what_is_sent_arrives_at_the_sinks(
     assert add_up(memory.snapshots, "page.views") == 7
 
 
+async def test_flush_waits_for_what_is_queued(
+    nursery: trio.Nursery, memory: MemorySink, add_up: AddUp
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    packet = b"page.views:1|c\n" * 500  # more than fits in one slice of work
+    for _ in range(100):
+        server.submit(packet)
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 50_000
+
+
 async def test_taken_port_is_a_plain_error_that_names_it() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("127.0.0.1", 0))

@@ -10,7 +10,12 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import Reason
-from statsd_trio.ingest.ingest import LINES_PER_EPOCH, LINES_PER_LOOK, Ingest
+from statsd_trio.ingest.ingest import (
+    LINES_PER_EPOCH,
+    LINES_PER_LOOK,
+    TEXTS_PER_EPOCH,
+    Ingest,
+)
 from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
@@ -323,3 +328,38 @@ async def test_raw_values_are_folded_before_they_are_many() -> None:
     await run_stage(stage, [b"a:1|c\n" * (LINES_PER_EPOCH + 1)])
     # Nobody asked for the ledger or a snapshot.
     assert stage.samples.aggregated > 0
+
+
+async def test_texts_of_an_epoch_are_bounded() -> None:
+    stage = open_stage(max_contexts=100_000, max_memo_entries=100_000)
+    packet = b"".join(b"name%d:1|c\n" % number for number in range(TEXTS_PER_EPOCH))
+    # The third time they are remembered, and few enough lines for one epoch.
+    await run_stage(stage, [packet] * 3)
+    assert len(stage.ingest._hot) == 0
+    assert stage.samples.aggregated > 0
+
+
+async def test_no_epoch_is_sealed_while_another_waits_to_be_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = open_stage()
+    aggregator = stage.aggregator
+    fold_some, seal = aggregator.fold_some, aggregator.seal
+    turns = 0
+    waiting = []
+
+    def fold_slowly() -> bool:
+        nonlocal turns
+        turns += 1
+        return fold_some() if turns % 10 == 0 else bool(aggregator._sealed)
+
+    def note_and_seal() -> None:
+        waiting.append(len(aggregator._sealed))
+        seal()
+
+    monkeypatch.setattr(aggregator, "fold_some", fold_slowly)
+    monkeypatch.setattr(aggregator, "seal", note_and_seal)
+    stage.ingest._monotonic_clock = partial(next, iter(range(10**9)))
+    await run_stage(stage, [b"a:1|c\nb:1|g\nd:1|d\n" * (LINES_PER_EPOCH // 3)] * 4)
+    assert waiting == [0] * len(waiting)
+    assert len(waiting) >= 3

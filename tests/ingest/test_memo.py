@@ -5,40 +5,40 @@ SPELLING = Spelling(None, 0.5)
 
 def test_text_is_kept_from_its_second_sight() -> None:
     memo = Memo(8)
-    memo.offer(b"a:c", SPELLING)
+    memo.offer(b"a:c", None, 0.5)
     assert memo.get(b"a:c") is None
-    memo.offer(b"a:c", SPELLING)
-    assert memo.get(b"a:c") is SPELLING
+    memo.offer(b"a:c", None, 0.5)
+    assert memo.get(b"a:c") == SPELLING
 
 
 def test_new_text_in_every_line_is_never_kept() -> None:
     memo = Memo(1000)
     for number in range(500):
-        memo.offer(b"name%d:c" % number, SPELLING)
+        memo.offer(b"name%d:c" % number, None, 0.5)
     assert len(memo) == 0
 
 
 def test_full_memo_keeps_what_it_has_and_takes_no_more() -> None:
     memo = Memo(2)
     for text in (b"a:c", b"b:c", b"c:c"):
-        memo.offer(text, SPELLING)
-        memo.offer(text, SPELLING)
-    assert memo.get(b"a:c") is SPELLING
-    assert memo.get(b"b:c") is SPELLING
+        memo.offer(text, None, 0.5)
+        memo.offer(text, None, 0.5)
+    assert memo.get(b"a:c") == SPELLING
+    assert memo.get(b"b:c") == SPELLING
     assert memo.get(b"c:c") is None
 
 
 def test_texts_seen_once_are_bounded_too() -> None:
     memo = Memo(2)
     for text in (b"a:c", b"b:c", b"c:c", b"c:c"):
-        memo.offer(text, SPELLING)
+        memo.offer(text, None, 0.5)
     assert memo.get(b"c:c") is None
 
 
 def test_unused_text_is_forgotten_at_the_second_rotation() -> None:
     memo = Memo(8)
     for _ in range(2):
-        memo.offer(b"a:c", SPELLING)
+        memo.offer(b"a:c", None, 0.5)
     memo.rotate()
     memo.rotate()
     assert memo.get(b"a:c") is None
@@ -48,19 +48,34 @@ def test_unused_text_is_forgotten_at_the_second_rotation() -> None:
 def test_used_text_survives_rotations() -> None:
     memo = Memo(8)
     for _ in range(2):
-        memo.offer(b"a:c", SPELLING)
+        memo.offer(b"a:c", None, 0.5)
     for _ in range(3):
         memo.rotate()
-        assert memo.get(b"a:c") is SPELLING
+        assert memo.get(b"a:c") == SPELLING
 
 
 def test_clear_forgets_everything() -> None:
     memo = Memo(8)
     for _ in range(2):
-        memo.offer(b"a:c", SPELLING)
-    memo.offer(b"b:c", SPELLING)
+        memo.offer(b"a:c", None, 0.5)
+    memo.offer(b"b:c", None, 0.5)
     memo.rotate()
     memo.clear()
     assert len(memo) == 0
-    memo.offer(b"b:c", SPELLING)
+    memo.offer(b"b:c", None, 0.5)
     assert memo.get(b"b:c") is None
+
+
+def test_forgotten_texts_are_freed_a_part_at_a_time() -> None:
+    memo = Memo(1000)
+    for number in range(1000):
+        for _ in range(2):
+            memo.offer(b"name%d:c" % number, None, 0.5)
+        memo.offer(b"once%d:c" % number, None, 0.5)
+    memo.rotate()
+    memo.rotate()
+    sizes = []
+    for _ in range(5):
+        memo.free_some()
+        sizes.append(len(memo._stale_entries))
+    assert sizes == [744, 488, 232, 0, 0]

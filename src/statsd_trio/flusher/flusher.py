@@ -1,7 +1,7 @@
 """Each interval: one snapshot, to every destination."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -49,12 +49,14 @@ class Flusher:
         interval_seconds: int,
         wall_clock: Callable[[], float],
         describe_self: Callable[[int], tuple[Series, ...]],
+        fold: Callable[[], Awaitable[None]],
         report: Callable[[], None],
     ) -> None:
         """Join the aggregator to the destinations.
 
         Args:
             describe_self: the server's own metrics, given the snapshot's time.
+            fold: converts what was read since, in slices.
             report: called after each flush, to log what the interval refused.
         """
         self._take_snapshot = take_snapshot
@@ -62,6 +64,7 @@ class Flusher:
         self._interval_seconds = interval_seconds
         self._wall_clock = wall_clock
         self._describe_self = describe_self
+        self._fold = fold
         self._report = report
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
@@ -69,8 +72,7 @@ class Flusher:
     async def run(self) -> None:
         """Flush on every edge of a bucket, until cancelled."""
         while True:
-            edge = self._find_edge(self._wall_clock())
-            await self._sleep_until(edge)
+            await self._wait_for_edge()
             await self.flush()
 
     async def flush(self, *, include_open: bool = False, final: bool = False) -> None:
@@ -92,6 +94,8 @@ class Flusher:
             await trio.lowlevel.checkpoint()
         snapshot = source.snapshot
         if final or not include_open:
+            # So that reading the ledger has little left to convert at once.
+            await self._fold()
             snapshot = attrs.evolve(
                 snapshot,
                 series=snapshot.series + self._describe_self(snapshot.time),
@@ -100,14 +104,12 @@ class Flusher:
             destination.put_nowait(snapshot)
         self._report()
 
-    def _find_edge(self, now: float) -> float:
-        return (now // self._interval_seconds + 1) * self._interval_seconds
-
-    async def _sleep_until(self, edge: float) -> None:
-        # The wall clock may be set while we sleep, so the sleep is bounded by an
-        # interval of Trio's clock and the remainder is looked at again.
-        remaining = edge - self._wall_clock()
-        await trio.sleep(min(max(remaining, 0), self._interval_seconds))
+    async def _wait_for_edge(self) -> None:
+        now = self._wall_clock()
+        edge = (now // self._interval_seconds + 1) * self._interval_seconds
+        # Never longer than an interval of Trio's clock: the wall clock may be set
+        # meanwhile, so it is looked at again.
+        await trio.sleep(edge - now)
         # ASYNC110 asks for an event, but nothing tells when the wall clock gets there.
         while 0 < (lag := edge - self._wall_clock()) <= _MAX_LAG_SECONDS:  # noqa: ASYNC110
             await trio.sleep(lag)

@@ -37,9 +37,12 @@ SLICE_SECONDS: Final = 0.0005
 # is under a millisecond.
 LINES_PER_LOOK: Final = 128
 
-# Lines kept as raw values before they are folded: 2 MiB at the most, a few milliseconds
-# of folding, and few enough misses of the hot dictionaries at a thousand contexts.
-LINES_PER_EPOCH: Final = 16_384
+# Lines kept as raw values before they are folded: some 4 MiB, and few enough misses of
+# the hot dictionaries at a thousand contexts.
+LINES_PER_EPOCH: Final = 65_536
+
+# Texts in the hot dictionaries: emptying them at once takes 2 ms.
+TEXTS_PER_EPOCH: Final = 8192
 
 # Texts unused for this long (at least; twice that at most) are forgotten.
 MEMO_SECONDS: Final = 30.0
@@ -98,6 +101,7 @@ class Ingest:
         self._memo_rotates_at = 0.0
         self._hot: dict[bytes, dict[bytes, Callable[[bytes], None]]] = {}
         self._epoch_lines = 0
+        self._epoch_texts = 0
         # Values of lines that the rules filter: counted when the epoch ends.
         self._filtered: list[bytes] = []
         self._packets_done = 0
@@ -124,7 +128,7 @@ class Ingest:
                             stop = start + LINES_PER_LOOK
                             self.insert_lines(lines[start:stop], packet.origin)
                             if clock() >= deadline:
-                                self._bound_epoch()
+                                await self._bound_epoch()
                                 await trio.lowlevel.checkpoint()
                                 self.advance()
                                 deadline = clock() + SLICE_SECONDS
@@ -135,7 +139,7 @@ class Ingest:
                         packet = receive_nowait()
                     except (trio.WouldBlock, trio.EndOfChannel):
                         break
-                self._bound_epoch()
+                await self._bound_epoch()
                 self._waiting.unpark_all()
 
     async def wait_processed(self, packets: int) -> None:
@@ -198,6 +202,12 @@ class Ingest:
         while self._aggregator.fold_some():
             pass
 
+    async def fold_in_slices(self) -> None:
+        """Convert and count what was read so far, and let others run meanwhile."""
+        self.seal()
+        while self._aggregator.fold_some():
+            await trio.lowlevel.checkpoint()
+
     def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
         """Take what closed, and what is open if asked, in constant time."""
         self.advance()
@@ -206,14 +216,20 @@ class Ingest:
             now=self._wall_clock(), include_open=include_open, final=final
         )
 
-    def _bound_epoch(self) -> None:
-        if self._epoch_lines >= LINES_PER_EPOCH:
+    async def _bound_epoch(self) -> None:
+        """Fold a part of what was read; all of it before the next epoch is as long."""
+        if self._epoch_lines >= LINES_PER_EPOCH or self._epoch_texts >= TEXTS_PER_EPOCH:
+            # However fast lines come, no more than one sealed epoch waits.
+            while self._aggregator.fold_some():
+                await trio.lowlevel.checkpoint()
             self.seal()
         self._aggregator.fold_some()
+        self._memo.free_some()
 
     def _forget_epoch(self) -> None:
         self._hot.clear()
         self._epoch_lines = 0
+        self._epoch_texts = 0
         if self._filtered:
             self._lines.metrics -= len(self._filtered)
             self._lines.filtered += len(self._filtered)
@@ -227,6 +243,7 @@ class Ingest:
         if spelling is not None:
             append = self._find_append(spelling)
             self._hot.setdefault(suffix, {})[name] = append
+            self._epoch_texts += 1
             append(value)
             self._lines.read += 1
             self._lines.metrics += 1
@@ -263,7 +280,7 @@ class Ingest:
         if kept is None:
             self._lines.filtered += 1
             if self._uses_memo and sample.timestamp is None:
-                self._memo.offer(text, Spelling(None, 1.0))
+                self._memo.offer(text, None, 1.0)
             return
         self._lines.metrics += 1
         if kept.timestamp is not None:
@@ -276,7 +293,7 @@ class Ingest:
         append(value)
         # A line with unknown fields is counted each time, so it is parsed each time.
         if self._uses_memo and not kept.unknown_fields:
-            self._memo.offer(text, Spelling(context, kept.sample_rate))
+            self._memo.offer(text, context, kept.sample_rate)
 
     def _find_append(self, spelling: Spelling) -> Callable[[bytes], None]:
         if spelling.context is None:

@@ -100,6 +100,7 @@ class Server:
             interval_seconds=config.interval_seconds,
             wall_clock=wall_clock,
             describe_self=telemetry.describe if config.self_metrics else _say_nothing,
+            fold=self._ingest.fold_in_slices,
             report=self._refusals.warn,
         )
 
