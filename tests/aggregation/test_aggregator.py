@@ -358,7 +358,7 @@ def test_many_series_are_built_in_slices(make_harness: Any, type_: str) -> None:
         pass
     largest = before = 0
     while builder.step():
-        built = len(builder._series) + len(builder._sketches)
+        built = len(builder._draft.series) + len(builder._draft.sketches)
         largest = max(largest, built - before)
         before = built
     assert 0 < largest <= 128

@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.aggregation.builder import ContextsFull
 from statsd_trio.aggregation.context import (
     KEPT_CLASHES,
     SHARED_STRINGS,
     TypeClash,
     relate_tags,
 )
+from statsd_trio.aggregation.harvest import ContextsFull
 from statsd_trio.protocol.messages import MetricType
 
 

@@ -116,6 +116,21 @@ def test_a_set_value_that_is_not_utf8_costs_its_own_line_only(
     assert harness.samples.parsed == 2
 
 
+def test_a_list_that_was_never_used_is_nothing(make_harness: Any) -> None:
+    harness = make_harness()
+    for type_ in ("c", "g", "s", "h", "d"):
+        harness.put_raw(1000, type_, type_, [])
+    snapshot = harness.take(1010)
+    assert (snapshot.series, snapshot.sketches) == ((), ())
+
+
+def test_an_empty_string_is_no_member_of_a_set(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put_raw(1000, "users", "s", [b"a", b"", b"b"])
+    assert harness.flush(1010) == {"users": [(1000, 2)]}
+    assert harness.rejections == [("users", Reason.EMPTY_VALUE, 1, b"")]
+
+
 def test_a_metric_of_bad_values_only_is_not_sent(make_harness: Any) -> None:
     harness = make_harness()
     for type_ in ("c", "g", "s", "h", "d"):

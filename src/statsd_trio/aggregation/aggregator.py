@@ -16,7 +16,8 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.aggregation.builder import Harvest, SnapshotBuilder, Stamped
+from statsd_trio.aggregation.bucket import Bucket
+from statsd_trio.aggregation.builder import SnapshotBuilder
 from statsd_trio.aggregation.context import (
     COUNTER,
     GAUGE,
@@ -28,13 +29,13 @@ from statsd_trio.aggregation.context import (
 )
 from statsd_trio.aggregation.epoch import (
     REFUSED,
-    Bucket,
     Cells,
     Epoch,
     Folder,
     Report,
     make_cells,
 )
+from statsd_trio.aggregation.harvest import Harvest, Stamped
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.stamps import Stamps

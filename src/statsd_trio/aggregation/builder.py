@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-import attrs
-
 from statsd_trio.aggregation.context import (
     COUNTER,
     GAUGE,
@@ -19,66 +17,31 @@ from statsd_trio.aggregation.context import (
     ContextTable,
     TypeClash,
 )
-from statsd_trio.aggregation.epoch import Bucket
-from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
+from statsd_trio.aggregation.draft import (
+    SLICE_SERIES,
+    Draft,
+    Points,
+    describe_sketch,
+    order_points,
+)
+from statsd_trio.aggregation.harvest import ContextsFull, Harvest
+from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
     parse_percentiles,
     select_aggregates,
 )
-from statsd_trio.aggregation.sketch import QuantileSketch
 from statsd_trio.aggregation.snapshot import (
     Point,
-    Series,
     SeriesType,
-    Sketch,
     SketchPoint,
     Snapshot,
 )
-from statsd_trio.protocol.messages import Event, ServiceCheck
-
-# Work between two chances for others to run, in units of one simple series: 0.5 ms.
-SLICE_SERIES: Final = 128
 
 # How many names and tag keys a warning names.
 RANKED: Final = 5
 
 _FORGOTTEN: Final = Context(("", COUNTER, "", ()))
-
-Points = tuple[Point, ...]
-Stamped = dict[Context, dict[int, float]]
-
-
-@attrs.frozen
-class ContextsFull:
-    """New contexts were refused in this interval.
-
-    Attributes:
-        refused: how many values that cost.
-    """
-
-    refused: int
-    limit: int
-    ranking: ContextRanking
-
-
-@attrs.frozen
-class Harvest:
-    """What one snapshot is made of, detached from the aggregator.
-
-    Attributes:
-        time: of the snapshot.
-        now: when it was taken.
-        buckets: ascending and closed; they may still wait for values to be folded.
-    """
-
-    time: int
-    now: float
-    buckets: list[Bucket]
-    stamped: Stamped
-    events: list[Event]
-    service_checks: list[ServiceCheck]
-    clashes: list[TypeClash]
 
 
 class SnapshotBuilder:
@@ -122,10 +85,8 @@ class SnapshotBuilder:
         self._read_start = read_start
         self._take_refused = take_refused
         self._buckets = harvest.buckets
-        self._cost = 0.0
+        self._draft = Draft(settings.interval_seconds)
         self._queue = queue
-        self._series: list[Series] = []
-        self._sketches: list[Sketch] = []
         self._work = self._build()
         self.snapshot = Snapshot(harvest.time, self._interval)
         self.points = 0
@@ -168,23 +129,24 @@ class SnapshotBuilder:
                 bucket.sketches,
             ):
                 yield from _empty(held)
-        self.points += len(harvest.events) + len(harvest.service_checks)
+        self.points = (
+            self._draft.points + len(harvest.events) + len(harvest.service_checks)
+        )
         self.snapshot = Snapshot(
             time=harvest.time,
             interval_seconds=self._interval,
-            series=tuple(self._series),
-            sketches=tuple(self._sketches),
+            series=tuple(self._draft.series),
+            sketches=tuple(self._draft.sketches),
             events=tuple(harvest.events),
             service_checks=tuple(harvest.service_checks),
         )
-        self._series = []
-        self._sketches = []
+        self._draft = Draft(self._interval)
 
     def _build_counters(self) -> Iterator[None]:
         for context in self._unite([bucket.counters for bucket in self._buckets]):
             if context is not None:
                 self._add_counter(context)
-            if self._is_due():
+            if self._draft.is_due():
                 yield
 
     def _add_counter(self, context: Context) -> None:
@@ -200,7 +162,7 @@ class SnapshotBuilder:
                 points = self._zero
             else:
                 return
-            self._add_series(context, self._counter_type, points)
+            self._draft.add_series(context, self._counter_type, points)
             return
         totals: dict[int, float] = stamped or {}
         for bucket in self._buckets:
@@ -211,7 +173,7 @@ class SnapshotBuilder:
                 totals.setdefault(bucket.start, 0.0)
         if totals:
             rates = {start: total / divisor for start, total in totals.items()}
-            self._add_series(context, self._counter_type, _order(rates))
+            self._draft.add_series(context, self._counter_type, order_points(rates))
 
     def _is_filled(self, context: Context, start: int) -> bool:
         """Tell whether an idle counter is sent as 0.
@@ -228,7 +190,7 @@ class SnapshotBuilder:
         for context in self._unite([bucket.gauges for bucket in self._buckets]):
             if context is not None:
                 self._add_gauge(context)
-            if self._is_due():
+            if self._draft.is_due():
                 yield
 
     def _add_gauge(self, context: Context) -> None:
@@ -237,7 +199,7 @@ class SnapshotBuilder:
             value = bucket.gauges.get(context)
             if value is not None:
                 values[bucket.start] = value
-        self._add_series(context, SeriesType.GAUGE, _order(values))
+        self._draft.add_series(context, SeriesType.GAUGE, order_points(values))
 
     def _build_sets(self) -> Iterator[None]:
         for context in self._unite([bucket.sets for bucket in self._buckets]):
@@ -249,15 +211,15 @@ class SnapshotBuilder:
                         if context in bucket.sets
                     ]
                 )
-                self._add_series(context, SeriesType.GAUGE, points)
-            if self._is_due():
+                self._draft.add_series(context, SeriesType.GAUGE, points)
+            if self._draft.is_due():
                 yield
 
     def _build_histograms(self) -> Iterator[None]:
         for context in self._unite([bucket.histograms for bucket in self._buckets]):
             if context is not None:
                 self._add_histogram(context)
-            if self._is_due():
+            if self._draft.is_due():
                 yield
 
     def _add_histogram(self, context: Context) -> None:
@@ -266,7 +228,7 @@ class SnapshotBuilder:
         for bucket in self._buckets:
             histogram = bucket.histograms.get(context)
             if histogram is not None and histogram.count:
-                self._cost += 2 + histogram.kept / 20
+                self._draft.cost += 2 + histogram.kept / 20
                 starts.append(bucket.start)
                 rows.append(
                     histogram.summarise(
@@ -284,13 +246,13 @@ class SnapshotBuilder:
                     SeriesType.RATE if suffix == ".count" else SeriesType.GAUGE
                 )
                 points = tuple(map(Point, starts, figures))
-                self._add_series(context, series_type, points, name, unit)
+                self._draft.add_series(context, series_type, points, name, unit)
 
     def _build_sketches(self) -> Iterator[None]:
         for context in self._unite([bucket.sketches for bucket in self._buckets]):
             if context is not None:
                 self._add_sketch(context)
-            if self._is_due():
+            if self._draft.is_due():
                 yield
 
     def _add_sketch(self, context: Context) -> None:
@@ -298,14 +260,9 @@ class SnapshotBuilder:
         for bucket in self._buckets:
             sketch = bucket.sketches.get(context)
             if sketch is not None and sketch.count:
-                point = _describe(sketch, bucket.start)
-                self._cost += 4 + len(point.keys) / 4
-                points.append(point)
+                points.append(describe_sketch(sketch, bucket.start))
         if points:
-            self.points += len(points)
-            self._sketches.append(
-                Sketch(context.name, tuple(points), context.tags, context.host)
-            )
+            self._draft.add_sketch(context, tuple(points))
 
     def _sweep(self) -> Iterator[None]:
         """Send zeros for idle counters and forget what has expired.
@@ -328,12 +285,12 @@ class SnapshotBuilder:
                 self._table.remove(context)
                 # Freed now: a hundred thousand at the end would take 50 ms.
                 ordered[index] = _FORGOTTEN
-                self._cost += 0.75
+                self._draft.cost += 0.75
             else:
                 ordered[kept] = context
                 kept += 1
-            self._cost += 0.25
-            if self._is_due():
+            self._draft.cost += 0.25
+            if self._draft.is_due():
                 yield
         del ordered[kept:end]
         self._table.shrink()
@@ -378,7 +335,7 @@ class SnapshotBuilder:
                 self._add_gauge(context)
             else:
                 self._add_counter(context)
-            if self._is_due():
+            if self._draft.is_due():
                 yield
 
     def _rank_contexts(self) -> Iterator[None]:
@@ -399,69 +356,10 @@ class SnapshotBuilder:
             earlier = holders[:index]
             for context in holder:
                 if any(context in other for other in earlier):
-                    self._cost += 0.25
+                    self._draft.cost += 0.25
                     yield None
                 else:
                     yield context
-
-    def _is_due(self) -> bool:
-        """Tell whether it is time to let others run."""
-        if self._cost < SLICE_SERIES:
-            return False
-        self._cost = 0.0
-        return True
-
-    def _add_series(
-        self,
-        context: Context,
-        series_type: SeriesType,
-        points: Points,
-        name: str = "",
-        unit: str = "",
-    ) -> None:
-        own_name, _, host, tags = context.key
-        relations = context.relations
-        device = ""
-        resources: tuple[tuple[str, str], ...] = ()
-        if relations is not None:
-            tags = relations.tags
-            device = relations.device
-            resources = relations.resources
-        self._cost += 1 + len(points) / 8
-        self.points += len(points)
-        self._series.append(
-            Series(
-                name or own_name,
-                series_type,
-                points,
-                tags,
-                host,
-                device,
-                resources,
-                self._interval,
-                unit,
-            )
-        )
-
-
-def _order(values: Mapping[int, float]) -> Points:
-    if len(values) == 1:
-        return tuple(map(Point, values, values.values()))
-    return tuple([Point(timestamp, values[timestamp]) for timestamp in sorted(values)])
-
-
-def _describe(sketch: QuantileSketch, start: int) -> SketchPoint:
-    bins = sketch.list_bins()
-    return SketchPoint(
-        timestamp=start,
-        count=sketch.count,
-        min=sketch.min,
-        max=sketch.max,
-        sum=sketch.sum,
-        average=sketch.average,
-        keys=tuple([key for key, _ in bins]),
-        counts=tuple([count for _, count in bins]),
-    )
 
 
 def _empty(held: dict[Context, Any]) -> Iterator[None]:
