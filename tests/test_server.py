@@ -219,6 +219,24 @@ async def test_what_was_bound_is_released_if_the_next_is_taken(tmp_path: Path) -
     assert not (tmp_path / "gram").exists()
 
 
+async def test_refused_contexts_and_clashing_types_are_warned_of_once(
+    nursery: trio.Nursery, memory: MemorySink, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = partial(serve, quiet(max_contexts=3), sinks=[memory])
+    server: Server = await nursery.start(start)
+    server.submit(b"load:1|c|#id:1\nload:1|g|#id:1\nload:1|g|#id:2")
+    for number in range(10):
+        server.submit(b"new%d:1|c" % number)
+    await server.flush()
+    warnings = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    (clash,) = [w for w in warnings if "both as counter and as gauge" in w]
+    assert "'load'" in clash
+    (full,) = [w for w in warnings if "max_contexts = 3" in w]
+    assert "refused 10 values" in full
+    assert "'load' 3" in full
+    assert "'id' 2" in full
+
+
 async def test_own_metrics_tell_what_was_read(
     autojump_clock: MockClock,
     nursery: trio.Nursery,

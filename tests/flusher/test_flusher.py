@@ -3,6 +3,8 @@ from collections.abc import Awaitable, Callable
 import trio
 from trio.testing import MockClock
 
+from statsd_trio.aggregation.context import TypeClash
+from statsd_trio.aggregation.harvest import ContextsFull
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.flusher import Flusher
 from statsd_trio.ledger import SinkLedger
@@ -40,6 +42,7 @@ class StubSource:
 
     def __init__(self, snapshot: Snapshot, on_step: Callable[[], None]) -> None:
         self.snapshot = snapshot
+        self.warnings: tuple[TypeClash | ContextsFull, ...] = ()
         self._on_step = on_step
         self._steps = 3
 

@@ -11,6 +11,7 @@ from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import Reason
 from statsd_trio.ingest.ingest import (
+    BYTES_PER_EPOCH,
     LINES_PER_EPOCH,
     LINES_PER_LOOK,
     TEXTS_PER_EPOCH,
@@ -336,6 +337,13 @@ async def test_texts_of_an_epoch_are_bounded() -> None:
     # The third time they are remembered, and few enough lines for one epoch.
     await run_stage(stage, [packet] * 3)
     assert len(stage.ingest._hot) == 0
+    assert stage.samples.aggregated > 0
+
+
+async def test_bytes_of_an_epoch_are_bounded() -> None:
+    stage = open_stage()
+    packet = b"users:" + b"x" * 8000 + b"|s"
+    await run_stage(stage, [packet] * (BYTES_PER_EPOCH // 8000 + 1))
     assert stage.samples.aggregated > 0
 
 

@@ -7,8 +7,12 @@ from typing import Final, Protocol
 import attrs
 import trio
 
+from statsd_trio.aggregation.context import TypeClash
+from statsd_trio.aggregation.harvest import ContextsFull
 from statsd_trio.aggregation.snapshot import Series, Snapshot
 from statsd_trio.sinks.sink import Destination
+
+Warned = TypeClash | ContextsFull
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +27,11 @@ class SnapshotSource(Protocol):
     @property
     def snapshot(self) -> Snapshot:
         """The snapshot, once `step` has returned False."""
+        ...
+
+    @property
+    def warnings(self) -> Sequence[Warned]:
+        """What there is to tell about it, once `step` has returned False."""
         ...
 
     def step(self) -> bool:
@@ -103,6 +112,8 @@ class Flusher:
         for destination in self._destinations:
             destination.put_nowait(snapshot)
         self._report()
+        for warning in source.warnings:
+            _tell(warning)
 
     async def _wait_for_edge(self) -> None:
         now = self._wall_clock()
@@ -113,3 +124,27 @@ class Flusher:
         # ASYNC110 asks for an event, but nothing tells when the wall clock gets there.
         while 0 < (lag := edge - self._wall_clock()) <= _MAX_LAG_SECONDS:  # noqa: ASYNC110
             await trio.sleep(lag)
+
+
+def _tell(warning: Warned) -> None:
+    if isinstance(warning, TypeClash):
+        first, second = warning.types
+        logger.warning(
+            "metric %r comes both as %s and as %s; they are kept apart, as two series",
+            warning.name,
+            first.name.lower(),
+            second.name.lower(),
+        )
+        return
+    logger.warning(
+        "refused %d values of new contexts: there are max_contexts = %d already; "
+        "most contexts: %s; tags with most values: %s",
+        warning.refused,
+        warning.limit,
+        _list(warning.ranking.names),
+        _list(warning.ranking.tag_keys),
+    )
+
+
+def _list(counts: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{name!r} {count}" for name, count in counts) or "none"

@@ -41,6 +41,9 @@ LINES_PER_LOOK: Final = 128
 # the hot dictionaries at a thousand contexts.
 LINES_PER_EPOCH: Final = 65_536
 
+# The text of long values, such as packed ones and members of sets.
+BYTES_PER_EPOCH: Final = 8 * 1024 * 1024
+
 # Texts in the hot dictionaries: emptying them at once takes 2 ms.
 TEXTS_PER_EPOCH: Final = 8192
 
@@ -102,6 +105,7 @@ class Ingest:
         self._hot: dict[bytes, dict[bytes, Callable[[bytes], None]]] = {}
         self._epoch_lines = 0
         self._epoch_texts = 0
+        self._epoch_bytes = 0
         # Values of lines that the rules filter: counted when the epoch ends.
         self._filtered: list[bytes] = []
         self._packets_done = 0
@@ -153,6 +157,7 @@ class Ingest:
 
     def split_packet(self, packet: Packet) -> list[bytes]:
         """Split *packet* into its lines; count what is cut or lacks its newline."""
+        self._epoch_bytes += len(packet.data)
         lines = packet.data.split(b"\n")
         last = lines.pop()
         if packet.is_truncated:
@@ -218,7 +223,11 @@ class Ingest:
 
     async def _bound_epoch(self) -> None:
         """Fold a part of what was read; all of it before the next epoch is as long."""
-        if self._epoch_lines >= LINES_PER_EPOCH or self._epoch_texts >= TEXTS_PER_EPOCH:
+        if (
+            self._epoch_lines >= LINES_PER_EPOCH
+            or self._epoch_texts >= TEXTS_PER_EPOCH
+            or self._epoch_bytes >= BYTES_PER_EPOCH
+        ):
             # However fast lines come, no more than one sealed epoch waits.
             while self._aggregator.fold_some():
                 await trio.lowlevel.checkpoint()
@@ -230,6 +239,7 @@ class Ingest:
         self._hot.clear()
         self._epoch_lines = 0
         self._epoch_texts = 0
+        self._epoch_bytes = 0
         if self._filtered:
             self._lines.metrics -= len(self._filtered)
             self._lines.filtered += len(self._filtered)
