@@ -134,7 +134,7 @@ async def test_stage_that_raises_leaves_as_a_group() -> None:
     def broken_clock() -> float:
         raise ZeroDivisionError
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ExceptionGroup) as caught:  # noqa: ASYNC401 - one or more
         await serve(quiet(), sinks=[], wall_clock=broken_clock)
     assert caught.value.split(ZeroDivisionError)[1] is None
 

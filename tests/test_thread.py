@@ -79,7 +79,7 @@ def test_failed_stage_is_raised_on_leaving() -> None:
             failing.set()
             server.submit(b"a:1|c")
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ExceptionGroup) as caught:  # noqa: ASYNC401 - one or more
         run_into_it()
     assert caught.value.split(ZeroDivisionError)[1] is None
 

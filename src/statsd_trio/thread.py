@@ -111,8 +111,8 @@ class ServerThread:
     def _run(self) -> None:
         try:
             trio.run(self._serve)
-        except BaseException as error:  # noqa: BLE001 - raised again by `__exit__`
-            self._error = error
+        except BaseException as error:  # noqa: ASYNC103, BLE001
+            self._error = error  # raised again by `__exit__`
         finally:
             self._is_started.set()
 

@@ -179,7 +179,9 @@ class Server:
             return "stopped"
         return ""
 
-    async def run(self, task_status: trio.TaskStatus["Server"]) -> NoReturn:
+    async def run(  # noqa: ASYNC114 - `serve` awaits it, nobody starts it
+        self, task_status: trio.TaskStatus["Server"]
+    ) -> NoReturn:
         """Run until cancelled; only `serve` calls this, once."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._process_and_deliver)
@@ -216,11 +218,12 @@ class Server:
                     delivery.cancel_scope.cancel()
             finally:
                 for destination in self._destinations:
-                    await destination.abandon()
+                    # Shielded above, and it waits for no network.
+                    await destination.abandon()  # noqa: ASYNC102
                 _log_ledger(self.ledger())
 
 
-async def serve(
+async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     config: Config,
     *,
     sinks: Sequence[Sink] | None = None,
