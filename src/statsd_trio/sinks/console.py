@@ -8,8 +8,13 @@ from typing import Final, NamedTuple, TextIO
 
 import trio
 
-from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
-from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.aggregation.snapshot import (
+    Event,
+    Series,
+    ServiceCheck,
+    Sketch,
+    Snapshot,
+)
 from statsd_trio.sinks.pace import Pace
 
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")

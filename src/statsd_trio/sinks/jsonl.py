@@ -26,8 +26,13 @@ from typing import BinaryIO, Final
 
 import trio
 
-from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
-from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.aggregation.snapshot import (
+    Event,
+    Series,
+    ServiceCheck,
+    Sketch,
+    Snapshot,
+)
 from statsd_trio.sinks.pace import Pace
 
 _PIECE_BYTES: Final = 64 * 1024
