@@ -33,6 +33,21 @@ class ListenerLedger:
 
 
 @attrs.frozen
+class ForwardLedger:
+    """What was sent on unchanged, and what could not be.
+
+    Attributes:
+        bounced: how often the other end answered that nobody listens there.
+    """
+
+    name: str
+    packets: int
+    bytes: int
+    bounced: int
+    refused: Mapping[str, int]
+
+
+@attrs.frozen
 class QueueLedger:
     """The channel between the readers and the processor, in packets."""
 
@@ -117,6 +132,7 @@ class Ledger:
     samples: SamplesLedger
     contexts: ContextsLedger
     sinks: tuple[SinkLedger, ...]
+    forward: ForwardLedger | None = None
 
 
 @attrs.define
@@ -136,6 +152,21 @@ class ListenerCounters:
     def freeze(self) -> ListenerLedger:
         """Copy the counts as they are now."""
         return ListenerLedger(**_copied(self))
+
+
+@attrs.define
+class ForwardCounters:
+    """Counts of packets sent on, filled by the forwarder."""
+
+    name: str
+    packets: int = 0
+    bytes: int = 0
+    bounced: int = 0
+    refused: Counter[str] = attrs.field(factory=Counter[str])
+
+    def freeze(self) -> ForwardLedger:
+        """Copy the counts as they are now."""
+        return ForwardLedger(**_copied(self))
 
 
 @attrs.define

@@ -79,14 +79,15 @@ def read_drops(sock: socket.socket) -> int | None:
 
 
 def _read_meminfo(sock: socket.socket) -> tuple[int, ...] | None:
-    if sys.platform != "linux":
-        return None
-    try:
-        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-    except OSError:
-        # A kernel before 4.12, or a sandbox that does not know it.
-        return None
-    return _MEMINFO.unpack(raw) if len(raw) == _MEMINFO.size else None
+    if sys.platform == "linux":
+        try:
+            raw = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        except OSError:
+            # A kernel before 4.12, or a sandbox that does not know it.
+            return None
+        if len(raw) == _MEMINFO.size:
+            return _MEMINFO.unpack(raw)
+    return None
 
 
 def read_waiting_stream_bytes(sock: socket.socket) -> int:

@@ -98,7 +98,7 @@ class LineFramer:
         """Whether a line has begun and not ended."""
         return bool(self._buffer) or self._is_skipping
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | memoryview) -> None:
         """Take *data* in; `take_packets` gives what it completed."""
         self._buffer += data
 

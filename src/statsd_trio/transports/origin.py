@@ -1,7 +1,6 @@
 """Who sent a packet: credentials that the kernel vouches for, and their container."""
 
 import re
-import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -40,11 +39,6 @@ class Credentials(NamedTuple):
     pid: int
     uid: int
     gid: int
-
-
-def can_pass_credentials() -> bool:
-    """Tell whether the system says who sent to a Unix socket."""
-    return hasattr(socket, "SO_PASSCRED")
 
 
 def unpack_credentials(raw: bytes) -> Credentials | None:

@@ -23,7 +23,7 @@ from statsd_trio.transports.buffer import read_waiting_stream_bytes
 from statsd_trio.transports.framing import FramingError
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.queueing import wait_for_room
-from statsd_trio.transports.unixpath import SocketPath
+from statsd_trio.transports.unixpath import OwnedPath
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class StreamListener:
         buffer_size: int,
         max_connections: int,
         frame_timeout_seconds: float,
-        path: SocketPath | None = None,
+        path: OwnedPath | None = None,
         is_handed_in: bool = False,
     ) -> None:
         sock.setblocking(False)

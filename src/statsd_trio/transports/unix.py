@@ -3,7 +3,7 @@
 import math
 import socket
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +17,13 @@ from statsd_trio.transports.origin import (
     CONTAINER_LIFETIME_SECONDS,
     CREDENTIAL_BYTES,
     CREDENTIAL_SPACE,
-    can_pass_credentials,
     identify_process,
     read_container_id,
     unpack_credentials,
 )
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.stream import StreamListener
-from statsd_trio.transports.unixpath import SocketPath, bind_path
+from statsd_trio.transports.unixpath import OwnedPath, bind_path
 
 # How many datagrams a socket holds, whatever its buffer's size; senders wait.
 _QUEUE_LENGTH_FILE: Final = Path("/proc/sys/net/unix/max_dgram_qlen")
@@ -42,7 +41,7 @@ class UnixDatagramListener:
     def __init__(
         self,
         sock: socket.socket,
-        path: SocketPath | None = None,
+        path: OwnedPath | None = None,
         *,
         buffer_size: int,
         detects_containers: bool = False,
@@ -53,14 +52,11 @@ class UnixDatagramListener:
         self._address = str(path or sock.getsockname())
         self._counters = ListenerCounters(f"unixgram://{self._address}")
         self._detects_containers = detects_containers
-        has_credentials = can_pass_credentials()
-        if has_credentials:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._reader = DatagramReader[Hashable](
             sock,
             buffer_size=buffer_size,
             counters=self._counters,
-            read=self._read_with_credentials if has_credentials else sock.recvfrom,
+            read=_choose_read(sock),
             identify=self._identify,
             begin_stop=self._begin_stop,
             origin_lifetime_seconds=(
@@ -94,10 +90,6 @@ class UnixDatagramListener:
             self._path.remove()
         self._sock.close()
 
-    def _read_with_credentials(self, size: int) -> tuple[bytes, Hashable]:
-        data, ancillary, _, _ = self._sock.recvmsg(size, CREDENTIAL_SPACE)
-        return data, ancillary[0][2] if ancillary else b""
-
     def _identify(self, sender: Hashable) -> Origin:
         credentials = unpack_credentials(sender) if isinstance(sender, bytes) else None
         return identify_process(
@@ -127,6 +119,21 @@ class UnixDatagramListener:
         return Backlog(packets, sys.maxsize, 0)
 
 
+def _choose_read(sock: socket.socket) -> Callable[[int], tuple[bytes, Hashable]]:
+    """Have the kernel name the sender of each datagram, where it can."""
+    read: Callable[[int], tuple[bytes, Hashable]] = sock.recvfrom
+    if sys.platform == "linux":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        recvmsg = sock.recvmsg
+
+        def read_with_credentials(size: int) -> tuple[bytes, Hashable]:
+            data, ancillary, _, _ = recvmsg(size, CREDENTIAL_SPACE)
+            return data, ancillary[0][2] if ancillary else b""
+
+        read = read_with_credentials
+    return read
+
+
 def bind_unix_datagram(
     path: str, *, buffer_size: int, detects_containers: bool = False
 ) -> UnixDatagramListener:
@@ -143,7 +150,7 @@ def bind_unix_datagram(
 
 def open_unix_stream_listener(
     sock: socket.socket,
-    path: SocketPath | None = None,
+    path: OwnedPath | None = None,
     *,
     buffer_size: int,
     max_connections: int,
@@ -159,7 +166,7 @@ def open_unix_stream_listener(
 
     def identify(peer: socket.socket) -> Origin:
         credentials = None
-        if hasattr(socket, "SO_PEERCRED"):
+        if sys.platform == "linux":
             credentials = unpack_credentials(
                 peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIAL_BYTES)
             )

@@ -21,6 +21,9 @@ from statsd_trio.transports.binding import LISTEN_BACKLOG
 # Source: datadog-agent, comp/dogstatsd/listeners/uds_common.go.
 _MODE: Final = 0o722
 
+# Python on Windows has no Unix sockets; the type checkers know.
+_UNIX: Final[int] = getattr(socket, "AF_UNIX", 1)
+
 # sun_path, without its final zero.
 _MAX_PATH_BYTES: Final = 107 if sys.platform == "linux" else 103
 
@@ -31,8 +34,8 @@ _MAX_NAME_TRIES: Final = 64
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
-class SocketPath:
-    """A path that leads to a bound socket, and the inode that makes it ours."""
+class OwnedPath:
+    """A path that we made, and the inode that tells whether it still is ours."""
 
     def __init__(self, path: str, status: os.stat_result) -> None:
         self._path = path
@@ -49,17 +52,19 @@ class SocketPath:
                 Path(self._path).unlink()
 
 
-def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, SocketPath]:
+def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, OwnedPath]:
     """Bind a non-blocking socket of *kind* to *path*; a stream listens.
 
     Raises:
         OSError: if a live server or something that is no socket stands there, or the
             path is too long, lacking or forbidden; the message names it.
     """
-    sock = socket.socket(socket.AF_UNIX, kind)
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError(errno.EAFNOSUPPORT, f"cannot listen on {path}: no Unix sockets")
+    sock = socket.socket(_UNIX, kind)
     try:
         sock.setblocking(False)
-        if kind == socket.SOCK_DGRAM and hasattr(socket, "SO_PASSCRED"):
+        if kind == socket.SOCK_DGRAM and sys.platform == "linux":
             # Before the bind: what is sent without it carries no credentials.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         _check_replaceable(path, kind)
@@ -82,7 +87,7 @@ def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, Socket
     except BaseException:
         sock.close()
         raise
-    return sock, SocketPath(path, status)
+    return sock, OwnedPath(path, status)
 
 
 def _check_replaceable(path: str, kind: socket.SocketKind) -> None:
@@ -102,7 +107,7 @@ def _check_replaceable(path: str, kind: socket.SocketKind) -> None:
         return
     if not stat.S_ISSOCK(status.st_mode):
         raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
-    with socket.socket(socket.AF_UNIX, kind) as probe:
+    with socket.socket(_UNIX, kind) as probe:
         probe.setblocking(False)
         try:
             probe.connect(path)

@@ -1,0 +1,101 @@
+"""Packets on to another server, unchanged, over UDP; never in the way."""
+
+import logging
+import socket
+from typing import Final
+
+import trio
+
+from statsd_trio.ledger import ForwardCounters
+from statsd_trio.transports.addresses import format_host_port
+
+logger = logging.getLogger(__name__)
+
+_SEND_BUFFER_BYTES: Final = 1024 * 1024
+
+
+class Forwarder:
+    """Sends to one address; whatever fails is counted, never raised.
+
+    Args:
+        sock: connected and non-blocking, owned from now on; None where the address
+            could not be found, so that everything counts as refused.
+    """
+
+    def __init__(self, sock: socket.socket | None, counters: ForwardCounters) -> None:
+        self._sock = sock
+        self._counters = counters
+
+    @property
+    def counters(self) -> ForwardCounters:
+        """Packets sent on, and refused by reason."""
+        return self._counters
+
+    def forward_nowait(self, data: bytes) -> None:
+        """Send *data*, or count why not."""
+        counters = self._counters
+        if self._sock is None:
+            counters.refused["not_connected"] += 1
+            return
+        try:
+            try:
+                self._sock.send(data)
+            except ConnectionRefusedError:
+                # An answer to an earlier packet took the place of this one.
+                counters.bounced += 1
+                self._sock.send(data)
+        except BlockingIOError:
+            counters.refused["buffer_full"] += 1
+        except OSError as error:
+            counters.refused[error.strerror or type(error).__name__] += 1
+        else:
+            counters.packets += 1
+            counters.bytes += len(data)
+
+    def close(self) -> None:
+        """Release the socket; what is forwarded later counts as refused."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+
+async def open_forwarder(host: str, port: int) -> Forwarder:
+    """Connect to the first address of *host* that can be connected to.
+
+    One that cannot be found is an error in the log and in the counts, since metrics
+    are received and delivered all the same.
+    """
+    counters = ForwardCounters(f"udp://{format_host_port(host, port)}")
+    sock: socket.socket | None = None
+    failure: OSError | None = None
+    try:
+        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        found, failure = [], error
+    for family, kind, protocol, _, address in found:
+        try:
+            sock = _connect(family, kind, protocol, address)
+        except OSError as error:
+            failure = error
+        else:
+            break
+    if sock is None:
+        logger.error("not forwarding to %s: %s", counters.name, failure)
+    return Forwarder(sock, counters)
+
+
+def _connect(
+    family: socket.AddressFamily,
+    kind: socket.SocketKind,
+    protocol: int,
+    address: tuple[object, ...],
+) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

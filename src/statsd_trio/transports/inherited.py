@@ -1,0 +1,110 @@
+"""Sockets that someone else bound: a socket in, its listener out.
+
+They are duplicated: whoever handed one in keeps it, and what arrives after a stop
+waits in it for the next server.
+"""
+
+import os
+import socket
+from collections.abc import Iterable
+from typing import Final
+
+from statsd_trio.transports.addresses import InheritedDescriptor
+from statsd_trio.transports.binding import LISTEN_BACKLOG
+from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.tcp import open_tcp_listener
+from statsd_trio.transports.udp import UdpListener
+from statsd_trio.transports.unix import UnixDatagramListener, open_unix_stream_listener
+
+_INET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
+_UNIX: Final = getattr(socket, "AF_UNIX", None)
+
+
+def open_descriptors(
+    descriptors: Iterable[InheritedDescriptor],
+) -> list[socket.socket]:
+    """Make sockets of what systemd opened; a child process does not inherit them.
+
+    Raises:
+        OSError: if one is closed or no socket, naming it; none is left open.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for number, name in descriptors:
+            try:
+                sock = socket.socket(fileno=number)
+                os.set_inheritable(number, False)
+            except OSError as error:
+                raise OSError(
+                    error.errno or 0,
+                    f"LISTEN_FDS: descriptor {number} {name!r}: {error.strerror}",
+                ) from error
+            sockets.append(sock)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def open_inherited(
+    sock: socket.socket,
+    *,
+    buffer_size: int,
+    receive_buffer_bytes: int,
+    max_connections: int,
+    frame_timeout_seconds: float,
+    detects_containers: bool = False,
+) -> Listener:
+    """Make a listener of a duplicate of *sock*, which is bound.
+
+    A stream socket is told to listen if it does not yet. A receive buffer larger
+    than asked for is kept.
+
+    Raises:
+        OSError: if it is bound to nothing or of a family or kind that is not served.
+    """
+    is_inet = sock.family in _INET
+    is_datagram = sock.type == socket.SOCK_DGRAM
+    if not (is_inet or sock.family == _UNIX) or not (
+        is_datagram or sock.type == socket.SOCK_STREAM
+    ):
+        raise OSError(f"cannot listen on {sock!r}: neither UDP, TCP nor Unix")
+    name = sock.getsockname()
+    if not name or (is_inet and not name[1]):
+        raise OSError(f"cannot listen on {sock!r}: it is not bound")
+    ours = sock.dup()
+    try:
+        if not is_datagram:
+            ours.listen(LISTEN_BACKLOG)
+        if is_datagram and is_inet:
+            granted = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            return UdpListener(
+                ours,
+                buffer_size=buffer_size,
+                receive_buffer_bytes=(
+                    receive_buffer_bytes if granted < receive_buffer_bytes else 0
+                ),
+            )
+        if is_datagram:
+            return UnixDatagramListener(
+                ours, buffer_size=buffer_size, detects_containers=detects_containers
+            )
+        if is_inet:
+            return open_tcp_listener(
+                ours,
+                buffer_size=buffer_size,
+                max_connections=max_connections,
+                frame_timeout_seconds=frame_timeout_seconds,
+                is_handed_in=True,
+            )
+        return open_unix_stream_listener(
+            ours,
+            buffer_size=buffer_size,
+            max_connections=max_connections,
+            frame_timeout_seconds=frame_timeout_seconds,
+            detects_containers=detects_containers,
+        )
+    except BaseException:
+        ours.close()
+        raise

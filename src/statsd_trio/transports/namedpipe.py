@@ -1,0 +1,136 @@
+r"""A Windows named pipe's name in, packets out: many clients, each an instance.
+
+Glue between the system and `LineFeed`, which does all the work and is tested
+everywhere. This file itself runs on Windows only; elsewhere it is type-checked.
+"""
+
+import sys
+from typing import Final
+
+import trio
+
+from statsd_trio.ledger import ListenerCounters
+from statsd_trio.transports.lines import LineFeed
+from statsd_trio.transports.packet import Origin, Packet
+
+assert sys.platform == "win32"  # noqa: S101 - type checkers read it
+
+import _winapi  # noqa: E402 - what asyncio and multiprocessing use
+
+_PREFIX: Final = "\\\\.\\pipe\\"
+_READ_BYTES: Final = 32 * 1024
+_MAX_STOP_SECONDS: Final = 2.0
+
+# Of the Windows headers; _winapi has no name for the first two.
+_FILE_FLAG_FIRST_PIPE_INSTANCE: Final = 0x00080000
+_PIPE_REJECT_REMOTE_CLIENTS: Final = 0x00000008
+_PIPE_BYTES: Final = 0  # PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT
+
+
+class NamedPipeListener:
+    """A name with one instance that waits for a client, and one for each that came.
+
+    The pipe gets the default security: its user and administrators may write.
+    """
+
+    def __init__(self, name: str, *, buffer_size: int, max_connections: int) -> None:
+        self._path = name if name.startswith(_PREFIX) else _PREFIX + name
+        self._buffer_size = buffer_size
+        self._counters = ListenerCounters(f"pipe://{self._path}")
+        self._room = trio.Semaphore(max_connections)
+        self._waiting: int | None = self._create(_FILE_FLAG_FIRST_PIPE_INSTANCE)
+
+    @property
+    def address(self) -> str:
+        """The full name."""
+        return self._path
+
+    @property
+    def counters(self) -> ListenerCounters:
+        """Counts of all clients."""
+        return self._counters
+
+    def refresh_counters(self) -> None:
+        """Do nothing: there is nothing that only the system knows."""
+
+    def close(self) -> None:
+        """Release the instance that waits; again does nothing."""
+        if self._waiting is not None:
+            _winapi.CloseHandle(self._waiting)
+            self._waiting = None
+
+    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+        """Feed *channel* until cancelled, then take what waits and close."""
+        try:
+            with channel:
+                async with trio.open_nursery() as nursery:
+                    while True:
+                        await self._room.acquire()
+                        handle = await self._connect()
+                        nursery.start_soon(self._receive_client, handle, channel)
+        finally:
+            self.close()
+
+    async def _connect(self) -> int:
+        """Wait for a client, and give its instance away."""
+        if self._waiting is None:
+            self._waiting = self._create()
+        connecting = _winapi.ConnectNamedPipe(self._waiting, overlapped=True)
+        try:
+            # Before the handle is known to Trio: the event tells, not the port.
+            await trio.lowlevel.WaitForSingleObject(connecting.event)
+        except trio.Cancelled:
+            connecting.cancel()
+            raise
+        connecting.GetOverlappedResult(True)
+        handle, self._waiting = self._waiting, None
+        # A client that finds no instance that waits is told that the pipe is busy.
+        self._waiting = self._create()
+        return handle
+
+    async def _receive_client(
+        self, handle: int, channel: trio.MemorySendChannel[Packet]
+    ) -> None:
+        origin = Origin("pipe", self._counters.name)
+        feed = LineFeed(self._buffer_size, origin, self._counters)
+        buffer = bytearray(_READ_BYTES)
+        try:
+            trio.lowlevel.register_with_iocp(handle)
+            try:
+                while True:
+                    size = await trio.lowlevel.readinto_overlapped(handle, buffer)
+                    await feed.add(memoryview(buffer)[:size], channel)
+            except trio.Cancelled:
+                with trio.move_on_after(_MAX_STOP_SECONDS, shield=True):
+                    left = int(_winapi.PeekNamedPipe(handle)[0])
+                    while left > 0:
+                        size = await trio.lowlevel.readinto_overlapped(
+                            handle, memoryview(buffer)[: min(left, _READ_BYTES)]
+                        )
+                        left -= size
+                        await feed.add(memoryview(buffer)[:size], channel)
+                raise
+        except OSError:
+            # Broken or reset: the client is gone, as every client is some time.
+            pass
+        finally:
+            feed.end()
+            _winapi.CloseHandle(handle)
+            self._room.release()
+
+    def _create(self, flags: int = 0) -> int:
+        try:
+            return _winapi.CreateNamedPipe(
+                self._path,
+                _winapi.PIPE_ACCESS_INBOUND | _winapi.FILE_FLAG_OVERLAPPED | flags,
+                _PIPE_BYTES | _PIPE_REJECT_REMOTE_CLIENTS,
+                _winapi.PIPE_UNLIMITED_INSTANCES,
+                0,
+                _READ_BYTES,
+                0,
+                _winapi.NULL,
+            )
+        except OSError as error:
+            raise OSError(
+                error.errno, f"cannot listen on {self._path}: {error.strerror}"
+            ) from error

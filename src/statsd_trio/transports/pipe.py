@@ -1,0 +1,27 @@
+"""A named pipe, whatever the system means by it: its name in, a listener out."""
+
+import sys
+
+from statsd_trio.transports.listener import Listener
+
+
+def bind_pipe(name: str, *, buffer_size: int, max_connections: int) -> Listener:
+    r"""Open the pipe *name*: ``\\.\pipe\name`` on Windows, a FIFO's path elsewhere.
+
+    A FIFO has no connections to bound.
+
+    Raises:
+        OSError: if it is taken or forbidden, naming it.
+    """
+    if sys.platform == "win32":
+        from statsd_trio.transports.namedpipe import (  # noqa: PLC0415 - exists there only
+            NamedPipeListener,
+        )
+
+        return NamedPipeListener(
+            name, buffer_size=buffer_size, max_connections=max_connections
+        )
+    else:  # noqa: RET505 - so that type checkers of each system skip the other's
+        from statsd_trio.transports.fifo import bind_fifo  # noqa: PLC0415 - as above
+
+        return bind_fifo(name, buffer_size=buffer_size)
