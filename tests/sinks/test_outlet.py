@@ -145,3 +145,16 @@ async def test_abandon_counts_what_is_left(
     assert (ledger.delivered, ledger.abandoned, ledger.pending) == (1, 2, 0)
     check_identity(ledger)
     assert "abandoned 2 points" in caplog.text
+
+
+async def test_run_that_starts_after_finish_does_nothing_twice(
+    make_snapshot: MakeSnapshot, autojump_clock: MockClock
+) -> None:
+    sink = SlowSink()
+    outlet = Outlet("slow", sink)
+    outlet.put_nowait(make_snapshot())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outlet.finish)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(outlet.run)
+    assert sink.started == sink.ended == [make_snapshot()]

@@ -1,9 +1,11 @@
 """Snapshots as a table that a person can read, one a flush."""
 
 import datetime as dt
+import io
 import sys
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import Final, NamedTuple, TextIO
 
 import trio
@@ -20,6 +22,8 @@ from statsd_trio.sinks.pace import Pace
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")
 # Longer names push their row to the right, and no other.
 _MAX_WIDTH: Final = 48
+
+_PIECE_CHARACTERS: Final = 32 * 1024
 
 
 class _Row(NamedTuple):
@@ -42,50 +46,51 @@ class ConsoleSink:
         Raises:
             OSError: if it could not be written to its end.
         """
-        pace = Pace()
-        rows = list[_Row]()
+        # Twice over the snapshot, first for the widths of the columns: to keep so
+        # many rows and free them at once would hold the event loop.
+        pace, widths = Pace(), [len(heading) for heading in _HEADINGS]
         for row in _describe_metrics(snapshot):
-            rows.append(row)
+            for column, cell in enumerate(row):
+                widths[column] = max(widths[column], min(len(cell), _MAX_WIDTH))
             if pace.is_over():
                 await pace.rest()
-        lines = list[str]()
-        for line in _lay_out(snapshot, rows):
-            lines.append(f"{line}\n")
+        pieces, piece = list[str](), io.StringIO()
+        for line in _lay_out(snapshot, widths):
+            piece.write(f"{line}\n")
+            if piece.tell() >= _PIECE_CHARACTERS:
+                pieces.append(piece.getvalue())
+                piece = io.StringIO()
             if pace.is_over():
                 await pace.rest()
+        pieces.append(piece.getvalue())
         # Whoever reads the other end of a pipe may never do so.
         await trio.to_thread.run_sync(
-            partial(self._write, lines), abandon_on_cancel=True
+            partial(self._write, pieces), abandon_on_cancel=True
         )
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, pieces: list[str]) -> None:
         stream = self._stream or sys.stdout
         # What the stream cannot show must not cost the whole table.
         encoding = stream.encoding or "utf-8"
-        for line in lines:
-            stream.write(line.encode(encoding, "replace").decode(encoding))
+        for piece in pieces:
+            stream.write(piece.encode(encoding, "replace").decode(encoding))
         stream.flush()
 
 
-def _lay_out(snapshot: Snapshot, rows: list[_Row]) -> Iterator[str]:
-    others = [
-        *map(_describe_event, snapshot.events),
-        *map(_describe_service_check, snapshot.service_checks),
-    ]
-    if not rows and not others:
+def _lay_out(snapshot: Snapshot, widths: list[int]) -> Iterator[str]:
+    if snapshot == Snapshot(snapshot.time, snapshot.interval_seconds):
         return
     yield f"--- {_show_time(snapshot.time)}, {snapshot.interval_seconds} s ---"
-    if rows:
-        widths = [
-            min(max(map(len, column)), _MAX_WIDTH)
-            for column in zip(_HEADINGS, *rows, strict=True)
-        ]
-        for metric, type_name, value, tags in (_HEADINGS, *rows):
+    if snapshot.series or snapshot.sketches:
+        for metric, type_name, value, tags in chain(
+            (_HEADINGS,), _describe_metrics(snapshot)
+        ):
             yield (
                 f"{metric:<{widths[0]}}  {type_name:<{widths[1]}}"
                 f"  {value:>{widths[2]}}  {tags}"
             ).rstrip()
-    yield from others
+    yield from map(_describe_event, snapshot.events)
+    yield from map(_describe_service_check, snapshot.service_checks)
     yield ""
 
 

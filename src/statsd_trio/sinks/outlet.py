@@ -34,7 +34,7 @@ class Outlet:
         )
         self._current: Entry | None = None
         self._is_finishing = False
-        self._is_running = False
+        self._working = trio.Lock()
         self._changed = trio.lowlevel.ParkingLot()
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
@@ -49,12 +49,7 @@ class Outlet:
 
     async def run(self) -> None:
         """Deliver what is queued, until cancelled or all of `finish` is done."""
-        self._is_running = True
-        try:
-            await self._work()
-        finally:
-            self._is_running = False
-            self._changed.unpark_all()
+        await self._work()
 
     async def settle(self) -> None:
         """Wait until all that was put is delivered or refused."""
@@ -65,11 +60,7 @@ class Outlet:
         """Deliver all that is queued; works beside `run` and without it."""
         self._is_finishing = True
         self._changed.unpark_all()
-        while self._is_running or self._has_work():
-            if self._is_running:
-                await self._changed.park()
-            else:
-                await self._work()
+        await self._work()
 
     async def abandon(self) -> None:
         """Count what is left as abandoned."""
@@ -99,21 +90,18 @@ class Outlet:
         return bool(self._backlog) or self._current is not None
 
     async def _work(self) -> None:
-        while True:
+        """Do the work, or wait for whoever does it and go on where it was cut off."""
+        async with self._working:
             if self._current is not None:
                 # Its call was cancelled, so that some of it may have arrived.
                 self._counters.resent += self._current.points or 0
-            elif self._backlog:
+                await self._deliver(self._current)
+            while not self._is_finishing or self._backlog:
+                if not self._backlog:
+                    await self._changed.park()
+                    continue
                 self._current = await self._backlog.take()
-            elif self._is_finishing:
-                return
-            else:
-                await self._changed.park()
-                continue
-            await self._deliver(self._current)
-            entry, self._current = self._current, None
-            self._changed.unpark_all()
-            await entry.release()
+                await self._deliver(self._current)
 
     async def _deliver(self, entry: Entry) -> None:
         counters = self._counters
@@ -129,3 +117,6 @@ class Outlet:
         else:
             counters.delivered += points
         counters.pending -= points
+        self._current = None
+        self._changed.unpark_all()
+        await entry.release()

@@ -722,3 +722,19 @@ async def test_outage_is_told_once_and_so_is_its_end(
         f"{name}: answered 500; payloads are kept and tried again",
         f"{name}: answers again",
     ]
+
+
+async def test_run_that_starts_after_finish_does_nothing_twice(
+    intake: Any,
+    destination: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    intake.accept_after(10)
+    destination.put_nowait(make_snapshot())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.finish)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(destination.run)
+    await destination.abandon()
+    assert intake.count_held() == {"s0.m0": 1}

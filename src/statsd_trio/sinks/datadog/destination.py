@@ -68,7 +68,7 @@ class DatadogDestination:
         self._current: _Encoding | None = None
         self._is_finishing = False
         self._is_finished = False
-        self._is_running = False
+        self._working = trio.Lock()
         self._changed = trio.lowlevel.ParkingLot()
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
@@ -83,16 +83,11 @@ class DatadogDestination:
 
     async def run(self) -> None:
         """Deliver what is queued, until cancelled or all of `finish` is done."""
-        self._is_running = True
-        try:
-            async with trio.open_nursery() as nursery:
-                for delivery in self._deliveries:
-                    nursery.start_soon(_check_key_hourly, delivery)
-                await self._work()
-                nursery.cancel_scope.cancel()
-        finally:
-            self._is_running = False
-            self._changed.unpark_all()
+        async with trio.open_nursery() as nursery:
+            for delivery in self._deliveries:
+                nursery.start_soon(_check_key_hourly, delivery)
+            await self._work()
+            nursery.cancel_scope.cancel()
 
     async def settle(self) -> None:
         """Wait until all that was put is delivered, refused or kept for a retry."""
@@ -108,11 +103,7 @@ class DatadogDestination:
         """
         self._is_finishing = True
         self._changed.unpark_all()
-        while not self._is_finished:
-            if self._is_running:
-                await self._changed.park()
-            else:
-                await self._work()
+        await self._work()
 
     async def abandon(self) -> None:
         """Spool what is left, or count it as abandoned; close the connections."""
@@ -138,14 +129,17 @@ class DatadogDestination:
             delivery.evict(points)
 
     async def _work(self) -> None:
-        async with trio.open_nursery() as nursery:
-            for delivery in self._deliveries:
-                nursery.start_soon(delivery.run)
-            await self._encode_snapshots()
-            for delivery in self._deliveries:
-                delivery.expect_no_more()
-        self._is_finished = True
-        self._changed.unpark_all()
+        """Do the work, or wait for whoever does it and go on where it was cut off."""
+        async with self._working:
+            if self._is_finished:
+                return
+            async with trio.open_nursery() as nursery:
+                for delivery in self._deliveries:
+                    nursery.start_soon(delivery.run)
+                await self._encode_snapshots()
+                for delivery in self._deliveries:
+                    delivery.expect_no_more()
+            self._is_finished = True
 
     async def _encode_snapshots(self) -> None:
         """Turn snapshots into payloads until there will be no more of them."""
