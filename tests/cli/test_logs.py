@@ -1,21 +1,10 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from statsd_trio.cli.logs import configure_logging, set_level
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("statsd_trio")
-    before = root.level, list(root.handlers), ours.level
-    yield
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    ours.setLevel(before[2])
 
 
 def write(log_format: str, level: str = "info") -> tuple[logging.Logger, io.StringIO]:

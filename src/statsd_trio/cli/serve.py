@@ -1,0 +1,95 @@
+"""``statsd-trio serve``: receive, aggregate, deliver, until told to stop."""
+
+import functools
+import importlib.metadata
+import logging
+import os
+import sys
+
+import attrs
+import click
+import trio
+
+from statsd_trio.cli.flags import config_command, load_from_flags, refuse
+from statsd_trio.cli.logs import configure_logging
+from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
+from statsd_trio.config import Config, SourcedConfig
+from statsd_trio.config.load import DEFAULT_SOURCE
+from statsd_trio.errors import ConfigError
+from statsd_trio.operating.systemd import Supervisor, take_sockets
+from statsd_trio.server import serve
+
+logger = logging.getLogger(__name__)
+
+
+@config_command(
+    "serve",
+    epilog="""Example: DD_API_KEY=... statsd-trio serve --tags env:prod
+
+    Without an account: statsd-trio serve --sink console
+
+    Exit codes: 0 after a clean stop by SIGTERM or SIGINT, 1 if an address is taken
+    or forbidden or something failed, 2 for a configuration that cannot be used.
+    """,
+)
+def command(*, config_path: str | None, **flags: object) -> None:
+    """Receive DogStatsD, aggregate as the Datadog Agent does, and deliver."""
+    try:
+        sourced = load_from_flags(config_path, flags)
+        configure_logging(sourced.config.log_level, sourced.config.log_format)
+        config = add_sockets(sourced)
+        logger.info("statsd-trio %s", importlib.metadata.version("statsd-trio"))
+        trio.run(
+            functools.partial(
+                serve_until_signalled,
+                serve,
+                config,
+                supervisor=Supervisor.from_environ(os.environ, os.getpid()),
+                announce=functools.partial(announce, config),
+            )
+        )
+    except ConfigError as error:
+        refuse(error)
+    except OSError as error:
+        click.echo(error.strerror or str(error), err=True)
+        sys.exit(1)
+
+
+def add_sockets(sourced: SourcedConfig) -> Config:
+    """Add the sockets that a service manager bound.
+
+    They stand instead of the default port, which one of them may be; a port that
+    somebody asked for stays.
+    """
+    sockets = take_sockets(os.environ, os.getpid())
+    if not sockets:
+        return sourced.config
+    is_asked_for = sourced.sources["port"] != DEFAULT_SOURCE
+    port = sourced.config.port if is_asked_for else None
+    return attrs.evolve(sourced.config, sockets=sockets, port=port)
+
+
+def announce(config: Config, server: RunningServer) -> None:
+    """Log what a person wants to know once it runs."""
+    for listener in server.ledger().listeners:
+        granted = listener.granted_buffer_bytes
+        if granted is not None:
+            logger.info(
+                "%s: the kernel granted a buffer of %d KiB",
+                listener.name,
+                granted >> 10,
+            )
+    sinks = [_describe_sink(name, config) for name in config.sinks]
+    logger.info("delivering to %s", ", ".join(sinks) or "no sink")
+
+
+def _describe_sink(name: str, config: Config) -> str:
+    match name:
+        case "datadog":
+            urls = [config.dd_url or f"https://api.{config.site}"]
+            urls += config.additional_endpoints
+            return f"datadog ({', '.join(urls)})"
+        case "jsonl" if config.jsonl_path is not None:
+            return f"jsonl ({config.jsonl_path})"
+        case _:
+            return name

@@ -1,0 +1,1 @@
+"""A running server in; what those who operate it ask for out."""

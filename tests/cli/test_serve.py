@@ -1,0 +1,148 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner, Result
+
+from statsd_trio import Config
+from statsd_trio.cli import main
+from statsd_trio.cli.serve import add_sockets, announce
+from statsd_trio.config import load_sourced_config
+from statsd_trio.ledger import (
+    ContextCounters,
+    Ledger,
+    LineCounters,
+    ListenerCounters,
+    QueueLedger,
+    SampleCounters,
+)
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def refuse(*arguments: str, **environ: str | None) -> Result:
+    return CliRunner().invoke(main, ["serve", *arguments], env=environ)
+
+
+def test_missing_key_names_the_ways_out() -> None:
+    done = refuse(DD_API_KEY=None)
+
+    assert done.exit_code == 2
+    [line] = done.stderr.splitlines()
+    assert "DD_API_KEY" in line
+    assert "console" in line
+
+
+def test_every_problem_has_its_line() -> None:
+    done = refuse("--port", "x", "--tcp-port", "y", "--sink", "none")
+
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_taken_port_is_one_line_that_names_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+
+        done = refuse(
+            "--host",
+            "127.0.0.1",
+            "--port",
+            port,
+            "--sink",
+            "none",
+            "--log-level",
+            "off",
+        )
+
+    assert done.exit_code == 1
+    [line] = done.stderr.splitlines()
+    assert port in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_a_signal_and_exits_with_0(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "statsd_trio", "serve", "--sink", "none"]
+    command += ["--host", "127.0.0.1", "--port", "__random__"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines: list[str] = []
+        while "delivering" not in (lines or [""])[-1]:
+            lines.append(process.stderr.readline())
+            assert lines[-1], "it ended early"
+        process.send_signal(number)
+        rest = process.stderr.read()
+        assert process.wait(timeout=10) == 0
+
+    started = "".join(lines)
+    assert "statsd-trio 0" in started
+    assert re.search(r"127\.0\.0\.1:[1-9]\d+", started)
+    assert re.search(r"granted a buffer of [1-9]\d* KiB", started)
+    assert "delivering to no sink" in started
+    assert f"{number.name}: stopping" in rest
+    assert "stopped: 0 packets" in rest
+
+
+class FakeServer:
+    def ledger(self) -> Ledger:
+        listener = ListenerCounters("udp 127.0.0.1:8125", granted_buffer_bytes=425984)
+        return Ledger(
+            listeners=(listener.freeze(),),
+            queue=QueueLedger(capacity=1, used=0, peak=0),
+            lines=LineCounters().freeze(),
+            samples=SampleCounters().freeze(),
+            contexts=ContextCounters().freeze(),
+            sinks=(),
+        )
+
+
+def test_start_tells_buffers_and_sinks(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    config = Config(
+        api_key=KEY,
+        additional_endpoints={"https://more.example": [KEY]},
+        sinks=["datadog", "console", "jsonl"],
+        jsonl_path="/x.jsonl",
+    )
+
+    announce(config, FakeServer())
+
+    buffer, sinks = caplog.messages
+    assert buffer == "udp 127.0.0.1:8125: the kernel granted a buffer of 416 KiB"
+    assert sinks == (
+        "delivering to datadog (https://api.datadoghq.com, https://more.example),"
+        " console, jsonl (/x.jsonl)"
+    )
+
+
+@pytest.fixture
+def activated(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    monkeypatch.setattr("statsd_trio.cli.serve.take_sockets", lambda *_: (bound,))
+    bound.close()
+    return bound
+
+
+def test_sockets_handed_in_stand_for_the_default_port(activated: socket.socket) -> None:
+    config = add_sockets(load_sourced_config(environ={}, flags={"sinks": "none"}))
+
+    assert config.sockets == (activated,)
+    assert config.port is None
+
+
+def test_port_that_was_asked_for_stays(activated: socket.socket) -> None:
+    flags = {"sinks": "none", "port": "8125"}
+
+    assert add_sockets(load_sourced_config(environ={}, flags=flags)).port == 8125
+
+
+def test_help_has_an_example_and_the_exit_codes() -> None:
+    text = CliRunner().invoke(main, ["serve", "--help"]).stdout
+
+    assert "Example: " in text
+    assert "Exit codes: 0" in text

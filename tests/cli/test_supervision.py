@@ -1,0 +1,178 @@
+import errno
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from statsd_trio import Config, ConfigError
+from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
+from statsd_trio.operating.systemd import Supervisor
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    before = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class FakeServer:
+    """Runs until cancelled, then takes its time to stop."""
+
+    def __init__(
+        self, *, failure: Exception | None = None, stops_in: float = 0
+    ) -> None:
+        self.failure = failure
+        self.stops_in = stops_in
+        self.ended = False
+
+    async def serve(
+        self, config: Config, *, task_status: trio.TaskStatus["FakeServer"]
+    ) -> NoReturn:
+        await trio.lowlevel.checkpoint()
+        if self.failure is not None:
+            raise self.failure
+        try:
+            task_status.started(self)
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(self.stops_in)
+            self.ended = True
+
+    def ledger(self) -> NoReturn:
+        raise NotImplementedError
+
+
+class FakeSupervisor(Supervisor):
+    """Keeps what it is told, and when."""
+
+    def __init__(self, watchdog_seconds: float = 1000) -> None:
+        super().__init__(watchdog_seconds=watchdog_seconds)
+        self.told: list[tuple[float, str]] = []
+
+    def tell(self, *lines: str) -> None:
+        self.told += [(trio.current_time(), line) for line in lines]
+
+
+def ignore(server: RunningServer) -> None:
+    pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
+    server = FakeServer()
+
+    await serve_until_signalled(
+        server.serve,
+        Config(),
+        supervisor=FakeSupervisor(),
+        announce=lambda _: signal.raise_signal(number),
+    )
+
+    assert server.ended
+
+
+async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> None:
+    server = FakeServer(stops_in=4.5)
+    supervisor = FakeSupervisor(watchdog_seconds=4)
+
+    async def signal_later() -> None:
+        await trio.sleep(3)
+        signal.raise_signal(signal.SIGTERM)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(signal_later)
+        await serve_until_signalled(
+            server.serve, Config(), supervisor=supervisor, announce=ignore
+        )
+
+    assert supervisor.told == [
+        (0, "READY=1"),
+        (2, "WATCHDOG=1"),
+        (3, "STOPPING=1"),
+        (4, "WATCHDOG=1"),
+        (6, "WATCHDOG=1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(errno.EADDRINUSE, "port 8125 is taken"), ConfigError(["no key"])],
+    ids=repr,
+)
+async def test_server_that_cannot_start_says_why(failure: Exception) -> None:
+    supervisor = FakeSupervisor()
+
+    with pytest.raises(type(failure)) as raised:
+        await serve_until_signalled(
+            FakeServer(failure=failure).serve,
+            Config(),
+            supervisor=supervisor,
+            announce=ignore,
+        )
+
+    assert raised.value is failure
+    assert supervisor.told == []
+
+
+async def test_failure_of_a_running_server_is_not_hidden() -> None:
+    async def serve(
+        config: Config, *, task_status: trio.TaskStatus[FakeServer]
+    ) -> NoReturn:
+        task_status.started(FakeServer())
+        await trio.lowlevel.checkpoint()
+        raise ZeroDivisionError
+
+    with pytest.RaisesGroup(pytest.RaisesGroup(ZeroDivisionError)):
+        await serve_until_signalled(
+            serve, Config(), supervisor=FakeSupervisor(), announce=ignore
+        )
+
+
+HANGING = """
+import sys, trio
+from statsd_trio import Config
+from statsd_trio.cli.supervision import serve_until_signalled
+from statsd_trio.operating.systemd import Supervisor
+
+async def serve(config, *, task_status):
+    task_status.started(None)
+    try:
+        await trio.sleep_forever()
+    finally:
+        print("stopping", flush=True)
+        while True:  # hold up Trio's loop, as a bug would
+            pass
+
+async def main():
+    await serve_until_signalled(
+        serve, Config(), supervisor=Supervisor(),
+        announce=lambda server: print("running", flush=True),
+    )
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_second_signal_ends_even_a_process_that_hangs(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HANGING], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "stopping\n"
+        process.send_signal(number)
+
+        assert process.wait(timeout=10) == -number
