@@ -1,0 +1,353 @@
+"""`DogStatsd`: what the fixture hands to a test."""
+
+from collections.abc import Callable, Iterable
+from unittest.mock import ANY
+
+from pytest_statsd_trio import assertions
+from pytest_statsd_trio.async_dogstatsd import AsyncDogStatsd
+from pytest_statsd_trio.endpoint import Endpoint
+from pytest_statsd_trio.expectations import Expectation, NothingExpectation
+from pytest_statsd_trio.failure import (
+    Circumstances,
+    write_absence,
+    write_invalid,
+    write_losses,
+    write_silence,
+    write_unwanted,
+)
+from pytest_statsd_trio.hints import find_hints
+from pytest_statsd_trio.losses import find_losses
+from pytest_statsd_trio.received import Received, Rejected
+from pytest_statsd_trio.recorder import Recorder
+from pytest_statsd_trio.summary import write_snapshot
+from pytest_statsd_trio.tags import Tags, read_tags
+from pytest_statsd_trio.threaded import ThreadedWaiter
+from pytest_statsd_trio.waiting import Waiter
+from statsd_trio import Ledger
+from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
+
+
+class DogStatsd:
+    """What one test sends, and assertions on it.
+
+    An assertion waits for what it names, at most *timeout* seconds, and returns as
+    soon as it is there: first everything that was sent before is taken in, so that a
+    counter is never read half-way. Values may be `ANY`, `pytest.approx` and whatever
+    else compares with ``==``. Tags are those a line must have; it may have others.
+
+    Attributes:
+        environment: what points a client at this server; set during the test.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        recorder: Recorder,
+        waiter: Waiter,
+        read_ledger: Callable[[], Ledger],
+        timeout_seconds: float,
+    ) -> None:
+        self._endpoint = endpoint
+        self._recorder = recorder
+        self._waiter = waiter
+        self._read_ledger = read_ledger
+        self._timeout_seconds = timeout_seconds
+        self._ledger_before = read_ledger()
+        self.environment = endpoint.environment
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of UDP."""
+        return self._endpoint.address
+
+    @property
+    def host(self) -> str:
+        """The host of UDP."""
+        return self._endpoint.address[0]
+
+    @property
+    def port(self) -> int:
+        """The port of UDP."""
+        return self._endpoint.address[1]
+
+    @property
+    def url(self) -> str:
+        """The UDP address as a URL."""
+        return self._endpoint.url
+
+    @property
+    def socket_path(self) -> str | None:
+        """The path of the Unix datagram socket; None where the system has none."""
+        return self._endpoint.paths.datagram
+
+    @property
+    def stream_socket_path(self) -> str | None:
+        """The path of the Unix stream socket; None where the system has none."""
+        return self._endpoint.paths.stream
+
+    @property
+    def metrics(self) -> tuple[Sample, ...]:
+        """The metric lines received so far, in order; waits for nothing."""
+        return self._recorder.read().metrics
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events received so far."""
+        return self._recorder.read().events
+
+    @property
+    def service_checks(self) -> tuple[ServiceCheck, ...]:
+        """The service checks received so far."""
+        return self._recorder.read().service_checks
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The lines that were refused so far."""
+        return self._recorder.read().rejected
+
+    @property
+    def late(self) -> Received:
+        """What came between the former test and this one; no assertion counts it."""
+        return self._recorder.late
+
+    def ledger(self) -> Ledger:
+        """Read the server's ledger, of all tests so far."""
+        return self._read_ledger()
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until all that was sent so far, by any socket, is received.
+
+        For plain assertions on `metrics` and the like. What a client still holds in
+        its own buffer has not been sent.
+        """
+        __tracebackhide__ = True
+        seconds = self._timeout_seconds if timeout is None else timeout
+        silent = self._waiter.settle(seconds)
+        if silent:
+            raise AssertionError(write_silence(silent, seconds))
+
+    def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
+        """Write all that was sent so far as sorted text, one line a metric.
+
+        Args:
+            mask: whose values to write as ``*``: patterns of names, or True for all.
+        """
+        __tracebackhide__ = True
+        self.settle()
+        return write_snapshot(self._recorder.read(), mask)
+
+    def assert_counter(
+        self,
+        name: str,
+        value: object = ANY,
+        *,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a counter whose total is *value*; sample rates are accounted for."""
+        __tracebackhide__ = True
+        self._wait_for(assertions.expect_counter(name, value, tags), timeout)
+
+    def assert_gauge(
+        self,
+        name: str,
+        value: object = ANY,
+        *,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a gauge whose last value is *value*."""
+        __tracebackhide__ = True
+        self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
+
+    def assert_set(
+        self,
+        name: str,
+        members: object = ANY,
+        *,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a set with exactly *members*; a number tells how many."""
+        __tracebackhide__ = True
+        self._wait_for(assertions.expect_set(name, members, tags), timeout)
+
+    def assert_histogram(
+        self,
+        name: str,
+        *,
+        count: object = ANY,
+        between: tuple[float, float] | None = None,
+        values: object = ANY,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a histogram's values: how many, within which bounds, or which.
+
+        *values* is a list in the order of arrival.
+        """
+        __tracebackhide__ = True
+        self._wait_for(
+            assertions.expect_values(
+                name,
+                MetricType.HISTOGRAM,
+                tags,
+                count=count,
+                between=between,
+                values=values,
+            ),
+            timeout,
+        )
+
+    def assert_timing(
+        self,
+        name: str,
+        *,
+        count: object = ANY,
+        between: tuple[float, float] | None = None,
+        values: object = ANY,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a timing's values, in milliseconds, as `assert_histogram`."""
+        __tracebackhide__ = True
+        self._wait_for(
+            assertions.expect_values(
+                name,
+                MetricType.TIMER,
+                tags,
+                count=count,
+                between=between,
+                values=values,
+            ),
+            timeout,
+        )
+
+    def assert_distribution(
+        self,
+        name: str,
+        *,
+        count: object = ANY,
+        between: tuple[float, float] | None = None,
+        values: object = ANY,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a distribution's values, as `assert_histogram`."""
+        __tracebackhide__ = True
+        self._wait_for(
+            assertions.expect_values(
+                name,
+                MetricType.DISTRIBUTION,
+                tags,
+                count=count,
+                between=between,
+                values=values,
+            ),
+            timeout,
+        )
+
+    def assert_event(
+        self,
+        *,
+        title: object = ANY,
+        text: object = ANY,
+        alert_type: object = ANY,
+        priority: object = ANY,
+        aggregation_key: object = ANY,
+        source_type_name: object = ANY,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for an event with these fields."""
+        __tracebackhide__ = True
+        self._wait_for(
+            assertions.expect_event(
+                tags,
+                title=title,
+                text=text,
+                alert_type=alert_type,
+                priority=priority,
+                aggregation_key=aggregation_key,
+                source_type_name=source_type_name,
+            ),
+            timeout,
+        )
+
+    def assert_service_check(
+        self,
+        name: str,
+        status: object = ANY,
+        *,
+        message: object = ANY,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait for a service check; *status* is a number or a name such as ``ok``."""
+        __tracebackhide__ = True
+        self._wait_for(
+            assertions.expect_service_check(name, status, message, tags), timeout
+        )
+
+    def assert_none(
+        self,
+        name: str | None = None,
+        *,
+        tags: Tags = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Check that no metric *name* was sent so far; without a name, nothing at all.
+
+        It waits for no time to pass: a marker through each socket shows that all that
+        was sent before has been read. *timeout* bounds the wait for the markers.
+        """
+        __tracebackhide__ = True
+        self.settle(timeout)
+        expectation = NothingExpectation(name, read_tags(tags))
+        circumstances = self._look()
+        if not expectation.is_met(circumstances.received):
+            raise AssertionError(write_unwanted(expectation, circumstances))
+
+    def assert_valid(self) -> None:
+        """Check that no line sent so far was rejected."""
+        __tracebackhide__ = True
+        self.settle()
+        rejected = self.rejected
+        if rejected:
+            raise AssertionError(write_invalid(rejected))
+
+    def assert_lossless(self) -> None:
+        """Check by the ledger that nothing sent so far in this test was lost."""
+        __tracebackhide__ = True
+        self.settle()
+        losses = list(find_losses(self._ledger_before, self._read_ledger()))
+        if losses:
+            raise AssertionError(write_losses(losses))
+
+    def _look(self) -> Circumstances:
+        return Circumstances(
+            self._recorder.read(),
+            self._recorder.late,
+            lambda: find_hints(self._endpoint),
+        )
+
+    def _wait_for(self, expectation: Expectation, timeout: float | None) -> None:
+        __tracebackhide__ = True
+        seconds = self._timeout_seconds if timeout is None else timeout
+        outcome = self._waiter.wait_until(
+            lambda: expectation.is_met(self._recorder.read()), seconds
+        )
+        if not outcome.is_met:
+            raise AssertionError(
+                write_absence(expectation, self._look(), outcome.silent, seconds)
+            )
+
+    def make_async(self) -> AsyncDogStatsd:
+        """Make the same, with assertions to await, for any loop but the server's."""
+        return AsyncDogStatsd(
+            self._endpoint,
+            self._recorder,
+            ThreadedWaiter(self._waiter),
+            self._read_ledger,
+            self._timeout_seconds,
+        )

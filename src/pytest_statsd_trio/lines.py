@@ -1,0 +1,138 @@
+"""A message as a line of text whose parts can be marked."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import attrs
+
+from pytest_statsd_trio.received import Rejected
+from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
+
+_SHOWN_CHARACTERS: Final = 160
+_CUT: Final = "..."
+
+TYPE_NAMES: Final = {
+    MetricType.COUNTER: "counter",
+    MetricType.GAUGE: "gauge",
+    MetricType.HISTOGRAM: "histogram",
+    MetricType.TIMER: "timing",
+    MetricType.SET: "set",
+    MetricType.DISTRIBUTION: "distribution",
+}
+
+
+class Part(NamedTuple):
+    """A stretch of a line, and the name by which to mark it; "" for no name."""
+
+    text: str
+    name: str = ""
+
+
+@attrs.frozen
+class Line:
+    """Parts that make one line of text."""
+
+    parts: tuple[Part, ...]
+
+    def __str__(self) -> str:
+        text = "".join(part.text for part in self.parts)
+        if len(text) <= _SHOWN_CHARACTERS:
+            return text
+        return text[: _SHOWN_CHARACTERS - len(_CUT)] + _CUT
+
+    def underline(self, names: Iterable[str]) -> str:
+        """Make the line of carets that marks the parts *names*.
+
+        A part that the line lacks is marked behind its end.
+        """
+        wanted = set(names)
+        present = {part.name for part in self.parts}
+        marks = "".join(
+            ("^" if part.name in wanted else " ") * len(part.text)
+            for part in self.parts
+        )[: len(str(self))]
+        if wanted - present or not marks.strip():
+            marks = f"{marks:{len(str(self))}} ^"
+        return marks.rstrip()
+
+
+def printable(text: str) -> str:
+    """Escape what would break a line or hide in it."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def format_number(number: float) -> str:
+    """Write a number as short as it is."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def write_sample(sample: Sample) -> Line:
+    """Write a metric as on the wire; parts: name, values, type, ``tag <tag>``."""
+    values = ":".join(
+        printable(value) if isinstance(value, str) else format_number(value)
+        for value in sample.values
+    )
+    parts = [
+        Part(printable(sample.name), "name"),
+        Part(":"),
+        Part(values, "values"),
+        Part("|"),
+        Part(sample.type.value, "type"),
+    ]
+    if sample.sample_rate != 1.0:
+        parts.append(Part(f"|@{format_number(sample.sample_rate)}", "values"))
+    parts += _write_tags(sample.tags)
+    if sample.timestamp is not None:
+        parts.append(Part(f"|T{sample.timestamp}"))
+    return Line(tuple(parts))
+
+
+def _write_tags(tags: tuple[str, ...]) -> list[Part]:
+    parts: list[Part] = []
+    for tag in tags:
+        parts.append(Part("," if parts else "|#"))
+        parts.append(Part(printable(tag), f"tag {tag}"))
+    return parts
+
+
+def write_event(event: Event) -> Line:
+    """Write an event's fields; each is a part by its name."""
+    fields: dict[str, object] = {"title": event.title, "text": event.text}
+    if event.alert_type != "info":
+        fields["alert_type"] = event.alert_type
+    if event.priority != "normal":
+        fields["priority"] = event.priority
+    if event.aggregation_key is not None:
+        fields["aggregation_key"] = event.aggregation_key
+    if event.source_type_name is not None:
+        fields["source_type_name"] = event.source_type_name
+    return _write_fields("event", fields, event.tags)
+
+
+def write_service_check(check: ServiceCheck) -> Line:
+    """Write a service check's fields; each is a part by its name."""
+    fields: dict[str, object] = {"name": check.name, "status": check.status.name}
+    if check.message:
+        fields["message"] = check.message
+    return _write_fields("service check", fields, check.tags)
+
+
+def _write_fields(head: str, fields: dict[str, object], tags: tuple[str, ...]) -> Line:
+    parts = [Part(head)]
+    for name, value in fields.items():
+        shown = value if name == "status" else repr(value)
+        parts += [Part(" "), Part(f"{name}={shown}", name)]
+    return Line((*parts, *_write_tags(tags)))
+
+
+def write_rejected(rejected: Rejected) -> Line:
+    """Write a rejected line; the byte that is wrong is the part ``wrong``."""
+    shown = [
+        printable(piece.decode("utf-8", "backslashreplace"))
+        for piece in (
+            rejected.line[: rejected.column],
+            rejected.line[rejected.column : rejected.column + 1],
+            rejected.line[rejected.column + 1 :],
+        )
+    ]
+    return Line((Part(shown[0]), Part(shown[1], "wrong"), Part(shown[2])))
