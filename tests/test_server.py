@@ -210,6 +210,35 @@ async def test_every_transport_feeds_the_same_queue(
     assert add_up(memory.snapshots, "page.views") == 15
 
 
+async def test_fifo_and_inherited_socket_feed_the_same_queue(
+    nursery: trio.Nursery, memory: MemorySink, send: Send, add_up: AddUp, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handed_in:
+        handed_in.bind(("127.0.0.1", 0))
+        config = quiet(port=None, pipe_name=str(fifo), sockets=[handed_in])
+        server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+        send(handed_in.getsockname(), b"page.views:1|c")
+        await trio.to_thread.run_sync(fifo.write_bytes, b"page.views:2|c\n")
+        while server.ledger().lines.read < 2:
+            await trio.lowlevel.checkpoint()
+        await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 3
+
+
+async def test_packets_are_sent_on_unchanged(nursery: trio.Nursery) -> None:
+    with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        await other.bind(("127.0.0.1", 0))
+        host, port = other.getsockname()
+        config = quiet(forward_host=host, forward_port=port)
+        server: Server = await nursery.start(partial(serve, config, sinks=[]))
+        server.submit(b"page.views:1|c\ngarbage\n")
+        assert await other.recv(100) == b"page.views:1|c\ngarbage\n"
+        forward = server.ledger().forward
+    assert forward is not None
+    assert (forward.packets, forward.bytes) == (1, 23)
+
+
 async def test_what_was_bound_is_released_if_the_next_is_taken(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a socket")
     config = quiet(socket_path=str(tmp_path / "gram"), tcp_port=0)

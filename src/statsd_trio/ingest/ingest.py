@@ -76,6 +76,7 @@ class Ingest:
         max_memo_entries: int = 200_000,
         on_sample: Callable[[Sample], Sample | None] | None = None,
         on_event: Callable[[Event | ServiceCheck], None] | None = None,
+        forward: Callable[[bytes], None] | None = None,
     ) -> None:
         """Join the stages.
 
@@ -88,6 +89,7 @@ class Ingest:
             on_sample: sees each metric line and may change or drop it; without a
                 memo then, since it may answer differently each time.
             on_event: sees each event and service check.
+            forward: sees each packet, unchanged.
         """
         self._aggregator = aggregator
         self._rules = rules
@@ -99,6 +101,7 @@ class Ingest:
         self._use_timestamps = use_timestamps
         self._on_sample = on_sample
         self._on_event = on_event
+        self._forward = forward
         self._uses_memo = max_memo_entries > 0 and on_sample is None
         self._memo = Memo(max_memo_entries)
         self._memo_rotates_at = 0.0
@@ -157,6 +160,8 @@ class Ingest:
 
     def split_packet(self, packet: Packet) -> list[bytes]:
         """Split *packet* into its lines; count what is cut or lacks its newline."""
+        if self._forward is not None:
+            self._forward(packet.data)
         self._epoch_bytes += len(packet.data)
         lines = packet.data.split(b"\n")
         last = lines.pop()

@@ -17,7 +17,10 @@ from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination
+from statsd_trio.transports.forward import Forwarder, open_forwarder
+from statsd_trio.transports.inherited import open_inherited
 from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.pipe import bind_pipe
 from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
@@ -130,6 +133,13 @@ async def bind_listeners(config: Config) -> list[Listener]:
     return listeners
 
 
+async def open_forward(config: Config) -> Forwarder | None:
+    """Open what every packet is sent on through; None if that was not asked for."""
+    if config.forward_host is None or config.forward_port is None:
+        return None
+    return await open_forwarder(config.forward_host, config.forward_port)
+
+
 async def _bind_each(config: Config, listeners: list[Listener]) -> None:
     """Add what is bound to *listeners*, where the caller finds it if the next fails."""
     if config.port is not None:
@@ -166,4 +176,23 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
             max_connections=config.max_connections,
             frame_timeout_seconds=config.frame_timeout_seconds,
             non_local_traffic=config.non_local_traffic,
+        )
+    if config.pipe_name is not None:
+        listeners.append(
+            bind_pipe(
+                config.pipe_name,
+                buffer_size=config.buffer_size,
+                max_connections=config.max_connections,
+            )
+        )
+    for sock in config.sockets:
+        listeners.append(
+            open_inherited(
+                sock,
+                buffer_size=config.buffer_size,
+                receive_buffer_bytes=config.so_rcvbuf,
+                max_connections=config.max_connections,
+                frame_timeout_seconds=config.frame_timeout_seconds,
+                detects_containers=config.origin_detection,
+            )
         )

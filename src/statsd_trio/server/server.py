@@ -37,9 +37,11 @@ from statsd_trio.server.parts import (
     make_aggregation_settings,
     make_rules,
     open_destinations,
+    open_forward,
 )
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination, Sink
+from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet import Origin, Packet
 
@@ -57,10 +59,12 @@ class Server:
         listeners: Sequence[Listener],
         destinations: Sequence[Destination],
         wall_clock: Callable[[], float],
+        forwarder: Forwarder | None = None,
     ) -> None:
         self._config = config
         self._listeners = listeners
         self._destinations = destinations
+        self._forwarder = forwarder
         self._lines = LineCounters()
         self._samples = SampleCounters()
         self._contexts = ContextCounters()
@@ -87,6 +91,7 @@ class Server:
             max_memo_entries=2 * config.max_contexts,
             on_sample=config.on_sample,
             on_event=config.on_event,
+            forward=None if forwarder is None else forwarder.forward_nowait,
         )
         telemetry = Telemetry(
             self.ledger,
@@ -132,6 +137,9 @@ class Server:
                 ledger
                 for destination in self._destinations
                 for ledger in destination.ledgers()
+            ),
+            forward=(
+                None if self._forwarder is None else self._forwarder.counters.freeze()
             ),
         )
 
@@ -220,6 +228,8 @@ class Server:
                 for destination in self._destinations:
                     # Shielded above, and it waits for no network.
                     await destination.abandon()  # noqa: ASYNC102
+                if self._forwarder is not None:
+                    self._forwarder.close()
                 _log_ledger(self.ledger())
 
 
@@ -254,8 +264,14 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         destinations = [
             Outlet(f"sink-{number}", sink) for number, sink in enumerate(sinks, 1)
         ]
-    listeners = await bind_listeners(config)
-    server = Server(config, listeners, destinations, wall_clock)
+    forwarder = await open_forward(config)
+    try:
+        listeners = await bind_listeners(config)
+    except BaseException:
+        if forwarder is not None:
+            forwarder.close()
+        raise
+    server = Server(config, listeners, destinations, wall_clock, forwarder)
     await server.run(task_status)
 
 
