@@ -215,3 +215,23 @@ async def test_a_packet_in_hand_outlives_a_cancel(readable: socket.socket) -> No
             got = [packet.data async for packet in receive]
     assert got == [b"first", b"second"]
     assert counters.waits == 1
+
+
+async def test_what_a_stop_has_no_time_for_is_counted(
+    readable: socket.socket, autojump_clock: MockClock
+) -> None:
+    read = read_each(*[(b"a:1|c", 1)] * 1000)
+    reader, counters = make_reader(readable, read, Backlog(10**9, 10**9, 0))
+    send, receive = trio.open_memory_channel[Packet](1)
+    async with trio.open_nursery() as nursery:
+
+        async def receive_cancelled() -> None:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await reader.receive(send)
+
+        nursery.start_soon(receive_cancelled)
+        async for _ in receive:
+            await trio.sleep(0.01)
+    assert 200 <= counters.packets < 210
+    assert counters.packets + counters.refused["stop"] == 1000

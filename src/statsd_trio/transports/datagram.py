@@ -25,6 +25,9 @@ _MAX_PACKETS_A_STRETCH: Final = 256
 # How long a stop may go on reading: a flood must not hold it up.
 _MAX_STOP_SECONDS: Final = 2.0
 
+# What a buffer of 8 MiB holds at the most; a flood that goes on is left to the kernel.
+_MAX_REFUSED_AT_STOP: Final = 16_384
+
 # Enough for every client of one host; a flood of forged senders must not grow it.
 _MAX_KNOWN_SENDERS: Final = 1024
 
@@ -121,8 +124,10 @@ class DatagramReader(Generic[_SenderT]):
                         forget_at = trio.current_time() + lifetime
                     await self._take_ready(channel, _MAX_PACKETS_A_STRETCH)
             except trio.Cancelled:
-                with trio.move_on_after(_MAX_STOP_SECONDS, shield=True):
+                with trio.move_on_after(_MAX_STOP_SECONDS, shield=True) as limit:
                     await self._take_backlog(channel)
+                if limit.cancelled_caught:
+                    await self._refuse_backlog()
                 raise
 
     async def _take_ready(
@@ -182,6 +187,17 @@ class DatagramReader(Generic[_SenderT]):
             left = min(backlog.packets - packets, _MAX_PACKETS_A_STRETCH)
             is_empty = await self._take_ready(channel, left)
             await trio.lowlevel.checkpoint()
+
+    async def _refuse_backlog(self) -> None:
+        """Count what there was no time to take; else nobody would know of it."""
+        for number in range(1, _MAX_REFUSED_AT_STOP + 1):
+            try:
+                self._read(1)
+            except OSError:
+                return  # nothing waits any more
+            self._counters.refused["stop"] += 1
+            if number % _MAX_PACKETS_A_STRETCH == 0:
+                await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _meet(self, sender: _SenderT) -> Origin:
         if len(self._origins) >= _MAX_KNOWN_SENDERS:
