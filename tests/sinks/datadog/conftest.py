@@ -1,3 +1,4 @@
+import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,13 +8,17 @@ import attrs
 import httpx2
 import pytest
 import trio
-from backports import zstd
 
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload
 from statsd_trio.sinks.datadog.destination import (
     DatadogDestination,
     open_datadog_destination,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 EPOCH = 1_700_000_000
 

@@ -1,11 +1,11 @@
 import json
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable
 
 import attrs
 import pytest
-from backports import zstd
 from hypothesis import given, settings, strategies as st
 
 from statsd_trio.aggregation.snapshot import (
@@ -29,6 +29,11 @@ from statsd_trio.sinks.datadog.payloads import (
     Route,
     build_payloads,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 EPOCH = 1_700_000_000
 

@@ -396,3 +396,47 @@ async def test_files_of_a_server_that_stopped_later_are_found(
         await other.abandon()
         await trio.sleep(61)
     assert intake.count_held() == {"s0.m0": 1}
+
+
+async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
+    intake: Any,
+    open_spooling: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    async def run_slowly(function: Callable[[], T]) -> T:
+        await trio.sleep(3)
+        return function()
+
+    # A file holds two payloads, so that what overflows takes several.
+    first = open_spooling(retry_queue_bytes=600, run_in_thread=run_slowly)
+    spool = first._spool
+    intake.answer_with(500)
+    with trio.move_on_after(95) as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(first.run)
+            for number in range(1000):
+                first.put_nowait(make_snapshot(number))
+                await trio.sleep(10)
+                if len(first._deliveries[0]._spooling._offered) > 1:
+                    # The first of its files is written, the next is not.
+                    await trio.sleep(4)
+                    scope.cancel()
+    check_identity(*first.ledgers())
+    assert len(first._deliveries[0]._spooling._offered) > 0
+    spool._run_in_thread = run_inline
+    await first.abandon()
+    ledger = ledger_of(first)
+    assert (ledger.evicted, ledger.abandoned) == (0, 0)
+    assert ledger.spooled == ledger.snapshotted
+    check_identity(ledger)
+
+    intake.accept_all()
+    second = open_spooling()
+    with trio.move_on_after(5):
+        await second.run()
+    await second.abandon()
+    assert intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(ledger.snapshotted)
+    )

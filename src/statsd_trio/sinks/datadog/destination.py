@@ -67,7 +67,6 @@ class DatadogDestination:
         )
         self._current: _Encoding | None = None
         self._is_finishing = False
-        self._is_finished = False
         self._working = trio.Lock()
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -130,16 +129,12 @@ class DatadogDestination:
 
     async def _work(self) -> None:
         """Do the work, or wait for whoever does it and go on where it was cut off."""
-        async with self._working:
-            if self._is_finished:
-                return
-            async with trio.open_nursery() as nursery:
-                for delivery in self._deliveries:
-                    nursery.start_soon(delivery.run)
-                await self._encode_snapshots()
-                for delivery in self._deliveries:
-                    delivery.expect_no_more()
-            self._is_finished = True
+        async with self._working, trio.open_nursery() as nursery:
+            for delivery in self._deliveries:
+                nursery.start_soon(delivery.run)
+            await self._encode_snapshots()
+            for delivery in self._deliveries:
+                delivery.expect_no_more()
 
     async def _encode_snapshots(self) -> None:
         """Turn snapshots into payloads until there will be no more of them."""
