@@ -99,7 +99,7 @@ class Flusher:
 
     async def _take_and_queue(self, include_open: bool, final: bool) -> None:
         source = self._take_snapshot(include_open=include_open, final=final)
-        while source.step():  # noqa: ASYNC110 - each turn does a slice of work
+        while source.step():
             await trio.lowlevel.checkpoint()
         snapshot = source.snapshot
         if final or not include_open:

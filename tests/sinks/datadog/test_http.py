@@ -131,7 +131,7 @@ class EndlessAnswer(httpx2.AsyncByteStream):
         self.pieces = 0
         self.is_closed = False
 
-    async def __aiter__(self) -> Any:
+    async def __aiter__(self) -> Any:  # noqa: ASYNC900 - httpx2 closes it
         while True:
             await trio.sleep(self.pause)
             self.pieces += 1
@@ -177,7 +177,7 @@ async def test_status_counts_though_the_body_breaks(
     autojump_clock: MockClock,
 ) -> None:
     class BrokenAnswer(EndlessAnswer):
-        async def __aiter__(self) -> Any:
+        async def __aiter__(self) -> Any:  # noqa: ASYNC900 - httpx2 closes it
             await trio.lowlevel.checkpoint()
             yield b"{"
             raise httpx2.ReadError("reset")
