@@ -53,7 +53,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     if item.config.getoption("dogstatsd_strict"):
         for assert_valid in item.stash.setdefault(_ASSERT_VALID, []):
-            assert_valid()
+            try:
+                assert_valid()
+            except AssertionError as error:
+                # There is no line of the test to show.
+                pytest.fail(str(error), pytrace=False)
     return result
 
 

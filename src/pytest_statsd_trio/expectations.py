@@ -151,7 +151,7 @@ class NothingExpectation:
 
     def describe(self) -> str:
         """Say what is not to be there."""
-        text = "message" if self.name is None else f"metric {self.name}"
+        text = "a message" if self.name is None else f"metric {self.name}"
         if self.tags:
             text += f" with tags {','.join(map(str, self.tags))}"
         return text
@@ -159,7 +159,7 @@ class NothingExpectation:
     def find_misses(self, received: Received) -> list[Miss]:
         """Find what is there in spite of it."""
         return [
-            Miss(0, write_sample(sample), (), ("should not be there",))
+            Miss(0, write_sample(sample), (), ())
             for sample in self._find_lines(received)
         ]
 

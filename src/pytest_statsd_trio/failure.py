@@ -1,12 +1,13 @@
 """The text of a failed assertion: the nearest misses first, then all there is."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
 from pytest_statsd_trio.expectations import Expectation, Miss
 from pytest_statsd_trio.lines import (
+    Line,
     write_event,
     write_rejected,
     write_sample,
@@ -16,8 +17,6 @@ from pytest_statsd_trio.received import Received, Rejected
 
 _SHOWN_MISSES: Final = 5
 _SHOWN_LINES: Final = 20
-
-_T = TypeVar("_T")
 
 
 @attrs.frozen
@@ -49,23 +48,27 @@ def write_absence(
     headline = f"no {expectation.describe()} arrived within {seconds:g} s"
     lines = [headline]
     if silent:
-        lines += ["", write_silence(silent, seconds)]
+        lines += ["", write_silence(silent)]
     if not len(circumstances.received):
         lines += ["", *circumstances.hints()]
-    return "\n".join([*lines, *_write_circumstances(expectation, circumstances)])
+    lines += _write_misses(expectation.find_misses(circumstances.received))
+    return "\n".join([*lines, *_write_all(circumstances)])
 
 
 def write_unwanted(expectation: Expectation, circumstances: Circumstances) -> str:
     """Write what arrived that was not to."""
-    headline = f"a {expectation.describe()} arrived, but none was to"
-    return "\n".join([headline, *_write_circumstances(expectation, circumstances)])
+    misses = expectation.find_misses(circumstances.received)
+    lines = [f"{expectation.describe()} arrived, but none was to"]
+    if misses:
+        lines += ["", *_write_lines([miss.line for miss in misses])]
+    return "\n".join([*lines, *_write_all(circumstances)])
 
 
-def write_silence(silent: Sequence[str], seconds: float) -> str:
+def write_silence(silent: Sequence[str]) -> str:
     """Write that a barrier did not come through."""
     return (
-        f"the server took in nothing by {' and '.join(silent)} within {seconds:g} s, "
-        "so what was sent so far cannot be told"
+        f"the server takes in nothing by {' and '.join(silent)}, "
+        "so what was sent cannot be told"
     )
 
 
@@ -80,11 +83,8 @@ def write_losses(losses: Sequence[str]) -> str:
     return "\n".join(["lost in this test:", *(f"  {loss}" for loss in losses)])
 
 
-def _write_circumstances(
-    expectation: Expectation, circumstances: Circumstances
-) -> Iterator[str]:
+def _write_all(circumstances: Circumstances) -> Iterator[str]:
     received = circumstances.received
-    yield from _write_misses(expectation.find_misses(received))
     yield from _write_rejections(received.rejected)
     yield from _write_received("received in this test:", received)
     yield from _write_received(
@@ -120,18 +120,18 @@ def _write_rejections(rejected: Sequence[Rejected]) -> Iterator[str]:
 
 def _write_received(title: str, received: Received) -> Iterator[str]:
     lines = [
-        *_write_each(received.metrics, write_sample),
-        *_write_each(received.events, write_event),
-        *_write_each(received.service_checks, write_service_check),
+        *map(write_sample, received.metrics),
+        *map(write_event, received.events),
+        *map(write_service_check, received.service_checks),
     ]
     if lines:
         yield from ("", title)
+    yield from _write_lines(lines)
+
+
+def _write_lines(lines: Sequence[Line]) -> Iterator[str]:
     yield from (f"  {line}" for line in lines[:_SHOWN_LINES])
     yield from _count_rest(len(lines) - _SHOWN_LINES)
-
-
-def _write_each(messages: Iterable[_T], write: Callable[[_T], object]) -> Iterator[str]:
-    return (str(write(message)) for message in messages)
 
 
 def _count_rest(rest: int) -> Iterator[str]:

@@ -80,7 +80,8 @@ def write_sample(sample: Sample) -> Line:
         Part(sample.type.value, "type"),
     ]
     if sample.sample_rate != 1.0:
-        parts.append(Part(f"|@{format_number(sample.sample_rate)}", "values"))
+        rate = format_number(sample.sample_rate)
+        parts += [Part("|"), Part(f"@{rate}", "values")]
     parts += _write_tags(sample.tags)
     if sample.timestamp is not None:
         parts.append(Part(f"|T{sample.timestamp}"))

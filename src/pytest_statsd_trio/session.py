@@ -5,8 +5,8 @@ import threading
 from collections.abc import Generator
 
 from pytest_statsd_trio.barrier import Barrier
-from pytest_statsd_trio.dogstatsd import DogStatsd
 from pytest_statsd_trio.endpoint import Endpoint, open_socket_folder
+from pytest_statsd_trio.fixture import DogStatsd
 from pytest_statsd_trio.markers import open_marker_sockets
 from pytest_statsd_trio.quiet import silence_thread
 from pytest_statsd_trio.recorder import Recorder

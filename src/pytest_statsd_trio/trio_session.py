@@ -8,7 +8,7 @@ from typing import Final
 import trio
 from trio.testing import MockClock
 
-from pytest_statsd_trio.async_dogstatsd import AsyncDogStatsd
+from pytest_statsd_trio.async_fixture import AsyncDogStatsd
 from pytest_statsd_trio.endpoint import Endpoint, SocketPaths
 from pytest_statsd_trio.markers import open_marker_sockets
 from pytest_statsd_trio.recorder import Recorder

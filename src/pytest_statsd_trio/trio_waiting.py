@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from pytest_statsd_trio.barrier import RESEND_SECONDS
 from pytest_statsd_trio.markers import STREAM, MarkerSocket
 from pytest_statsd_trio.recorder import Recorder
-from pytest_statsd_trio.waiting import Outcome
+from pytest_statsd_trio.waiting import BARRIER_SECONDS, Outcome
 
 
 class TrioWaiter:
@@ -35,10 +35,12 @@ class TrioWaiter:
     async def wait_until(self, is_met: Callable[[], bool], seconds: float) -> Outcome:
         """Wait until *is_met*, for *seconds* at most."""
         silent = [sock.transport for sock in self._sockets]
-        with _give_up_after(seconds):
+        began = trio.current_time()
+        with _give_up_after(max(seconds, BARRIER_SECONDS)):
             await self._pass_through()
             silent = []
-            while not is_met():
+        with _give_up_after(began + seconds - trio.current_time()):
+            while not silent and not is_met():
                 await self._changed.park()
                 await self._pass_through()
         return Outcome(is_met=is_met(), silent=silent)
@@ -92,6 +94,7 @@ def _give_up_after(seconds: float) -> Generator[None]:
 
     A mock clock that stands still would have a failing assertion wait for ever.
     """
+    seconds = max(0.0, seconds)
     with trio.move_on_after(seconds) as scope:
         if not isinstance(trio.lowlevel.current_clock(), MockClock):
             yield

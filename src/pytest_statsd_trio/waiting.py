@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pytest_statsd_trio.barrier import Barrier
 from pytest_statsd_trio.recorder import Recorder
+
+# How long what was sent may take to be taken in, on a machine with much to do.
+BARRIER_SECONDS: Final = 2.0
 
 
 class Outcome(NamedTuple):
@@ -30,11 +33,13 @@ class Waiter:
         """Wait until *is_met*, for *seconds* at most.
 
         It is asked only when all that was sent is recorded: what was sent together
-        is judged together, and a counter is never read half-way.
+        is judged together, and a counter is never read half-way. Even with no seconds
+        to wait, what was sent before is taken in.
         """
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        deadline = began + seconds
         while True:
-            silent = self._barrier.pass_through(deadline)
+            silent = self._barrier.pass_through(began + max(seconds, BARRIER_SECONDS))
             arrivals = self._recorder.arrivals
             if is_met():
                 return Outcome(is_met=True, silent=silent)
@@ -43,4 +48,5 @@ class Waiter:
 
     def settle(self, seconds: float) -> list[str]:
         """Wait until all that was sent is recorded; return who gave no answer."""
-        return self._barrier.pass_through(time.monotonic() + seconds)
+        deadline = time.monotonic() + max(seconds, BARRIER_SECONDS)
+        return self._barrier.pass_through(deadline)

@@ -3,7 +3,8 @@
 Each stage is handed the counters that it fills. Whatever enters is counted once
 and whatever leaves is counted once, so that these hold whenever the queue is empty:
 
-* packets: ``sent = read + kernel_dropped`` (UDP, same host)
+* packets: ``sent = read + kernel_dropped + refused["stop"]`` (UDP, same host); the last
+  is what a stop under overload had no time to take
 * lines: ``read = metrics + events + service_checks + sum(rejected) + filtered``
 * samples: ``parsed = aggregated + sum(refused)``
 * points, for each destination: ``snapshotted = delivered + pending + spooled +

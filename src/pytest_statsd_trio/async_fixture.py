@@ -1,10 +1,10 @@
-"""`DogStatsd`: what the fixture hands to a test."""
+"""`AsyncDogStatsd`: the same as `DogStatsd`, with assertions to await."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 from unittest.mock import ANY
 
 from pytest_statsd_trio import assertions
-from pytest_statsd_trio.async_dogstatsd import AsyncDogStatsd
 from pytest_statsd_trio.endpoint import Endpoint
 from pytest_statsd_trio.expectations import Expectation, NothingExpectation
 from pytest_statsd_trio.failure import (
@@ -21,31 +21,41 @@ from pytest_statsd_trio.received import Received, Rejected
 from pytest_statsd_trio.recorder import Recorder
 from pytest_statsd_trio.summary import write_snapshot
 from pytest_statsd_trio.tags import Tags, read_tags
-from pytest_statsd_trio.threaded import ThreadedWaiter
-from pytest_statsd_trio.waiting import Waiter
+from pytest_statsd_trio.waiting import Outcome
 from statsd_trio import Ledger
+from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
 
 
-class DogStatsd:
-    """What one test sends, and assertions on it.
+class AsyncWaiter(Protocol):
+    """Waits as `Waiter` does, while the loop runs on."""
 
-    An assertion waits for what it names, at most *timeout* seconds, and returns as
-    soon as it is there: first everything that was sent before is taken in, so that a
-    counter is never read half-way. Values may be `ANY`, `pytest.approx` and whatever
-    else compares with ``==``. Tags are those a line must have; it may have others.
+    async def wait_until(self, is_met: Callable[[], bool], seconds: float) -> Outcome:
+        """Wait until *is_met*, for *seconds* at most."""
+        ...
+
+    async def settle(self, seconds: float) -> list[str]:
+        """Wait until all that was sent is recorded; return who gave no answer."""
+        ...
+
+
+class AsyncDogStatsd:
+    """What one test sends, and assertions on it to await; see `DogStatsd`.
 
     Attributes:
         environment: what points a client at this server; set during the test.
+        flushed: in a Trio test, what the server has aggregated so far, a snapshot a
+            bucket; elsewhere nothing.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
         recorder: Recorder,
-        waiter: Waiter,
+        waiter: AsyncWaiter,
         read_ledger: Callable[[], Ledger],
         timeout_seconds: float,
+        flushed: Sequence[Snapshot] = (),
     ) -> None:
         self._endpoint = endpoint
         self._recorder = recorder
@@ -54,6 +64,7 @@ class DogStatsd:
         self._timeout_seconds = timeout_seconds
         self._ledger_before = read_ledger()
         self.environment = endpoint.environment
+        self.flushed = flushed
 
     @property
     def address(self) -> tuple[str, int]:
@@ -114,7 +125,10 @@ class DogStatsd:
         """Read the server's ledger, of all tests so far."""
         return self._read_ledger()
 
-    def settle(self, timeout: float | None = None) -> None:
+    async def settle(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+    ) -> None:
         """Wait until all that was sent so far, by any socket, is received.
 
         For plain assertions on `metrics` and the like. What a client still holds in
@@ -122,57 +136,57 @@ class DogStatsd:
         """
         __tracebackhide__ = True
         seconds = self._timeout_seconds if timeout is None else timeout
-        silent = self._waiter.settle(seconds)
+        silent = await self._waiter.settle(seconds)
         if silent:
-            raise AssertionError(write_silence(silent, seconds))
+            raise AssertionError(write_silence(silent))
 
-    def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
+    async def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
         """Write all that was sent so far as sorted text, one line a metric.
 
         Args:
             mask: whose values to write as ``*``: patterns of names, or True for all.
         """
         __tracebackhide__ = True
-        self.settle()
+        await self.settle()
         return write_snapshot(self._recorder.read(), mask)
 
-    def assert_counter(
+    async def assert_counter(
         self,
         name: str,
         value: object = ANY,
         *,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a counter whose total is *value*; sample rates are accounted for."""
         __tracebackhide__ = True
-        self._wait_for(assertions.expect_counter(name, value, tags), timeout)
+        await self._wait_for(assertions.expect_counter(name, value, tags), timeout)
 
-    def assert_gauge(
+    async def assert_gauge(
         self,
         name: str,
         value: object = ANY,
         *,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a gauge whose last value is *value*."""
         __tracebackhide__ = True
-        self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
+        await self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
 
-    def assert_set(
+    async def assert_set(
         self,
         name: str,
         members: object = ANY,
         *,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a set with exactly *members*; a number tells how many."""
         __tracebackhide__ = True
-        self._wait_for(assertions.expect_set(name, members, tags), timeout)
+        await self._wait_for(assertions.expect_set(name, members, tags), timeout)
 
-    def assert_histogram(
+    async def assert_histogram(
         self,
         name: str,
         *,
@@ -180,14 +194,14 @@ class DogStatsd:
         between: tuple[float, float] | None = None,
         values: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a histogram's values: how many, within which bounds, or which.
 
         *values* is a list in the order of arrival.
         """
         __tracebackhide__ = True
-        self._wait_for(
+        await self._wait_for(
             assertions.expect_values(
                 name,
                 MetricType.HISTOGRAM,
@@ -199,7 +213,7 @@ class DogStatsd:
             timeout,
         )
 
-    def assert_timing(
+    async def assert_timing(
         self,
         name: str,
         *,
@@ -207,11 +221,11 @@ class DogStatsd:
         between: tuple[float, float] | None = None,
         values: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a timing's values, in milliseconds, as `assert_histogram`."""
         __tracebackhide__ = True
-        self._wait_for(
+        await self._wait_for(
             assertions.expect_values(
                 name,
                 MetricType.TIMER,
@@ -223,7 +237,7 @@ class DogStatsd:
             timeout,
         )
 
-    def assert_distribution(
+    async def assert_distribution(
         self,
         name: str,
         *,
@@ -231,11 +245,11 @@ class DogStatsd:
         between: tuple[float, float] | None = None,
         values: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a distribution's values, as `assert_histogram`."""
         __tracebackhide__ = True
-        self._wait_for(
+        await self._wait_for(
             assertions.expect_values(
                 name,
                 MetricType.DISTRIBUTION,
@@ -247,7 +261,7 @@ class DogStatsd:
             timeout,
         )
 
-    def assert_event(
+    async def assert_event(
         self,
         *,
         title: object = ANY,
@@ -257,11 +271,11 @@ class DogStatsd:
         aggregation_key: object = ANY,
         source_type_name: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for an event with these fields."""
         __tracebackhide__ = True
-        self._wait_for(
+        await self._wait_for(
             assertions.expect_event(
                 tags,
                 title=title,
@@ -274,52 +288,57 @@ class DogStatsd:
             timeout,
         )
 
-    def assert_service_check(
+    async def assert_service_check(
         self,
         name: str,
         status: object = ANY,
         *,
         message: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Wait for a service check; *status* is a number or a name such as ``ok``."""
         __tracebackhide__ = True
-        self._wait_for(
+        await self._wait_for(
             assertions.expect_service_check(name, status, message, tags), timeout
         )
 
-    def assert_none(
+    async def assert_none(
         self,
         name: str | None = None,
         *,
         tags: Tags = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
     ) -> None:
         """Check that no metric *name* was sent so far; without a name, nothing at all.
 
         It waits for no time to pass: a marker through each socket shows that all that
-        was sent before has been read. *timeout* bounds the wait for the markers.
+        was sent before has been read. Nothing is waited for but the markers.
         """
         __tracebackhide__ = True
-        self.settle(timeout)
+        await self.settle(timeout)
         expectation = NothingExpectation(name, read_tags(tags))
         circumstances = self._look()
         if not expectation.is_met(circumstances.received):
             raise AssertionError(write_unwanted(expectation, circumstances))
 
-    def assert_valid(self) -> None:
+    async def assert_valid(self) -> None:
         """Check that no line sent so far was rejected."""
         __tracebackhide__ = True
-        self.settle()
+        await self.settle()
+        self.assert_valid_nowait()
+
+    def assert_valid_nowait(self) -> None:
+        """Check that no line received so far was rejected."""
+        __tracebackhide__ = True
         rejected = self.rejected
         if rejected:
             raise AssertionError(write_invalid(rejected))
 
-    def assert_lossless(self) -> None:
+    async def assert_lossless(self) -> None:
         """Check by the ledger that nothing sent so far in this test was lost."""
         __tracebackhide__ = True
-        self.settle()
+        await self.settle()
         losses = list(find_losses(self._ledger_before, self._read_ledger()))
         if losses:
             raise AssertionError(write_losses(losses))
@@ -331,23 +350,13 @@ class DogStatsd:
             lambda: find_hints(self._endpoint),
         )
 
-    def _wait_for(self, expectation: Expectation, timeout: float | None) -> None:
+    async def _wait_for(self, expectation: Expectation, chosen: float | None) -> None:
         __tracebackhide__ = True
-        seconds = self._timeout_seconds if timeout is None else timeout
-        outcome = self._waiter.wait_until(
+        seconds = self._timeout_seconds if chosen is None else chosen
+        outcome = await self._waiter.wait_until(
             lambda: expectation.is_met(self._recorder.read()), seconds
         )
         if not outcome.is_met:
             raise AssertionError(
                 write_absence(expectation, self._look(), outcome.silent, seconds)
             )
-
-    def make_async(self) -> AsyncDogStatsd:
-        """Make the same, with assertions to await, for any loop but the server's."""
-        return AsyncDogStatsd(
-            self._endpoint,
-            self._recorder,
-            ThreadedWaiter(self._waiter),
-            self._read_ledger,
-            self._timeout_seconds,
-        )

@@ -1,10 +1,10 @@
-"""`AsyncDogStatsd`: the same as `DogStatsd`, with assertions to await."""
+"""`DogStatsd`: what the fixture hands to a test."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable
 from unittest.mock import ANY
 
 from pytest_statsd_trio import assertions
+from pytest_statsd_trio.async_fixture import AsyncDogStatsd
 from pytest_statsd_trio.endpoint import Endpoint
 from pytest_statsd_trio.expectations import Expectation, NothingExpectation
 from pytest_statsd_trio.failure import (
@@ -21,41 +21,31 @@ from pytest_statsd_trio.received import Received, Rejected
 from pytest_statsd_trio.recorder import Recorder
 from pytest_statsd_trio.summary import write_snapshot
 from pytest_statsd_trio.tags import Tags, read_tags
-from pytest_statsd_trio.waiting import Outcome
+from pytest_statsd_trio.threaded import ThreadedWaiter
+from pytest_statsd_trio.waiting import Waiter
 from statsd_trio import Ledger
-from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
 
 
-class AsyncWaiter(Protocol):
-    """Waits as `Waiter` does, while the loop runs on."""
+class DogStatsd:
+    """What one test sends, and assertions on it.
 
-    async def wait_until(self, is_met: Callable[[], bool], seconds: float) -> Outcome:
-        """Wait until *is_met*, for *seconds* at most."""
-        ...
-
-    async def settle(self, seconds: float) -> list[str]:
-        """Wait until all that was sent is recorded; return who gave no answer."""
-        ...
-
-
-class AsyncDogStatsd:
-    """What one test sends, and assertions on it to await; see `DogStatsd`.
+    An assertion waits for what it names, at most *timeout* seconds, and returns as
+    soon as it is there: first everything that was sent before is taken in, so that a
+    counter is never read half-way. Values may be `ANY`, `pytest.approx` and whatever
+    else compares with ``==``. Tags are those a line must have; it may have others.
 
     Attributes:
         environment: what points a client at this server; set during the test.
-        flushed: in a Trio test, what the server has aggregated so far, a snapshot a
-            bucket; elsewhere nothing.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
         recorder: Recorder,
-        waiter: AsyncWaiter,
+        waiter: Waiter,
         read_ledger: Callable[[], Ledger],
         timeout_seconds: float,
-        flushed: Sequence[Snapshot] = (),
     ) -> None:
         self._endpoint = endpoint
         self._recorder = recorder
@@ -64,7 +54,6 @@ class AsyncDogStatsd:
         self._timeout_seconds = timeout_seconds
         self._ledger_before = read_ledger()
         self.environment = endpoint.environment
-        self.flushed = flushed
 
     @property
     def address(self) -> tuple[str, int]:
@@ -125,10 +114,7 @@ class AsyncDogStatsd:
         """Read the server's ledger, of all tests so far."""
         return self._read_ledger()
 
-    async def settle(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
-    ) -> None:
+    def settle(self, timeout: float | None = None) -> None:
         """Wait until all that was sent so far, by any socket, is received.
 
         For plain assertions on `metrics` and the like. What a client still holds in
@@ -136,57 +122,57 @@ class AsyncDogStatsd:
         """
         __tracebackhide__ = True
         seconds = self._timeout_seconds if timeout is None else timeout
-        silent = await self._waiter.settle(seconds)
+        silent = self._waiter.settle(seconds)
         if silent:
-            raise AssertionError(write_silence(silent, seconds))
+            raise AssertionError(write_silence(silent))
 
-    async def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
+    def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
         """Write all that was sent so far as sorted text, one line a metric.
 
         Args:
             mask: whose values to write as ``*``: patterns of names, or True for all.
         """
         __tracebackhide__ = True
-        await self.settle()
+        self.settle()
         return write_snapshot(self._recorder.read(), mask)
 
-    async def assert_counter(
+    def assert_counter(
         self,
         name: str,
         value: object = ANY,
         *,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a counter whose total is *value*; sample rates are accounted for."""
         __tracebackhide__ = True
-        await self._wait_for(assertions.expect_counter(name, value, tags), timeout)
+        self._wait_for(assertions.expect_counter(name, value, tags), timeout)
 
-    async def assert_gauge(
+    def assert_gauge(
         self,
         name: str,
         value: object = ANY,
         *,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a gauge whose last value is *value*."""
         __tracebackhide__ = True
-        await self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
+        self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
 
-    async def assert_set(
+    def assert_set(
         self,
         name: str,
         members: object = ANY,
         *,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a set with exactly *members*; a number tells how many."""
         __tracebackhide__ = True
-        await self._wait_for(assertions.expect_set(name, members, tags), timeout)
+        self._wait_for(assertions.expect_set(name, members, tags), timeout)
 
-    async def assert_histogram(
+    def assert_histogram(
         self,
         name: str,
         *,
@@ -194,14 +180,14 @@ class AsyncDogStatsd:
         between: tuple[float, float] | None = None,
         values: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a histogram's values: how many, within which bounds, or which.
 
         *values* is a list in the order of arrival.
         """
         __tracebackhide__ = True
-        await self._wait_for(
+        self._wait_for(
             assertions.expect_values(
                 name,
                 MetricType.HISTOGRAM,
@@ -213,7 +199,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
-    async def assert_timing(
+    def assert_timing(
         self,
         name: str,
         *,
@@ -221,11 +207,11 @@ class AsyncDogStatsd:
         between: tuple[float, float] | None = None,
         values: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a timing's values, in milliseconds, as `assert_histogram`."""
         __tracebackhide__ = True
-        await self._wait_for(
+        self._wait_for(
             assertions.expect_values(
                 name,
                 MetricType.TIMER,
@@ -237,7 +223,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
-    async def assert_distribution(
+    def assert_distribution(
         self,
         name: str,
         *,
@@ -245,11 +231,11 @@ class AsyncDogStatsd:
         between: tuple[float, float] | None = None,
         values: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a distribution's values, as `assert_histogram`."""
         __tracebackhide__ = True
-        await self._wait_for(
+        self._wait_for(
             assertions.expect_values(
                 name,
                 MetricType.DISTRIBUTION,
@@ -261,7 +247,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
-    async def assert_event(
+    def assert_event(
         self,
         *,
         title: object = ANY,
@@ -271,11 +257,11 @@ class AsyncDogStatsd:
         aggregation_key: object = ANY,
         source_type_name: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for an event with these fields."""
         __tracebackhide__ = True
-        await self._wait_for(
+        self._wait_for(
             assertions.expect_event(
                 tags,
                 title=title,
@@ -288,57 +274,52 @@ class AsyncDogStatsd:
             timeout,
         )
 
-    async def assert_service_check(
+    def assert_service_check(
         self,
         name: str,
         status: object = ANY,
         *,
         message: object = ANY,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Wait for a service check; *status* is a number or a name such as ``ok``."""
         __tracebackhide__ = True
-        await self._wait_for(
+        self._wait_for(
             assertions.expect_service_check(name, status, message, tags), timeout
         )
 
-    async def assert_none(
+    def assert_none(
         self,
         name: str | None = None,
         *,
         tags: Tags = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
+        timeout: float | None = None,
     ) -> None:
         """Check that no metric *name* was sent so far; without a name, nothing at all.
 
         It waits for no time to pass: a marker through each socket shows that all that
-        was sent before has been read. *timeout* bounds the wait for the markers.
+        was sent before has been read. Nothing is waited for but the markers.
         """
         __tracebackhide__ = True
-        await self.settle(timeout)
+        self.settle(timeout)
         expectation = NothingExpectation(name, read_tags(tags))
         circumstances = self._look()
         if not expectation.is_met(circumstances.received):
             raise AssertionError(write_unwanted(expectation, circumstances))
 
-    async def assert_valid(self) -> None:
+    def assert_valid(self) -> None:
         """Check that no line sent so far was rejected."""
         __tracebackhide__ = True
-        await self.settle()
-        self.assert_valid_nowait()
-
-    def assert_valid_nowait(self) -> None:
-        """Check that no line received so far was rejected."""
-        __tracebackhide__ = True
+        self.settle()
         rejected = self.rejected
         if rejected:
             raise AssertionError(write_invalid(rejected))
 
-    async def assert_lossless(self) -> None:
+    def assert_lossless(self) -> None:
         """Check by the ledger that nothing sent so far in this test was lost."""
         __tracebackhide__ = True
-        await self.settle()
+        self.settle()
         losses = list(find_losses(self._ledger_before, self._read_ledger()))
         if losses:
             raise AssertionError(write_losses(losses))
@@ -350,13 +331,23 @@ class AsyncDogStatsd:
             lambda: find_hints(self._endpoint),
         )
 
-    async def _wait_for(self, expectation: Expectation, chosen: float | None) -> None:
+    def _wait_for(self, expectation: Expectation, timeout: float | None) -> None:
         __tracebackhide__ = True
-        seconds = self._timeout_seconds if chosen is None else chosen
-        outcome = await self._waiter.wait_until(
+        seconds = self._timeout_seconds if timeout is None else timeout
+        outcome = self._waiter.wait_until(
             lambda: expectation.is_met(self._recorder.read()), seconds
         )
         if not outcome.is_met:
             raise AssertionError(
                 write_absence(expectation, self._look(), outcome.silent, seconds)
             )
+
+    def make_async(self) -> AsyncDogStatsd:
+        """Make the same, with assertions to await, for any loop but the server's."""
+        return AsyncDogStatsd(
+            self._endpoint,
+            self._recorder,
+            ThreadedWaiter(self._waiter),
+            self._read_ledger,
+            self._timeout_seconds,
+        )

@@ -1,0 +1,252 @@
+"""Whole runs: tests kept apart, options, other plugins, the cost of the import."""
+
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+
+import pytest
+
+SEND = """
+import socket
+
+
+def send(dogstatsd, *lines):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        for line in lines:
+            client.sendto(line, dogstatsd.address)
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+def test_each_test_begins_with_nothing(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        def test_first(dogstatsd):
+            send(dogstatsd, b"orders:1|c")
+
+        def test_second(dogstatsd):
+            dogstatsd.assert_none()
+            send(dogstatsd, b"orders:1|c")
+            dogstatsd.assert_counter("orders", 1)
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_what_comes_between_tests_is_kept_apart(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        former = []
+
+        def test_first(dogstatsd):
+            former.append(dogstatsd)
+
+        def test_between():
+            send(former[0], b"orders:1|c")
+
+        def test_second(dogstatsd):
+            assert [metric.name for metric in dogstatsd.late.metrics] == ["orders"]
+            assert not dogstatsd.metrics
+            dogstatsd.assert_counter("orders", timeout=0)
+        """
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E * no counter orders arrived within 0 s",
+            "E *arrived before this test began, so sent by an earlier one:",
+            "E *  orders:1|c",
+        ]
+    )
+
+
+def test_strict_run_fails_the_test_that_sent_a_rejected_line(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        def test_guilty(dogstatsd):
+            send(dogstatsd, b"orders:one|c")
+
+        def test_innocent(dogstatsd):
+            send(dogstatsd, b"orders:1|c")
+
+        def test_without_metrics():
+            pass
+        """,
+        "--dogstatsd-strict",
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["1 line was rejected", "FAILED *::test_guilty*"])
+
+
+def test_strict_run_fails_a_trio_test_too(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        import pytest
+
+        @pytest.mark.trio
+        async def test_guilty(dogstatsd_async):
+            send(dogstatsd_async, b"orders:one|c")
+        """,
+        "--dogstatsd-strict",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 line was rejected", "FAILED *::test_guilty*"])
+
+
+def test_run_that_is_not_strict_passes(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        def test_guilty(dogstatsd):
+            send(dogstatsd, b"orders:one|c")
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_timeout_is_read_from_the_ini_file(
+    run_tests: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\ndogstatsd_timeout = 0.02")
+    result = run_tests(
+        """
+        def test_wrong(dogstatsd):
+            dogstatsd.assert_counter("orders")
+        """
+    )
+    result.stdout.fnmatch_lines(["E *arrived within 0.02 s"])
+
+
+def test_timeout_that_is_no_number_is_an_error(
+    run_tests: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\ndogstatsd_timeout = soon")
+    result = run_tests("def test_any(dogstatsd): pass")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*dogstatsd_timeout is 'soon'*"])
+
+
+def test_log_of_the_server_stays_out_of_the_tests(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        def test_quiet(dogstatsd, caplog):
+            send(dogstatsd, b"orders:one|c")
+            dogstatsd.settle()
+            assert caplog.records == []
+
+        def test_wrong(dogstatsd):
+            assert False
+        """,
+        "--log-level=DEBUG",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.no_fnmatch_line("*rejected*")
+    result.stdout.no_fnmatch_line("*stopped:*")
+
+
+def test_environment_is_as_before_after_the_test(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        import os
+
+        def test_first(dogstatsd):
+            assert "DD_DOGSTATSD_URL" in os.environ
+
+        def test_second():
+            assert "DD_DOGSTATSD_URL" not in os.environ
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_works_without_pytest_trio(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import asyncio
+
+        def test_sync(dogstatsd):
+            dogstatsd.assert_none()
+
+        def test_asyncio(dogstatsd_async):
+            asyncio.run(dogstatsd_async.assert_none())
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:trio", "-W", "error")
+    result.assert_outcomes(passed=2)
+
+
+def test_works_in_workers_and_in_random_order(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        SEND
+        + textwrap.dedent(
+            """
+            import pytest
+
+            @pytest.mark.parametrize("number", range(20))
+            def test_alone(dogstatsd, number):
+                dogstatsd.assert_none()
+                send(dogstatsd, b"orders:%d|c" % number)
+                dogstatsd.assert_counter("orders", number)
+            """
+        )
+    )
+    result = pytester.runpytest_subprocess("-n", "2", "-p", "randomly", "-p", "no:trio")
+    result.assert_outcomes(passed=20)
+    result.stdout.fnmatch_lines(["Using --randomly-seed=*"])
+
+
+PROBE = """
+import sys
+import pytest
+before = set(sys.modules)
+import pytest_statsd_trio
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_import_brings_in_nothing_but_itself() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", PROBE], capture_output=True, check=True, text=True
+    )
+    assert answer.stdout.split() == ["pytest_statsd_trio"]
+
+
+def test_import_costs_less_than_five_milliseconds() -> None:
+    def measure() -> int:
+        answer = subprocess.run(
+            [
+                sys.executable,
+                "-X",
+                "importtime",
+                "-c",
+                "import pytest, pytest_statsd_trio",
+            ],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        found = re.search(r"\| +(\d+) \| pytest_statsd_trio", answer.stderr)
+        assert found
+        return int(found[1])
+
+    # The best of a few: a busy machine makes any import slow.
+    assert min(measure() for _ in range(3)) < 5000
+
+
+def test_run_without_the_fixtures_never_imports_the_server(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_nothing_loaded():
+            assert "pytest_statsd_trio" in sys.modules
+            assert "statsd_trio" not in sys.modules
+            assert "trio" not in sys.modules
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:trio", "-p", "no:anyio")
+    result.assert_outcomes(passed=1)
