@@ -209,13 +209,14 @@ def _find_problems(
     dropped = report.kernel_dropped
     if dropped is None and is_unix:
         dropped = 0
-    if dropped is not None and outcome.packets_sent != report.packets + dropped:
+    late = report.packets_late
+    if dropped is not None and outcome.packets_sent != report.packets + dropped + late:
         problems.append(
-            f"{outcome.packets_sent} packets sent, but {report.packets} read and "
-            f"{dropped} dropped by the kernel"
+            f"{outcome.packets_sent} packets sent, but {report.packets} read, "
+            f"{dropped} dropped by the kernel and {late} refused at the stop"
         )
     expected = outcome.lines_sent if expected_lines is None else expected_lines
-    if dropped == 0 and report.lines != expected:
+    if dropped == late == 0 and report.lines != expected:
         problems.append(f"{report.lines} lines read of {expected}, and no drop")
     return problems
 

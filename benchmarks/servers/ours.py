@@ -40,6 +40,7 @@ async def _serve(serving: Serving, started: Started) -> Report:
     listener = ledger.listeners[0]
     return Report(
         packets=listener.packets,
+        packets_late=listener.refused.get("stop", 0),
         kernel_dropped=listener.kernel_dropped,
         granted_buffer_bytes=listener.granted_buffer_bytes,
         lines=ledger.lines.read,

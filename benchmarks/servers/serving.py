@@ -45,6 +45,7 @@ class Report:
     """What a server says of its run.
 
     Attributes:
+        packets_late: what a stop had no time to take.
         aggregated: samples; None for one that does not parse.
         problems: identities of its ledger that do not hold.
         cpu_seconds: user and system, from after start-up to its stop.
@@ -53,6 +54,7 @@ class Report:
     """
 
     packets: int = 0
+    packets_late: int = 0
     kernel_dropped: int | None = None
     granted_buffer_bytes: int | None = None
     lines: int = 0
