@@ -1,0 +1,163 @@
+"""A ledger in; OpenMetrics text, for Prometheus and its like, out.
+
+Source: the OpenMetrics specification, 1.0.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
+
+CONTENT_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_Labels = tuple[tuple[str, str], ...]
+
+
+class _Family(NamedTuple):
+    name: str
+    type: str
+    help: str
+    samples: list[tuple[_Labels, float]]
+
+
+def render_openmetrics(ledger: Ledger) -> str:
+    """Write *ledger*; what the system cannot tell is left out."""
+    lines: list[str] = []
+    for family in _list_families(ledger):
+        if not family.samples:
+            continue
+        name = f"statsd_trio_{family.name}"
+        lines.append(f"# TYPE {name} {family.type}")
+        lines.append(f"# HELP {name} {family.help}")
+        suffix = "_total" if family.type == "counter" else ""
+        lines += [
+            f"{name}{suffix}{_render_labels(labels)} {value:.17g}"
+            for labels, value in family.samples
+        ]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _list_families(ledger: Ledger) -> Iterator[_Family]:
+    yield from _list_listener_families(ledger.listeners)
+    queue, lines = ledger.queue, ledger.lines
+    yield _gauge("queue_capacity", "Packets the queue holds.", queue.capacity)
+    yield _gauge("queue_used", "Packets in the queue.", queue.used)
+    yield _gauge("queue_peak", "Most packets ever in the queue.", queue.peak)
+    yield _counter("lines", "Lines read.", lines.read)
+    yield _Family(
+        "lines_accepted",
+        "counter",
+        "Lines understood.",
+        [
+            ((("kind", "metric"),), lines.metrics),
+            ((("kind", "event"),), lines.events),
+            ((("kind", "service_check"),), lines.service_checks),
+        ],
+    )
+    yield _Family(
+        "lines_rejected",
+        "counter",
+        "Lines refused.",
+        [((("reason", reason),), count) for reason, count in lines.rejected.items()],
+    )
+    yield _counter("lines_filtered", "Lines on a filter list.", lines.filtered)
+    samples, contexts = ledger.samples, ledger.contexts
+    yield _counter("samples", "Values of metric lines.", samples.parsed)
+    yield _counter("samples_aggregated", "Values aggregated.", samples.aggregated)
+    yield _Family(
+        "samples_refused",
+        "counter",
+        "Values refused.",
+        [((("reason", reason),), count) for reason, count in samples.refused.items()],
+    )
+    yield _gauge("contexts", "Different series at present.", contexts.current)
+    yield _gauge("contexts_peak", "Most series ever at a time.", contexts.peak)
+    yield _counter("contexts_expired", "Series forgotten.", contexts.expired)
+    yield _counter(
+        "contexts_type_clashes",
+        "Series whose name came with another type.",
+        contexts.type_clashes,
+    )
+    yield from _list_sink_families(ledger.sinks)
+
+
+def _list_listener_families(
+    listeners: tuple[ListenerLedger, ...],
+) -> Iterator[_Family]:
+    for name, metric_type, help_text in (
+        ("packets", "counter", "Packets read."),
+        ("bytes", "counter", "Bytes read."),
+        ("truncated", "counter", "Packets longer than the buffer."),
+        ("kernel_dropped", "counter", "Packets that the kernel dropped."),
+        ("granted_buffer_bytes", "gauge", "Receive buffer that the kernel granted."),
+        ("waits", "counter", "Times a reader waited for room in the queue."),
+        ("longest_wait_seconds", "gauge", "Longest of these waits."),
+    ):
+        yield _Family(
+            name,
+            metric_type,
+            help_text,
+            [
+                ((("listener", listener.name),), value)
+                for listener in listeners
+                if (value := getattr(listener, name)) is not None
+            ],
+        )
+    yield _Family(
+        "listener_refused",
+        "counter",
+        "Connections, frames and packets refused.",
+        [
+            ((("listener", listener.name), ("reason", reason)), count)
+            for listener in listeners
+            for reason, count in listener.refused.items()
+        ],
+    )
+
+
+def _list_sink_families(sinks: tuple[SinkLedger, ...]) -> Iterator[_Family]:
+    for name, metric_type, help_text in (
+        ("snapshotted", "counter", "Points handed to a sink."),
+        ("delivered", "counter", "Points delivered."),
+        ("pending", "gauge", "Points that wait in memory."),
+        ("spooled", "gauge", "Points that wait on disk."),
+        ("evicted", "counter", "Points dropped for lack of room."),
+        ("oversize", "counter", "Points too large to send."),
+        ("abandoned", "counter", "Points given up at a stop."),
+        ("resent", "counter", "Points sent again after a lost answer."),
+    ):
+        yield _Family(
+            f"points_{name}",
+            metric_type,
+            help_text,
+            [((("sink", sink.name),), getattr(sink, name)) for sink in sinks],
+        )
+    yield _Family(
+        "points_refused",
+        "counter",
+        "Points that a sink refused.",
+        [
+            ((("sink", sink.name), ("status", status)), count)
+            for sink in sinks
+            for status, count in sink.refused.items()
+        ],
+    )
+
+
+def _gauge(name: str, help_text: str, value: float) -> _Family:
+    return _Family(name, "gauge", help_text, [((), value)])
+
+
+def _counter(name: str, help_text: str, value: float) -> _Family:
+    return _Family(name, "counter", help_text, [((), value)])
+
+
+def _render_labels(labels: _Labels) -> str:
+    if not labels:
+        return ""
+    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
+    return f"{{{pairs}}}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,58 @@
+import re
+
+from statsd_trio.ledger import Ledger
+from statsd_trio.operating.openmetrics import render_openmetrics
+
+SAMPLE = re.compile(
+    r'(?P<name>[a-z_]+)(\{[a-z]+="(?:[^"\\\n]|\\.)*"(,[a-z]+="(?:[^"\\\n]|\\.)*")*\})?'
+    r" -?[0-9.e+]+"
+)
+
+
+def test_every_count_stands_under_its_name(ledger: Ledger) -> None:
+    lines = render_openmetrics(ledger).splitlines()
+
+    for line in (
+        'statsd_trio_packets_total{listener="unix"} 7',
+        "statsd_trio_queue_peak 40",
+        "statsd_trio_lines_total 12",
+        'statsd_trio_lines_accepted_total{kind="event"} 1',
+        'statsd_trio_lines_rejected_total{reason="bad_value"} 1',
+        "statsd_trio_samples_aggregated_total 19",
+        "statsd_trio_contexts 4",
+        'statsd_trio_points_pending{sink="datadog"} 1',
+        'statsd_trio_points_refused_total{sink="datadog",status="400"} 3',
+    ):
+        assert line in lines
+
+
+def test_what_the_system_cannot_tell_is_left_out(ledger: Ledger) -> None:
+    text = render_openmetrics(ledger)
+
+    assert text.count("statsd_trio_kernel_dropped_total{") == 1
+    assert "granted_buffer_bytes" not in text
+
+
+def test_labels_are_escaped(ledger: Ledger) -> None:
+    text = render_openmetrics(ledger)
+
+    assert r'statsd_trio_packets_total{listener="udp \"a\\b\"\n"} 5' in text
+
+
+def test_text_keeps_to_the_format(ledger: Ledger) -> None:
+    text = render_openmetrics(ledger)
+    *lines, end = text.splitlines()
+
+    assert text.endswith("\n")
+    assert end == "# EOF"
+    family = kind = ""
+    seen: set[str] = set()
+    for line in lines:
+        if line.startswith("# TYPE "):
+            _, _, family, kind = line.split(" ")
+            assert family not in seen
+            seen.add(family)
+        elif not line.startswith("# HELP "):
+            match = SAMPLE.fullmatch(line)
+            assert match
+            assert match["name"] == family + ("_total" if kind == "counter" else "")
