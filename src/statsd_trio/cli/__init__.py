@@ -9,7 +9,9 @@ import click
 _MODULES: Final = {
     "config": "config",
     "explain": "explain",
+    "capture": "capture",
     "mock-intake": "mock_intake",
+    "replay": "replay",
     "serve": "serve",
 }
 

@@ -1,0 +1,83 @@
+"""``statsd-trio capture``: write down what arrives."""
+
+import math
+import signal
+from pathlib import Path
+from typing import TextIO, cast
+
+import click
+import trio
+
+from statsd_trio.cli.progress import Progress
+from statsd_trio.replay.capture import CapturedPacket, format_packet
+from statsd_trio.replay.recording import bind_addresses, record
+from statsd_trio.transports.addresses import Address, parse_address
+
+
+@click.command(name="capture")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--listen",
+    "urls",
+    multiple=True,
+    default=("udp://localhost:8125",),
+    show_default=True,
+    help="Where to receive: udp://, unix://, unixstream://, tcp:// or pipe://.",
+)
+@click.option("--seconds", type=click.FloatRange(min=0), help="How long.")
+def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
+    """Write every packet that arrives to FILE, one line of JSON each.
+
+    Ends after --seconds, or on SIGINT or SIGTERM. An existing FILE is not written to.
+    """
+    try:
+        addresses = [parse_address(url) for url in urls]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listen") from error
+    limit = math.inf if seconds is None else seconds
+    progress = Progress("captured")
+    try:
+        with file.open("x", encoding="ascii") as output:
+            try:
+                trio.run(_capture, addresses, output, limit, progress)
+            except BaseException:
+                if not progress.packets:
+                    file.unlink()
+                raise
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    except ExceptionGroup as group:
+        # A failed write closes the queue, which the readers then find closed.
+        found, others = group.split((OSError, trio.BrokenResourceError))
+        failed = found and found.subgroup(OSError)
+        if others or not failed:
+            raise
+        raise click.ClickException(str(_first(failed))) from group
+    progress.finish()
+
+
+async def _capture(
+    addresses: list[Address], output: TextIO, seconds: float, progress: Progress
+) -> None:
+    def write(packet: CapturedPacket) -> None:
+        print(format_packet(packet), file=output)
+        progress.add(packet.data)
+
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        listeners = await bind_addresses(addresses)
+        async with trio.open_nursery() as nursery:
+
+            async def stop_on_signal() -> None:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(stop_on_signal)
+            nursery.start_soon(record, listeners, write)
+            await trio.sleep(seconds)
+            nursery.cancel_scope.cancel()
+
+
+def _first(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = cast("ExceptionGroup[Exception]", error).exceptions[0]
+    return error

@@ -1,0 +1,43 @@
+"""How far a capture or a replay is, on a terminal, and what it came to."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+
+class Progress:
+    """Counts packets and bytes; a terminal sees them change, a file their end.
+
+    Attributes:
+        packets: so far.
+        bytes: so far, of the packets themselves.
+    """
+
+    def __init__(self, verb: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._verb = verb
+        self._clock = clock
+        self._started = self._shown = clock()
+        self._is_terminal = sys.stderr.isatty()
+        self.packets = 0
+        self.bytes = 0
+
+    def add(self, data: bytes) -> None:
+        """Count one packet; shown a few times a second at most."""
+        self.packets += 1
+        self.bytes += len(data)
+        if self._is_terminal and self._clock() - self._shown >= 0.25:
+            self._shown = self._clock()
+            click.echo(f"\r{self}", nl=False, err=True)
+
+    def finish(self) -> None:
+        """Show the last count."""
+        click.echo(f"\r{self}" if self._is_terminal else str(self), err=True)
+
+    def __str__(self) -> str:
+        seconds = self._clock() - self._started
+        return (
+            f"{self._verb} {self.packets} packets, {self.bytes} bytes "
+            f"in {seconds:.1f} s"
+        )

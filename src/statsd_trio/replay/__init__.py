@@ -1,0 +1,1 @@
+"""Capture files: what arrived, written down, read back and sent again."""

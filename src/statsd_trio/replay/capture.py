@@ -1,0 +1,70 @@
+"""Packets with the time of their arrival, as lines of JSON; pure.
+
+A capture file of ours is one object a line: ``time`` (unix seconds), ``source`` (the
+transport and, where it is known, the sender) and ``data`` (base64). It can be cut,
+joined and filtered line by line.
+"""
+
+import base64
+import binascii
+import json
+from typing import Any, Final, NamedTuple
+
+# A packet of UDP at its longest, in base64, and room for the rest.
+MAX_LINE_BYTES: Final = 128 * 1024
+
+
+class CapturedPacket(NamedTuple):
+    """One packet of a capture.
+
+    Attributes:
+        time: unix seconds.
+        source: who sent it, for a person.
+    """
+
+    time: float
+    source: str
+    data: bytes
+
+
+class CaptureError(Exception):
+    """A file is no capture, or broken; the message says where."""
+
+
+def format_packet(packet: CapturedPacket) -> str:
+    """Write *packet* as one line, without its newline."""
+    return json.dumps(
+        {
+            "time": packet.time,
+            "source": packet.source,
+            "data": base64.b64encode(packet.data).decode("ascii"),
+        },
+        separators=(",", ":"),
+    )
+
+
+def parse_packet(line: str | bytes) -> CapturedPacket:
+    """Read one line.
+
+    Raises:
+        CaptureError: if it is none that `format_packet` writes.
+    """
+    try:
+        fields: Any = json.loads(line)
+        time, source, data = fields["time"], fields["source"], fields["data"]
+        packet = CapturedPacket(
+            float(time), str(source), base64.b64decode(data, validate=True)
+        )
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        binascii.Error,
+    ) as error:
+        raise CaptureError(f"not a captured packet: {error!r}") from error
+    # Also false for NaN; no clock is beyond it.
+    if not 0 <= packet.time < 1e11:
+        raise CaptureError(f"not a time: {packet.time}")
+    return packet

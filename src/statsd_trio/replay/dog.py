@@ -1,0 +1,107 @@
+"""The Agent's capture files (``.dog``) in, captured packets out; pure.
+
+Eight bytes of header, the fifth of which holds the version, then records: a
+little-endian uint32 length and a protobuf message. A length of zero ends them; what
+follows is the Agent's own state and of no use to anyone else.
+
+Source: datadog-agent, comp/dogstatsd/replay/impl/file_common.go and writer.go,
+pkg/proto/datadog/model/v1/model.proto (UnixDogstatsdMsg).
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from statsd_trio.replay.capture import CapturedPacket, CaptureError
+
+_MAGIC: Final = b"\xd4\x74\xd0\x60"
+HEADER_BYTES: Final = 8
+_VERSION_MARK: Final = 0xF0
+_NEWEST_VERSION: Final = 3
+_LENGTH: Final = struct.Struct("<I")
+
+# A packet, its credentials and the rest; the Agent's default buffer is 8 KiB.
+_MAX_RECORD_BYTES: Final = 256 * 1024
+
+_TIMESTAMP: Final = 1
+_PAYLOAD: Final = 3
+_PID: Final = 4
+
+
+def is_dog(header: bytes) -> bool:
+    """Tell whether a file that starts with *header* is the Agent's."""
+    return header.startswith(_MAGIC)
+
+
+def read_records(read: Callable[[int], bytes]) -> Iterator[CapturedPacket]:
+    """Read packets until the end of the records; *read* gives fewer bytes at an end.
+
+    Raises:
+        CaptureError: if the version is newer than is known, or a record is broken.
+    """
+    header = read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES or not is_dog(header):
+        raise CaptureError("not a capture of the Agent")
+    version = header[4] & ~_VERSION_MARK
+    if header[4] & _VERSION_MARK != _VERSION_MARK or version > _NEWEST_VERSION:
+        raise CaptureError(f"a capture of version {version} is not known")
+    # Nanoseconds from version 3 on.
+    unit = 1e-9 if version >= 3 else 1.0
+    number = 0
+    while prefix := read(_LENGTH.size):
+        number += 1
+        length = _LENGTH.unpack(prefix)[0] if len(prefix) == _LENGTH.size else -1
+        if length == 0:
+            return
+        record = read(length) if 0 < length <= _MAX_RECORD_BYTES else b""
+        if len(record) != length:
+            raise CaptureError(f"record {number} is broken or cut")
+        try:
+            yield _parse_record(record, unit)
+        except (IndexError, ValueError) as error:
+            raise CaptureError(f"record {number}: {error}") from error
+
+
+def _parse_record(record: bytes, unit: float) -> CapturedPacket:
+    timestamp = pid = 0
+    payload = b""
+    for field, value in _parse_fields(record):
+        if field == _TIMESTAMP and isinstance(value, int):
+            timestamp = value
+        elif field == _PID and isinstance(value, int):
+            pid = value
+        elif field == _PAYLOAD and isinstance(value, bytes):
+            payload = value
+    source = f"unixgram pid {pid}" if pid else "unixgram"
+    return CapturedPacket(timestamp * unit, source, payload)
+
+
+def _parse_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Read the fields of a protobuf message: numbers and bytes, nothing else."""
+    position = 0
+    while position < len(message):
+        key, position = _parse_varint(message, position)
+        kind = key & 7
+        if kind == 0:
+            value, position = _parse_varint(message, position)
+            yield key >> 3, value
+        elif kind == 2:
+            length, position = _parse_varint(message, position)
+            end = position + length
+            if end > len(message):
+                raise ValueError("a field is longer than its message")
+            yield key >> 3, message[position:end]
+            position = end
+        else:
+            raise ValueError(f"wire type {kind} is not expected")
+
+
+def _parse_varint(message: bytes, position: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, position
+    raise ValueError("a number has no end")

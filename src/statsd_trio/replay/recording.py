@@ -1,0 +1,112 @@
+"""Addresses to listen on in, captured packets out."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import trio
+
+from statsd_trio.replay.capture import CapturedPacket
+from statsd_trio.transports.addresses import Address
+from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.pipe import bind_pipe
+from statsd_trio.transports.tcp import bind_tcp
+from statsd_trio.transports.udp import bind_udp
+from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
+
+# As large as a packet can be: what a server would cut is worth seeing whole.
+_BUFFER_BYTES: Final = 65_536
+_RECEIVE_BUFFER_BYTES: Final = 8 * 1024 * 1024
+_QUEUE_PACKETS: Final = 1024
+_MAX_CONNECTIONS: Final = 1024
+_FRAME_TIMEOUT_SECONDS: Final = 10.0
+
+
+async def bind_addresses(addresses: Iterable[Address]) -> list[Listener]:
+    """Bind all of *addresses*.
+
+    Raises:
+        OSError: if one cannot be bound, naming it; nothing stays bound.
+    """
+    listeners: list[Listener] = []
+    try:
+        for address in addresses:
+            listeners += await _bind(address)
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+async def record(
+    listeners: Iterable[Listener],
+    write: Callable[[CapturedPacket], None],
+    *,
+    wall_clock: Callable[[], float] = time.time,
+) -> None:
+    """Hand *write* what arrives until cancelled, then what had arrived by then.
+
+    An error of *write* ends it, in an `ExceptionGroup`.
+    """
+    channel, packets = trio.open_memory_channel[Packet](_QUEUE_PACKETS)
+    async with trio.open_nursery() as nursery:
+        with channel:
+            for listener in listeners:
+                nursery.start_soon(listener.receive, channel.clone())
+        nursery.start_soon(_write_packets, packets, write, wall_clock)
+
+
+async def _write_packets(
+    packets: trio.MemoryReceiveChannel[Packet],
+    write: Callable[[CapturedPacket], None],
+    wall_clock: Callable[[], float],
+) -> None:
+    """Write until every listener has closed its end, which they do when cancelled."""
+    with packets, trio.CancelScope(shield=True):
+        async for data, origin, _ in packets:
+            source = f"{origin.transport} {origin.sender}".rstrip()
+            write(CapturedPacket(wall_clock(), source, data))
+
+
+async def _bind(address: Address) -> list[Listener]:
+    match address.transport:
+        case "udp":
+            return [
+                *await bind_udp(
+                    address.host,
+                    address.port,
+                    buffer_size=_BUFFER_BYTES,
+                    receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
+                )
+            ]
+        case "tcp":
+            return [
+                *await bind_tcp(
+                    address.host,
+                    address.port,
+                    buffer_size=_BUFFER_BYTES,
+                    max_connections=_MAX_CONNECTIONS,
+                    frame_timeout_seconds=_FRAME_TIMEOUT_SECONDS,
+                )
+            ]
+        case "unixgram":
+            return [bind_unix_datagram(address.path, buffer_size=_BUFFER_BYTES)]
+        case "unixstream":
+            return [
+                bind_unix_stream(
+                    address.path,
+                    buffer_size=_BUFFER_BYTES,
+                    max_connections=_MAX_CONNECTIONS,
+                    frame_timeout_seconds=_FRAME_TIMEOUT_SECONDS,
+                )
+            ]
+        case "pipe":
+            return [
+                bind_pipe(
+                    address.path,
+                    buffer_size=_BUFFER_BYTES,
+                    max_connections=_MAX_CONNECTIONS,
+                )
+            ]

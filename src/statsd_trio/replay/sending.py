@@ -1,0 +1,121 @@
+"""Packets of a capture in, sent to an address again with their timing."""
+
+import errno
+import math
+import os
+import socket
+import struct
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+
+from statsd_trio.replay.capture import CapturedPacket
+from statsd_trio.transports.addresses import Address
+
+Send = Callable[[bytes], Awaitable[None]]
+
+# After so many packets without a wait others run.
+_MAX_PACKETS_A_STRETCH: Final = 64
+
+
+@asynccontextmanager
+async def open_sender(address: Address) -> AsyncGenerator[Send]:
+    """Connect to *address*; gives what sends a packet there, framed as it must be.
+
+    Raises:
+        OSError: if it cannot be connected to.
+    """
+    if address.transport == "pipe":
+        descriptor = await trio.to_thread.run_sync(_open_pipe, address.path)
+        try:
+
+            async def write(data: bytes) -> None:
+                await trio.to_thread.run_sync(os.write, descriptor, _end_line(data))
+
+            yield write
+        finally:
+            os.close(descriptor)
+        return
+    with await _connect(address) as sock:
+
+        async def send(data: bytes) -> None:
+            if address.transport == "unixstream":
+                data = struct.pack("<I", len(data)) + data
+            elif address.transport == "tcp":
+                data = _end_line(data)
+            view = memoryview(data)
+            while True:
+                view = view[await sock.send(view) :]
+                if not view:
+                    return
+
+        yield send
+
+
+async def replay(
+    packets: Iterable[CapturedPacket],
+    send: Send,
+    report: Callable[[CapturedPacket], None],
+    *,
+    speed: float,
+) -> None:
+    """Send each of *packets* when its time has come.
+
+    Args:
+        packets: in the order of their arrival; one that is earlier than the one
+            before it is sent at once.
+        send: sends one.
+        report: told of each that was sent.
+        speed: how many times as fast; infinite for as fast as it goes.
+    """
+    started = trio.current_time()
+    first: float | None = None
+    for number, packet in enumerate(packets):
+        if first is None:
+            first = packet.time
+        if speed < math.inf:
+            await trio.sleep_until(started + (packet.time - first) / speed)
+        elif number % _MAX_PACKETS_A_STRETCH == 0:
+            await trio.lowlevel.checkpoint()
+        await send(packet.data)
+        report(packet)
+
+
+def _end_line(data: bytes) -> bytes:
+    return data if data.endswith(b"\n") else data + b"\n"
+
+
+def _open_pipe(path: str) -> int:
+    # In a thread: the open waits for a reader.
+    return os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+
+
+async def _connect(address: Address) -> trio.socket.SocketType:
+    is_stream = address.transport in {"tcp", "unixstream"}
+    kind = socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM
+    if address.path:
+        if sys.platform == "win32":
+            raise OSError(errno.EAFNOSUPPORT, f"{address}: no Unix sockets here")
+        candidates: list[tuple[int, object]] = [(socket.AF_UNIX, address.path)]
+    else:
+        found = await trio.socket.getaddrinfo(address.host, address.port, type=kind)
+        candidates = [(entry[0], entry[4]) for entry in found]
+    failure = OSError(errno.EADDRNOTAVAIL, "no address")
+    for family, target in candidates:
+        sock = trio.socket.socket(family, kind)
+        try:
+            await sock.connect(target)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise OSError(
+        failure.errno or 0, f"cannot send to {address}: {failure.strerror or failure}"
+    )
