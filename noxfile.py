@@ -108,6 +108,7 @@ nox.options.sessions = [
     "types_trio_typing",
     "docs",
     "example",
+    "example_tests",
     "tests",
 ]
 
@@ -250,6 +251,14 @@ def example(session: nox.Session) -> None:
     """Send a small web shop's metrics through the server to a mock intake."""
     _install(session, "test")
     session.run("python", "examples/forward_to_mock_intake.py", *session.posargs)
+
+
+@nox.session
+def example_tests(session: nox.Session) -> None:
+    """Test the instrumented programs under examples/, alone and in four workers."""
+    _install(session, "examples")
+    session.run("pytest", "examples", *session.posargs)
+    session.run("pytest", "examples", "-p", "randomly", "-n", "4", *session.posargs)
 
 
 @nox.session(default=False)
