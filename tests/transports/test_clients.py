@@ -1,17 +1,19 @@
 """Clients that we did not write, each over every transport that it knows."""
 
-import asyncio
 import shutil
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import aiodogstatsd
 import pytest
-import statsd
 import trio
-from datadog.dogstatsd import DogStatsd
+from senders import (
+    has_hot_shots,
+    send_with_aiodogstatsd,
+    send_with_datadog,
+    send_with_hot_shots,
+    send_with_statsd,
+)
 
 from statsd_trio.transports.fifo import bind_fifo
 from statsd_trio.transports.listener import Listener
@@ -74,34 +76,6 @@ async def receive_lines(
     return sorted(lines)
 
 
-def send_with_datadog(transport: str, address: object) -> None:
-    where: dict[str, object] = {}
-    if transport == "udp":
-        assert isinstance(address, tuple)
-        where = {"host": address[0], "port": address[1]}
-    else:
-        scheme = "unix" if transport == "unixgram" else "unixstream"
-        where = {"socket_path": f"{scheme}://{address}"}
-    client = DogStatsd(
-        **where,
-        constant_tags=["env:prod"],
-        disable_telemetry=True,
-        origin_detection_enabled=False,
-        socket_timeout=2,
-    )
-    client.increment("page.views", 3)
-    client.gauge("queue.depth", 17)
-    client.timing("request.time", 21)
-    client.set("users", "alice")
-    client.histogram("payload.size", 512)
-    client.distribution("payload.spread", 512)
-    client.event("title", "text")
-    client.service_check("agent.up", DogStatsd.OK)
-    client.flush()
-    client.close_socket()
-    client.stop()
-
-
 @pytest.mark.parametrize("transport", ["udp", "unixgram", "unixstream"])
 async def test_datadog(transport: str, tmp_path: Path, receiving: Receiving) -> None:
     listener = await bind(transport, tmp_path)
@@ -110,16 +84,6 @@ async def test_datadog(transport: str, tmp_path: Path, receiving: Receiving) -> 
         lines = await receive_lines(packets, len(DATADOG_LINES))
     assert lines == sorted(DATADOG_LINES)
     assert not listener.counters.refused
-
-
-def send_with_statsd(transport: str, address: tuple[str, int]) -> None:
-    kind = statsd.StatsClient if transport == "udp" else statsd.TCPStatsClient
-    client = kind(*address)
-    client.incr("page.views", 3)
-    client.gauge("queue.depth", 17)
-    client.timing("request.time", 21)
-    client.set("users", "alice")
-    client.close()
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -133,50 +97,10 @@ async def test_statsd(transport: str, tmp_path: Path, receiving: Receiving) -> N
 
 async def test_aiodogstatsd(tmp_path: Path, receiving: Receiving) -> None:
     listener = await bind("udp", tmp_path)
-    assert isinstance(listener.address, tuple)
-    host, port = listener.address
-
-    async def send() -> None:
-        async with aiodogstatsd.Client(
-            host=host, port=port, constant_tags={"env": "prod"}
-        ) as client:
-            client.increment("page.views", value=3)
-            client.gauge("queue.depth", value=17)
-            client.timing("request.time", value=21)
-            client.distribution("payload.spread", value=512)
-
     async with receiving(listener) as packets:
-        await trio.to_thread.run_sync(asyncio.run, send())
+        await trio.to_thread.run_sync(send_with_aiodogstatsd, listener.address)
         lines = await receive_lines(packets, 4)
     assert lines == sorted([*LINES[:3], b"payload.spread:512|d|#env:prod"])
-
-
-HOT_SHOTS = """
-const [transport, where, port] = process.argv.slice(1);
-const options = {protocol: transport, globalTags: {env: 'prod'}, cacheDns: false};
-if (transport === 'uds') options.path = where;
-else { options.host = where; options.port = Number(port); }
-const StatsD = require('hot-shots');
-const client = new StatsD(options);
-client.increment('page.views', 3);
-client.gauge('queue.depth', 17);
-client.timing('request.time', 21);
-client.set('users', 'alice');
-client.histogram('payload.size', 512);
-client.distribution('payload.spread', 512);
-client.event('title', 'text');
-client.check('agent.up', 0);
-setTimeout(() => client.close(() => {}), 200);
-"""
-
-
-def has_hot_shots(addon: str = "hot-shots") -> bool:
-    node = shutil.which("node")
-    return node is not None and not (
-        subprocess.run(
-            [node, "-e", f"require({addon!r})"], capture_output=True, check=False
-        ).returncode
-    )
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "uds"])
@@ -184,10 +108,8 @@ async def test_hot_shots(transport: str, tmp_path: Path, receiving: Receiving) -
     if not has_hot_shots("unix-dgram" if transport == "uds" else "hot-shots"):
         pytest.skip("needs node, and hot-shots from npm on NODE_PATH")
     listener = await bind("unixgram" if transport == "uds" else transport, tmp_path)
-    where = listener.address
-    arguments = [where] if isinstance(where, str) else [*map(str, where)]  # type: ignore[call-overload]  # host and port
     async with receiving(listener) as packets:
-        await trio.run_process(["node", "-e", HOT_SHOTS, transport, *arguments])
+        await trio.to_thread.run_sync(send_with_hot_shots, transport, listener.address)
         data = b""
         while data.count(b"env:prod") < len(DATADOG_LINES):
             data += (await packets.receive()).data + b"\n"
