@@ -175,7 +175,7 @@ def _install_node_clients(session: nox.Session) -> Path:
             "install",
             "--silent",
             f"--prefix={folder}",
-            "hot-shots@^11",
+            "hot-shots@^17",
             external=True,
             success_codes=range(256),
         )
