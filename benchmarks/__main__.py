@@ -19,7 +19,7 @@ _NAMES: Final = (
     "sketch",
     "contexts",
     "flush",
-    "contexts",
+    "plugin",
 )
 
 

@@ -1,9 +1,10 @@
 """A barrier: returns once all that was sent before it, by any transport, is recorded.
 
-A marker goes through each socket and is waited for. That is enough for datagrams. A
-server reads the connections of a stream in turns, so there a marker only shows that
-each other connection had its turn: markers go on until one arrives alone. The first
-never counts, since a connection may have been accepted in the same turn.
+A marker goes through each socket and is waited for. A datagram socket has one queue,
+so there the marker is behind all else. The connections of a stream are accepted in
+order and then read in turns, so there each barrier connects anew: once its marker is
+read, every connection made before had a turn. A turn may leave some of a long stream
+behind, so markers go on until one arrives alone.
 """
 
 import select
@@ -35,13 +36,14 @@ class Barrier:
         Returns:
             The transports that gave no answer by *deadline*.
         """
-        missing = self._pass_once(self._sockets, deadline)
         streams = [sock for sock in self._sockets if sock.transport == STREAM]
-        while streams and not missing:
+        arrivals = self._recorder.arrivals
+        missing = self._pass_once(self._sockets, deadline)
+        while streams and not missing and self._recorder.arrivals != arrivals:
             arrivals = self._recorder.arrivals
             missing = self._pass_once(streams, deadline)
-            if self._recorder.arrivals == arrivals:
-                break
+        for sock in streams:
+            sock.close()
         return missing
 
     def close(self) -> None:
@@ -73,6 +75,8 @@ def _send(sock: MarkerSocket, number: int, deadline: float) -> None:
         try:
             sock.send_nowait(number)
         except BlockingIOError:
+            if sock.fileno() < 0:
+                return
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([], [sock], [], left)[1]:
                 return

@@ -2,7 +2,7 @@
 
 A marker arrives after whatever was sent before it to the same socket, since a
 datagram socket has one queue whoever writes to it. Connections of a stream are read
-one by one, and there one marker says less: see `barrier`.
+in turns, and there one marker says less: see `barrier`.
 """
 
 import socket
@@ -34,14 +34,15 @@ class MarkerSocket:
         self._sock: socket.socket | None = None
 
     def fileno(self) -> int:
-        """The descriptor, to wait for."""
+        """The descriptor, to wait for; -1 while there is no connection."""
         return -1 if self._sock is None else self._sock.fileno()
 
     def send_nowait(self, number: int) -> None:
         """Send marker *number*, over a new connection if the old one is gone.
 
         Raises:
-            BlockingIOError: if the listener's queue is full.
+            BlockingIOError: if the listener's queue is full; of packets, or of
+                connections, and then there is nothing to wait for.
             OSError: if nobody listens.
         """
         data = format_marker(self.transport, number)

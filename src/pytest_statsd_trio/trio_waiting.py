@@ -56,12 +56,14 @@ class TrioWaiter:
             sock.close()
 
     async def _pass_through(self) -> None:
-        await self._pass_once(self._sockets)
         streams = [sock for sock in self._sockets if sock.transport == STREAM]
-        arrivals = -1
+        arrivals = self._recorder.arrivals
+        await self._pass_once(self._sockets)
         while streams and self._recorder.arrivals != arrivals:
             arrivals = self._recorder.arrivals
             await self._pass_once(streams)
+        for sock in streams:
+            sock.close()
 
     async def _pass_once(self, sockets: list[MarkerSocket]) -> None:
         self._last += 1
@@ -80,6 +82,8 @@ async def _send(sock: MarkerSocket, number: int) -> None:
         try:
             sock.send_nowait(number)
         except BlockingIOError:
+            if sock.fileno() < 0:
+                return
             await trio.lowlevel.wait_writable(sock)
         except OSError:
             # Nobody listens: the marker's absence says so.
