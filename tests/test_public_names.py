@@ -19,6 +19,7 @@ PUBLIC_NAMES = {
         "Reason",
         "Server",
         "ServerThread",
+        "Snapshot",
         "load_config",
         "serve",
     ],

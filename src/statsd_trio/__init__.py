@@ -1,5 +1,6 @@
 """A DogStatsD server for Python, on Trio, with a ledger that balances."""
 
+from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.config import Config, load_config
 from statsd_trio.errors import ConfigError, IntakeError, ParseError, Reason
 from statsd_trio.ledger import Ledger
@@ -15,6 +16,7 @@ __all__ = [
     "Reason",
     "Server",
     "ServerThread",
+    "Snapshot",
     "load_config",
     "serve",
 ]
