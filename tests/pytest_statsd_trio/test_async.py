@@ -57,11 +57,11 @@ async def test_none_sees_all_of_a_long_stream(
     send_each: dict[str, Send],
     autojump_clock: MockClock,
 ) -> None:
-    # Three times what a connection reads in one turn, and still in the kernel.
-    for _ in range(100):
+    # More than a connection reads in one turn, and still in the kernel.
+    for _ in range(40):
         send_each["unixstream"](dogstatsd_async, b"hits:1|c\n" * 200)
     await dogstatsd_async.settle()
-    assert len(dogstatsd_async.metrics) == 20_000
+    assert len(dogstatsd_async.metrics) == 8_000
 
 
 async def test_assertion_waits_on_virtual_time(
