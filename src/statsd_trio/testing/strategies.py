@@ -2,7 +2,7 @@ r"""Hypothesis strategies for messages of the protocol and for their lines.
 
 `messages` gives what the wire can carry, so that formatting never fails; `lines`
 gives anything from valid lines to noise, most of it nearly valid, since noise alone
-never gets past the first check.
+never gets past the first check. `packets` and `streams` are made of such lines.
 """
 
 import math
@@ -198,6 +198,33 @@ def lines() -> SearchStrategy[bytes]:
         misled.map(str.encode),
         noise,
         st.builds(_damage, valid_lines(), st.integers(0), st.binary(max_size=2)),
+    )
+
+
+def packets(max_bytes: int = 8192) -> SearchStrategy[bytes]:
+    """Datagrams of several lines, the last with or without its newline.
+
+    Args:
+        max_bytes: no packet is longer.
+    """
+    joined = st.builds(
+        lambda parts, end: b"\n".join(parts) + end,
+        st.lists(lines(), max_size=5),
+        st.sampled_from([b"", b"\n"]),
+    )
+    return joined.filter(lambda packet: len(packet) <= max_bytes)
+
+
+def streams() -> SearchStrategy[tuple[list[bytes], bytes]]:
+    """Packets, and the bytes by which a Unix stream socket carries them.
+
+    Each follows its length, a little-endian uint32; cut the bytes where you like.
+    """
+    return st.lists(packets(), max_size=5).map(
+        lambda frames: (
+            frames,
+            b"".join(len(each).to_bytes(4, "little") + each for each in frames),
+        )
     )
 
 
