@@ -208,9 +208,7 @@ def packets(max_bytes: int = 8192) -> SearchStrategy[bytes]:
         max_bytes: no packet is longer.
     """
     joined = st.builds(
-        lambda parts, end: b"\n".join(parts) + end,
-        st.lists(lines(), max_size=5),
-        st.sampled_from([b"", b"\n"]),
+        _join, st.lists(lines(), max_size=5), st.sampled_from([b"", b"\n"])
     )
     return joined.filter(lambda packet: len(packet) <= max_bytes)
 
@@ -220,12 +218,16 @@ def streams() -> SearchStrategy[tuple[list[bytes], bytes]]:
 
     Each follows its length, a little-endian uint32; cut the bytes where you like.
     """
-    return st.lists(packets(), max_size=5).map(
-        lambda frames: (
-            frames,
-            b"".join(len(each).to_bytes(4, "little") + each for each in frames),
-        )
-    )
+    return st.lists(packets(), max_size=5).map(_frame)
+
+
+def _join(lines: list[bytes], end: bytes) -> bytes:
+    return b"\n".join(lines) + end
+
+
+def _frame(packets: list[bytes]) -> tuple[list[bytes], bytes]:
+    frames = [len(packet).to_bytes(4, "little") + packet for packet in packets]
+    return packets, b"".join(frames)
 
 
 def _damage(line: bytes, position: int, replacement: bytes) -> bytes:
