@@ -107,6 +107,9 @@ class SinkLedger:
         api_key: what the intake last said of the key: ``valid``, ``invalid`` or
             ``unknown``; "" where there is no key.
         spool_set_aside: files of the spool that could not be read and were renamed.
+        failing_since: unix seconds of the first failure after the last answer that
+            was none; None while the intake answers, and where there is none.
+        failure: what the intake answered last, or why it did not, while it fails.
     """
 
     name: str
@@ -121,6 +124,8 @@ class SinkLedger:
     resent: int
     api_key: str = ""
     spool_set_aside: int = 0
+    failing_since: float | None = None
+    failure: str = ""
 
 
 @attrs.frozen
@@ -237,6 +242,8 @@ class SinkCounters:
     resent: int = 0
     api_key: str = ""
     spool_set_aside: int = 0
+    failing_since: float | None = None
+    failure: str = ""
 
     def freeze(self) -> SinkLedger:
         """Copy the counts as they are now."""

@@ -32,6 +32,23 @@ def test_names_and_tag_keys_with_most_come_first() -> None:
     assert ranking.tag_keys == (("user", 3), ("bare", 1))
 
 
+def test_each_name_that_ranks_has_its_own_tag_keys() -> None:
+    contexts = [
+        make_context("a", "user:1", "env:x"),
+        make_context("b", "user:2", "env:x"),
+        make_context("b", "user:3", "env:x"),
+        make_context("b", "user:3", "bare"),
+        make_context("a", "user:1", "zone:1"),
+        make_context("c", "user:9"),
+    ]
+    ranking = rank(contexts, 2)
+    assert ranking.names == (("b", 3), ("a", 2))
+    assert ranking.tag_keys_of_names == (
+        (("user", 2), ("bare", 1)),
+        (("env", 1), ("user", 1)),
+    )
+
+
 def test_work_is_cut_into_slices() -> None:
     contexts = [make_context(f"m{i}") for i in range(10 * SLICE_CONTEXTS)]
     ranker = ContextRanker(contexts, 5)

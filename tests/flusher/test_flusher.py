@@ -1,5 +1,6 @@
 from collections.abc import Awaitable, Callable
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -174,3 +175,17 @@ async def test_own_metrics_are_told_once_all_that_was_read_is_folded() -> None:
     flusher = open_flusher(StubDestination(), lambda: EPOCH, describe, fold=fold)
     await flusher.flush()
     assert calls == ["fold", "describe"]
+
+
+async def test_silence_lasts_from_the_start_and_from_each_flush(
+    autojump_clock: MockClock,
+) -> None:
+    flusher = open_flusher(StubDestination(), WallClock())
+    assert flusher.measure_silence() == 0
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flusher.run)
+        await trio.sleep(7)
+        assert flusher.measure_silence() == pytest.approx(7)
+        await trio.sleep(5)
+        assert flusher.measure_silence() == pytest.approx(2)
+        nursery.cancel_scope.cancel()

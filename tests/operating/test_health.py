@@ -29,3 +29,15 @@ def test_key_that_the_intake_refused_is_told(ledger: Ledger) -> None:
     [reason] = find(attrs.evolve(ledger, sinks=(sink,)))
 
     assert reason == "datadog: the intake does not know the API key"
+
+
+def test_intake_that_fails_is_told_with_the_time_it_began(ledger: Ledger) -> None:
+    sink = attrs.evolve(
+        ledger.sinks[0], failing_since=1_700_000_000.5, failure="answered 503"
+    )
+
+    [reason] = find(attrs.evolve(ledger, sinks=(sink,)))
+
+    assert reason == (
+        "datadog: the intake fails since 2023-11-14T22:13:20Z: answered 503"
+    )

@@ -1,7 +1,7 @@
 """Contexts in, the names and tag keys that make the most of them out."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -18,10 +18,12 @@ class ContextRanking:
     Attributes:
         names: (metric name, contexts), most first.
         tag_keys: (tag key, different values), most first.
+        tag_keys_of_names: the same for each of *names*, in their order.
     """
 
     names: tuple[tuple[str, int], ...]
     tag_keys: tuple[tuple[str, int], ...]
+    tag_keys_of_names: tuple[tuple[tuple[str, int], ...], ...] = ()
 
 
 class ContextRanker:
@@ -56,7 +58,37 @@ class ContextRanker:
         yield from self._select(names, most_names)
         most_keys: list[tuple[int, str]] = []
         yield from self._select(tag_keys, most_keys)
-        self.ranking = ContextRanking(_name_first(most_names), _name_first(most_keys))
+        ranked_names = _name_first(most_names)
+        keys_of_names = yield from self._count_keys(
+            contexts, [name for name, _ in ranked_names]
+        )
+        self.ranking = ContextRanking(
+            ranked_names, _name_first(most_keys), keys_of_names
+        )
+
+    def _count_keys(
+        self, contexts: list[Context], names: list[str]
+    ) -> Generator[None, None, tuple[tuple[tuple[str, int], ...], ...]]:
+        """Rank the tag keys of each of *names*."""
+        tags_of: dict[str, set[str]] = {name: set() for name in names}
+        keys_of: dict[str, Counter[str]] = {name: Counter() for name in names}
+        for begin in range(0, len(contexts), SLICE_CONTEXTS):
+            for context in contexts[begin : begin + SLICE_CONTEXTS]:
+                tags = tags_of.get(context.key[0])
+                if tags is None:
+                    continue
+                keys = keys_of[context.key[0]]
+                for tag in context.key[3]:
+                    if tag not in tags:
+                        tags.add(tag)
+                        keys[tag.partition(":")[0]] += 1
+            yield
+        ranked: list[tuple[tuple[str, int], ...]] = []
+        for name in names:
+            most: list[tuple[int, str]] = []
+            yield from self._select(keys_of[name], most)
+            ranked.append(_name_first(most))
+        return tuple(ranked)
 
     def _select(
         self, counts: Mapping[str, int], most: list[tuple[int, str]]

@@ -77,9 +77,17 @@ class Flusher:
         self._report = report
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
+        self._flushed_at: float | None = None
+
+    def measure_silence(self) -> float:
+        """Tell the seconds since the last flush, or since `run` began; 0 before."""
+        if self._flushed_at is None:
+            return 0.0
+        return trio.current_time() - self._flushed_at
 
     async def run(self) -> None:
         """Flush on every edge of a bucket, until cancelled."""
+        self._flushed_at = trio.current_time()
         while True:
             await self._wait_for_edge()
             await self.flush()
@@ -111,6 +119,7 @@ class Flusher:
             )
         for destination in self._destinations:
             destination.put_nowait(snapshot)
+        self._flushed_at = trio.current_time()
         self._report()
         for warning in source.warnings:
             _tell(warning)

@@ -1,5 +1,6 @@
 """A ledger in; why a server is not ready, or nothing, out."""
 
+import time
 from typing import Final
 
 from statsd_trio.ledger import Ledger
@@ -22,4 +23,14 @@ def find_unready(
         for sink in ledger.sinks
         if sink.api_key == "invalid"
     ]
+    reasons += [
+        f"{sink.name}: the intake fails since {_write_time(sink.failing_since)}:"
+        f" {sink.failure}"
+        for sink in ledger.sinks
+        if sink.failing_since is not None
+    ]
     return reasons
+
+
+def _write_time(unix_seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_seconds))

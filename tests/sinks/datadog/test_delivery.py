@@ -724,6 +724,29 @@ async def test_outage_is_told_once_and_so_is_its_end(
     ]
 
 
+async def test_outage_stands_in_the_ledger_while_it_lasts(
+    intake: Any,
+    destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    intake.answer_with(500)
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        await trio.sleep(30)
+        first = ledger_of(destination)
+        await trio.sleep(300)
+        second = ledger_of(destination)
+        intake.accept_all()
+        await trio.sleep(300)
+    assert first.failing_since is not None
+    assert second.failing_since == first.failing_since
+    assert second.failure == "answered 500"
+    last = ledger_of(destination)
+    assert (last.failing_since, last.failure) == (None, "")
+
+
 async def test_run_that_starts_after_finish_does_nothing_twice(
     intake: Any,
     destination: Any,

@@ -13,6 +13,7 @@ payload goes back into the queue and counts as resent when it is sent again.
 import logging
 import math
 import random
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -67,6 +68,7 @@ class Delivery:
         choose_fraction: Callable[[], float] = random.random,
         spool: SharedSpool | None = None,
         spool_target: str = "",
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self._endpoint = endpoint
@@ -74,6 +76,7 @@ class Delivery:
         self._max_concurrent_requests = max_concurrent_requests
         self._request_timeout_seconds = request_timeout_seconds
         self._choose_fraction = choose_fraction
+        self._wall_clock = wall_clock
         self._counters = SinkCounters(name)
         self._losses = LossReport(name)
         self._circuit = Circuit()
@@ -283,6 +286,9 @@ class Delivery:
             verdict = judge_status(answer.status)
         if verdict is Verdict.RETRY:
             self._circuit.fail(ticket, now, fraction, answer.retry_after)
+            if self._counters.failing_since is None:
+                self._counters.failing_since = self._wall_clock()
+            self._counters.failure = _describe(answer)
             if not was_open and now >= self._next_warning:
                 self._next_warning = now + _REPORT_SECONDS
                 logger.warning(
@@ -296,6 +302,7 @@ class Delivery:
             self._push(transaction)
             return
         self._circuit.succeed(ticket, now, fraction)
+        self._counters.failing_since, self._counters.failure = None, ""
         if was_open and not self._circuit.is_open:
             logger.info("%s: answers again", self.name)
         if verdict is Verdict.DELIVERED:

@@ -259,6 +259,7 @@ def open_datadog_destination(
                     choose_fraction=choose_fraction,
                     spool=spool,
                     spool_target=name_target(endpoint.name, index),
+                    wall_clock=wall_clock,
                 )
             )
     return DatadogDestination(deliveries, opened, encoding=encoding, spool=spool)
