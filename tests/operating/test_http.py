@@ -7,25 +7,38 @@ import pytest
 import trio
 import trio.testing
 
+from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.ledger import Ledger
 from statsd_trio.operating.http import bind_http, serve_http
-from statsd_trio.operating.views import NameUsage, make_application
+from statsd_trio.operating.views import make_application
 
 
 class FakeServer:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.unready: list[str] = []
-        self.largest = [NameUsage("page.views", 12, {"user": 10, "env": 2})]
+        self.is_folded = False
+        self.ranking = ContextRanking(
+            (("page.views", 12),),
+            (("user", 10), ("env", 3)),
+            ((("user", 10), ("env", 2)),),
+        )
+
+    async def fold_in_slices(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.is_folded = True
 
     def ledger(self) -> Ledger:
+        assert self.is_folded, "it would have all to fold at once"
         return self._ledger
 
     def find_unready(self) -> list[str]:
+        assert self.is_folded, "it reads the ledger"
         return self.unready
 
-    def find_largest_names(self) -> list[NameUsage]:
-        return self.largest
+    async def rank_contexts(self) -> ContextRanking:
+        await trio.lowlevel.checkpoint()
+        return self.ranking
 
 
 @asynccontextmanager
@@ -83,9 +96,12 @@ async def test_costly_names_are_told_with_their_tags(ledger: Ledger) -> None:
     async with serving(FakeServer(ledger)) as port:
         _, body = await get(port, "/contexts")
 
-    assert json.loads(body) == [
-        {"name": "page.views", "contexts": 12, "tag_values": {"user": 10, "env": 2}}
-    ]
+    assert json.loads(body) == {
+        "names": [
+            {"name": "page.views", "contexts": 12, "tag_values": {"user": 10, "env": 2}}
+        ],
+        "tag_values": {"user": 10, "env": 3},
+    }
 
 
 async def test_what_is_not_there_is_not_found(ledger: Ledger) -> None:
@@ -131,7 +147,7 @@ async def test_connections_are_bounded(ledger: Ledger) -> None:
 
 async def test_client_that_does_not_read_holds_no_stop_up(ledger: Ledger) -> None:
     server = FakeServer(ledger)
-    server.largest = [NameUsage("x" * 4_000_000, 1, {})] * 4
+    server.ranking = ContextRanking((("x" * 4_000_000, 1),) * 4, (), ((),) * 4)
     with trio.fail_after(5):
         async with serving(server) as port:
             stream = await trio.open_tcp_stream("127.0.0.1", port)

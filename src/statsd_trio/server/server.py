@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 import trio
 
 from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.aggregation.snapshot import Series
 from statsd_trio.config import Config, find_problems
 from statsd_trio.errors import ConfigError
@@ -32,6 +33,7 @@ from statsd_trio.ledger import (
     QueueLedger,
     SampleCounters,
 )
+from statsd_trio.operating.health import find_unready
 from statsd_trio.server.parts import (
     bind_listeners,
     make_aggregation_settings,
@@ -39,6 +41,7 @@ from statsd_trio.server.parts import (
     open_destinations,
     open_forward,
 )
+from statsd_trio.server.views import bind_views, serve_views
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination, Sink
 from statsd_trio.transports.forward import Forwarder
@@ -46,6 +49,9 @@ from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet import Origin, Packet
 
 logger = logging.getLogger(__name__)
+
+# As many names, and tag keys of each, as fit on a screen.
+_RANKED: Final = 20
 
 _IN_PROCESS: Final = Origin(transport="inproc", listener="submit")
 
@@ -60,11 +66,13 @@ class Server:
         destinations: Sequence[Destination],
         wall_clock: Callable[[], float],
         forwarder: Forwarder | None = None,
+        http_listeners: Sequence[trio.SocketListener] = (),
     ) -> None:
         self._config = config
         self._listeners = listeners
         self._destinations = destinations
         self._forwarder = forwarder
+        self._http_listeners = http_listeners
         self._lines = LineCounters()
         self._samples = SampleCounters()
         self._contexts = ContextCounters()
@@ -74,13 +82,14 @@ class Server:
         )
         self._refusals = Refusals(self._lines, config.on_rejected)
         rules = make_rules(config)
+        self._aggregator = Aggregator(
+            make_aggregation_settings(config, rules),
+            self._samples,
+            self._contexts,
+            self._refusals,
+        )
         self._ingest = Ingest(
-            Aggregator(
-                make_aggregation_settings(config, rules),
-                self._samples,
-                self._contexts,
-                self._refusals,
-            ),
+            self._aggregator,
             rules,
             self._lines,
             self._refusals,
@@ -114,6 +123,12 @@ class Server:
         """The bound addresses, one a listener: ``(host, port)`` or a path."""
         return tuple(listener.address for listener in self._listeners)
 
+    @property
+    def http_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where it shows itself over HTTP; one for each address of the host."""
+        names = [listener.socket.getsockname() for listener in self._http_listeners]
+        return tuple((name[0], name[1]) for name in names)
+
     def ledger(self) -> Ledger:
         """Tell what became of everything; what was read so far is folded in first."""
         self._ingest.fold()
@@ -142,6 +157,28 @@ class Server:
                 None if self._forwarder is None else self._forwarder.counters.freeze()
             ),
         )
+
+    async def fold_in_slices(self) -> None:
+        """Count what was read so far, and let others run meanwhile.
+
+        Then `ledger` has little left to do, which it does at once.
+        """
+        await self._ingest.fold_in_slices()
+
+    def find_unready(self) -> list[str]:
+        """Tell, a line each, what keeps it from doing its work; nothing if it can."""
+        return find_unready(
+            self.ledger(),
+            seconds_since_flush=self._flusher.measure_silence(),
+            interval_seconds=self._config.interval_seconds,
+        )
+
+    async def rank_contexts(self) -> ContextRanking:
+        """Tell which names have most contexts, and which tag keys most values."""
+        ranker = self._aggregator.rank_contexts(_RANKED)
+        while ranker.step():
+            await trio.lowlevel.checkpoint()
+        return ranker.ranking
 
     async def flush(self) -> None:
         """Take what was read so far, open buckets too, and see it off.
@@ -199,6 +236,8 @@ class Server:
             nursery.start_soon(self._accept_submissions)
             for listener in self._listeners:
                 logger.info("listening on %s", listener.counters.name)
+            if self._http_listeners:
+                nursery.start_soon(serve_views, self, self._http_listeners)
             task_status.started(self)
         raise AssertionError("the flusher runs until it is cancelled")
 
@@ -265,13 +304,19 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
             Outlet(f"sink-{number}", sink) for number, sink in enumerate(sinks, 1)
         ]
     forwarder = await open_forward(config)
+    http_listeners: list[trio.SocketListener] = []
     try:
+        http_listeners = await bind_views(config.http)
         listeners = await bind_listeners(config)
     except BaseException:
+        for http_listener in http_listeners:
+            http_listener.socket.close()
         if forwarder is not None:
             forwarder.close()
         raise
-    server = Server(config, listeners, destinations, wall_clock, forwarder)
+    server = Server(
+        config, listeners, destinations, wall_clock, forwarder, http_listeners
+    )
     await server.run(task_status)
 
 

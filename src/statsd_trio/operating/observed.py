@@ -1,0 +1,27 @@
+"""What those who operate a server ask of it."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+from statsd_trio.aggregation.ranking import ContextRanking
+from statsd_trio.ledger import Ledger
+
+
+class ObservedServer(Protocol):
+    """What the views ask of a server."""
+
+    def fold_in_slices(self) -> Awaitable[None]:
+        """Count what was read, so that `ledger` has little left to do at once."""
+        ...
+
+    def ledger(self) -> Ledger:
+        """Tell what became of everything."""
+        ...
+
+    def find_unready(self) -> Sequence[str]:
+        """Tell why it cannot do its work, a line each."""
+        ...
+
+    def rank_contexts(self) -> Awaitable[ContextRanking]:
+        """Tell which names and tag keys have most; a screenful at most."""
+        ...
