@@ -13,6 +13,8 @@ _MODULES: Final = {
     "mock-intake": "mock_intake",
     "replay": "replay",
     "serve": "serve",
+    "status": "status",
+    "top": "top",
 }
 
 

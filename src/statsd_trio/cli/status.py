@@ -1,0 +1,137 @@
+"""``statsd-trio status``: the ledger and the health of a running server."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+import click
+
+from statsd_trio.cli.remote import (
+    Readiness,
+    Remote,
+    RemoteError,
+    fail,
+    make_printable,
+    url_option,
+)
+from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
+
+
+@click.command(
+    "status",
+    epilog="""\b
+    Example: statsd-trio serve --http 127.0.0.1:8127 ...
+             statsd-trio status --url http://127.0.0.1:8127
+
+    Exit codes: 0 if the server answered, ready or not; 1 if it did not; 2 for wrong
+    usage.
+    """,
+)
+@url_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(url: str, *, as_json: bool) -> None:
+    """Show what became of everything a running server was sent."""
+    try:
+        with Remote(url) as remote:
+            readiness, ledger = remote.read_readiness(), remote.read_ledger()
+    except RemoteError as error:
+        fail(error)
+    if as_json:
+        shown = attrs.asdict(readiness) | {"ledger": attrs.asdict(ledger)}
+        click.echo(json.dumps({"url": url} | shown))
+    else:
+        for line in render_status(url, readiness, ledger):
+            click.echo(line)
+
+
+def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[str]:
+    """Write it for a person, a line each."""
+    yield f"{url}: {'ready' if readiness.ready else 'not ready'}"
+    yield from (f"  {make_printable(reason)}" for reason in readiness.reasons)
+    for listener in ledger.listeners:
+        yield ""
+        yield make_printable(listener.name)
+        yield from _render_listener(listener)
+    queue, lines = ledger.queue, ledger.lines
+    yield ""
+    yield "queue"
+    yield from _render_counts(
+        {
+            "packets waiting": queue.used,
+            "most ever": queue.peak,
+            "capacity": queue.capacity,
+        }
+    )
+    yield ""
+    yield "lines"
+    yield from _render_counts(
+        {
+            "read": lines.read,
+            "metrics": lines.metrics,
+            "events": lines.events,
+            "service checks": lines.service_checks,
+            "filtered": lines.filtered,
+        }
+        | _name_reasons("rejected", lines.rejected)
+    )
+    yield ""
+    yield "samples"
+    yield from _render_counts(
+        {"parsed": ledger.samples.parsed, "aggregated": ledger.samples.aggregated}
+        | _name_reasons("refused", ledger.samples.refused)
+    )
+    contexts = ledger.contexts
+    yield ""
+    yield "contexts"
+    yield from _render_counts(
+        {
+            "at present": contexts.current,
+            "most ever": contexts.peak,
+            "expired": contexts.expired,
+            "with two types": contexts.type_clashes,
+        }
+    )
+    for sink in ledger.sinks:
+        yield ""
+        yield make_printable(sink.name)
+        yield from _render_sink(sink)
+
+
+def _render_listener(listener: ListenerLedger) -> Iterator[str]:
+    counts: dict[str, int | None] = {
+        "packets": listener.packets,
+        "bytes": listener.bytes,
+        "dropped by the kernel": listener.kernel_dropped,
+        "truncated": listener.truncated,
+        "waits for the queue": listener.waits,
+    }
+    yield from _render_counts(counts | _name_reasons("refused", listener.refused))
+
+
+def _render_sink(sink: SinkLedger) -> Iterator[str]:
+    if sink.api_key:
+        yield f"  API key {make_printable(sink.api_key)}"
+    counts: dict[str, int | None] = {
+        "points taken": sink.snapshotted,
+        "delivered": sink.delivered,
+        "pending": sink.pending,
+        "spooled": sink.spooled,
+        "evicted": sink.evicted,
+        "oversize": sink.oversize,
+        "abandoned": sink.abandoned,
+        "resent": sink.resent,
+    }
+    yield from _render_counts(counts | _name_reasons("refused", sink.refused))
+
+
+def _name_reasons(what: str, counts: Mapping[str, int]) -> dict[str, int | None]:
+    return {f"{what}: {reason}": count for reason, count in counts.items()}
+
+
+def _render_counts(counts: Mapping[str, int | None]) -> Sequence[str]:
+    """Write a row for each count; what the system cannot tell has none."""
+    return [
+        f"  {make_printable(name):<28} {count:>18,}"
+        for name, count in counts.items()
+        if count is not None
+    ]

@@ -1,0 +1,51 @@
+"""``statsd-trio top``: what a running server is busy with, live."""
+
+import sys
+import time
+from typing import Final
+
+import click
+
+from statsd_trio.cli.remote import Remote, RemoteError, fail, url_option
+
+_INTERVAL_SECONDS: Final = 2.0
+
+
+@click.command(
+    "top",
+    epilog="""\b
+    Example: statsd-trio serve --http 127.0.0.1:8127 ...
+             statsd-trio top --url http://127.0.0.1:8127
+
+    Ctrl-C ends it. Exit codes: 0 once it was shown, 1 if the server cannot be
+    reached, 2 for wrong usage.
+    """,
+)
+@url_option
+@click.option(
+    "--once", is_flag=True, help="Print once and end; so it does without a terminal."
+)
+def command(url: str, *, once: bool) -> None:
+    """Show rates, the names with most contexts, and the tags with most values."""
+    try:
+        # Here, so that the other commands work without the extra.
+        from statsd_trio.cli.screen import Screen, read_view  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing; run pip install 'statsd-trio[http]'"
+        ) from error
+    try:
+        with Remote(url) as remote:
+            screen = Screen(url, read_view(remote, time.monotonic()))
+            if once or not sys.stdout.isatty():
+                screen.print_once()
+            else:
+                screen.show(lambda: read_view(remote, time.monotonic()), _wait)
+    except RemoteError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _wait() -> None:
+    time.sleep(_INTERVAL_SECONDS)
