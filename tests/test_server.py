@@ -282,6 +282,96 @@ async def test_own_metrics_tell_what_was_read(
     assert add_up(memory.snapshots, "statsd_trio.lines.rejected") == 1
 
 
+async def test_reload_changes_the_next_samples_and_loses_none(
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    add_up: AddUp,
+    check_ledger: Callable[[Ledger], None],
+) -> None:
+    config = quiet(tags=["env:old"], metric_filterlist=["noise"])
+    server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+    lines = b"page.views:1|c\nnoise:1|c\nload:2|h\n" * 3  # thrice: from memory too
+    server.submit(lines)
+    await read_submitted(server)
+
+    server.reload(
+        quiet(tags=["env:new"], metric_filterlist=["page", "load.max"], namespace="x")
+    )
+    server.submit(lines)
+    await server.flush()
+
+    assert add_up(memory.snapshots, "page.views") == 3
+    assert add_up(memory.snapshots, "x.page.views") == 3
+    assert add_up(memory.snapshots, "x.noise") == 3
+    tags = {
+        (series.name, series.tags)
+        for snapshot in memory.snapshots
+        for series in snapshot.series
+    }
+    assert ("page.views", ("env:old",)) in tags
+    assert ("x.page.views", ("env:new",)) in tags
+    assert server.ledger().lines.filtered == 3
+    check_ledger(server.ledger())
+
+
+async def test_reload_filters_what_was_let_through(
+    nursery: trio.Nursery, memory: MemorySink, add_up: AddUp
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    server.submit(b"a:1|c\nload:2|h\n" * 3)
+    await read_submitted(server)
+
+    server.reload(quiet(metric_filterlist=["a", "load.max"]))
+    server.submit(b"a:1|c\nload:2|h\n" * 3)
+    await server.flush()
+
+    assert add_up(memory.snapshots, "a") == 3
+    names = {series.name for each in memory.snapshots for series in each.series}
+    assert "load.avg" in names
+    assert "load.max" not in names
+
+
+async def test_reload_tags_events_and_own_metrics(
+    autojump_clock: MockClock,
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    wall_clock: WallClock,
+) -> None:
+    config = Config(host="127.0.0.1", port=0)
+    start = partial(serve, config, sinks=[memory], wall_clock=wall_clock)
+    server: Server = await nursery.start(start)
+
+    server.reload(attrs.evolve(config, tags=["env:new"]))
+    server.submit(b"_e{1,1}:a|b\n_sc|up|0")
+    await trio.sleep(11)
+
+    [snapshot] = memory.snapshots
+    assert snapshot.events[0].tags == ("env:new",)
+    assert snapshot.service_checks[0].tags == ("env:new",)
+    assert all("env:new" in series.tags for series in snapshot.series)
+
+
+async def test_reload_of_what_cannot_be_used_changes_nothing(
+    nursery: trio.Nursery, memory: MemorySink
+) -> None:
+    config = quiet(tags=["env:old"])
+    server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+
+    with pytest.raises(ConfigError, match="max_contexts"):
+        server.reload(quiet(tags=["env:new"], max_contexts=-1))
+
+    server.submit(b"a:1|c")
+    await server.flush()
+    assert memory.snapshots[0].series[0].tags == ("env:old",)
+
+
+async def read_submitted(server: Server) -> None:
+    """Wait until what was submitted is taken out of the queue."""
+    while server.ledger().queue.used:
+        await trio.lowlevel.checkpoint()
+    await wait_all_tasks_blocked()
+
+
 async def read_packets(server: Server, count: int) -> None:
     """Wait until *count* packets were read and processed."""
     while (ledger := server.ledger()).listeners[0].packets < count or ledger.queue.used:

@@ -17,7 +17,8 @@ from statsd_trio.operating.systemd import Supervisor
 @pytest.fixture(autouse=True)
 def _signals_as_they_were() -> Iterator[None]:
     before = {
-        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.getsignal(number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     }
     yield
     for number, handler in before.items():
@@ -51,6 +52,9 @@ class FakeServer:
     def ledger(self) -> NoReturn:
         raise NotImplementedError
 
+    def reload(self, config: Config) -> NoReturn:
+        raise NotImplementedError
+
 
 class FakeSupervisor(Supervisor):
     """Keeps what it is told, and when."""
@@ -67,6 +71,10 @@ def ignore(server: RunningServer) -> None:
     pass
 
 
+async def never(server: RunningServer) -> NoReturn:
+    raise AssertionError("nobody asked to reload")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     server = FakeServer()
@@ -76,6 +84,7 @@ async def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
         Config(),
         supervisor=FakeSupervisor(),
         announce=lambda _: signal.raise_signal(number),
+        reload=never,
     )
 
     assert server.ended
@@ -92,7 +101,11 @@ async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> Non
     async with trio.open_nursery() as nursery:
         nursery.start_soon(signal_later)
         await serve_until_signalled(
-            server.serve, Config(), supervisor=supervisor, announce=ignore
+            server.serve,
+            Config(),
+            supervisor=supervisor,
+            announce=ignore,
+            reload=never,
         )
 
     assert supervisor.told == [
@@ -118,6 +131,7 @@ async def test_server_that_cannot_start_says_why(failure: Exception) -> None:
             Config(),
             supervisor=supervisor,
             announce=ignore,
+            reload=never,
         )
 
     assert raised.value is failure
@@ -134,8 +148,94 @@ async def test_failure_of_a_running_server_is_not_hidden() -> None:
 
     with pytest.RaisesGroup(pytest.RaisesGroup(ZeroDivisionError)):
         await serve_until_signalled(
-            serve, Config(), supervisor=FakeSupervisor(), announce=ignore
+            serve,
+            Config(),
+            supervisor=FakeSupervisor(),
+            announce=ignore,
+            reload=never,
         )
+
+
+async def test_hangup_reloads_and_tells_the_manager(autojump_clock: MockClock) -> None:
+    server, supervisor = FakeServer(), FakeSupervisor()
+    reloaded: list[RunningServer] = []
+
+    async def reload(server: RunningServer) -> None:
+        reloaded.append(server)
+        await trio.sleep(2)
+
+    async def signal_later() -> None:
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+            await trio.sleep(3)
+            signal.raise_signal(number)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(signal_later)
+        await serve_until_signalled(
+            server.serve,
+            Config(),
+            supervisor=supervisor,
+            announce=ignore,
+            reload=reload,
+        )
+
+    assert reloaded == [server, server]
+    told = [(at, line.partition("=")[0]) for at, line in supervisor.told]
+    assert told == [
+        (0, "READY"),
+        (3, "RELOADING"),
+        (3, "MONOTONIC_USEC"),
+        (5, "READY"),
+        (6, "RELOADING"),
+        (6, "MONOTONIC_USEC"),
+        (8, "READY"),
+        (9, "STOPPING"),
+    ]
+
+
+async def test_hangup_during_the_stop_means_nothing(autojump_clock: MockClock) -> None:
+    server, supervisor = FakeServer(stops_in=4), FakeSupervisor()
+
+    async def signal_later() -> None:
+        await trio.sleep(1)
+        signal.raise_signal(signal.SIGTERM)
+        await trio.sleep(2)
+        signal.raise_signal(signal.SIGHUP)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(signal_later)
+        await serve_until_signalled(
+            server.serve,
+            Config(),
+            supervisor=supervisor,
+            announce=ignore,
+            reload=never,
+        )
+
+    assert server.ended
+    assert supervisor.told == [(0, "READY=1"), (1, "STOPPING=1")]
+
+
+async def test_stop_during_a_reload_is_the_last_word(
+    autojump_clock: MockClock,
+) -> None:
+    supervisor = FakeSupervisor()
+
+    async def reload(server: RunningServer) -> None:
+        # As work in a thread, which a cancel waits for.
+        with trio.CancelScope(shield=True):
+            signal.raise_signal(signal.SIGTERM)
+            await trio.sleep(1)
+
+    await serve_until_signalled(
+        FakeServer().serve,
+        Config(),
+        supervisor=supervisor,
+        announce=lambda _: signal.raise_signal(signal.SIGHUP),
+        reload=reload,
+    )
+
+    assert supervisor.told[-1][1] == "STOPPING=1"
 
 
 HANGING = """
@@ -156,7 +256,7 @@ async def serve(config, *, task_status):
 async def main():
     await serve_until_signalled(
         serve, Config(), supervisor=Supervisor(),
-        announce=lambda server: print("running", flush=True),
+        announce=lambda server: print("running", flush=True), reload=None,
     )
 
 trio.run(main)

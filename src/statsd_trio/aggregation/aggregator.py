@@ -330,6 +330,17 @@ class Aggregator:
             queue=self._builders,
         )
 
+    def replace_settings(
+        self, *, tags: tuple[str, ...], is_blocked: Callable[[str], bool] | None
+    ) -> None:
+        """Change what can change while it runs.
+
+        Contexts that are there keep their tags until they expire; whoever holds one
+        forgets it, or it goes on.
+        """
+        self._settings = attrs.evolve(self._settings, tags=tags, is_blocked=is_blocked)
+        self._table.replace_tags(tags)
+
     def rank_contexts(self, limit: int) -> ContextRanker:
         """Rank names and tag keys; the caller steps through it."""
         return ContextRanker(self._table.list_contexts(), limit)

@@ -166,6 +166,10 @@ class ContextTable:
         key = (sample.name, KINDS[sample.type], host, tags)
         return self._contexts.get(key) or self._open(key, start)
 
+    def replace_tags(self, tags: Iterable[str]) -> None:
+        """Put *tags* on every context made from now on."""
+        self._tags = tuple(tags)
+
     def revive(self, context: Context, start: int) -> Context | None:
         """Bring a context back that left the table; None where there is no room.
 

@@ -56,14 +56,14 @@ def configure_logging(
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # What HTTP libraries have to say below this is a line for each request, and at
-    # DEBUG its headers, the key among them.
-    root.setLevel(max(logging.WARNING, _LEVELS[level]))
     set_level(level)
 
 
 def set_level(level: str) -> None:
-    """Change the least level of our own records."""
+    """Change the least level of our own records, and of others' from WARNING on."""
+    # What HTTP libraries have to say below this is a line for each request, and at
+    # DEBUG its headers, the key among them.
+    logging.getLogger().setLevel(max(logging.WARNING, _LEVELS[level]))
     logging.getLogger(_OURS).setLevel(_LEVELS[level])
 
 

@@ -12,6 +12,7 @@ import trio
 
 from statsd_trio.cli.flags import config_command, load_from_flags, refuse
 from statsd_trio.cli.logs import configure_logging
+from statsd_trio.cli.reloading import Reloader
 from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
 from statsd_trio.config import Config, SourcedConfig
 from statsd_trio.config.load import DEFAULT_SOURCE
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
     Without an account: statsd-trio serve --sink console
 
+    SIGHUP reads the configuration again and takes over what can change live.
+
     Exit codes: 0 after a clean stop by SIGTERM or SIGINT, 1 if an address is taken
     or forbidden or something failed, 2 for a configuration that cannot be used.
     """,
@@ -35,7 +38,8 @@ logger = logging.getLogger(__name__)
 def command(*, config_path: str | None, **flags: object) -> None:
     """Receive DogStatsD, aggregate as the Datadog Agent does, and deliver."""
     try:
-        sourced = load_from_flags(config_path, flags)
+        load = functools.partial(load_from_flags, config_path, flags)
+        sourced = load()
         configure_logging(sourced.config.log_level, sourced.config.log_format)
         config = add_sockets(sourced)
         logger.info("statsd-trio %s", importlib.metadata.version("statsd-trio"))
@@ -46,6 +50,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
                 config,
                 supervisor=Supervisor.from_environ(os.environ, os.getpid()),
                 announce=functools.partial(announce, config),
+                reload=Reloader(sourced.config, load).reload,
             )
         )
     except ConfigError as error:

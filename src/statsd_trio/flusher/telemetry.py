@@ -31,6 +31,10 @@ class Telemetry:
         self._sent: dict[_Key, int] = {}
         self._last_timestamp = 0
 
+    def replace_tags(self, tags: tuple[str, ...]) -> None:
+        """Put *tags* on every series from now on."""
+        self._tags = tags
+
     def describe(self, time: int) -> tuple[Series, ...]:
         """Build the series of the interval that ended at *time*, or holds it.
 

@@ -201,6 +201,12 @@ class Ingest:
             self._memo_rotates_at = now + MEMO_SECONDS
             self._memo.rotate()
 
+    def replace_rules(self, rules: Rules) -> None:
+        """Use *rules* from the next line on, and forget what the old ones said."""
+        self.seal()
+        self._rules = rules
+        self._memo.clear()
+
     def seal(self) -> None:
         """End the epoch, so that what was read can be folded."""
         self._aggregator.seal()

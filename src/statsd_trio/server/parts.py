@@ -1,7 +1,7 @@
 """A `Config` in, the parts of a server out: the only place that spreads it."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
 from statsd_trio.config import Config, Secret
@@ -14,6 +14,7 @@ from statsd_trio.rules import (
     select_generated,
 )
 from statsd_trio.sinks.console import ConsoleSink
+from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination
@@ -25,15 +26,9 @@ from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
 
-_KeySource = str | Callable[[], Awaitable[str]]
-
 
 def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettings:
     """Pick what aggregation needs."""
-
-    def is_blocked(name: str) -> bool:
-        return not rules.keeps_series(name)
-
     return AggregationSettings(
         interval_seconds=config.interval_seconds,
         hostname=config.hostname,
@@ -48,8 +43,15 @@ def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettin
         histogram_copy_to_distribution_prefix=(
             config.histogram_copy_to_distribution_prefix
         ),
-        is_blocked=is_blocked if config.metric_filterlist else None,
+        is_blocked=make_series_filter(config, rules),
     )
+
+
+def make_series_filter(config: Config, rules: Rules) -> Callable[[str], bool] | None:
+    """Make what tells which generated series are not wanted; None if all are."""
+    if not config.metric_filterlist:
+        return None
+    return lambda name: not rules.keeps_series(name)
 
 
 def make_rules(config: Config) -> Rules:
@@ -69,34 +71,49 @@ def make_rules(config: Config) -> Rules:
     )
 
 
+def make_api_key(config: Config) -> ApiKey | None:
+    """Make the main intake's key, which can be replaced; None if none is set."""
+    return None if config.api_key is None else ApiKey(reveal_key(config.api_key))
+
+
 def open_destinations(
-    config: Config, wall_clock: Callable[[], float] = time.time
+    config: Config,
+    wall_clock: Callable[[], float] = time.time,
+    api_key: ApiKey | None = None,
 ) -> list[Destination]:
     """Open every sink that *config* names.
+
+    Args:
+        config: which, and how.
+        wall_clock: unix seconds.
+        api_key: the main intake's, instead of the one in *config*.
 
     Raises:
         OSError: if a file cannot be opened.
     """
     openers: dict[str, Callable[[], Destination]] = {
         "console": lambda: Outlet("console", ConsoleSink()),
-        "datadog": lambda: _open_datadog(config, wall_clock),
+        "datadog": lambda: _open_datadog(config, wall_clock, api_key),
         "jsonl": lambda: Outlet("jsonl", JsonLinesSink(config.jsonl_path)),
     }
     return [openers[name]() for name in config.sinks]
 
 
-def _open_datadog(config: Config, wall_clock: Callable[[], float]) -> Destination:
+def _open_datadog(
+    config: Config, wall_clock: Callable[[], float], api_key: ApiKey | None
+) -> Destination:
     # A third of a second of imports, for those alone who deliver to Datadog.
     from statsd_trio.sinks.datadog.destination import (  # noqa: PLC0415
         open_datadog_destination,
     )
 
     url = config.dd_url or f"https://api.{config.site}"
-    endpoints: dict[str, list[_KeySource]] = {}
-    if config.api_key is not None:
-        endpoints[url] = [_reveal(config.api_key)]
+    endpoints: dict[str, list[KeySource | ApiKey]] = {}
+    api_key = api_key or make_api_key(config)
+    if api_key is not None:
+        endpoints[url] = [api_key]
     for other, keys in config.additional_endpoints.items():
-        endpoints.setdefault(other, []).extend(_reveal(key) for key in keys)
+        endpoints.setdefault(other, []).extend(key.reveal() for key in keys)
     return open_datadog_destination(
         endpoints,
         compression=config.compression,
@@ -113,7 +130,8 @@ def _open_datadog(config: Config, wall_clock: Callable[[], float]) -> Destinatio
     )
 
 
-def _reveal(key: Secret | _KeySource) -> _KeySource:
+def reveal_key(key: Secret | KeySource) -> KeySource:
+    """Take the text out of a `Secret`; a callable stays one."""
     return key.reveal() if isinstance(key, Secret) else key
 
 

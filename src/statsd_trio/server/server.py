@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
+import attrs
 import trio
 
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.aggregation.snapshot import Series
 from statsd_trio.config import Config, find_problems
+from statsd_trio.config.options import OPTIONS
 from statsd_trio.errors import ConfigError
 from statsd_trio.flusher import Flusher, Telemetry
 from statsd_trio.ingest import Ingest, Refusals
@@ -37,11 +39,15 @@ from statsd_trio.operating.health import find_unready
 from statsd_trio.server.parts import (
     bind_listeners,
     make_aggregation_settings,
+    make_api_key,
     make_rules,
+    make_series_filter,
     open_destinations,
     open_forward,
+    reveal_key,
 )
 from statsd_trio.server.views import bind_views, serve_views
+from statsd_trio.sinks.datadog.keys import ApiKey
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination, Sink
 from statsd_trio.transports.forward import Forwarder
@@ -67,8 +73,10 @@ class Server:
         wall_clock: Callable[[], float],
         forwarder: Forwarder | None = None,
         http_listeners: Sequence[trio.SocketListener] = (),
+        api_key: ApiKey | None = None,
     ) -> None:
         self._config = config
+        self._api_key = api_key
         self._listeners = listeners
         self._destinations = destinations
         self._forwarder = forwarder
@@ -102,7 +110,7 @@ class Server:
             on_event=config.on_event,
             forward=None if forwarder is None else forwarder.forward_nowait,
         )
-        telemetry = Telemetry(
+        self._telemetry = Telemetry(
             self.ledger,
             interval_seconds=config.interval_seconds,
             host=config.hostname,
@@ -113,7 +121,9 @@ class Server:
             destinations,
             interval_seconds=config.interval_seconds,
             wall_clock=wall_clock,
-            describe_self=telemetry.describe if config.self_metrics else _say_nothing,
+            describe_self=(
+                self._telemetry.describe if config.self_metrics else _say_nothing
+            ),
             fold=self._ingest.fold_in_slices,
             report=self._refusals.warn,
         )
@@ -224,6 +234,38 @@ class Server:
             return "stopped"
         return ""
 
+    def reload(self, config: Config) -> None:
+        """Take over what can change while it runs; never blocks, and loses nothing.
+
+        Tags, rules for names and the API key hold from the next line, and request,
+        on. A series that is there keeps its tags: under its old ones it ends as any
+        that goes quiet. All other fields, and an `api_key` of None, are ignored.
+
+        Raises:
+            ConfigError: with every problem of *config*; nothing has changed then.
+        """
+        # Where it delivers does not change, so that it needs no sink here.
+        problems = find_problems(config, has_sinks=True)
+        if problems:
+            raise ConfigError(problems)
+        running = self._config
+        live = {o.name: getattr(config, o.name) for o in OPTIONS.values() if o.is_live}
+        config = attrs.evolve(running, **live)
+        rules = make_rules(config)
+        if config.api_key is None:
+            config = attrs.evolve(config, api_key=running.api_key)
+        elif self._api_key is not None and config.api_key != running.api_key:
+            try:
+                self._api_key.replace(reveal_key(config.api_key))
+            except ValueError as error:
+                raise ConfigError([str(error)]) from error
+        self._config = config
+        self._ingest.replace_rules(rules)
+        self._aggregator.replace_settings(
+            tags=config.tags, is_blocked=make_series_filter(config, rules)
+        )
+        self._telemetry.replace_tags(config.tags)
+
     async def run(  # noqa: ASYNC114 - `serve` awaits it, nobody starts it
         self, task_status: trio.TaskStatus["Server"]
     ) -> NoReturn:
@@ -297,8 +339,10 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     problems = find_problems(config, has_sinks=sinks is not None)
     if problems:
         raise ConfigError(problems)
+    api_key = None
     if sinks is None:
-        destinations = open_destinations(config, wall_clock)
+        api_key = make_api_key(config) if "datadog" in config.sinks else None
+        destinations = open_destinations(config, wall_clock, api_key)
     else:
         destinations = [
             Outlet(f"sink-{number}", sink) for number, sink in enumerate(sinks, 1)
@@ -315,7 +359,13 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
             forwarder.close()
         raise
     server = Server(
-        config, listeners, destinations, wall_clock, forwarder, http_listeners
+        config,
+        listeners,
+        destinations,
+        wall_clock,
+        forwarder,
+        http_listeners,
+        api_key,
     )
     await server.run(task_status)
 

@@ -229,3 +229,87 @@ async def test_source_that_gives_no_usable_key_says_so(
     assert await ApiKey(KeySource("bad key")).get() is None
     assert "no usable key" in caplog.text
     assert "bad key" not in caplog.text
+
+
+async def test_replaced_key_is_used_from_then_on() -> None:
+    key = ApiKey("k1")
+
+    key.replace("k2")
+
+    assert await key.get() == "k2"
+
+
+async def test_unusable_replacement_leaves_the_key() -> None:
+    key = ApiKey("k1")
+
+    with pytest.raises(ValueError, match="empty or not plain ASCII"):
+        key.replace("two words")
+
+    assert await key.get() == "k1"
+
+
+async def test_replacement_wins_over_an_answer_under_way(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    async def give_slowly() -> str:
+        await trio.sleep(1)
+        return "late"
+
+    key = ApiKey(give_slowly)
+    nursery.start_soon(key.renew, None)
+    await trio.sleep(0.5)
+
+    key.replace("k2")
+
+    await trio.sleep(1)
+    assert await key.get() == "k2"
+
+
+async def test_replaced_key_is_checked_and_used_at_once(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    key = ApiKey("old-key")
+    destination = open_destination({"https://api.example.com": [key]})
+    intake.key_status = 403
+    async with running(destination):
+        await trio.sleep(1)
+        intake.key_status = 200
+        key.replace("new-key")
+        await trio.sleep(1)
+        assert ledger_of(destination).api_key == "valid"
+        destination.put_nowait(make_snapshot())
+        await destination.settle()
+    checked = [check.headers["DD-API-KEY"] for check in intake.validations]
+    assert checked == ["old-key", "new-key"]
+    assert [a.headers["DD-API-KEY"] for a in intake.attempts] == ["new-key"]
+
+
+async def test_payload_that_the_old_key_was_refused_for_is_sent_with_the_new(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    key = ApiKey("old-key")
+    destination = open_destination({"https://api.example.com": [key]})
+    intake.answer_with(403, 202)
+    answer = intake.respond
+
+    async def replace_during_the_first(attempt: Any) -> httpx2.Response:
+        if len(intake.attempts) == 1:
+            key.replace("new-key")
+        response: httpx2.Response = await answer(attempt)
+        return response
+
+    intake.respond = replace_during_the_first
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        await destination.settle()
+    keys = [attempt.headers["DD-API-KEY"] for attempt in intake.attempts]
+    assert keys == ["old-key", "new-key"]
+    assert ledger_of(destination).delivered == 1

@@ -15,7 +15,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import trio
 
@@ -166,6 +166,15 @@ class Delivery:
             self._counters.pending = 0
             self._losses.add("abandoned", pending, len(left))
         self._losses.tell()
+
+    async def keep_key_checked(self, interval_seconds: float) -> NoReturn:
+        """Check the key at start, each interval, and at once when it is replaced."""
+        while True:
+            # Taken before the check, so that a replacement during it is noticed.
+            replaced = self._key.replaced
+            await self.check_key()
+            with trio.move_on_after(interval_seconds):
+                await replaced.wait()
 
     async def check_key(self) -> None:
         """Ask the intake whether the key is valid; says so, and never fails."""

@@ -84,7 +84,7 @@ class DatadogDestination:
         """Deliver what is queued, until cancelled or all of `finish` is done."""
         async with trio.open_nursery() as nursery:
             for delivery in self._deliveries:
-                nursery.start_soon(_check_key_hourly, delivery)
+                nursery.start_soon(delivery.keep_key_checked, _KEY_CHECK_SECONDS)
             await self._work()
             nursery.cancel_scope.cancel()
 
@@ -166,15 +166,8 @@ class DatadogDestination:
                 await pace.rest()
 
 
-async def _check_key_hourly(delivery: Delivery) -> None:
-    """Check a key at start and then each hour, until cancelled."""
-    while True:
-        await delivery.check_key()
-        await trio.sleep(_KEY_CHECK_SECONDS)
-
-
 def open_datadog_destination(
-    endpoints: Mapping[str, Sequence[KeySource]],
+    endpoints: Mapping[str, Sequence[KeySource | ApiKey]],
     *,
     compression: str = "zstd",
     max_concurrent_requests: int = 10,
@@ -194,7 +187,8 @@ def open_datadog_destination(
     """Make the destination for *endpoints*; nothing connects before it runs.
 
     Args:
-        endpoints: base URL to its API keys, each a string or an async callable.
+        endpoints: base URL to its API keys, each a string, an async callable, or an
+            `ApiKey`, which the caller may replace later.
         compression: zstd, deflate (or zlib), gzip or none.
         max_concurrent_requests: for each endpoint and key.
         request_timeout_seconds: for one whole request.
@@ -252,7 +246,7 @@ def open_datadog_destination(
                 Delivery(
                     f"datadog:{endpoint.name}{suffix}",
                     endpoint,
-                    ApiKey(source),
+                    source if isinstance(source, ApiKey) else ApiKey(source),
                     max_concurrent_requests=max_concurrent_requests,
                     request_timeout_seconds=request_timeout_seconds,
                     retry_queue_bytes=retry_queue_bytes,

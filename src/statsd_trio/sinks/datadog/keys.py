@@ -24,17 +24,32 @@ class ApiKey:
 
     def __init__(self, source: KeySource) -> None:
         self._source = source
-        self._value: str | None = None
+        self._value = _read_source(source)
         self._lock = trio.Lock()
-        if isinstance(source, str):
-            self._value = _check_key(source)
-            if self._value is None:
-                raise ValueError("the API key is empty or not plain ASCII")
+        self._was_replaced = False
+        self._replaced = trio.Event()
 
     @property
     def is_renewable(self) -> bool:
-        """Whether there is somebody to ask for another key."""
-        return not isinstance(self._source, str)
+        """Whether there may be another key than one the intake refused."""
+        return self._was_replaced or not isinstance(self._source, str)
+
+    @property
+    def replaced(self) -> trio.Event:
+        """Set at the next `replace`, which makes a new one."""
+        return self._replaced
+
+    def replace(self, source: KeySource) -> None:
+        """Use *source* from the next request on.
+
+        Raises:
+            ValueError: if it is no usable key; the old one stays then.
+        """
+        self._value = _read_source(source)
+        self._source = source
+        self._was_replaced = True
+        self._replaced.set()
+        self._replaced = trio.Event()
 
     async def get(self) -> str | None:
         """Give the key, asking for it if need be; None if there is none now."""
@@ -44,14 +59,13 @@ class ApiKey:
 
     async def renew(self, refused: str | None) -> None:
         """Ask for another key than *refused*, unless somebody already has."""
-        if isinstance(self._source, str):
-            return
         async with self._lock:
-            if self._value != refused:
+            source = self._source
+            if isinstance(source, str) or self._value != refused:
                 return
             try:
                 with trio.fail_after(_MAX_SOURCE_SECONDS):
-                    self._value = _check_key(await self._source())
+                    value = _check_key(await source())
             # The one place that takes what a host program's callable raises, or
             # gives that is no string.
             except Exception as error:  # noqa: BLE001  (see above)
@@ -59,8 +73,22 @@ class ApiKey:
                     "The API key's source failed: %s", type(error).__name__
                 )
                 return
-            if self._value is None:
+            # It may have been replaced meanwhile.
+            if self._source is not source:
+                return
+            self._value = value
+            if value is None:
                 logger.error("The API key's source gave no usable key")
+
+
+def _read_source(source: KeySource) -> str | None:
+    """Check *source*; the key itself, if that is what it is."""
+    if not isinstance(source, str):
+        return None
+    value = _check_key(source)
+    if value is None:
+        raise ValueError("the API key is empty or not plain ASCII")
+    return value
 
 
 def _check_key(key: str) -> str | None:

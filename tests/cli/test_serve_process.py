@@ -1,0 +1,122 @@
+"""The real command in its own process, under a service manager that is a socket."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="service managers and signals are POSIX's"
+)
+
+LIMIT_SECONDS = 10
+
+
+@attrs.define
+class Manager:
+    """Hears what the service says, as systemd does."""
+
+    sock: socket.socket
+    path: str
+
+    def wait_for(self, line: str) -> float:
+        """Receive until *line* is heard; the monotonic time at which it was."""
+        while True:
+            if line in self.sock.recv(4096).decode().splitlines():
+                return time.monotonic()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(LIMIT_SECONDS)
+        yield Manager(sock, path)
+
+
+@contextlib.contextmanager
+def serving(manager: Manager, *flags: str) -> Generator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "statsd_trio", "serve", *flags]
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DD_", "STATSD_TRIO_"))
+    }
+    environ |= {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"}
+    with subprocess.Popen(
+        command, env=environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def test_manager_hears_ready_watchdog_and_stopping(manager: Manager) -> None:
+    flags = ["--host", "127.0.0.1", "--port", "__random__", "--sink", "none"]
+    with serving(manager, *flags) as process:
+        ready = manager.wait_for("READY=1")
+        first = manager.wait_for("WATCHDOG=1")
+        second = manager.wait_for("WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        stopping = manager.wait_for("STOPPING=1")
+        process.communicate(timeout=LIMIT_SECONDS)
+
+    assert process.returncode == 0
+    # The manager kills what is silent for the 0.2 s that it asked for.
+    assert second - first < 0.2
+    assert stopping - ready < 3
+
+
+def test_hangup_changes_what_is_sent_from_then_on(
+    manager: Manager, tmp_path: Path
+) -> None:
+    config, out, address = (str(tmp_path / name) for name in ("c.toml", "out", "dsd"))
+    given = f'port = 0\nsocket_path = "{address}"\nsinks = ["jsonl"]\n'
+    given += f'jsonl_path = "{out}"\nself_metrics = false\n'
+
+    def configure(**fields: object) -> None:
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items()]
+        Path(config).write_text(given + "".join(lines), encoding="utf-8")
+
+    configure(tags=["env:old"])
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client,
+        serving(manager, "--config", config) as process,
+    ):
+        manager.wait_for("READY=1")
+
+        configure(tags="env:old", max_contexts="many")
+        process.send_signal(signal.SIGHUP)
+        manager.wait_for("RELOADING=1")
+        manager.wait_for("READY=1")
+
+        configure(tags=["env:new"], metric_filterlist=["noise"], max_contexts=7)
+        process.send_signal(signal.SIGHUP)
+        manager.wait_for("RELOADING=1")
+        manager.wait_for("READY=1")
+
+        client.sendto(b"page.views:1|c\nnoise:1|c", address)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=LIMIT_SECONDS)
+
+    assert process.returncode == 0
+    text = Path(out).read_text(encoding="utf-8")
+    assert "page.views" in text
+    assert "env:new" in text
+    assert "env:old" not in text
+    assert "noise" not in text
+    assert "max_contexts=many: " in log
+    assert "nothing is reloaded" in log
+    assert "not reloaded: max_contexts changed to 7" in log
