@@ -12,6 +12,7 @@ _MODULES: Final = {
     "capture": "capture",
     "mock-intake": "mock_intake",
     "replay": "replay",
+    "send": "send",
     "serve": "serve",
     "status": "status",
     "top": "top",

@@ -1,0 +1,105 @@
+"""``statsd-trio send``: try a server without another tool."""
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import click
+import trio
+
+from statsd_trio.cli.progress import Progress
+from statsd_trio.replay.sending import Send, open_sender
+from statsd_trio.transports.addresses import Address, parse_address
+
+_NUMBER = b"{i}"
+
+
+@click.command(
+    "send",
+    epilog="""Example: statsd-trio send udp://localhost:8125 'page.views:1|c|#env:dev'
+
+    A load: statsd-trio send unix:///run/dsd.socket 'load:{i}|g' --count 5000 --rate 500
+
+    Exit codes: 0 if all was sent, 1 if it could not be, 2 for an address that is none.
+    """,
+)
+@click.argument("address", metavar="ADDRESS")
+@click.argument("lines", metavar="LINE...", nargs=-1, required=True)
+@click.option(
+    "--count",
+    type=click.IntRange(min=0),
+    help="Send each LINE so many times, {i} in it being 0, 1, 2...; 0 for ever.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="R",
+    help="Packets a second; as fast as it goes by default.",
+)
+def command(
+    address: str, lines: tuple[str, ...], count: int | None, rate: float | None
+) -> None:
+    """Send each LINE to ADDRESS, a packet each.
+
+    ADDRESS is udp://HOST:PORT, tcp://HOST:PORT, unix:///PATH (datagrams),
+    unixstream:///PATH or pipe://PATH; HOST:PORT alone is UDP. What a LINE means is not
+    looked at: `statsd-trio explain` does that.
+    """
+    try:
+        target = parse_address(address)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="ADDRESS") from error
+    # Arguments that are not UTF-8 arrive as surrogates, and leave as they came.
+    packets = repeat_lines([os.fsencode(line) for line in lines], count)
+    progress = Progress("sent")
+    try:
+        trio.run(_send, target, packets, progress.add, rate)
+    except OSError as error:
+        progress.finish()
+        reason = error.strerror or str(error)
+        if str(target) not in reason:
+            reason = f"cannot send to {target}: {reason}"
+        click.echo(reason, err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        progress.finish()
+        raise
+    progress.finish()
+
+
+def repeat_lines(lines: Sequence[bytes], count: int | None) -> Iterator[bytes]:
+    """Give *lines* as they are, or *count* times with their number; 0 is for ever."""
+    if count is None:
+        yield from lines
+        return
+    for number in range(count) if count else itertools.count():
+        text = str(number).encode()
+        for line in lines:
+            yield line.replace(_NUMBER, text)
+
+
+async def send_paced(
+    packets: Iterator[bytes],
+    send: Send,
+    report: Callable[[bytes], None],
+    *,
+    rate: float | None,
+) -> None:
+    """Send *packets*, at most *rate* of them a second, and *report* each."""
+    started = trio.current_time()
+    for number, packet in enumerate(packets):
+        if rate is not None:
+            await trio.sleep_until(started + number / rate)
+        await send(packet)
+        report(packet)
+
+
+async def _send(
+    target: Address,
+    packets: Iterator[bytes],
+    report: Callable[[bytes], None],
+    rate: float | None,
+) -> None:
+    async with open_sender(target) as send:
+        await send_paced(packets, send, report, rate=rate)
