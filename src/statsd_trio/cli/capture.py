@@ -14,7 +14,10 @@ from statsd_trio.replay.recording import bind_addresses, record
 from statsd_trio.transports.addresses import Address, parse_address
 
 
-@click.command(name="capture")
+@click.command(
+    "capture",
+    epilog="Example: statsd-trio capture monday.jsonl --listen udp://localhost:8125",
+)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--listen",

@@ -15,15 +15,16 @@ from statsd_trio.protocol.explain import (
 )
 
 
-@click.command("explain")
+@click.command(
+    "explain", epilog="Example: statsd-trio explain 'page.views:1|c|@0.5|#env:prod'"
+)
 @click.argument("lines", metavar="[LINE]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(lines: tuple[str, ...], *, as_json: bool) -> None:
     """Say what each LINE of DogStatsD means, or why it is refused.
 
     Without a LINE, lines are read from standard input. Exits with 1 if any line is
-    refused. Quote the lines, such as 'page.views:1|c|@0.5|#env:prod', since | and #
-    mean something to a shell.
+    refused. Quote the lines, since | and # mean something to a shell.
     """
     # Arguments that are not UTF-8 arrive as surrogates, and leave as they came.
     source: Iterable[bytes] = sys.stdin.buffer

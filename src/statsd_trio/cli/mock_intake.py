@@ -9,7 +9,9 @@ import trio
 from statsd_trio.errors import ConfigError
 
 
-@click.command("mock-intake")
+@click.command(
+    "mock-intake", epilog="Example: statsd-trio mock-intake --port 8126 --script f.toml"
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",

@@ -25,7 +25,10 @@ def _parse_speed(_ctx: click.Context, _param: click.Parameter, value: str) -> fl
     return speed
 
 
-@click.command(name="replay")
+@click.command(
+    "replay",
+    epilog="Example: statsd-trio replay monday.jsonl --to udp://localhost:8125",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--to", "url", required=True, help="Where, such as udp://localhost:8125.")
 @click.option(
