@@ -1,0 +1,58 @@
+"""What was lost is told in words, and so is a server that is gone."""
+
+import attrs
+import pytest
+
+from pytest_statsd_trio import waiting
+from pytest_statsd_trio.fixture import DogStatsd
+from pytest_statsd_trio.losses import find_losses
+from pytest_statsd_trio.session import open_session
+from statsd_trio import Ledger
+
+
+@pytest.fixture
+def before(dogstatsd: DogStatsd) -> Ledger:
+    return dogstatsd.ledger()
+
+
+def test_nothing_new_is_no_loss(before: Ledger) -> None:
+    assert list(find_losses(before, before)) == []
+
+
+def test_each_loss_of_a_listener_is_named(before: Ledger) -> None:
+    udp, *others = before.listeners
+    after = attrs.evolve(
+        before,
+        listeners=(
+            attrs.evolve(udp, kernel_dropped=(udp.kernel_dropped or 0) + 3),
+            *(attrs.evolve(other, refused={"frame_timeout": 2}) for other in others),
+        ),
+    )
+    losses = list(find_losses(before, after))
+    assert losses[0] == f"3 packets dropped by the kernel on {udp.name}"
+    assert losses[1] == f"2 refused on {others[0].name}: frame_timeout"
+    assert len(losses) == 1 + len(others)
+
+
+def test_refused_values_and_events_are_counted(before: Ledger) -> None:
+    samples = attrs.evolve(
+        before.samples,
+        refused={"max_contexts": 5},
+        events_refused=before.samples.events_refused + 1,
+    )
+    assert list(find_losses(before, attrs.evolve(before, samples=samples))) == [
+        "5 values refused: max_contexts",
+        "1 events and service checks refused",
+    ]
+
+
+def test_server_that_is_gone_is_not_taken_for_one_that_received_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "BARRIER_SECONDS", 0.05)
+    with open_session(0.01) as session, session.begin_test() as received:
+        session._server.__exit__(None, None, None)
+        with pytest.raises(AssertionError, match="takes in nothing by udp and unixg"):
+            received.assert_none("hits")
+        with pytest.raises(AssertionError, match="takes in nothing by udp and unixg"):
+            received.assert_counter("hits")
