@@ -14,6 +14,7 @@ import pytest
 from datadog.dogstatsd import DogStatsd as Client
 
 from pytest_statsd_trio.fixture import DogStatsd
+from pytest_statsd_trio.session import open_session
 from statsd_trio.protocol import MetricType, ServiceStatus
 
 Send = Callable[..., None]
@@ -199,9 +200,13 @@ def test_lossless_fails_for_a_packet_that_was_cut(
         dogstatsd.assert_lossless()
 
 
-def test_losses_of_a_former_test_are_not_of_this_one(dogstatsd: DogStatsd) -> None:
-    assert sum(entry.truncated for entry in dogstatsd.ledger().listeners) == 1
-    dogstatsd.assert_lossless()
+def test_losses_of_a_former_test_are_not_of_this_one(send_udp: Send) -> None:
+    with open_session(2) as session:
+        with session.begin_test() as former:
+            send_udp(former, b"hits:1|c\n" * 1000)
+        with session.begin_test() as dogstatsd:
+            assert sum(each.truncated for each in dogstatsd.ledger().listeners) == 1
+            dogstatsd.assert_lossless()
 
 
 def test_environment_points_at_the_server(dogstatsd: DogStatsd) -> None:
