@@ -371,3 +371,27 @@ async def test_no_epoch_is_sealed_while_another_waits_to_be_folded(
     await run_stage(stage, [b"a:1|c\nb:1|g\nd:1|d\n" * (LINES_PER_EPOCH // 3)] * 4)
     assert waiting == [0] * len(waiting)
     assert len(waiting) >= 3
+
+
+def test_new_rules_hold_for_texts_that_were_learnt() -> None:
+    stage = open_stage()
+    stage.process(*[b"a:1|c", b"b:1|c"] * 3)
+
+    stage.ingest.replace_rules(Rules(filterlist=FilterList(["a"])))
+    stage.process(*[b"a:1|c", b"b:1|c"] * 3)
+
+    stage.ingest.fold()
+    assert (stage.lines.metrics, stage.lines.filtered) == (9, 3)
+    stage.check()
+
+
+def test_rules_that_filter_no_more_let_learnt_texts_through() -> None:
+    stage = open_stage(rules=Rules(filterlist=FilterList(["a"])))
+    stage.process(*[b"a:1|c"] * 3)
+
+    stage.ingest.replace_rules(Rules())
+    stage.process(*[b"a:1|c"] * 3)
+
+    stage.ingest.fold()
+    assert (stage.lines.metrics, stage.lines.filtered) == (3, 3)
+    stage.check()
