@@ -1,4 +1,5 @@
 import json
+import sys
 from functools import partial
 
 import pytest
@@ -126,6 +127,26 @@ async def test_no_address_names_the_ways_to_give_one() -> None:
 
     assert done.exit_code == 2
     assert "STATSD_TRIO_HTTP" in done.stderr
+
+
+async def test_host_that_no_url_can_have_is_one_line() -> None:
+    done = await run("status", "--url", "http://a\x00b")
+
+    assert done.exit_code == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("cannot reach http://a\\x00b: ")
+
+
+async def test_top_without_the_extra_tells_the_way_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "statsd_trio.cli.screen", raising=False)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+
+    done = await run("top", "--url", "127.0.0.1:1")
+
+    assert done.exit_code == 1
+    assert "pip install 'statsd-trio[http]'" in done.stderr
 
 
 async def test_address_may_come_from_the_environment(

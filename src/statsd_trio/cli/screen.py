@@ -8,13 +8,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from statsd_trio.cli.remote import (
-    Readiness,
-    Remote,
-    RemoteError,
-    Usage,
-    make_printable,
-)
+from statsd_trio.cli.asking import Readiness, RemoteError, Usage, make_printable
+from statsd_trio.cli.remote import Remote
 from statsd_trio.ledger import Ledger
 
 

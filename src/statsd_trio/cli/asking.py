@@ -1,0 +1,89 @@
+"""Which server a command asks, what it may answer, and how a failure is told."""
+
+import sys
+import urllib.parse
+from typing import NoReturn
+
+import attrs
+import click
+
+from statsd_trio.config.units import split_address
+
+
+class RemoteError(Exception):
+    """The server could not be asked, in one line."""
+
+
+@attrs.frozen
+class Readiness:
+    """Whether a server can do its work, and why not."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+@attrs.frozen
+class NameUsage:
+    """How many contexts a metric has, and how many values each of its tag keys."""
+
+    name: str
+    contexts: int
+    tag_values: dict[str, int]
+
+
+@attrs.frozen
+class Usage:
+    """Who has the most, most first."""
+
+    names: tuple[NameUsage, ...]
+    tag_values: dict[str, int]
+
+
+def parse_url(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str:
+    """Take a URL, or HOST:PORT as the server's own option has it."""
+    if value is None:
+        raise click.UsageError(
+            "say where the server shows itself: --url http://127.0.0.1:8127, or"
+            " STATSD_TRIO_HTTP=127.0.0.1:8127; a server does, if it was started with"
+            " the same --http",
+            context,
+        )
+    if "://" not in value:
+        try:
+            host, port = split_address(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value}: {error}", context, parameter) from error
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if not value.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{value}: not an HTTP address", context, parameter)
+    try:
+        urllib.parse.urlsplit(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value}: {error}", context, parameter) from error
+    return value.rstrip("/")
+
+
+url_option = click.option(
+    "--url",
+    metavar="URL",
+    envvar="STATSD_TRIO_HTTP",
+    show_envvar=True,
+    callback=parse_url,
+    help="Where the server shows itself; a URL or HOST:PORT.",
+)
+
+
+def make_printable(text: str) -> str:
+    """Write out what would steer a terminal."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def fail(error: RemoteError) -> NoReturn:
+    """Say it in one line, and end with 1."""
+    click.echo(make_printable(str(error)), err=True)
+    sys.exit(1)
