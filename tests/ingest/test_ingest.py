@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.errors import Reason
+from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.ingest import (
     BYTES_PER_EPOCH,
     LINES_PER_EPOCH,
@@ -20,6 +21,7 @@ from statsd_trio.ingest.ingest import (
 from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
+from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import FilterList, Rules
 from statsd_trio.testing.strategies import lines as some_lines
 from statsd_trio.transports.packet import Origin, Packet
@@ -287,6 +289,21 @@ def test_memo_changes_no_result(lines: list[bytes]) -> None:
     assert snapshots[0] == snapshots[1]
     assert with_memo.lines == without.lines
     assert with_memo.samples == without.samples
+
+
+@given(st.lists(some_lines(), max_size=30))
+def test_joined_lines_give_exactly_the_valid_ones(lines: list[bytes]) -> None:
+    valid: list[bytes] = []
+    for line in lines:
+        with contextlib.suppress(ParseError):
+            parse_message(line)
+            valid.append(line)
+    joined, alone = open_stage(), open_stage()
+    joined.process(b"\n".join(lines))
+    alone.process(*valid)
+    assert joined.take() == alone.take()
+    assert joined.lines.read - sum(joined.lines.rejected.values()) == len(valid)
+    joined.check()
 
 
 async def run_stage(stage: Stage, packets: list[bytes]) -> None:
