@@ -376,3 +376,8 @@ async def read_packets(server: Server, count: int) -> None:
     """Wait until *count* packets were read and processed."""
     while (ledger := server.ledger()).listeners[0].packets < count or ledger.queue.used:
         await trio.lowlevel.checkpoint()
+
+
+async def test_empty_key_is_a_missing_one() -> None:
+    with pytest.raises(ConfigError, match="DD_API_KEY"):
+        await serve(quiet(sinks=("datadog",), api_key=""))

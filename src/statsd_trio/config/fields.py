@@ -88,7 +88,8 @@ def _tag_filters(values: Iterable[TagFilterEntry]) -> tuple[TagFilterEntry, ...]
 def _key(
     value: str | Secret | Callable[[], Awaitable[str]] | None,
 ) -> Secret | Callable[[], Awaitable[str]] | None:
-    return Secret(value) if isinstance(value, str) else value
+    # An empty key, as an unset variable gives it, is none.
+    return (Secret(value) if value else None) if isinstance(value, str) else value
 
 
 def _proxy(value: str | Secret | None) -> Secret | None:
