@@ -29,10 +29,8 @@ def fill(aggregator: Aggregator, count: int, kind: MetricType, shared: bool) -> 
             else (host, f"user:{index:07}", f"page:{index:07}")
         )
         aggregator.insert(Sample(f"page.views.{index % 100}", kind, (1.0,), tags=tags))
-        if index % 16_000 == 0:
-            aggregator.seal()
-            while aggregator.fold_some():
-                pass
+        if index % 1000 == 0:
+            aggregator.fold()
 
 
 def measure(count: int, kind: MetricType, shared: bool, traced: bool) -> float:
@@ -49,9 +47,7 @@ def measure(count: int, kind: MetricType, shared: bool, traced: bool) -> float:
         tracemalloc.start()
     before = process.memory_info().rss
     fill(aggregator, count, kind, shared)
-    aggregator.seal()
-    while aggregator.fold_some():
-        pass
+    aggregator.fold()
     gc.collect()
     used = process.memory_info().rss - before
     if traced:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import thread_time
 
 from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.conversion import read_values
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.errors import Reason
 from statsd_trio.ledger import ContextCounters, SampleCounters
@@ -68,15 +69,14 @@ def fill(
     lines = 0
     for _ in range(values):
         for sample in contexts:
-            if lines % 16_000 == 0:
-                aggregator.seal()
+            if lines % 1000 == 0:
+                aggregator.fold()
                 aggregator.advance(now)
-                while aggregator.fold_some():
-                    pass
             lines += 1
             context = aggregator.open_context(sample)
             assert context is not None
-            aggregator.open_cell(context, 1.0)(texts[lines % 1000])
+            text = texts[lines % 1000]
+            aggregator.put(context, 1.0, text, read_values(context.kind, text))
     return (read_clock() - begin) / lines
 
 

@@ -19,6 +19,9 @@ from statsd_trio.protocol.parser import parse_message
 
 _MAX_PACKET_BYTES = 8193
 
+# As our own processor, which converts numbers when some have come together.
+_BYTES_PER_FOLD = 16 * 1024
+
 
 class SingleLoop:
     """Parses and adds packets, one line after the other."""
@@ -27,6 +30,7 @@ class SingleLoop:
         self._aggregator = stages.aggregator
         self._interval_seconds = stages.interval_seconds
         self._next_flush = _find_edge(time.time(), stages.interval_seconds)
+        self._waiting_bytes = 0
         self.packets = 0
         self.lines = 0
         self.snapshots = 0
@@ -36,9 +40,7 @@ class SingleLoop:
         """Parse and add what *packet* says."""
         self.packets += 1
         now = time.time()
-        if self._aggregator.advance(now):
-            while self._aggregator.fold_some():
-                pass
+        self._aggregator.advance(now)
         if now >= self._next_flush:
             self._next_flush = _find_edge(now, self._interval_seconds)
             self.flush(now, final=False)
@@ -57,6 +59,10 @@ class SingleLoop:
                 self._aggregator.add_event(message)
             else:
                 self._aggregator.add_service_check(message)
+        self._waiting_bytes += len(packet)
+        if self._waiting_bytes >= _BYTES_PER_FOLD:
+            self._waiting_bytes = 0
+            self._aggregator.fold()
 
     def flush(self, now: float, *, final: bool) -> None:
         """Build a snapshot, and throw it away."""

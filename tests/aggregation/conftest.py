@@ -3,11 +3,13 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.aggregator import Aggregator, Slot
 from statsd_trio.aggregation.builder import SnapshotBuilder
+from statsd_trio.aggregation.context import Context
+from statsd_trio.aggregation.conversion import read_values
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, Snapshot
-from statsd_trio.errors import Reason
+from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 
@@ -50,9 +52,21 @@ class Harness:
         self.aggregator.advance(now)
         context = self.aggregator.open_context(self.sample(name, type_))
         assert context is not None
-        append = self.aggregator.open_cell(context, rate)
+        slot: Slot | None = None
         for raw in raws:
-            append(raw)
+            if slot is None:
+                slot = self.put_value(context, raw, rate)
+            else:
+                slot.lane.add_cell(slot.cell)
+                slot.lane.add_raw(raw)
+
+    def put_value(self, context: Context, raw: bytes, rate: float = 1) -> Slot | None:
+        try:
+            values = read_values(context.kind, raw)
+        except ParseError as error:
+            self.late_rejection(context.name, error.reason, 1, raw)
+            return None
+        return self.aggregator.put(context, rate, raw, values)
 
     def take(
         self, now: float, *, include_open: bool = False, final: bool = False

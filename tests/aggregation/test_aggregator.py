@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from statsd_trio.aggregation import aggregator as aggregator_module
+from statsd_trio.aggregation.aggregator import MAX_LANES
 from statsd_trio.aggregation.snapshot import SeriesType
 from statsd_trio.errors import Reason
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
@@ -354,8 +355,6 @@ def test_many_series_are_built_in_slices(make_harness: Any, type_: str) -> None:
     for index in range(600):
         harness.put_raw(1005, f"a{index}", type_, [b"1"])
     builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
-    while harness.aggregator.fold_some():
-        pass
     largest = before = 0
     while builder.step():
         built = len(builder._draft.series) + len(builder._draft.sketches)
@@ -433,45 +432,72 @@ def test_events_and_checks_of_an_interval_are_bounded(
     assert harness.aggregator.add_event(event)
 
 
-def test_lists_are_dead_after_the_edge(make_harness: Any) -> None:
+@pytest.mark.parametrize(("now", "is_dead"), [(1005.9, False), (1006, True)])
+def test_slots_live_for_a_second_at_most(
+    make_harness: Any, now: float, is_dead: bool
+) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 1)
-    assert not harness.aggregator.advance(1005.9)
-    assert harness.aggregator.advance(1010)
-    assert not harness.aggregator.advance(1010.1)
+    before = harness.aggregator.generation
+    harness.aggregator.advance(now)
+    assert (harness.aggregator.generation != before) == is_dead
 
 
-def test_lists_are_dead_after_a_second(make_harness: Any) -> None:
-    harness = make_harness()
-    harness.put(1005.2, "hits", "c", 1)
-    assert harness.aggregator.advance(1006)
-
-
-@pytest.mark.parametrize("seal", ["seal", "take_snapshot"])
-def test_lists_are_dead_after_whoever_sealed(make_harness: Any, seal: str) -> None:
+@pytest.mark.parametrize("end", ["seal", "take_snapshot"])
+def test_slots_are_dead_after_whatever_ends_them(make_harness: Any, end: str) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 1)
-    if seal == "seal":
+    before = harness.aggregator.generation
+    if end == "seal":
         harness.aggregator.seal()
     else:
         harness.take(1005)
-    assert harness.aggregator.advance(1005)
-    assert not harness.aggregator.advance(1005)
+    assert harness.aggregator.generation != before
 
 
-def test_without_lists_nothing_dies(make_harness: Any) -> None:
+@pytest.mark.parametrize("type_", ["g", "s"])
+def test_one_lane_serves_all_rates_where_they_do_not_count(
+    make_harness: Any, type_: str
+) -> None:
     harness = make_harness()
-    harness.aggregator.advance(1000)
-    assert not harness.aggregator.advance(1010)
-    harness.take(1010)
-    assert not harness.aggregator.advance(1010)
+    context = harness.aggregator.open_context(harness.sample("load", type_, 1))
+    slots = [harness.put_value(context, b"1", rate) for rate in (1.0, 0.5)]
+    assert slots[0].lane is slots[1].lane
 
 
-def test_all_lists_of_a_gauge_are_one(make_harness: Any) -> None:
+def test_rates_beyond_the_lanes_are_added_all_the_same(make_harness: Any) -> None:
+    harness = make_harness(counter_type="count")
+    context = harness.aggregator.open_context(harness.sample("hits", "c", 1))
+    slots = [
+        harness.put_value(context, b"1", 1 / (number + 1))
+        for number in range(MAX_LANES + 8)
+    ]
+    assert [slot is None for slot in slots] == [False] * MAX_LANES + [True] * 8
+    gauge = harness.aggregator.open_context(harness.sample("load", "g", 1))
+    assert harness.put_value(gauge, b"1") is not None
+    count = MAX_LANES + 8
+    ((_, total),) = harness.flush(1010)["hits"]
+    assert total == pytest.approx(count * (count + 1) / 2)
+
+
+@pytest.mark.parametrize("raw", [b"1e300", b"1:-1e280"])
+def test_a_large_value_opens_no_slot_of_a_counter(
+    make_harness: Any, raw: bytes
+) -> None:
     harness = make_harness()
-    context = harness.aggregator.open_context(harness.sample("load", "g", 1))
-    cells = [harness.aggregator.open_cell(context, rate) for rate in (1.0, 0.5)]
-    assert cells[0].__self__ is cells[1].__self__
+    context = harness.aggregator.open_context(harness.sample("hits", "c", 1))
+    assert harness.put_value(context, raw) is None
+    assert harness.put_value(context, b"1") is not None
+    assert harness.samples.aggregated == len(raw.split(b":"))
+
+
+def test_a_counter_of_refused_values_only_is_not_sent(make_harness: Any) -> None:
+    harness = make_harness()
+    context = harness.aggregator.open_context(harness.sample("hits", "c", 1))
+    harness.put_value(context, b"1e308", 1e-5)
+    assert harness.flush(1010) == {}
+    assert harness.flush(1020) == {}
+    assert harness.samples.refused == {"overflow": 1}
 
 
 def test_samples_are_taken_while_a_snapshot_is_built(make_harness: Any) -> None:
@@ -516,8 +542,6 @@ def test_big_sketches_and_histograms_are_built_in_slices(make_harness: Any) -> N
         harness.put_raw(1005, f"h{index}", "h", raws)
         harness.put_raw(1015, f"h{index}", "h", raws)
     builder = harness.aggregator.take_snapshot(now=1020, include_open=False)
-    while harness.aggregator.fold_some():
-        pass
     steps = 1
     while builder.step():
         steps += 1

@@ -171,7 +171,6 @@ def test_of_a_gauge_and_a_set_the_first_in_a_bucket_is_sent(
 ) -> None:
     harness = make_harness()
     harness.put(1000, "a", first, *([7] if first == "g" else ["x"]))
-    harness.aggregator.seal()
     harness.put(1000, "a", second, *([8] if second == "g" else ["y"]))
     assert harness.flush(1010) == {"a": [(1000, 7 if first == "g" else 1)]}
     assert harness.samples.refused == {"type_clash": 1}
@@ -182,13 +181,38 @@ def test_of_a_gauge_and_a_set_the_first_in_a_bucket_is_sent(
 def test_a_histogram_and_a_timer_of_one_name_are_one_series(make_harness: Any) -> None:
     harness = make_harness(histogram_aggregates=("max", "count"))
     harness.put(1000, "a", "ms", 1)
-    harness.aggregator.seal()
     harness.put(1000, "a", "h", 5)
     series = harness.series(1010)
     assert series["a.max"].points == ((1000, 5),)
     assert series["a.count"].points == ((1000, 0.2),)
     assert series["a.max"].unit == "millisecond"
     assert harness.contexts.type_clashes == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [("g", "s"), ("ms", "h")])
+def test_a_rival_ends_the_slots_of_who_came_first(
+    make_harness: Any, first: str, second: str
+) -> None:
+    harness = make_harness()
+    context = open_context(harness, "a", first)
+    assert harness.put_value(context, b"1") is not None
+    before = harness.aggregator.generation
+    rival = open_context(harness, "a", second)
+    assert harness.aggregator.generation != before
+    assert harness.put_value(rival, b"2") is None
+    assert harness.put_value(context, b"3") is None
+
+
+def test_a_rival_that_comes_back_ends_the_slots_too(make_harness: Any) -> None:
+    harness = make_harness()
+    old = open_context(harness, "a", "s")
+    harness.flush(2000)
+    assert harness.put_value(open_context(harness, "a", "g"), b"7") is not None
+    before = harness.aggregator.generation
+    assert harness.put_value(old, b"x") is None
+    assert harness.aggregator.generation != before
+    assert harness.flush(2010, include_open=True) == {"a": [(2000, 7)]}
+    assert harness.samples.refused == {"type_clash": 1}
 
 
 COPYING = {
@@ -243,7 +267,7 @@ def test_a_copy_lives_as_long_as_its_histogram(make_harness: Any) -> None:
     context = open_context(harness, "a", "h")
     for now in range(1000, 1100, 10):
         harness.aggregator.advance(now)
-        harness.aggregator.open_cell(context, 1.0)(b"1")
+        harness.put_value(context, b"1")
         harness.take(now + 10)
         assert harness.contexts.current == 2
     assert harness.flush(1200) == {}
@@ -278,7 +302,7 @@ def test_a_context_that_expired_comes_back_when_it_is_used(make_harness: Any) ->
     harness.flush(2000)
     assert harness.contexts.current == 0
     harness.aggregator.advance(2000)
-    harness.aggregator.open_cell(context, 1.0)(b"5")
+    harness.put_value(context, b"5")
     assert harness.flush(2010) == {"a": [(2000, 5)]}
     assert harness.contexts.current == 1
     assert open_context(harness, "a", "g") is context
@@ -291,7 +315,7 @@ def test_a_context_that_was_replaced_stands_for_its_successor(
     old = open_context(harness, "a", "c")
     harness.flush(2000)
     harness.put(2000, "a", "c", 1)
-    harness.aggregator.open_cell(old, 1.0)(b"2")
+    harness.put_value(old, b"2")
     assert harness.flush(2010) == {"a": [(2000, 0.3)]}
     assert harness.contexts.current == 1
 
@@ -304,9 +328,8 @@ def test_an_expired_context_that_finds_no_room_has_its_values_refused(
     context = open_context(harness, "a", type_)
     harness.flush(2000)
     harness.put(2000, "b", "g", 1)
-    append = harness.aggregator.open_cell(context, 1.0)
-    append(b"1")
-    append(b"\xff")
+    assert harness.put_value(context, b"1") is None
+    harness.put_value(context, b"\xff")
     assert harness.flush(2010) == {"b": [(2000, 1)]}
     assert harness.samples.refused == {"max_contexts": 1}
     assert (harness.samples.parsed, harness.samples.aggregated) == (2, 1)

@@ -53,17 +53,16 @@ def test_the_order_of_samples_does_not_matter(
 
 
 @given(unordered, st.lists(st.booleans(), max_size=30))
-def test_where_epochs_end_does_not_matter(
+def test_when_values_are_folded_does_not_matter(
     make_harness: Any, samples: list[Any], ends: list[bool]
 ) -> None:
-    whole_epoch, cut = make_harness(), make_harness()
-    put_all(whole_epoch, samples, 1000)
+    whole, cut = make_harness(), make_harness()
+    put_all(whole, samples, 1000)
     for index, sample in enumerate(samples):
         put_all(cut, [sample], 1000)
         if index < len(ends) and ends[index]:
             cut.aggregator.seal()
-            cut.aggregator.fold_some()
-    assert describe(whole_epoch.take(1010)) == describe(cut.take(1010))
+    assert describe(whole.take(1010)) == describe(cut.take(1010))
 
 
 @given(unordered, unordered)
@@ -141,7 +140,7 @@ class Machine:
         if self.held is None:
             sample = self.harness.sample("a", "c", 1)
             self.held = self.harness.aggregator.open_context(sample)
-        self.harness.aggregator.open_cell(self.held, 1.0)(b"%d" % value)
+        self.harness.put_value(self.held, b"%d" % value)
         self.added["a"] += value
 
     def take(self, include_open: bool, *, final: bool = False) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -71,7 +71,6 @@ def open_flusher(
     wall_clock: Callable[[], float],
     describe_self: Callable[[int], tuple[Series, ...]] = lambda _: (),
     on_step: Callable[[], None] = lambda: None,
-    fold: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
 ) -> Flusher:
     def take_snapshot(*, include_open: bool, final: bool) -> StubSource:
         snapshot = Snapshot(time=round(wall_clock()), interval_seconds=10)
@@ -83,7 +82,6 @@ def open_flusher(
         interval_seconds=10,
         wall_clock=wall_clock,
         describe_self=describe_self,
-        fold=fold,
         report=lambda: None,
     )
 
@@ -159,22 +157,6 @@ async def test_building_a_snapshot_lets_others_run() -> None:
         await flusher.flush()
         assert turns - before >= 2
         nursery.cancel_scope.cancel()
-
-
-async def test_own_metrics_are_told_once_all_that_was_read_is_folded() -> None:
-    calls: list[str] = []
-
-    async def fold() -> None:
-        calls.append("fold")
-        await trio.lowlevel.checkpoint()
-
-    def describe(time: int) -> tuple[Series, ...]:
-        calls.append("describe")
-        return ()
-
-    flusher = open_flusher(StubDestination(), lambda: EPOCH, describe, fold=fold)
-    await flusher.flush()
-    assert calls == ["fold", "describe"]
 
 
 async def test_silence_lasts_from_the_start_and_from_each_flush(

@@ -12,10 +12,10 @@ from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.ingest import (
-    BYTES_PER_EPOCH,
-    LINES_PER_EPOCH,
+    BYTES_PER_SLICE,
     LINES_PER_LOOK,
-    TEXTS_PER_EPOCH,
+    MAX_HOT_TEXTS,
+    MAX_WAITING_BYTES,
     Ingest,
 )
 from statsd_trio.ingest.refusals import Refusals
@@ -147,14 +147,50 @@ def test_last_gauge_wins_whatever_its_spelling() -> None:
 
 
 def test_late_rejection_has_the_reason_of_an_early_one() -> None:
+    packets = [*[b"a:1|c"] * 3, b"a:1_0|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c"]
     stage = open_stage()
-    stage.process(b"a:1|c", b"a:1|c", b"a:1_0|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c")
+    stage.process(*packets)
+    assert sum(stage.lines.rejected.values()) == 0
     stage.ingest.fold()
     late = dict(stage.lines.rejected)
     early = open_stage(max_memo_entries=0)
-    early.process(b"a:1|c", b"a:1|c", b"a:1_0|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c")
+    early.process(*packets)
     assert sum(late.values()) == 5
     assert late == early.lines.rejected
+    stage.check()
+
+
+def test_bad_value_of_a_remembered_text_names_its_sender(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = open_stage()
+    stage.process(b"a:1|c", b"a:1|c", b"a:x|c")  # remembered, but not hot yet
+    stage.ingest._refusals.warn()
+    assert "127.0.0.1:4000" in caplog.text
+    assert (stage.lines.read, stage.lines.metrics) == (3, 2)
+    stage.check()
+
+
+def test_rival_of_a_hot_text_spoils_neither() -> None:
+    stage = open_stage()
+    stage.process(*[b"a:1|g"] * 4)
+    stage.process(b"a:2|g\na:x|s\na:3|g\na:y|s\na:4|g")
+    (series,) = stage.take().series
+    assert series.points[0].value == 4
+    assert stage.samples.refused == {"type_clash": 2}
+    assert stage.samples.parsed == 9
+    stage.check()
+
+
+def test_slots_that_others_ended_are_not_used() -> None:
+    stage = open_stage()
+    stage.process(*[b"a:1|c"] * 4)
+    assert total(stage.take(), "a") == 4
+    stage.process(*[b"a:1|c"] * 2)
+    assert total(stage.take(), "a") == 2
+    stage.ingest.seal()
+    stage.process(b"a:1|c")
+    assert stage.lines.metrics == 7
     stage.check()
 
 
@@ -341,53 +377,60 @@ async def test_long_packet_lets_others_run() -> None:
     assert turns >= 20
 
 
-async def test_raw_values_are_folded_before_they_are_many() -> None:
+async def test_values_are_folded_before_they_are_many() -> None:
     stage = open_stage()
-    await run_stage(stage, [b"a:1|c\n" * (LINES_PER_EPOCH + 1)])
+    await run_stage(stage, [b"a:1|c\n" * (MAX_WAITING_BYTES // 6 + 1)])
     # Nobody asked for the ledger or a snapshot.
     assert stage.samples.aggregated > 0
 
 
-async def test_texts_of_an_epoch_are_bounded() -> None:
-    stage = open_stage(max_contexts=100_000, max_memo_entries=100_000)
-    packet = b"".join(b"name%d:1|c\n" % number for number in range(TEXTS_PER_EPOCH))
-    # The third time they are remembered, and few enough lines for one epoch.
+async def test_slice_ends_at_a_bound_of_bytes() -> None:
+    stage = open_stage()  # with a clock that stands
+    packet = b"a:%s|c" % b":".join([b"1"] * 4000)
+    waiting: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            waiting.append(stage.ingest._waiting_bytes)
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        await run_stage(stage, [packet] * 100)
+        nursery.cancel_scope.cancel()
+    assert 0 < max(waiting) < BYTES_PER_SLICE + 2 * len(packet)
+    stage.ingest.fold()
+    assert stage.samples.aggregated == 400_000
+
+
+async def test_hot_texts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statsd_trio.ingest.ingest.MAX_HOT_TEXTS", 100)
+    stage = open_stage()
+    packet = b"".join([b"name%d:1|c\n" % number for number in range(101)])
+    # The third time they are remembered.
     await run_stage(stage, [packet] * 3)
     assert len(stage.ingest._hot) == 0
-    assert stage.samples.aggregated > 0
+    assert stage.samples.aggregated == 303
+    assert MAX_HOT_TEXTS > 100
 
 
-async def test_bytes_of_an_epoch_are_bounded() -> None:
+async def test_other_tasks_run_while_a_long_fold_goes_on() -> None:
     stage = open_stage()
-    packet = b"users:" + b"x" * 8000 + b"|s"
-    await run_stage(stage, [packet] * (BYTES_PER_EPOCH // 8000 + 1))
-    assert stage.samples.aggregated > 0
-
-
-async def test_no_epoch_is_sealed_while_another_waits_to_be_folded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    stage = open_stage()
-    aggregator = stage.aggregator
-    fold_some, seal = aggregator.fold_some, aggregator.seal
+    packet = b"a:%s|d" % b":".join([b"1"] * 4000)
     turns = 0
-    waiting = []
 
-    def fold_slowly() -> bool:
+    async def count_turns() -> None:
         nonlocal turns
-        turns += 1
-        return fold_some() if turns % 10 == 0 else bool(aggregator._sealed)
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
 
-    def note_and_seal() -> None:
-        waiting.append(len(aggregator._sealed))
-        seal()
-
-    monkeypatch.setattr(aggregator, "fold_some", fold_slowly)
-    monkeypatch.setattr(aggregator, "seal", note_and_seal)
-    stage.ingest._monotonic_clock = partial(next, iter(range(10**9)))
-    await run_stage(stage, [b"a:1|c\nb:1|g\nd:1|d\n" * (LINES_PER_EPOCH // 3)] * 4)
-    assert waiting == [0] * len(waiting)
-    assert len(waiting) >= 3
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns)
+        await run_stage(stage, [packet] * (BYTES_PER_SLICE // 8000))
+        nursery.cancel_scope.cancel()
+    # One for each two packets, which make up a slice of folding.
+    assert turns >= BYTES_PER_SLICE // 8000 // 2
 
 
 def test_new_rules_hold_for_texts_that_were_learnt() -> None:

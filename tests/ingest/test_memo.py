@@ -1,10 +1,11 @@
 from statsd_trio.ingest.memo import Memo, Spelling
+from statsd_trio.ingest.stale import Stale
 
 SPELLING = Spelling(None, 0.5)
 
 
 def test_text_is_kept_from_its_second_sight() -> None:
-    memo = Memo(8)
+    memo = Memo(8, Stale())
     memo.offer(b"a:c", None, 0.5)
     assert memo.get(b"a:c") is None
     memo.offer(b"a:c", None, 0.5)
@@ -12,14 +13,14 @@ def test_text_is_kept_from_its_second_sight() -> None:
 
 
 def test_new_text_in_every_line_is_never_kept() -> None:
-    memo = Memo(1000)
+    memo = Memo(1000, Stale())
     for number in range(500):
         memo.offer(b"name%d:c" % number, None, 0.5)
     assert len(memo) == 0
 
 
 def test_full_memo_keeps_what_it_has_and_takes_no_more() -> None:
-    memo = Memo(2)
+    memo = Memo(2, Stale())
     for text in (b"a:c", b"b:c", b"c:c"):
         memo.offer(text, None, 0.5)
         memo.offer(text, None, 0.5)
@@ -29,14 +30,14 @@ def test_full_memo_keeps_what_it_has_and_takes_no_more() -> None:
 
 
 def test_texts_seen_once_are_bounded_too() -> None:
-    memo = Memo(2)
+    memo = Memo(2, Stale())
     for text in (b"a:c", b"b:c", b"c:c", b"c:c"):
         memo.offer(text, None, 0.5)
     assert memo.get(b"c:c") is None
 
 
 def test_unused_text_is_forgotten_at_the_second_rotation() -> None:
-    memo = Memo(8)
+    memo = Memo(8, Stale())
     for _ in range(2):
         memo.offer(b"a:c", None, 0.5)
     memo.rotate()
@@ -46,7 +47,7 @@ def test_unused_text_is_forgotten_at_the_second_rotation() -> None:
 
 
 def test_used_text_survives_rotations() -> None:
-    memo = Memo(8)
+    memo = Memo(8, Stale())
     for _ in range(2):
         memo.offer(b"a:c", None, 0.5)
     for _ in range(3):
@@ -55,7 +56,7 @@ def test_used_text_survives_rotations() -> None:
 
 
 def test_clear_forgets_everything() -> None:
-    memo = Memo(8)
+    memo = Memo(8, Stale())
     for _ in range(2):
         memo.offer(b"a:c", None, 0.5)
     memo.offer(b"b:c", None, 0.5)
@@ -66,16 +67,14 @@ def test_clear_forgets_everything() -> None:
     assert memo.get(b"b:c") is None
 
 
-def test_forgotten_texts_are_freed_a_part_at_a_time() -> None:
-    memo = Memo(1000)
-    for number in range(1000):
+def test_forgotten_texts_are_thrown_away() -> None:
+    stale = Stale()
+    memo = Memo(1000, stale)
+    for number in range(100):
         for _ in range(2):
             memo.offer(b"name%d:c" % number, None, 0.5)
         memo.offer(b"once%d:c" % number, None, 0.5)
     memo.rotate()
+    assert len(stale) == 100  # seen once
     memo.rotate()
-    sizes = []
-    for _ in range(5):
-        memo.free_some()
-        sizes.append(len(memo._stale_entries))
-    assert sizes == [744, 488, 232, 0, 0]
+    assert len(stale) == 200

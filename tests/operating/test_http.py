@@ -17,23 +17,16 @@ class FakeServer:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.unready: list[str] = []
-        self.is_folded = False
         self.ranking = ContextRanking(
             (("page.views", 12),),
             (("user", 10), ("env", 3)),
             ((("user", 10), ("env", 2)),),
         )
 
-    async def fold_in_slices(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self.is_folded = True
-
     def ledger(self) -> Ledger:
-        assert self.is_folded, "it would have all to fold at once"
         return self._ledger
 
     def find_unready(self) -> list[str]:
-        assert self.is_folded, "it reads the ledger"
         return self.unready
 
     async def rank_contexts(self) -> ContextRanking:

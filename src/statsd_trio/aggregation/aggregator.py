@@ -1,23 +1,28 @@
 """Samples in, one snapshot an interval out.
 
-Two rules. What the hot path does costs O(1) and no more than appending to a list:
-text is turned into numbers later, a slice at a time, and so are numbers into a
-snapshot. And no bucket is sent twice: one that left, early or in time, is spent, and
-what comes for it later goes to the next.
+Three rules.
+
+* What the hot path does costs two appends to a lane: text is turned into numbers later,
+  many at a time, and numbers into a snapshot a slice at a time.
+* A cell is opened by a value that was found good, so whatever is opened has something
+  to send.
+* No bucket is sent twice: one that left, early or in time, is spent, and what comes for
+  it later goes to the next.
 
 Time is what the caller last said it is (`Aggregator.advance`).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
+from statsd_trio.aggregation.adder import Adder
 from statsd_trio.aggregation.bucket import Bucket
 from statsd_trio.aggregation.builder import SnapshotBuilder
+from statsd_trio.aggregation.cells import Cell
 from statsd_trio.aggregation.context import (
     COUNTER,
     GAUGE,
@@ -27,18 +32,14 @@ from statsd_trio.aggregation.context import (
     Context,
     ContextTable,
 )
-from statsd_trio.aggregation.epoch import (
-    REFUSED,
-    Cells,
-    Epoch,
-    Folder,
-    Report,
-    make_cells,
-)
+from statsd_trio.aggregation.conversion import SMALL, read_values
+from statsd_trio.aggregation.folder import Folder, Report
 from statsd_trio.aggregation.harvest import Harvest, Stamped
+from statsd_trio.aggregation.lane import Lane
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.stamps import Stamps
+from statsd_trio.errors import ParseError
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import (
     Event,
@@ -56,12 +57,32 @@ MAX_SERVICE_CHECKS: Final = 10_000
 # Source: datadog-agent, pkg/metrics/gauge.go and set.go.
 _RATELESS: Final = frozenset({GAUGE, SET})
 
+# Sample rates that may have a lane: no client uses many, and each fold looks at all.
+MAX_LANES: Final = 64
+
+# Below it, a small value divided by the rate may be no small one.
+_MIN_LANE_RATE: Final = 1e-20
+
+
+class Slot(NamedTuple):
+    """Where more values of one context and sample rate may go.
+
+    A cell of the slot and a raw value each go to the end of the lane, as long as
+    `Aggregator.generation` is what it was when the slot was handed out.
+    """
+
+    lane: Lane
+    cell: Cell
+
 
 class Aggregator:
     """Aggregates as the Datadog Agent does.
 
-    Whoever holds lists from `open_cell` calls `advance` before appending to one,
-    and forgets them all when it returns True.
+    Whoever holds slots calls `advance` before using one, and forgets them all when
+    `generation` has changed.
+
+    Attributes:
+        generation: goes up whenever the slots handed out are dead.
     """
 
     def __init__(
@@ -73,7 +94,9 @@ class Aggregator:
     ) -> None:
         self._settings = settings
         self._samples = samples
-        self._folder = Folder(samples, report, max_bin_count=settings.max_bin_count)
+        self._report = report
+        self._adder = Adder(samples, max_bin_count=settings.max_bin_count)
+        self._folder = Folder(self._adder, report)
         self._table = ContextTable(
             hostname=settings.hostname,
             tags=settings.tags,
@@ -88,13 +111,10 @@ class Aggregator:
         self._stamps = Stamps(settings.interval_seconds, 0.0)
         self._now = 0.0
         self._second = 0.0
-        self._is_sealed = False
         self._bucket = Bucket(self._stamps.start)
-        self._epoch = Epoch(self._bucket)
-        self._sealed: deque[Epoch] = deque()
+        self._lanes: dict[tuple[int, float], Lane] = {}
         self._folding: Iterator[None] | None = None
-        self._seals = 0
-        self._folds = 0
+        self.generation = 0
         self._closed: list[Bucket] = []
         self._stamped: Stamped = {}
         self._stamped_points = 0
@@ -103,78 +123,120 @@ class Aggregator:
         self._told_refused = 0
         self._builders: deque[SnapshotBuilder] = deque()
 
-    def advance(self, now: float) -> bool:
-        """Move to the bucket of *now*; True if lists handed out are dead since.
+    def advance(self, now: float) -> None:
+        """Move to the bucket of *now*.
 
-        True also where `seal` or `take_snapshot` was called since the last call. An
-        epoch lasts at most a second, so that no context seems idle for longer than
+        Slots die at each whole second, so that no context seems idle for longer than
         it is.
         """
         if not 0 <= now - self._second < 1:
             self._move(now)
         self._now = now
-        if self._is_sealed:
-            self._is_sealed = False
-            return True
-        return False
 
     def seal(self) -> None:
-        """End the epoch: every list handed out is dead."""
-        epoch = self._epoch
-        if epoch.is_empty():
-            return
-        epoch.time = self._now
-        self._bucket.is_used = True
-        self._sealed.append(epoch)
-        self._seals += 1
-        self._epoch = Epoch(self._bucket)
-        self._is_sealed = True
+        """Fold what waits; every slot handed out is dead."""
+        self.fold()
+        self._lanes = {}
+        self.generation += 1
 
     def open_context(self, sample: Sample) -> Context | None:
         """Find or make the context of *sample*.
 
         None, and its values counted as refused, where the table is full.
         """
+        known = len(self._table)
         context = self._table.find(sample, self._stamps.start)
         if context is None:
             self._refuse("max_contexts", len(sample.values))
+        elif len(self._table) != known:
+            self._heed_rival(context)
         return context
 
-    def open_cell(
-        self, context: Context, sample_rate: float
-    ) -> Callable[[bytes], None]:
-        """Hand out what takes raw values of *context* until the epoch is sealed.
+    def put(
+        self,
+        context: Context,
+        sample_rate: float,
+        raw: bytes,
+        values: Sequence[float] | Sequence[str],
+    ) -> Slot | None:
+        """Take one value, and tell where more of the same text may go.
 
         A *context* that has expired meanwhile comes back, or stands for the one that
-        took its place; where the table is full, what is appended is counted as
-        refused when it is folded.
+        took its place; where the table is full, the value is counted as refused.
+
+        Args:
+            raw: as it was sent.
+            values: what `read_values` made of it.
+
+        Returns:
+            None where the next one must be put as well.
         """
         if context.opened == GONE:
+            known = len(self._table)
             live = self._table.revive(context, self._stamps.start)
             if live is None:
-                return self._epoch.cells[REFUSED].setdefault(context, []).append
+                self._refuse("max_contexts", len(values))
+                return None
             context = live
+            if len(self._table) != known:
+                self._heed_rival(context)
+        start = self._stamps.start
         context.last_seen = self._now
-        context.filled = self._stamps.start
+        context.filled = start
+        self._bucket.is_used = True
         relations = context.relations
-        if relations is not None and relations.copy is not None:
-            relations.copy.last_seen = self._now
-            relations.copy.filled = self._stamps.start
+        if relations is not None:
+            if relations.copy is not None:
+                relations.copy.last_seen = self._now
+                relations.copy.filled = start
+            if relations.rival is not None:
+                # What counts is which of the two came first.
+                self._add(context, sample_rate, raw, values)
+                return None
         kind = context.kind
-        if sample_rate == 1.0 or kind in _RATELESS:
-            lists = self._epoch.cells[kind]
-        else:
-            lists = self._open_rate(sample_rate)[kind]
-        raws = lists.get(context)
-        if raws is None:
-            raws = lists[context] = []
-        return raws.append
+        if kind in _RATELESS:
+            sample_rate = 1.0
+        lane = self._lanes.get((kind, sample_rate)) or self._open_lane(
+            kind, sample_rate
+        )
+        if lane is None or (kind == COUNTER and not _are_small(values)):
+            self._add(context, sample_rate, raw, values)
+            return None
+        if kind == COUNTER:
+            context.last_counted = self._now
+        cell = self._bucket.open_cell(context, sample_rate)
+        lane.add_cell(cell)
+        lane.add_raw(raw)
+        return Slot(lane, cell)
 
-    def _open_rate(self, sample_rate: float) -> Cells:
-        cells = self._epoch.sampled.get(sample_rate)
-        if cells is None:
-            cells = self._epoch.sampled[sample_rate] = make_cells()
-        return cells
+    def _open_lane(self, kind: int, sample_rate: float) -> Lane | None:
+        if sample_rate < _MIN_LANE_RATE or (
+            len(self._lanes) >= MAX_LANES and kind not in _RATELESS
+        ):
+            return None
+        lane = self._lanes[kind, sample_rate] = Lane(kind, sample_rate)
+        return lane
+
+    def _add(
+        self,
+        context: Context,
+        sample_rate: float,
+        raw: bytes,
+        values: Sequence[float] | Sequence[str],
+    ) -> None:
+        if context.kind == SET:
+            self._adder.add_string(self._bucket, context, raw)
+            return
+        numbers = [float(value) for value in values]
+        before = self._samples.aggregated
+        self._adder.add_numbers(self._bucket, context, numbers, sample_rate)
+        if self._samples.aggregated > before:
+            context.last_counted = self._now
+
+    def _heed_rival(self, context: Context) -> None:
+        # From now on both go where it is seen which of them came first.
+        if context.relations is not None and context.relations.rival is not None:
+            self.seal()
 
     def insert(self, sample: Sample) -> None:
         """Add a sample by value; one with a timestamp bypasses the buckets."""
@@ -184,14 +246,19 @@ class Aggregator:
         context = self.open_context(sample)
         if context is None:
             return
-        append = self.open_cell(context, sample.sample_rate)
         if context.kind == SET:
-            for value in sample.values:
-                append(str(value).encode(errors="surrogatepass"))
+            raws = [str(v).encode(errors="surrogatepass") for v in sample.values]
         else:
             # As text that reads back as the same number, so that it keeps its place
             # among what else came for this context.
-            append(b":".join([repr(value).encode() for value in sample.values]))
+            raws = [b":".join([repr(value).encode() for value in sample.values])]
+        for raw in raws:
+            try:
+                values = read_values(context.kind, raw)
+            except ParseError as error:
+                self._report.late_rejection(context.name, error.reason, 1, raw)
+            else:
+                self.put(context, sample.sample_rate, raw, values)
 
     def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
         values = [float(value) for value in sample.values if not isinstance(value, str)]
@@ -240,7 +307,7 @@ class Aggregator:
                 context.last_seen = self._now
                 context.filled = self._stamps.start
                 self._bucket.is_used = True
-                self._folder.copy_to_sketch(
+                self._adder.copy_to_sketch(
                     self._bucket, context, values, sample.sample_rate
                 )
 
@@ -275,16 +342,21 @@ class Aggregator:
         return True
 
     def fold_some(self) -> bool:
-        """Fold some 0.3 ms of what is sealed; True while more may remain."""
-        while True:
-            if self._folding is None:
-                if not self._sealed:
-                    return False
-                self._folding = self._folder.fold(self._sealed.popleft())
-            if next(self._folding, self) is None:
-                return True
-            self._folding = None
-            self._folds += 1
+        """Fold up to 1 ms of what waits; True while more may remain."""
+        if self._folding is None:
+            self._folding = self._folder.fold(self._bucket, list(self._lanes.values()))
+        if next(self._folding, self) is None:
+            return True
+        self._folding = None
+        return False
+
+    def fold(self) -> None:
+        """Fold all that waits, at once."""
+        # Something may have come since one was left half done.
+        while self._folding is not None:
+            self.fold_some()
+        while self.fold_some():
+            pass
 
     def take_snapshot(
         self, *, now: float, include_open: bool, final: bool = False
@@ -323,7 +395,7 @@ class Aggregator:
             self._settings,
             self._table,
             harvest,
-            fold=partial(self._fold_until, self._seals),
+            settle=self._adder.settle,
             read_now=lambda: self._now,
             read_start=lambda: self._stamps.start,
             take_refused=self._take_refused,
@@ -359,7 +431,6 @@ class Aggregator:
             self._stamps.spend(self._bucket.start)
         self._stamps.move(following)
         self._bucket = Bucket(following)
-        self._epoch = Epoch(self._bucket)
 
     def _make_idle_bucket(self, now: float) -> list[Bucket]:
         """Make the bucket for zeros of an interval in which nothing came.
@@ -372,9 +443,6 @@ class Aggregator:
         self._stamps.spend(start)
         return [Bucket(start)]
 
-    def _fold_until(self, seals: int) -> bool:
-        return self._folds < seals and self.fold_some()
-
     def _take_refused(self) -> int:
         """Tell how many values found no room for a context since the last call."""
         before = self._told_refused
@@ -384,3 +452,7 @@ class Aggregator:
     def _refuse(self, reason: str, values: int) -> None:
         self._samples.parsed += values
         self._samples.refused[reason] += values
+
+
+def _are_small(values: Sequence[float] | Sequence[str]) -> bool:
+    return all(isinstance(v, float) and abs(v) < SMALL for v in values)

@@ -1,6 +1,13 @@
 """What one interval has aggregated, by type and context."""
 
-from statsd_trio.aggregation.context import Context
+from statsd_trio.aggregation.cells import Cell, Members, Run, Total
+from statsd_trio.aggregation.context import (
+    COUNTER,
+    DISTRIBUTION,
+    GAUGE,
+    SET,
+    Context,
+)
 from statsd_trio.aggregation.metrics import Histogram
 from statsd_trio.aggregation.sketch import QuantileSketch
 
@@ -10,16 +17,19 @@ class Bucket:
 
     Attributes:
         start: unix seconds.
-        is_used: samples came, though all of them may turn out bad.
+        is_used: samples came, though all of them may have been refused.
         histograms: of timers too.
-        set_values: how many different ones all sets hold.
+        runs: what waits to enter histograms and sketches, by sample rate.
+        set_values: at least how many different strings all sets hold.
     """
 
     __slots__ = (
+        "_is_recounted",
         "counters",
         "gauges",
         "histograms",
         "is_used",
+        "runs",
         "set_values",
         "sets",
         "sketches",
@@ -29,9 +39,58 @@ class Bucket:
     def __init__(self, start: int) -> None:
         self.start = start
         self.is_used = False
-        self.counters: dict[Context, float] = {}
+        self.counters: dict[Context, Total] = {}
         self.gauges: dict[Context, float] = {}
-        self.sets: dict[Context, set[str]] = {}
+        self.sets: dict[Context, Members] = {}
         self.histograms: dict[Context, Histogram] = {}
         self.sketches: dict[Context, QuantileSketch] = {}
+        self.runs: dict[float, dict[Context, Run]] = {}
         self.set_values = 0
+        self._is_recounted = True
+
+    def open_cell(self, context: Context, sample_rate: float) -> Cell:
+        """Find or make what takes values of *context* that have this rate."""
+        kind = context.kind
+        if kind == COUNTER:
+            total = self.counters.get(context)
+            if total is None:
+                total = self.counters[context] = Total(context)
+            return total
+        if kind == GAUGE:
+            return context
+        if kind == SET:
+            return self.open_members(context)
+        runs = self.runs.get(sample_rate)
+        if runs is None:
+            runs = self.runs[sample_rate] = {}
+        run = runs.get(context)
+        if run is None:
+            run = runs[context] = Run(context, sample_rate)
+            if kind != DISTRIBUTION and context not in self.histograms:
+                # A rival must see who came first, though it is still empty.
+                self.histograms[context] = Histogram()
+        return run
+
+    def open_members(self, context: Context) -> Members:
+        """Find or make the strings of a set."""
+        members = self.sets.get(context)
+        if members is None:
+            members = self.sets[context] = Members(context)
+        return members
+
+    def reserve_strings(self, strings: int, limit: int) -> bool:
+        """Count *strings* as new ones if all sets then hold at most *limit*.
+
+        Strings that were there before are counted too; only where the limit seems
+        reached are the sets counted anew, which takes 3 ms for a hundred thousand.
+        """
+        if self.set_values + strings > limit and not self._is_recounted:
+            self.set_values = sum(
+                [len(members.strings) for members in self.sets.values()]
+            )
+            self._is_recounted = True
+        if self.set_values + strings > limit:
+            return False
+        self.set_values += strings
+        self._is_recounted = False
+        return True

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from statsd_trio.aggregation.bucket import Bucket
+from statsd_trio.aggregation.cells import Run
 from statsd_trio.aggregation.context import (
     COUNTER,
     GAUGE,
@@ -59,7 +61,7 @@ class SnapshotBuilder:
         table: ContextTable,
         harvest: Harvest,
         *,
-        fold: Callable[[], bool],
+        settle: Callable[[Bucket, Run], None],
         read_now: Callable[[], float],
         read_start: Callable[[], int],
         take_refused: Callable[[], int],
@@ -80,7 +82,7 @@ class SnapshotBuilder:
         )
         self._table = table
         self._harvest = harvest
-        self._fold = fold
+        self._settle = settle
         self._read_now = read_now
         self._read_start = read_start
         self._take_refused = take_refused
@@ -109,9 +111,8 @@ class SnapshotBuilder:
         return False
 
     def _build(self) -> Iterator[None]:
-        while self._fold():
-            yield
         harvest = self._harvest
+        yield from self._settle_runs()
         yield from self._build_counters()
         yield from self._build_gauges()
         yield from self._build_sets()
@@ -121,13 +122,15 @@ class SnapshotBuilder:
         yield from self._build_stamped()
         yield from self._rank_contexts()
         for bucket in harvest.buckets:
-            for held in (
+            holders: tuple[dict[Context, Any], ...] = (
                 bucket.counters,
                 bucket.gauges,
                 bucket.sets,
                 bucket.histograms,
                 bucket.sketches,
-            ):
+                *bucket.runs.values(),
+            )
+            for held in holders:
                 yield from _empty(held)
         self.points = (
             self._draft.points + len(harvest.events) + len(harvest.service_checks)
@@ -141,6 +144,16 @@ class SnapshotBuilder:
             service_checks=tuple(harvest.service_checks),
         )
         self._draft = Draft(self._interval)
+
+    def _settle_runs(self) -> Iterator[None]:
+        for bucket in self._buckets:
+            for runs in bucket.runs.values():
+                for run in runs.values():
+                    if run.values:
+                        self._draft.cost += 0.5 + len(run.values) / 32
+                        self._settle(bucket, run)
+                        if self._draft.is_due():
+                            yield
 
     def _build_counters(self) -> Iterator[None]:
         for context in self._unite([bucket.counters for bucket in self._buckets]):
@@ -157,7 +170,7 @@ class SnapshotBuilder:
             bucket = self._buckets[0]
             total = bucket.counters.get(context)
             if total is not None:
-                points: Points = (Point(bucket.start, total / divisor),)
+                points: Points = (Point(bucket.start, total.value / divisor),)
             elif self._is_filled(context, bucket.start):
                 points = self._zero
             else:
@@ -168,7 +181,8 @@ class SnapshotBuilder:
         for bucket in self._buckets:
             total = bucket.counters.get(context)
             if total is not None:
-                totals[bucket.start] = totals.get(bucket.start, 0.0) + total
+                before = totals.get(bucket.start, 0.0)
+                totals[bucket.start] = before + total.value
             elif self._is_filled(context, bucket.start):
                 totals.setdefault(bucket.start, 0.0)
         if totals:
@@ -206,7 +220,7 @@ class SnapshotBuilder:
             if context is not None:
                 points = tuple(
                     [
-                        Point(bucket.start, float(len(bucket.sets[context])))
+                        Point(bucket.start, float(len(bucket.sets[context].strings)))
                         for bucket in self._buckets
                         if context in bucket.sets
                     ]

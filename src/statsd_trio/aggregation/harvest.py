@@ -30,7 +30,7 @@ class Harvest:
     Attributes:
         time: of the snapshot.
         now: when it was taken.
-        buckets: ascending and closed; they may still wait for values to be folded.
+        buckets: ascending and closed; runs of theirs may still wait to be settled.
     """
 
     time: int

@@ -6,12 +6,11 @@ once its bin is full; in every list that it builds, the bins of a key are the
 remainder first and full ones after it, so the list is the totals split up, and is
 made only where someone asks for it.
 
-Values wait until there are enough of them to be worth a pass.
+Values are worth a pass when there are some hundred of them: the caller sees to that.
 
 Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile.
 """
 
-from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -27,7 +26,6 @@ INFINITE_KEY: Final = 32767
 NORM_MIN: Final = GAMMA ** (1 - BIAS)
 BIN_LIMIT: Final = 4096
 MAX_BIN_COUNT: Final = 2**32 - 1
-WAITING_LIMIT: Final = 512  # the Agent's insert buffer
 
 # No sender has 10^12 values for one bucket; without a bound one tiny sample rate
 # would fill a payload with full bins.
@@ -138,18 +136,19 @@ class QuantileSketch:
 
     Attributes:
         count: of values, weighted by the whole part of 1 / rate.
+        min: infinity while empty.
+        max: minus infinity while empty.
         sum: of values, weighted by 1 / rate.
         weighted_sum: of values, weighted as in *count*.
     """
 
     __slots__ = (
         "_bin_limit",
-        "_max",
         "_max_bin_count",
-        "_min",
         "_totals",
-        "_waiting",
         "count",
+        "max",
+        "min",
         "sum",
         "weighted_sum",
     )
@@ -160,24 +159,11 @@ class QuantileSketch:
         self._bin_limit = bin_limit
         self._max_bin_count = max_bin_count
         self._totals: dict[int, int] = {}
-        self._waiting = array("d")
         self.weighted_sum = 0.0
         self.count = 0
-        self._min = inf
-        self._max = -inf
+        self.min = inf
+        self.max = -inf
         self.sum = 0.0
-
-    @property
-    def min(self) -> float:
-        """The least value; infinity while empty."""
-        self._settle()
-        return self._min
-
-    @property
-    def max(self) -> float:
-        """The greatest value; minus infinity while empty."""
-        self._settle()
-        return self._max
 
     @property
     def average(self) -> float:
@@ -206,11 +192,7 @@ class QuantileSketch:
         self.count = count
         self.sum = total
         self.weighted_sum = weighted_sum
-        if weight == 1:
-            self._waiting.fromlist(values)
-            if len(self._waiting) >= WAITING_LIMIT:
-                self._settle()
-        elif values:
+        if values:
             self._count(values, weight)
         return True
 
@@ -227,15 +209,14 @@ class QuantileSketch:
         for key, count in other.list_bins():
             self._totals[key] = self._totals.get(key, 0) + count
         self.count += other.count
-        self._min = min(self._min, other.min)
-        self._max = max(self._max, other.max)
+        self.min = min(self.min, other.min)
+        self.max = max(self.max, other.max)
         self.sum += other.sum
         self.weighted_sum += other.weighted_sum
         self._trim()
 
     def list_bins(self) -> Bins:
         """List (key, count), ascending; a key repeats where its bin is full."""
-        self._settle()
         return split_bins(self._totals, self._max_bin_count)
 
     def find_quantile(self, fraction: float) -> float:
@@ -261,16 +242,10 @@ class QuantileSketch:
         share = (reached[index] - rank) / count
         return low * share + high * (1 - share)
 
-    def _settle(self) -> None:
-        if self._waiting:
-            values = self._waiting.tolist()
-            del self._waiting[:]
-            self._count(values, 1)
-
     def _count(self, values: list[float], weight: int) -> None:
         least, greatest = min(values), max(values)
-        self._min = min(self._min, least)
-        self._max = max(self._max, greatest)
+        self.min = min(self.min, least)
+        self.max = max(self.max, greatest)
         totals = self._totals
         if weight == 1 and not totals:
             self._totals = count_keys(values)

@@ -1,7 +1,7 @@
 """Each interval: one snapshot, to every destination."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -58,14 +58,12 @@ class Flusher:
         interval_seconds: int,
         wall_clock: Callable[[], float],
         describe_self: Callable[[int], tuple[Series, ...]],
-        fold: Callable[[], Awaitable[None]],
         report: Callable[[], None],
     ) -> None:
         """Join the aggregator to the destinations.
 
         Args:
             describe_self: the server's own metrics, given the snapshot's time.
-            fold: converts what was read since, in slices.
             report: called after each flush, to log what the interval refused.
         """
         self._take_snapshot = take_snapshot
@@ -73,7 +71,6 @@ class Flusher:
         self._interval_seconds = interval_seconds
         self._wall_clock = wall_clock
         self._describe_self = describe_self
-        self._fold = fold
         self._report = report
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
@@ -111,8 +108,6 @@ class Flusher:
             await trio.lowlevel.checkpoint()
         snapshot = source.snapshot
         if final or not include_open:
-            # So that reading the ledger has little left to convert at once.
-            await self._fold()
             snapshot = attrs.evolve(
                 snapshot,
                 series=snapshot.series + self._describe_self(snapshot.time),

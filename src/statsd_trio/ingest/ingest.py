@@ -1,17 +1,17 @@
 """Packets in, accumulated values out: the one hot path.
 
 A line's text apart from its value (``name:...|type|...``) decides its context and
-weight. Once that text is known, a line costs two lookups and an append: its value is
+weight. Once that text is known, a line costs two lookups and two appends: its value is
 kept as the bytes that were sent, and converted in bulk when the aggregator folds.
 
-* *hot* maps (suffix, name) to the `append` of a raw list. It lives for one epoch: what
-  seals the epoch empties it.
-* `Memo` maps the same text to its `Spelling` across epochs. A line that misses *hot*
-  but not the memo is not parsed again.
+* *hot* maps suffix and name to where values of that text go. It dies with the slots of
+  the aggregator, after a second at most.
+* `Memo` maps the same text to its `Spelling` for longer. A line that misses *hot* but
+  not the memo is not parsed again.
 * All else (a text never seen, an event, a timestamp, garbage) is parsed.
 
 The memo changes no result: with it off, every line takes the slow path and ends in the
-same raw list, or in the same rejection.
+same lane, or in the same rejection.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,14 @@ from typing import Final
 
 import trio
 
-from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.aggregator import Aggregator, Slot
 from statsd_trio.aggregation.builder import SnapshotBuilder
+from statsd_trio.aggregation.cells import Cell
+from statsd_trio.aggregation.conversion import read_values
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.memo import Memo, Spelling
 from statsd_trio.ingest.refusals import Refusals
+from statsd_trio.ingest.stale import Stale
 from statsd_trio.ledger import LineCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
@@ -37,15 +40,16 @@ SLICE_SECONDS: Final = 0.0005
 # is under a millisecond.
 LINES_PER_LOOK: Final = 128
 
-# Lines kept as raw values before they are folded: few enough to fold at once in some
-# 10 ms, where the ledger asks for it, and to stay in the processor's cache.
-LINES_PER_EPOCH: Final = 16_384
+# Bytes of packets whose values wait to be folded, when a slice ends: few enough to be
+# folded at once where the ledger asks for it, and to be in the processor's cache still.
+MAX_WAITING_BYTES: Final = 16 * 1024
 
-# The text of long values, such as packed ones and members of sets.
-BYTES_PER_EPOCH: Final = 8 * 1024 * 1024
+# A slice ends here in any case, however fast it was: what is to be folded after it are
+# a thousand lines as they are sent, or thirty thousand packed values.
+BYTES_PER_SLICE: Final = 64 * 1024
 
-# Texts in the hot dictionaries: emptying them at once takes 2 ms.
-TEXTS_PER_EPOCH: Final = 8192
+# Texts in the hot dictionaries: 15 MB.
+MAX_HOT_TEXTS: Final = 32_768
 
 # Texts unused for this long (at least; twice that at most) are forgotten.
 MEMO_SECONDS: Final = 30.0
@@ -57,6 +61,13 @@ _AGENT_TRANSPORTS: Final = {
     "unixstream": "uds",
     "pipe": "named_pipe",
 }
+
+
+# By suffix: the cells by name, and the lane's `add_cell` and `add_raw`.
+Hot = dict[
+    bytes,
+    tuple[dict[bytes, Cell], Callable[[Cell], None], Callable[[bytes], None]],
+]
 
 
 class Ingest:
@@ -103,14 +114,13 @@ class Ingest:
         self._on_event = on_event
         self._forward = forward
         self._uses_memo = max_memo_entries > 0 and on_sample is None
-        self._memo = Memo(max_memo_entries)
+        self._stale = Stale()
+        self._memo = Memo(max_memo_entries, self._stale)
         self._memo_rotates_at = 0.0
-        self._hot: dict[bytes, dict[bytes, Callable[[bytes], None]]] = {}
-        self._epoch_lines = 0
-        self._epoch_texts = 0
-        self._epoch_bytes = 0
-        # Values of lines that the rules filter: counted when the epoch ends.
-        self._filtered: list[bytes] = []
+        self._hot: Hot = {}
+        self._hot_texts = 0
+        self._generation = aggregator.generation
+        self._waiting_bytes = 0
         self._packets_done = 0
         self._waiting = trio.lowlevel.ParkingLot()
 
@@ -135,18 +145,18 @@ class Ingest:
                             stop = start + LINES_PER_LOOK
                             self.insert_lines(lines[start:stop], packet.origin)
                             if clock() >= deadline:
-                                await self._bound_epoch()
+                                await self._end_slice()
                                 await trio.lowlevel.checkpoint()
                                 self.advance()
                                 deadline = clock() + SLICE_SECONDS
                     self._packets_done += 1
-                    if clock() >= deadline:
+                    if clock() >= deadline or self._waiting_bytes >= BYTES_PER_SLICE:
                         break
                     try:
                         packet = receive_nowait()
                     except (trio.WouldBlock, trio.EndOfChannel):
                         break
-                await self._bound_epoch()
+                await self._end_slice()
                 self._waiting.unpark_all()
 
     async def wait_processed(self, packets: int) -> None:
@@ -162,7 +172,7 @@ class Ingest:
         """Split *packet* into its lines; count what is cut or lacks its newline."""
         if self._forward is not None:
             self._forward(packet.data)
-        self._epoch_bytes += len(packet.data)
+        self._waiting_bytes += len(packet.data)
         lines = packet.data.split(b"\n")
         last = lines.pop()
         if packet.is_truncated:
@@ -183,20 +193,24 @@ class Ingest:
             name, _, rest = line.partition(b":")
             value, _, suffix = rest.partition(b"|")
             try:
-                hot[suffix][name](value)
+                cells, add_cell, add_raw = hot[suffix]
+                add_cell(cells[name])
+                add_raw(value)
             except KeyError:
                 missed += 1
                 self._insert_missed(line, name, value, suffix, origin)
+                # It may have brought a rival of what was known.
+                self._heed_generation()
+                hot = self._hot
         hits = len(lines) - missed
         self._lines.read += hits
         self._lines.metrics += hits
-        self._epoch_lines += len(lines)
 
     def advance(self) -> None:
         """Move to the bucket of the present time."""
         now = self._wall_clock()
-        if self._aggregator.advance(now):
-            self._forget_epoch()
+        self._aggregator.advance(now)
+        self._heed_generation()
         if not 0 <= self._memo_rotates_at - now <= MEMO_SECONDS:
             self._memo_rotates_at = now + MEMO_SECONDS
             self._memo.rotate()
@@ -208,66 +222,49 @@ class Ingest:
         self._memo.clear()
 
     def seal(self) -> None:
-        """End the epoch, so that what was read can be folded."""
+        """Convert and count what was read, and begin the hot dictionaries anew."""
         self._aggregator.seal()
-        self._forget_epoch()
+        self._waiting_bytes = 0
+        self._heed_generation()
 
     def fold(self) -> None:
         """Convert and count all that was read, at once."""
-        self.seal()
-        while self._aggregator.fold_some():
-            pass
-
-    async def fold_in_slices(self) -> None:
-        """Convert and count what was read so far, and let others run meanwhile."""
-        self.seal()
-        while self._aggregator.fold_some():
-            await trio.lowlevel.checkpoint()
+        self._aggregator.fold()
+        self._waiting_bytes = 0
 
     def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
         """Take what closed, and what is open if asked, in constant time."""
         self.advance()
-        self._forget_epoch()
-        return self._aggregator.take_snapshot(
+        builder = self._aggregator.take_snapshot(
             now=self._wall_clock(), include_open=include_open, final=final
         )
+        self._heed_generation()
+        return builder
 
-    async def _bound_epoch(self) -> None:
-        """Fold a part of what was read; all of it before the next epoch is as long."""
-        if (
-            self._epoch_lines >= LINES_PER_EPOCH
-            or self._epoch_texts >= TEXTS_PER_EPOCH
-            or self._epoch_bytes >= BYTES_PER_EPOCH
-        ):
-            # However fast lines come, no more than one sealed epoch waits.
+    async def _end_slice(self) -> None:
+        """Fold what waits, if it is worth it, and free a part of what was forgotten."""
+        if self._waiting_bytes >= MAX_WAITING_BYTES:
             while self._aggregator.fold_some():
                 await trio.lowlevel.checkpoint()
+            self._waiting_bytes = 0
+        if self._hot_texts >= MAX_HOT_TEXTS:
             self.seal()
-        self._aggregator.fold_some()
-        self._memo.free_some()
+        self._stale.free_some()
 
-    def _forget_epoch(self) -> None:
-        self._hot.clear()
-        self._epoch_lines = 0
-        self._epoch_texts = 0
-        self._epoch_bytes = 0
-        if self._filtered:
-            self._lines.metrics -= len(self._filtered)
-            self._lines.filtered += len(self._filtered)
-            self._filtered.clear()
+    def _heed_generation(self) -> None:
+        """Forget the slots that died since the last call."""
+        if self._generation != self._aggregator.generation:
+            self._generation = self._aggregator.generation
+            self._stale.throw(self._hot)
+            self._hot = {}
+            self._hot_texts = 0
 
     def _insert_missed(
         self, line: bytes, name: bytes, value: bytes, suffix: bytes, origin: Origin
     ) -> None:
         text = name + b":" + suffix  # a name holds no colon, so this is unambiguous
         spelling = self._memo.get(text) if self._uses_memo else None
-        if spelling is not None:
-            append = self._find_append(spelling)
-            self._hot.setdefault(suffix, {})[name] = append
-            self._epoch_texts += 1
-            append(value)
-            self._lines.read += 1
-            self._lines.metrics += 1
+        if spelling is not None and self._insert_known(spelling, name, value, suffix):
             return
         if line in {b"", b"\r"}:
             return
@@ -310,16 +307,42 @@ class Ingest:
         context = self._aggregator.open_context(kept)
         if context is None:
             return
-        append = self._aggregator.open_cell(context, kept.sample_rate)
-        append(value)
+        self._aggregator.put(context, kept.sample_rate, value, kept.values)
         # A line with unknown fields is counted each time, so it is parsed each time.
         if self._uses_memo and not kept.unknown_fields:
             self._memo.offer(text, context, kept.sample_rate)
 
-    def _find_append(self, spelling: Spelling) -> Callable[[bytes], None]:
-        if spelling.context is None:
-            return self._filtered.append
-        return self._aggregator.open_cell(spelling.context, spelling.sample_rate)
+    def _insert_known(
+        self, spelling: Spelling, name: bytes, value: bytes, suffix: bytes
+    ) -> bool:
+        """Insert a line whose text is remembered; False if its value is bad.
+
+        Then the parser will say what is wrong, and where in the line.
+        """
+        context = spelling.context
+        if context is None:
+            self._lines.read += 1
+            self._lines.filtered += 1
+            return True
+        try:
+            values = read_values(context.kind, value)
+        except ParseError:
+            return False
+        self._lines.read += 1
+        self._lines.metrics += 1
+        slot = self._aggregator.put(context, spelling.sample_rate, value, values)
+        if slot is not None:
+            self._keep_hot(slot, name, suffix)
+        return True
+
+    def _keep_hot(self, slot: Slot, name: bytes, suffix: bytes) -> None:
+        # The suffix decides type and rate, so all of its names share one lane.
+        lane = slot.lane
+        known = self._hot.get(suffix) or self._hot.setdefault(
+            suffix, ({}, lane.add_cell, lane.add_raw)
+        )
+        known[0][name] = slot.cell
+        self._hot_texts += 1
 
     def _reject_unparsed(self, reason: Reason, line: bytes, origin: Origin) -> None:
         self._lines.read += 1

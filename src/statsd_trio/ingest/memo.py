@@ -7,11 +7,10 @@ Three rules bound it, whatever is sent:
 * it has two generations: `rotate` forgets what was not used since the last call.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from statsd_trio.aggregation.context import Context
-
-_FREED_AT_ONCE: Final = 256
+from statsd_trio.ingest.stale import Stale
 
 
 class Spelling(NamedTuple):
@@ -29,17 +28,19 @@ class Spelling(NamedTuple):
 class Memo:
     """A bounded memory from text to `Spelling`."""
 
-    def __init__(self, max_entries: int) -> None:
-        """Keep at most *max_entries* in each of two generations."""
+    def __init__(self, max_entries: int, stale: Stale) -> None:
+        """Keep at most *max_entries* in each of two generations.
+
+        Args:
+            stale: gets what is forgotten.
+        """
         self._max_entries = max_entries
+        self._stale = stale
         self._young: dict[bytes, Spelling] = {}
         self._old: dict[bytes, Spelling] = {}
         # Hashes, since a text seen once need not be known by more: a clash only
         # keeps a text one sight early.
         self._seen_once: set[int] = set()
-        # Forgotten, but not freed yet: a hundred thousand at once take 10 ms.
-        self._stale_entries: dict[bytes, Spelling] = {}
-        self._stale_marks: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -64,15 +65,10 @@ class Memo:
 
     def rotate(self) -> None:
         """Forget what was neither added nor used since the last call."""
-        self._stale_entries, self._old, self._young = self._old, self._young, {}
-        self._stale_marks, self._seen_once = self._seen_once, set()
-
-    def free_some(self) -> None:
-        """Free a part of what was forgotten, in some 50 microseconds."""
-        for _ in range(min(_FREED_AT_ONCE, len(self._stale_entries))):
-            self._stale_entries.popitem()
-        for _ in range(min(_FREED_AT_ONCE, len(self._stale_marks))):
-            self._stale_marks.pop()
+        self._stale.throw(self._old)
+        self._stale.throw(self._seen_once)
+        self._old, self._young = self._young, {}
+        self._seen_once = set()
 
     def clear(self) -> None:
         """Forget everything, as when the rules change."""

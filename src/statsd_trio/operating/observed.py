@@ -10,10 +10,6 @@ from statsd_trio.ledger import Ledger
 class ObservedServer(Protocol):
     """What the views ask of a server."""
 
-    def fold_in_slices(self) -> Awaitable[None]:
-        """Count what was read, so that `ledger` has little left to do at once."""
-        ...
-
     def ledger(self) -> Ledger:
         """Tell what became of everything."""
         ...

@@ -24,18 +24,15 @@ def make_application(server: ObservedServer) -> Starlette:
         return PlainTextResponse("alive\n")
 
     async def show_readiness(_request: Request) -> Response:
-        await server.fold_in_slices()
         reasons = list(server.find_unready())
         body = {"ready": not reasons, "reasons": reasons}
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     async def show_metrics(_request: Request) -> Response:
-        await server.fold_in_slices()
         text = render_openmetrics(server.ledger())
         return Response(text, media_type=CONTENT_TYPE)
 
     async def show_ledger(_request: Request) -> Response:
-        await server.fold_in_slices()
         return JSONResponse(attrs.asdict(server.ledger()))
 
     async def show_contexts(_request: Request) -> Response:

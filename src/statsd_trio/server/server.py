@@ -124,7 +124,6 @@ class Server:
             describe_self=(
                 self._telemetry.describe if config.self_metrics else _say_nothing
             ),
-            fold=self._ingest.fold_in_slices,
             report=self._refusals.warn,
         )
 
@@ -167,13 +166,6 @@ class Server:
                 None if self._forwarder is None else self._forwarder.counters.freeze()
             ),
         )
-
-    async def fold_in_slices(self) -> None:
-        """Count what was read so far, and let others run meanwhile.
-
-        Then `ledger` has little left to do, which it does at once.
-        """
-        await self._ingest.fold_in_slices()
 
     def find_unready(self) -> list[str]:
         """Tell, a line each, what keeps it from doing its work; nothing if it can."""

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from statsd_trio.aggregation import epoch as epoch_module
-from statsd_trio.aggregation.epoch import SLICE_BYTES, SLICE_VALUES
+from statsd_trio.aggregation import adder as adder_module
+from statsd_trio.aggregation.folder import SLICE_BYTES, SLICE_LINES
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.protocol.numbers import parse_numbers
 
@@ -83,11 +83,11 @@ def test_gauges_heed_arrival_order_and_no_rate(make_harness: Any) -> None:
     assert harness.flush(1010) == {"load": [(1000, 5)]}
 
 
-def test_the_last_gauge_wins_across_epochs(make_harness: Any) -> None:
+def test_the_last_gauge_wins_across_folds(make_harness: Any) -> None:
     harness = make_harness()
     for value in (b"3", b"1", b"2"):
         harness.put_raw(1000, "load", "g", [value])
-        harness.aggregator.seal()
+        harness.aggregator.fold()
     assert harness.flush(1010) == {"load": [(1000, 2)]}
 
 
@@ -116,7 +116,7 @@ def test_a_set_value_that_is_not_utf8_costs_its_own_line_only(
     assert harness.samples.parsed == 2
 
 
-def test_a_list_that_was_never_used_is_nothing(make_harness: Any) -> None:
+def test_a_context_without_a_value_is_nothing(make_harness: Any) -> None:
     harness = make_harness()
     for type_ in ("c", "g", "s", "h", "d"):
         harness.put_raw(1000, type_, type_, [])
@@ -166,14 +166,41 @@ def test_a_rate_that_makes_a_value_too_large_is_refused(
 def test_sets_hold_a_bounded_number_of_strings(
     make_harness: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(epoch_module, "MAX_SET_VALUES", 5)
+    monkeypatch.setattr(adder_module, "MAX_SET_VALUES", 5)
     harness = make_harness()
     harness.put_raw(1000, "a", "s", [b"1", b"2", b"3"])
-    harness.aggregator.seal()
+    harness.aggregator.fold()
     harness.put_raw(1000, "b", "s", [b"1", b"2", b"3", b"1"])
     assert harness.flush(1010) == {"a": [(1000, 3)], "b": [(1000, 2)]}
     assert harness.samples.refused == {"set_values": 1}
     assert (harness.samples.parsed, harness.samples.aggregated) == (7, 6)
+
+
+def test_strings_that_a_set_has_already_take_no_room(
+    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adder_module, "MAX_SET_VALUES", 5)
+    harness = make_harness()
+    for _ in range(4):
+        harness.put_raw(1000, "a", "s", [b"1", b"2", b"1"])
+        harness.aggregator.fold()
+    harness.put_raw(1000, "a", "s", [b"3", b"4", b"5", b"6", b"6", b"1"])
+    assert harness.flush(1010) == {"a": [(1000, 5)]}
+    assert harness.samples.refused == {"set_values": 2}
+
+
+def test_full_sets_are_counted_anew_once(
+    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adder_module, "MAX_SET_VALUES", 3)
+    harness = make_harness()
+    harness.put_raw(1000, "a", "s", [b"1", b"2", b"3", b"4"])
+    harness.aggregator.fold()
+    # Were the sets counted again, there would be room.
+    harness.aggregator._bucket.sets.clear()
+    harness.put_raw(1000, "b", "s", [b"1"])
+    harness.aggregator.fold()
+    assert harness.samples.refused == {"set_values": 2}
 
 
 def test_condensed_values_are_counted(make_harness: Any) -> None:
@@ -185,18 +212,18 @@ def test_condensed_values_are_counted(make_harness: Any) -> None:
 
 
 def count_slices(harness: Any) -> int:
-    harness.aggregator.seal()
     slices = 0
     while harness.aggregator.fold_some():
         slices += 1
     return slices
 
 
-def test_one_long_list_is_folded_in_slices(make_harness: Any) -> None:
+def test_many_lines_are_folded_in_slices(make_harness: Any) -> None:
     harness = make_harness()
-    harness.put_raw(1000, "hits", "c", [b"1"] * (10 * SLICE_VALUES + 1))
-    assert count_slices(harness) == 11
-    assert harness.samples.aggregated == 10 * SLICE_VALUES + 1
+    harness.put_raw(1000, "hits", "c", [b"1"] * (10 * SLICE_LINES + 1))
+    assert count_slices(harness) == 10
+    assert harness.samples.aggregated == 10 * SLICE_LINES + 1
+    assert harness.flush(1010) == {"hits": [(1000, SLICE_LINES + 0.1)]}
 
 
 def test_long_texts_are_folded_in_slices(make_harness: Any) -> None:
@@ -204,17 +231,25 @@ def test_long_texts_are_folded_in_slices(make_harness: Any) -> None:
     raw = b"1:" * (SLICE_BYTES // 4)
     harness.put_raw(1000, "hits", "c", [raw] * 10)
     assert count_slices(harness) == 5
-    harness.put_raw(1000, "misses", "c", [raw])
-    harness.put_raw(1000, "errors", "c", [raw])
-    harness.put_raw(1000, "others", "c", [raw])
-    assert count_slices(harness) == 2
+    assert harness.samples.aggregated == 10 * SLICE_BYTES // 4
 
 
-def test_many_short_lists_are_folded_in_slices(make_harness: Any) -> None:
+def test_lanes_make_up_a_slice_together(make_harness: Any) -> None:
     harness = make_harness()
-    for index in range(SLICE_VALUES):
-        harness.put_raw(1000, f"hits{index}", "c", [b"1"])
-    assert count_slices(harness) >= 4
+    harness.put_raw(1000, "hits", "c", [b"1"] * (SLICE_LINES // 2))
+    harness.put_raw(1000, "load", "g", [b"1"] * (SLICE_LINES // 2))
+    harness.put_raw(1000, "time", "d", [b"1"])
+    assert count_slices(harness) == 1
+
+
+def test_a_fold_that_was_left_half_done_is_finished(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put_raw(1000, "hits", "c", [b"1"] * (2 * SLICE_LINES))
+    assert harness.aggregator.fold_some()
+    harness.put_raw(1000, "hits", "c", [b"1"])
+    assert harness.flush(1010) == {
+        "hits": [(1000, pytest.approx(SLICE_LINES / 5 + 0.1))]
+    }
 
 
 def expected_values(raws: list[bytes]) -> Iterator[float]:
