@@ -57,8 +57,9 @@ class Harness:
             if slot is None:
                 slot = self.put_value(context, raw, rate)
             else:
-                slot.lane.add_cell(slot.cell)
-                slot.lane.add_raw(raw)
+                lane, cell = slot
+                lane.add_cell(cell)
+                lane.add_raw(raw)
 
     def put_value(self, context: Context, raw: bytes, rate: float = 1) -> Slot | None:
         try:

@@ -462,7 +462,7 @@ def test_one_lane_serves_all_rates_where_they_do_not_count(
     harness = make_harness()
     context = harness.aggregator.open_context(harness.sample("load", type_, 1))
     slots = [harness.put_value(context, b"1", rate) for rate in (1.0, 0.5)]
-    assert slots[0].lane is slots[1].lane
+    assert slots[0][0] is slots[1][0]
 
 
 def test_rates_beyond_the_lanes_are_added_all_the_same(make_harness: Any) -> None:

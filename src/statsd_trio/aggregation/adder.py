@@ -4,12 +4,13 @@ What no series could hold is refused value by value. Source of what each type ke
 datadog-agent, pkg/metrics (counter.go, gauge.go, set.go, histogram.go).
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import repeat
 from math import isfinite
 from typing import Final
 
 from statsd_trio.aggregation.bucket import Bucket
-from statsd_trio.aggregation.cells import Run, Total
+from statsd_trio.aggregation.cells import RUN_VALUES, Run, Total
 from statsd_trio.aggregation.context import (
     COUNTER,
     DISTRIBUTION,
@@ -49,8 +50,9 @@ class Adder:
             self._add_to_counter(bucket, context, values, sample_rate)
         elif context.kind == GAUGE:
             self._add_to_gauge(bucket, context, values)
-        elif context.kind == DISTRIBUTION:
-            self._add_to_sketch(bucket, context, list(values), sample_rate)
+        elif _find_rival(context, bucket.histograms) is None:
+            run = bucket.open_run(context, sample_rate)
+            self.add_to_runs(bucket, repeat(run), values)
         else:
             self._add_to_histogram(bucket, context, list(values), sample_rate)
 
@@ -70,6 +72,16 @@ class Adder:
     def reserve_strings(self, bucket: Bucket, strings: int) -> bool:
         """Make room for *strings* in the sets of *bucket*; False if there is none."""
         return bucket.reserve_strings(strings, MAX_SET_VALUES)
+
+    def add_to_runs(
+        self, bucket: Bucket, runs: Iterable[Run], values: Iterable[float]
+    ) -> None:
+        """Add *values*, counted before, each to the run beside it."""
+        for run, value in zip(runs, values, strict=False):
+            waiting = run.values
+            waiting.append(value)
+            if len(waiting) >= RUN_VALUES:
+                self.settle(bucket, run)
 
     def settle(self, bucket: Bucket, run: Run) -> None:
         """Move what waits in *run*, and was counted, to where it belongs."""

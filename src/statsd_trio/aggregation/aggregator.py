@@ -15,7 +15,7 @@ Time is what the caller last said it is (`Aggregator.advance`).
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import Final
 
 import attrs
 
@@ -29,6 +29,7 @@ from statsd_trio.aggregation.context import (
     GONE,
     KINDS,
     SET,
+    TYPES,
     Context,
     ContextTable,
 )
@@ -57,22 +58,18 @@ MAX_SERVICE_CHECKS: Final = 10_000
 # Source: datadog-agent, pkg/metrics/gauge.go and set.go.
 _RATELESS: Final = frozenset({GAUGE, SET})
 
-# Sample rates that may have a lane: no client uses many, and each fold looks at all.
-MAX_LANES: Final = 64
+# Sample rates of one type that may have a lane: no client uses many, and each fold
+# looks at all of them.
+MAX_LANES: Final = 16
 
 # Below it, a small value divided by the rate may be no small one.
 _MIN_LANE_RATE: Final = 1e-20
 
 
-class Slot(NamedTuple):
-    """Where more values of one context and sample rate may go.
-
-    A cell of the slot and a raw value each go to the end of the lane, as long as
-    `Aggregator.generation` is what it was when the slot was handed out.
-    """
-
-    lane: Lane
-    cell: Cell
+# Where more values of one context and sample rate may go: the cell to the end of the
+# lane's cells and the raw value to the end of its raws, as long as
+# `Aggregator.generation` is what it was when the slot was handed out.
+Slot = tuple[Lane, Cell]
 
 
 class Aggregator:
@@ -112,7 +109,7 @@ class Aggregator:
         self._now = 0.0
         self._second = 0.0
         self._bucket = Bucket(self._stamps.start)
-        self._lanes: dict[tuple[int, float], Lane] = {}
+        self._lanes: list[dict[float, Lane]] = [{} for _ in TYPES]
         self._folding: Iterator[None] | None = None
         self.generation = 0
         self._closed: list[Bucket] = []
@@ -136,7 +133,7 @@ class Aggregator:
     def seal(self) -> None:
         """Fold what waits; every slot handed out is dead."""
         self.fold()
-        self._lanes = {}
+        self._lanes = [{} for _ in TYPES]
         self.generation += 1
 
     def open_context(self, sample: Sample) -> Context | None:
@@ -172,71 +169,24 @@ class Aggregator:
             None where the next one must be put as well.
         """
         if context.opened == GONE:
-            known = len(self._table)
-            live = self._table.revive(context, self._stamps.start)
+            live = self._revive(context)
             if live is None:
                 self._refuse("max_contexts", len(values))
                 return None
             context = live
-            if len(self._table) != known:
-                self._heed_rival(context)
-        start = self._stamps.start
-        context.last_seen = self._now
-        context.filled = start
-        self._bucket.is_used = True
-        relations = context.relations
-        if relations is not None:
-            if relations.copy is not None:
-                relations.copy.last_seen = self._now
-                relations.copy.filled = start
-            if relations.rival is not None:
-                # What counts is which of the two came first.
-                self._add(context, sample_rate, raw, values)
-                return None
-        kind = context.kind
-        if kind in _RATELESS:
+        self._touch(context)
+        if context.kind in _RATELESS:
             sample_rate = 1.0
-        lane = self._lanes.get((kind, sample_rate)) or self._open_lane(
-            kind, sample_rate
-        )
-        if lane is None or (kind == COUNTER and not _are_small(values)):
-            self._add(context, sample_rate, raw, values)
+        lane = self._find_lane(context, sample_rate, values)
+        if lane is None:
+            self._add(context, sample_rate, values)
             return None
-        if kind == COUNTER:
+        if context.kind == COUNTER:
             context.last_counted = self._now
         cell = self._bucket.open_cell(context, sample_rate)
         lane.add_cell(cell)
         lane.add_raw(raw)
-        return Slot(lane, cell)
-
-    def _open_lane(self, kind: int, sample_rate: float) -> Lane | None:
-        if sample_rate < _MIN_LANE_RATE or (
-            len(self._lanes) >= MAX_LANES and kind not in _RATELESS
-        ):
-            return None
-        lane = self._lanes[kind, sample_rate] = Lane(kind, sample_rate)
-        return lane
-
-    def _add(
-        self,
-        context: Context,
-        sample_rate: float,
-        raw: bytes,
-        values: Sequence[float] | Sequence[str],
-    ) -> None:
-        if context.kind == SET:
-            self._adder.add_string(self._bucket, context, raw)
-            return
-        numbers = [float(value) for value in values]
-        before = self._samples.aggregated
-        self._adder.add_numbers(self._bucket, context, numbers, sample_rate)
-        if self._samples.aggregated > before:
-            context.last_counted = self._now
-
-    def _heed_rival(self, context: Context) -> None:
-        # From now on both go where it is seen which of them came first.
-        if context.relations is not None and context.relations.rival is not None:
-            self.seal()
+        return lane, cell
 
     def insert(self, sample: Sample) -> None:
         """Add a sample by value; one with a timestamp bypasses the buckets."""
@@ -246,11 +196,14 @@ class Aggregator:
         context = self.open_context(sample)
         if context is None:
             return
+        # Whoever made the sample may have put anything into it.
         if context.kind == SET:
             raws = [str(v).encode(errors="surrogatepass") for v in sample.values]
+        elif all(map(isfinite, map(float, sample.values))):
+            self._touch(context)
+            self._add(context, sample.sample_rate, sample.values)
+            return
         else:
-            # As text that reads back as the same number, so that it keeps its place
-            # among what else came for this context.
             raws = [b":".join([repr(value).encode() for value in sample.values])]
         for raw in raws:
             try:
@@ -258,7 +211,77 @@ class Aggregator:
             except ParseError as error:
                 self._report.late_rejection(context.name, error.reason, 1, raw)
             else:
-                self.put(context, sample.sample_rate, raw, values)
+                self._touch(context)
+                self._add(context, sample.sample_rate, values)
+
+    def _revive(self, context: Context) -> Context | None:
+        known = len(self._table)
+        live = self._table.revive(context, self._stamps.start)
+        if live is not None and len(self._table) != known:
+            self._heed_rival(live)
+        return live
+
+    def _heed_rival(self, context: Context) -> None:
+        # From now on both go where it is seen which of them came first.
+        if _is_contested(context):
+            self.seal()
+
+    def _touch(self, context: Context) -> None:
+        """Note that a good line came for *context*."""
+        start = self._stamps.start
+        self._bucket.is_used = True
+        context.last_seen = self._now
+        context.filled = start
+        if context.relations is not None and context.relations.copy is not None:
+            context.relations.copy.last_seen = self._now
+            context.relations.copy.filled = start
+
+    def _find_lane(
+        self,
+        context: Context,
+        sample_rate: float,
+        values: Sequence[float] | Sequence[str],
+    ) -> Lane | None:
+        """Find or make the lane for *values*; None where they are added by themselves.
+
+        That is where it counts which of two types came first, where a total may become
+        too large, and for rates that are too many or too small.
+        """
+        if context.relations is not None and _is_contested(context):
+            return None
+        kind = context.kind
+        if kind == COUNTER and _is_any_large(values):
+            return None
+        lane = self._lanes[kind].get(sample_rate)
+        if (
+            lane is None
+            and sample_rate >= _MIN_LANE_RATE
+            and len(self._lanes[kind]) < MAX_LANES
+        ):
+            lane = self._lanes[kind][sample_rate] = Lane(kind, sample_rate)
+        return lane
+
+    def _add(
+        self,
+        context: Context,
+        sample_rate: float,
+        values: Sequence[float] | Sequence[str],
+    ) -> None:
+        """Add good *values* past the lanes."""
+        kind = context.kind
+        if kind == SET:
+            for value in values:
+                self._adder.add_string(self._bucket, context, str(value).encode())
+            return
+        numbers = [float(value) for value in values]
+        if kind == GAUGE:
+            waiting = self._lanes[GAUGE].get(1.0)
+            if waiting is not None and waiting.raws:
+                self.fold()  # since those came before
+        before = self._samples.aggregated
+        self._adder.add_numbers(self._bucket, context, numbers, sample_rate)
+        if kind == COUNTER and self._samples.aggregated > before:
+            context.last_counted = self._now
 
     def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
         values = [float(value) for value in sample.values if not isinstance(value, str)]
@@ -344,7 +367,9 @@ class Aggregator:
     def fold_some(self) -> bool:
         """Fold up to 1 ms of what waits; True while more may remain."""
         if self._folding is None:
-            self._folding = self._folder.fold(self._bucket, list(self._lanes.values()))
+            self._folding = self._folder.fold(
+                self._bucket, [lane for lanes in self._lanes for lane in lanes.values()]
+            )
         if next(self._folding, self) is None:
             return True
         self._folding = None
@@ -454,5 +479,12 @@ class Aggregator:
         self._samples.refused[reason] += values
 
 
-def _are_small(values: Sequence[float] | Sequence[str]) -> bool:
-    return all(isinstance(v, float) and abs(v) < SMALL for v in values)
+def _is_contested(context: Context) -> bool:
+    return context.relations is not None and context.relations.rival is not None
+
+
+def _is_any_large(values: Sequence[float] | Sequence[str]) -> bool:
+    # One value is what nearly all lines have.
+    if len(values) == 1:
+        return not -SMALL < float(values[0]) < SMALL
+    return any(not -SMALL < float(value) < SMALL for value in values)

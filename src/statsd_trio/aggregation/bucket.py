@@ -60,16 +60,7 @@ class Bucket:
             return context
         if kind == SET:
             return self.open_members(context)
-        runs = self.runs.get(sample_rate)
-        if runs is None:
-            runs = self.runs[sample_rate] = {}
-        run = runs.get(context)
-        if run is None:
-            run = runs[context] = Run(context, sample_rate)
-            if kind != DISTRIBUTION and context not in self.histograms:
-                # A rival must see who came first, though it is still empty.
-                self.histograms[context] = Histogram()
-        return run
+        return self.open_run(context, sample_rate)
 
     def open_members(self, context: Context) -> Members:
         """Find or make the strings of a set."""
@@ -77,6 +68,19 @@ class Bucket:
         if members is None:
             members = self.sets[context] = Members(context)
         return members
+
+    def open_run(self, context: Context, sample_rate: float) -> Run:
+        """Find or make what values of a histogram, timer or distribution wait in."""
+        runs = self.runs.get(sample_rate)
+        if runs is None:
+            runs = self.runs[sample_rate] = {}
+        run = runs.get(context)
+        if run is None:
+            run = runs[context] = Run(context, sample_rate)
+            if context.kind != DISTRIBUTION and context not in self.histograms:
+                # A rival must see who came first, though it is still empty.
+                self.histograms[context] = Histogram()
+        return run
 
     def reserve_strings(self, strings: int, limit: int) -> bool:
         """Count *strings* as new ones if all sets then hold at most *limit*.

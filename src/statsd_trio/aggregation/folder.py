@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from statsd_trio.aggregation.adder import Adder
 from statsd_trio.aggregation.bucket import Bucket
-from statsd_trio.aggregation.cells import RUN_VALUES, Members, Run, Total
+from statsd_trio.aggregation.cells import Members, Run, Total
 from statsd_trio.aggregation.context import COUNTER, GAUGE, SET, TYPES, Context
 from statsd_trio.aggregation.conversion import (
     are_texts,
@@ -121,11 +121,7 @@ class Folder:
     def _add_to_runs(
         self, bucket: Bucket, cells: list[Run], values: list[float], _: float
     ) -> None:
-        for run, value in zip(cells, values, strict=True):
-            waiting = run.values
-            waiting.append(value)
-            if len(waiting) >= RUN_VALUES:
-                self._adder.settle(bucket, run)
+        self._adder.add_to_runs(bucket, cells, values)
 
 
 def _add_to_totals(

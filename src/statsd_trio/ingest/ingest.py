@@ -199,8 +199,9 @@ class Ingest:
             except KeyError:
                 missed += 1
                 self._insert_missed(line, name, value, suffix, origin)
-                # It may have brought a rival of what was known.
-                self._heed_generation()
+                if self._generation != self._aggregator.generation:
+                    # It brought a rival of what was known.
+                    self._heed_generation()
                 hot = self._hot
         hits = len(lines) - missed
         self._lines.read += hits
@@ -337,11 +338,12 @@ class Ingest:
 
     def _keep_hot(self, slot: Slot, name: bytes, suffix: bytes) -> None:
         # The suffix decides type and rate, so all of its names share one lane.
-        lane = slot.lane
-        known = self._hot.get(suffix) or self._hot.setdefault(
-            suffix, ({}, lane.add_cell, lane.add_raw)
-        )
-        known[0][name] = slot.cell
+        lane, cell = slot
+        known = self._hot.get(suffix)
+        if known is None:
+            self._hot[suffix] = ({name: cell}, lane.add_cell, lane.add_raw)
+        else:
+            known[0][name] = cell
         self._hot_texts += 1
 
     def _reject_unparsed(self, reason: Reason, line: bytes, origin: Origin) -> None:
