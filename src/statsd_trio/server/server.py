@@ -36,6 +36,7 @@ from statsd_trio.ledger import (
     SampleCounters,
 )
 from statsd_trio.operating.health import find_unready
+from statsd_trio.server.interrupt import uninterrupted
 from statsd_trio.server.parts import (
     bind_listeners,
     make_aggregation_settings,
@@ -263,10 +264,11 @@ class Server:
     ) -> NoReturn:
         """Run until cancelled; only `serve` calls this, once."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._process_and_deliver)
+            nursery.start_soon(uninterrupted(self._process_and_deliver))
             for listener in self._listeners:
-                nursery.start_soon(listener.receive, self._channel.clone())
-            nursery.start_soon(self._flusher.run)
+                receive = uninterrupted(listener.receive)
+                nursery.start_soon(receive, self._channel.clone())
+            nursery.start_soon(uninterrupted(self._flusher.run))
             nursery.start_soon(self._accept_submissions)
             for listener in self._listeners:
                 logger.info("listening on %s", listener.counters.name)
@@ -289,13 +291,13 @@ class Server:
             try:
                 async with trio.open_nursery() as delivery:
                     for destination in self._destinations:
-                        delivery.start_soon(destination.run)
+                        delivery.start_soon(uninterrupted(destination.run))
                     await self._ingest.run(self._receive_channel)
                     await self._flusher.flush(include_open=True, final=True)
                     with trio.move_on_after(self._config.shutdown_seconds):
                         async with trio.open_nursery() as last:
                             for destination in self._destinations:
-                                last.start_soon(destination.finish)
+                                last.start_soon(uninterrupted(destination.finish))
                     delivery.cancel_scope.cancel()
             finally:
                 for destination in self._destinations:
