@@ -33,18 +33,24 @@ def measure_contexts(contexts: int) -> dict[str, float]:
     stages = Stages(max_contexts=contexts)
     before = _measure_rss()
     for _ in range(_SIGHTS):
-        stages.ingest.fold()
-        stages.ingest.advance()
-        for packet in packets:
-            stages.ingest.process_packet(packet)
-    with_values = _measure_rss()
+        trio.run(_process, stages, packets)
+    in_use = _measure_rss()
     stages.forget_values()
     at_rest = _measure_rss()
     return {
         "contexts": stages.contexts.current,
-        "bytes, values of an open epoch included": (with_values - before) / contexts,
+        "bytes, the open bucket included": (in_use - before) / contexts,
         "bytes, after a flush": (at_rest - before) / contexts,
     }
+
+
+async def _process(stages: Stages, packets: list[Packet]) -> None:
+    send, receive = trio.open_memory_channel[Packet](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stages.ingest.run, receive)
+        async with send:
+            for packet in packets:
+                await send.send(packet)
 
 
 def measure_queue(datagram_bytes: int) -> dict[str, float]:

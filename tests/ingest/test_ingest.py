@@ -1,6 +1,7 @@
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import attrs
 import pytest
@@ -325,6 +326,41 @@ def test_memo_changes_no_result(lines: list[bytes]) -> None:
     assert snapshots[0] == snapshots[1]
     assert with_memo.lines == without.lines
     assert with_memo.samples == without.samples
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("process"), st.lists(LINES, min_size=1, max_size=12)),
+    st.tuples(st.just("wait"), st.sampled_from([0.3, 1.0, 7.0, 25.0, -3.0])),
+    st.tuples(st.just("take"), st.booleans()),
+    st.tuples(st.just("fold"), st.none()),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(STEPS, max_size=25))
+def test_memo_changes_no_result_over_time(steps: list[tuple[str, Any]]) -> None:
+    stages = open_stage(max_contexts=14), open_stage(max_contexts=14)
+    stages[1].ingest._uses_memo = False
+    snapshots: tuple[list[Snapshot], list[Snapshot]] = ([], [])
+    for stage, taken in zip(stages, snapshots, strict=True):
+        for step, argument in [*steps, ("take", True)]:
+            if step == "process":
+                stage.ingest.advance()
+                for _ in range(3):
+                    stage.process(b"\n".join(argument))
+            elif step == "wait":
+                stage.now[0] += argument
+            elif step == "take":
+                builder = stage.ingest.take_snapshot(include_open=argument, final=False)
+                while builder.step():
+                    pass
+                taken.append(builder.snapshot)
+            else:
+                stage.ingest.fold()
+            stage.check()
+    assert snapshots[0] == snapshots[1]
+    assert stages[0].lines == stages[1].lines
+    assert stages[0].samples == stages[1].samples
 
 
 @given(st.lists(some_lines(), max_size=30))
