@@ -22,6 +22,9 @@ from benchmarks.workload import UDP_PACKET_BYTES, Workload
 _MIB: Final = 1024 * 1024
 _PROBE_SECONDS: Final = 300
 
+# More than a sender can, so that every run is bounded in packets too.
+_MAX_PACKETS_PER_SECOND: Final = 1_000_000
+
 
 def _probe(name: str, number: int) -> dict[str, float]:
     answer = subprocess.run(
@@ -82,7 +85,7 @@ def _measure_flood(journal: Journal, seconds: float, lines_per_second: float) ->
                 Workload("tagged", 130_000, UDP_PACKET_BYTES, contexts=1000),
                 lines_per_second=lines_per_second,
                 max_seconds=seconds,
-                max_packets=100_000_000,
+                max_packets=int(seconds * _MAX_PACKETS_PER_SECOND),
                 core=cores[-1],
             )
         ],

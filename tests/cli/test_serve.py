@@ -1,15 +1,17 @@
+import gc
 import re
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
 
 from statsd_trio import Config
 from statsd_trio.cli import main
-from statsd_trio.cli.serve import add_sockets, announce
+from statsd_trio.cli.serve import add_sockets, announce, settle_in
 from statsd_trio.config import load_sourced_config
 from statsd_trio.ledger import (
     ContextCounters,
@@ -118,6 +120,24 @@ def test_start_tells_buffers_and_sinks(caplog: pytest.LogCaptureFixture) -> None
         "delivering to datadog (https://api.datadoghq.com, https://more.example),"
         " console, jsonl (/x.jsonl)"
     )
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[int, int, int]]:
+    """Tell the collector's thresholds, and restore them."""
+    before = gc.get_threshold()
+    yield before
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+def test_running_server_spares_full_collections(
+    collector: tuple[int, int, int],
+) -> None:
+    settle_in(Config(sinks=()), FakeServer())
+
+    assert gc.get_threshold() == (*collector[:2], 10 * collector[2])
+    assert gc.get_freeze_count() > 0
 
 
 @pytest.fixture

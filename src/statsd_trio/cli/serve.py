@@ -10,6 +10,7 @@ import attrs
 import click
 import trio
 
+from statsd_trio.cli.collector import spare_full_collections
 from statsd_trio.cli.flags import config_command, load_from_flags, refuse
 from statsd_trio.cli.logs import configure_logging
 from statsd_trio.cli.reloading import Reloader
@@ -49,7 +50,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
                 serve,
                 config,
                 supervisor=Supervisor.from_environ(os.environ, os.getpid()),
-                announce=functools.partial(announce, config),
+                announce=functools.partial(settle_in, config),
                 reload=Reloader(sourced.config, load).reload,
             )
         )
@@ -72,6 +73,12 @@ def add_sockets(sourced: SourcedConfig) -> Config:
     is_asked_for = sourced.sources["port"] != DEFAULT_SOURCE
     port = sourced.config.port if is_asked_for else None
     return attrs.evolve(sourced.config, sockets=sockets, port=port)
+
+
+def settle_in(config: Config, server: RunningServer) -> None:
+    """Do what is left to do once it runs."""
+    spare_full_collections()
+    announce(config, server)
 
 
 def announce(config: Config, server: RunningServer) -> None:
