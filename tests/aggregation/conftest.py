@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.aggregation.aggregator import Aggregator, Slot
+from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.builder import SnapshotBuilder
 from statsd_trio.aggregation.context import Context
 from statsd_trio.aggregation.conversion import read_values
+from statsd_trio.aggregation.openbucket import Slot
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, Snapshot
 from statsd_trio.errors import ParseError, Reason

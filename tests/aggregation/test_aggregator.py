@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from statsd_trio.aggregation import aggregator as aggregator_module
-from statsd_trio.aggregation.aggregator import MAX_LANES
+from statsd_trio.aggregation.openbucket import MAX_LANES
 from statsd_trio.aggregation.snapshot import SeriesType
 from statsd_trio.errors import Reason
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
@@ -478,6 +478,21 @@ def test_rates_beyond_the_lanes_are_added_all_the_same(make_harness: Any) -> Non
     count = MAX_LANES + 8
     ((_, total),) = harness.flush(1010)["hits"]
     assert total == pytest.approx(count * (count + 1) / 2)
+
+
+@pytest.mark.parametrize("type_", ["h", "d"])
+def test_rates_beyond_the_lanes_make_no_runs(make_harness: Any, type_: str) -> None:
+    harness = make_harness(histogram_aggregates=("count",), interval_seconds=1)
+    context = harness.aggregator.open_context(harness.sample("time", type_, 1))
+    for number in range(MAX_LANES + 8):
+        harness.put_value(context, b"1", 1 / (number + 1))
+    assert len(harness.aggregator._open.bucket.runs) == MAX_LANES
+    snapshot = harness.take(1010)
+    count = (MAX_LANES + 8) * (MAX_LANES + 9) / 2
+    if type_ == "h":
+        assert snapshot.series[0].points[0].value == count
+    else:
+        assert snapshot.sketches[0].points[0].count == count
 
 
 @pytest.mark.parametrize("raw", [b"1e300", b"1:-1e280"])

@@ -197,7 +197,7 @@ def test_full_sets_are_counted_anew_once(
     harness.put_raw(1000, "a", "s", [b"1", b"2", b"3", b"4"])
     harness.aggregator.fold()
     # Were the sets counted again, there would be room.
-    harness.aggregator._bucket.sets.clear()
+    harness.aggregator._open.bucket.sets.clear()
     harness.put_raw(1000, "b", "s", [b"1"])
     harness.aggregator.fold()
     assert harness.samples.refused == {"set_values": 2}

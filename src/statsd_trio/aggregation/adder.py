@@ -43,18 +43,23 @@ class Adder:
         context: Context,
         values: Sequence[float],
         sample_rate: float,
-    ) -> None:
-        """Add and count *values* of a context that is no set."""
+    ) -> bool:
+        """Add and count *values* of a context that is no set; False if none is kept."""
+        before = self._samples.aggregated
         self.count(len(values))
         if context.kind == COUNTER:
             self._add_to_counter(bucket, context, values, sample_rate)
         elif context.kind == GAUGE:
             self._add_to_gauge(bucket, context, values)
-        elif _find_rival(context, bucket.histograms) is None:
+        elif context.kind == DISTRIBUTION and sample_rate != 1.0:
+            self._add_to_sketch(bucket, context, list(values), sample_rate)
+        elif sample_rate != 1.0 or _find_rival(context, bucket.histograms):
+            # No run for each of any number of rates.
+            self._add_to_histogram(bucket, context, list(values), sample_rate)
+        else:
             run = bucket.open_run(context, sample_rate)
             self.add_to_runs(bucket, repeat(run), values)
-        else:
-            self._add_to_histogram(bucket, context, list(values), sample_rate)
+        return self._samples.aggregated > before
 
     def add_string(self, bucket: Bucket, context: Context, string: bytes) -> None:
         """Add and count a string of a set."""

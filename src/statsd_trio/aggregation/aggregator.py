@@ -1,19 +1,15 @@
 """Samples in, one snapshot an interval out.
 
-Three rules.
-
-* What the hot path does costs two appends to a lane: text is turned into numbers later,
-  many at a time, and numbers into a snapshot a slice at a time.
-* A cell is opened by a value that was found good, so whatever is opened has something
-  to send.
-* No bucket is sent twice: one that left, early or in time, is spent, and what comes for
-  it later goes to the next.
+Two rules. What the hot path does costs two appends to a lane: text is turned into
+numbers later, many at a time, and numbers into a snapshot a slice at a time. And no
+bucket is sent twice: one that left, early or in time, is spent, and what comes for it
+later goes to the next.
 
 Time is what the caller last said it is (`Aggregator.advance`).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Final
 
@@ -22,21 +18,19 @@ import attrs
 from statsd_trio.aggregation.adder import Adder
 from statsd_trio.aggregation.bucket import Bucket
 from statsd_trio.aggregation.builder import SnapshotBuilder
-from statsd_trio.aggregation.cells import Cell
 from statsd_trio.aggregation.context import (
     COUNTER,
     GAUGE,
     GONE,
     KINDS,
     SET,
-    TYPES,
     Context,
     ContextTable,
 )
-from statsd_trio.aggregation.conversion import SMALL, read_values
-from statsd_trio.aggregation.folder import Folder, Report
+from statsd_trio.aggregation.conversion import read_values
+from statsd_trio.aggregation.folder import Report
 from statsd_trio.aggregation.harvest import Harvest, Stamped
-from statsd_trio.aggregation.lane import Lane
+from statsd_trio.aggregation.openbucket import OpenBucket, Slot
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.stamps import Stamps
@@ -55,31 +49,12 @@ MAX_STAMPED_POINTS: Final = 500_000
 MAX_EVENTS: Final = 10_000
 MAX_SERVICE_CHECKS: Final = 10_000
 
-# Source: datadog-agent, pkg/metrics/gauge.go and set.go.
-_RATELESS: Final = frozenset({GAUGE, SET})
-
-# Sample rates of one type that may have a lane: no client uses many, and each fold
-# looks at all of them.
-MAX_LANES: Final = 16
-
-# Below it, a small value divided by the rate may be no small one.
-_MIN_LANE_RATE: Final = 1e-20
-
-
-# Where more values of one context and sample rate may go: the cell to the end of the
-# lane's cells and the raw value to the end of its raws, as long as
-# `Aggregator.generation` is what it was when the slot was handed out.
-Slot = tuple[Lane, Cell]
-
 
 class Aggregator:
     """Aggregates as the Datadog Agent does.
 
     Whoever holds slots calls `advance` before using one, and forgets them all when
     `generation` has changed.
-
-    Attributes:
-        generation: goes up whenever the slots handed out are dead.
     """
 
     def __init__(
@@ -93,7 +68,6 @@ class Aggregator:
         self._samples = samples
         self._report = report
         self._adder = Adder(samples, max_bin_count=settings.max_bin_count)
-        self._folder = Folder(self._adder, report)
         self._table = ContextTable(
             hostname=settings.hostname,
             tags=settings.tags,
@@ -108,10 +82,7 @@ class Aggregator:
         self._stamps = Stamps(settings.interval_seconds, 0.0)
         self._now = 0.0
         self._second = 0.0
-        self._bucket = Bucket(self._stamps.start)
-        self._lanes: list[dict[float, Lane]] = [{} for _ in TYPES]
-        self._folding: Iterator[None] | None = None
-        self.generation = 0
+        self._open = OpenBucket(self._stamps.start, self._adder, report)
         self._closed: list[Bucket] = []
         self._stamped: Stamped = {}
         self._stamped_points = 0
@@ -119,6 +90,11 @@ class Aggregator:
         self._service_checks: list[ServiceCheck] = []
         self._told_refused = 0
         self._builders: deque[SnapshotBuilder] = deque()
+
+    @property
+    def generation(self) -> int:
+        """What goes up whenever the slots handed out are dead."""
+        return self._open.generation
 
     def advance(self, now: float) -> None:
         """Move to the bucket of *now*.
@@ -132,9 +108,7 @@ class Aggregator:
 
     def seal(self) -> None:
         """Fold what waits; every slot handed out is dead."""
-        self.fold()
-        self._lanes = [{} for _ in TYPES]
-        self.generation += 1
+        self._open.seal()
 
     def open_context(self, sample: Sample) -> Context | None:
         """Find or make the context of *sample*.
@@ -174,19 +148,7 @@ class Aggregator:
                 self._refuse("max_contexts", len(values))
                 return None
             context = live
-        self._touch(context)
-        if context.kind in _RATELESS:
-            sample_rate = 1.0
-        lane = self._find_lane(context, sample_rate, values)
-        if lane is None:
-            self._add(context, sample_rate, values)
-            return None
-        if context.kind == COUNTER:
-            context.last_counted = self._now
-        cell = self._bucket.open_cell(context, sample_rate)
-        lane.add_cell(cell)
-        lane.add_raw(raw)
-        return lane, cell
+        return self._open.put(context, sample_rate, raw, values, self._now)
 
     def insert(self, sample: Sample) -> None:
         """Add a sample by value; one with a timestamp bypasses the buckets."""
@@ -200,8 +162,7 @@ class Aggregator:
         if context.kind == SET:
             raws = [str(v).encode(errors="surrogatepass") for v in sample.values]
         elif all(map(isfinite, map(float, sample.values))):
-            self._touch(context)
-            self._add(context, sample.sample_rate, sample.values)
+            self._open.add(context, sample.sample_rate, sample.values, self._now)
             return
         else:
             raws = [b":".join([repr(value).encode() for value in sample.values])]
@@ -211,8 +172,7 @@ class Aggregator:
             except ParseError as error:
                 self._report.late_rejection(context.name, error.reason, 1, raw)
             else:
-                self._touch(context)
-                self._add(context, sample.sample_rate, values)
+                self._open.add(context, sample.sample_rate, values, self._now)
 
     def _revive(self, context: Context) -> Context | None:
         known = len(self._table)
@@ -223,65 +183,8 @@ class Aggregator:
 
     def _heed_rival(self, context: Context) -> None:
         # From now on both go where it is seen which of them came first.
-        if _is_contested(context):
+        if context.is_contested:
             self.seal()
-
-    def _touch(self, context: Context) -> None:
-        """Note that a good line came for *context*."""
-        start = self._stamps.start
-        self._bucket.is_used = True
-        context.last_seen = self._now
-        context.filled = start
-        if context.relations is not None and context.relations.copy is not None:
-            context.relations.copy.last_seen = self._now
-            context.relations.copy.filled = start
-
-    def _find_lane(
-        self,
-        context: Context,
-        sample_rate: float,
-        values: Sequence[float] | Sequence[str],
-    ) -> Lane | None:
-        """Find or make the lane for *values*; None where they are added by themselves.
-
-        That is where it counts which of two types came first, where a total may become
-        too large, and for rates that are too many or too small.
-        """
-        if context.relations is not None and _is_contested(context):
-            return None
-        kind = context.kind
-        if kind == COUNTER and _is_any_large(values):
-            return None
-        lane = self._lanes[kind].get(sample_rate)
-        if (
-            lane is None
-            and sample_rate >= _MIN_LANE_RATE
-            and len(self._lanes[kind]) < MAX_LANES
-        ):
-            lane = self._lanes[kind][sample_rate] = Lane(kind, sample_rate)
-        return lane
-
-    def _add(
-        self,
-        context: Context,
-        sample_rate: float,
-        values: Sequence[float] | Sequence[str],
-    ) -> None:
-        """Add good *values* past the lanes."""
-        kind = context.kind
-        if kind == SET:
-            for value in values:
-                self._adder.add_string(self._bucket, context, str(value).encode())
-            return
-        numbers = [float(value) for value in values]
-        if kind == GAUGE:
-            waiting = self._lanes[GAUGE].get(1.0)
-            if waiting is not None and waiting.raws:
-                self.fold()  # since those came before
-        before = self._samples.aggregated
-        self._adder.add_numbers(self._bucket, context, numbers, sample_rate)
-        if kind == COUNTER and self._samples.aggregated > before:
-            context.last_counted = self._now
 
     def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
         values = [float(value) for value in sample.values if not isinstance(value, str)]
@@ -329,9 +232,9 @@ class Aggregator:
             if context is not None:
                 context.last_seen = self._now
                 context.filled = self._stamps.start
-                self._bucket.is_used = True
+                self._open.bucket.is_used = True
                 self._adder.copy_to_sketch(
-                    self._bucket, context, values, sample.sample_rate
+                    self._open.bucket, context, values, sample.sample_rate
                 )
 
     def add_event(self, event: Event) -> bool:
@@ -366,22 +269,11 @@ class Aggregator:
 
     def fold_some(self) -> bool:
         """Fold up to 1 ms of what waits; True while more may remain."""
-        if self._folding is None:
-            self._folding = self._folder.fold(
-                self._bucket, [lane for lanes in self._lanes for lane in lanes.values()]
-            )
-        if next(self._folding, self) is None:
-            return True
-        self._folding = None
-        return False
+        return self._open.fold_some()
 
     def fold(self) -> None:
         """Fold all that waits, at once."""
-        # Something may have come since one was left half done.
-        while self._folding is not None:
-            self.fold_some()
-        while self.fold_some():
-            pass
+        self._open.fold()
 
     def take_snapshot(
         self, *, now: float, include_open: bool, final: bool = False
@@ -394,7 +286,7 @@ class Aggregator:
         self._move(now)
         self._now = now
         stamps = self._stamps
-        if self._bucket.is_used and (
+        if self._open.bucket.is_used and (
             final or (include_open and stamps.start <= stamps.floor(now))
         ):
             self._close(stamps.follow(stamps.start))
@@ -451,11 +343,12 @@ class Aggregator:
 
     def _close(self, following: int) -> None:
         """Open the bucket *following*; the open one is spent, if it was used."""
-        if self._bucket.is_used:
-            self._closed.append(self._bucket)
-            self._stamps.spend(self._bucket.start)
+        bucket = self._open.bucket
+        if bucket.is_used:
+            self._closed.append(bucket)
+            self._stamps.spend(bucket.start)
         self._stamps.move(following)
-        self._bucket = Bucket(following)
+        self._open.bucket = Bucket(following)
 
     def _make_idle_bucket(self, now: float) -> list[Bucket]:
         """Make the bucket for zeros of an interval in which nothing came.
@@ -477,14 +370,3 @@ class Aggregator:
     def _refuse(self, reason: str, values: int) -> None:
         self._samples.parsed += values
         self._samples.refused[reason] += values
-
-
-def _is_contested(context: Context) -> bool:
-    return context.relations is not None and context.relations.rival is not None
-
-
-def _is_any_large(values: Sequence[float] | Sequence[str]) -> bool:
-    # One value is what nearly all lines have.
-    if len(values) == 1:
-        return not -SMALL < float(values[0]) < SMALL
-    return any(not -SMALL < float(value) < SMALL for value in values)

@@ -107,6 +107,11 @@ class Context:
         self.relations: Relations | None = None
 
     @property
+    def is_contested(self) -> bool:
+        """Whether another type of the same name may fill the same series."""
+        return self.relations is not None and self.relations.rival is not None
+
+    @property
     def name(self) -> str:
         """The metric's name."""
         return self.key[0]

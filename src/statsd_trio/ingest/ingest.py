@@ -19,10 +19,11 @@ from typing import Final
 
 import trio
 
-from statsd_trio.aggregation.aggregator import Aggregator, Slot
+from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.builder import SnapshotBuilder
 from statsd_trio.aggregation.cells import Cell
 from statsd_trio.aggregation.conversion import read_values
+from statsd_trio.aggregation.openbucket import Slot
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.memo import Memo, Spelling
 from statsd_trio.ingest.refusals import Refusals
