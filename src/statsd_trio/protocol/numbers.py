@@ -156,10 +156,7 @@ def _find_fault(text: bytes) -> ParseError:
 
 
 def _blame_item(item: bytes, column: int) -> ParseError:
-    try:
-        quoted = quote(item.decode())
-    except UnicodeDecodeError as error:
-        return blame_bytes(item, error, column)
+    quoted = quote(item.decode())
     if _HEX.match(item):
         message = f"{quoted} is hexadecimal; write it in decimal digits."
         return ParseError(Reason.HEX_VALUE, column, message)
