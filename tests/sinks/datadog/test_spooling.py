@@ -95,6 +95,42 @@ async def test_what_memory_cannot_hold_survives_an_outage(
     assert list_spooled(directory) == []
 
 
+async def test_file_sent_while_another_is_removed_is_removed_too(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+) -> None:
+    async def run_slowly(function: Callable[[], T]) -> T:
+        await trio.sleep(0.5)
+        return function()
+
+    first = open_spooling(retry_queue_bytes=600)
+    await leave_spooled(
+        first, intake, [make_snapshot(number) for number in range(5)], running
+    )
+    second = open_spooling(run_in_thread=run_slowly)
+    removing = second._deliveries[0]._spooling
+    removed: list[Any] = []
+    remove = removing._shared.remove
+
+    async def remove_while_more_comes(file: Any) -> None:
+        removed.append(file)
+        if len(removed) == 1:
+            await trio.sleep(60)
+            assert removing._sent
+        await remove(file)
+
+    removing._shared.remove = remove_while_more_comes
+    async with running(second):
+        await trio.sleep(600)
+        assert len(removed) == len(set(map(id, removed))) > 1
+        assert list_spooled(directory) == []
+    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(5))
+
+
 async def test_what_is_left_at_stop_is_sent_after_a_restart(
     intake: Any,
     open_spooling: Any,

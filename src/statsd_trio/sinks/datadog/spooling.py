@@ -168,8 +168,10 @@ class Spooling:
                 written = set(batch)
                 self._offered = [one for one in self._offered if one not in written]
             while self._sent:
-                await self._remove(self._sent[-1])
-                self._loaded.discard(self._sent.pop())
+                # More may come meanwhile; a cancel leaves this one to `store`.
+                file = self._sent.pop()
+                await self._remove(file)
+                self._loaded.discard(file)
             if not self._offered:
                 await self._changed.park()
 
