@@ -150,7 +150,7 @@ class SnapshotBuilder:
             for runs in bucket.runs.values():
                 for run in runs.values():
                     if run.values:
-                        self._draft.cost += 0.5 + len(run.values) / 32
+                        self._draft.cost += 1.5 + len(run.values) / 32
                         self._settle(bucket, run)
                         if self._draft.is_due():
                             yield
