@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,16 @@ import pytest
 import trio
 
 from statsd_trio import Config, Server, Snapshot, serve
-from statsd_trio.protocol import Sample
+from statsd_trio.aggregation.builder import SnapshotBuilder
+from statsd_trio.aggregation.folder import Folder
+from statsd_trio.ingest import Ingest
+from statsd_trio.mock_intake import MockIntake, open_mock_intake
+from statsd_trio.sinks.datadog.delivery import Delivery
+from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.udp import UdpListener
 
 SCRIPT = """
-import sys
+import signal
 import trio
 from statsd_trio import Config, serve
 
@@ -36,6 +42,8 @@ async def main():
     await serve(config, sinks=[show], task_status=Started())
 
 
+# A shell that starts a program in the background has it ignore this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     trio.run(main)
 except* KeyboardInterrupt:
@@ -59,50 +67,67 @@ def test_interrupted_script_delivers_what_it_has() -> None:
     assert script.returncode == 0
 
 
-@pytest.mark.parametrize("moment", ["read", "processed", "delivered"])
-def test_interrupt_in_mid_work_loses_nothing(
-    moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupts: list[str] = []
-    snapshots: list[Snapshot] = []
-    servers: list[Server] = []
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """Hand out what interrupts this process, at the first call only."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    calls: list[None] = []
 
-    def interrupt(where: str) -> None:
-        if where == moment and not interrupts:
-            interrupts.append(where)
+    def interrupt_once() -> None:
+        calls.append(None)
+        if len(calls) == 1:
             signal.raise_signal(signal.SIGINT)
 
-    def on_sample(sample: Sample) -> Sample:
-        interrupt("processed")
-        return sample
+    yield interrupt_once
+    signal.signal(signal.SIGINT, before)
+    assert calls, "it was never reached"
+
+
+def run_interrupted(main: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        with trio.fail_after(20):
+            await main()
+
+    with pytest.RaisesGroup(
+        KeyboardInterrupt, allow_unwrapped=True, flatten_subgroups=True
+    ):
+        trio.run(run)
+
+
+@pytest.mark.parametrize(
+    "moment", ["read", "processed", "folded", "built", "delivered"]
+)
+def test_interrupt_in_mid_work_loses_nothing(
+    moment: str, interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: dict[str, tuple[type, str]] = {
+        "read": (UdpListener, "_identify"),
+        "processed": (Ingest, "insert_lines"),
+        "folded": (Folder, "_fold_numbers"),
+        "built": (SnapshotBuilder, "step"),
+    }
+    snapshots: list[Snapshot] = []
+    servers: list[Server] = []
+    if moment in where:
+        interrupt_in(*where[moment], interrupt, monkeypatch)
 
     async def sink(snapshot: Snapshot) -> None:
-        interrupt("delivered")
+        if moment == "delivered":
+            interrupt()
         snapshots.append(snapshot)
 
-    identify = UdpListener._identify
-
-    def identify_and_interrupt(*arguments: Any) -> Any:
-        interrupt("read")
-        return identify(*arguments)
-
-    monkeypatch.setattr(UdpListener, "_identify", identify_and_interrupt)
-
     async def main() -> None:
-        config = Config(host="127.0.0.1", port=0, on_sample=on_sample)
+        config = Config(host="127.0.0.1", port=0)
         async with trio.open_nursery() as nursery:
             server: Server = await nursery.start(partial(serve, config, sinks=[sink]))
             servers.append(server)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 client.sendto(b"page.views:1|c\npage.views:2|c", server.addresses[0])
-            while not snapshots:
+            while not any(snapshot.series for snapshot in snapshots):
+                server.ledger()
                 await server.flush()
 
-    with pytest.RaisesGroup(
-        KeyboardInterrupt, allow_unwrapped=True, flatten_subgroups=True
-    ):
-        trio.run(main)
-    assert interrupts == [moment]
+    run_interrupted(main)
     (listener, _) = servers[0].ledger().listeners
     assert listener.packets == 1
     assert servers[0].ledger().samples.aggregated == 2
@@ -113,3 +138,63 @@ def test_interrupt_in_mid_work_loses_nothing(
         if series.name == "page.views"
         for point in series.points
     ) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (StreamListener, "_add"),
+        (Delivery, "_post"),
+    ],
+)
+def test_interrupt_of_a_task_that_a_stage_started_loses_nothing(
+    owner: type,
+    name: str,
+    interrupt: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    intakes: list[MockIntake] = []
+    interrupt_in(owner, name, interrupt, monkeypatch)
+
+    async def main() -> None:
+        async with open_mock_intake() as intake, trio.open_nursery() as nursery:
+            intakes.append(intake)
+            config = Config(
+                host="127.0.0.1",
+                port=None,
+                tcp_port=0,
+                api_key="key",
+                dd_url=intake.url,
+            )
+            server: Server = await nursery.start(serve, config)
+            (address,) = server.addresses
+            async with await trio.open_tcp_stream(*address) as client:
+                await client.send_all(b"page.views:1|c\npage.views:2|c\n")
+            while server.ledger().lines.read < 2:
+                await trio.lowlevel.checkpoint()
+            await server.flush()
+            await trio.sleep_forever()
+
+    run_interrupted(main)
+    assert sum(
+        point.value * series.interval
+        for series in intakes[0].series
+        if series.name == "page.views"
+        for point in series.points
+    ) == pytest.approx(3)
+
+
+def interrupt_in(
+    owner: type,
+    name: str,
+    interrupt: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Interrupt where *owner* calls its own *name*."""
+    original = getattr(owner, name)
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        interrupt()
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, interrupted)

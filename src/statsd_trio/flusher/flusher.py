@@ -102,6 +102,7 @@ class Flusher:
             with trio.CancelScope(shield=True):
                 await self._take_and_queue(include_open, final)
 
+    @trio.lowlevel.enable_ki_protection
     async def _take_and_queue(self, include_open: bool, final: bool) -> None:
         source = self._take_snapshot(include_open=include_open, final=final)
         while source.step():

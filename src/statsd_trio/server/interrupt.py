@@ -16,7 +16,8 @@ def uninterrupted(
 
     Trio raises KeyboardInterrupt wherever the program happens to be, unless that is
     protected: then it waits for the main task's next checkpoint, and reaches this one
-    as a cancel, like any other stop.
+    as a cancel, like any other stop. A task that *work* starts is none of this one's
+    frames, so each of those has the mark itself.
     """
 
     @wraps(work)

@@ -139,6 +139,7 @@ class Server:
         names = [listener.socket.getsockname() for listener in self._http_listeners]
         return tuple((name[0], name[1]) for name in names)
 
+    @trio.lowlevel.enable_ki_protection
     def ledger(self) -> Ledger:
         """Tell what became of everything; what was read so far is folded in first."""
         self._ingest.fold()
@@ -227,6 +228,7 @@ class Server:
             return "stopped"
         return ""
 
+    @trio.lowlevel.enable_ki_protection
     def reload(self, config: Config) -> None:
         """Take over what can change while it runs; never blocks, and loses nothing.
 

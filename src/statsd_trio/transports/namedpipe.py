@@ -88,6 +88,7 @@ class NamedPipeListener:
         self._waiting = self._create()
         return handle
 
+    @trio.lowlevel.enable_ki_protection
     async def _receive_client(
         self, handle: int, channel: trio.MemorySendChannel[Packet]
     ) -> None:

@@ -228,6 +228,7 @@ class StreamListener:
         await victim.ended.wait()
         return True
 
+    @trio.lowlevel.enable_ki_protection
     async def _receive_connection(
         self, connection: _Connection, channel: trio.MemorySendChannel[Packet]
     ) -> None:

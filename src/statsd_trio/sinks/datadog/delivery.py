@@ -125,6 +125,7 @@ class Delivery:
         self._counters.evicted += points
         self._losses.add("evicted", points)
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Send until all had a last try after `expect_no_more`, or cancelled."""
         async with trio.open_nursery() as nursery:
@@ -167,6 +168,7 @@ class Delivery:
             self._losses.add("abandoned", pending, len(left))
         self._losses.tell()
 
+    @trio.lowlevel.enable_ki_protection
     async def keep_key_checked(self, interval_seconds: float) -> NoReturn:
         """Check the key at start, each interval, and at once when it is replaced."""
         while True:
@@ -218,6 +220,7 @@ class Delivery:
         if self._spooling is not None:
             self._spooling.settle(transaction)
 
+    @trio.lowlevel.enable_ki_protection
     async def _load_spooled(self, spooling: Spooling) -> None:
         """Take files back when there is nothing else to send, until cancelled."""
         while True:
@@ -273,6 +276,7 @@ class Delivery:
             and not self._queue.has(lambda item: not item.had_last_try)
         )
 
+    @trio.lowlevel.enable_ki_protection
     async def _send(self, transaction: Transaction, ticket: Ticket) -> None:
         """Try once, and put the payload where the answer says."""
         try:
@@ -348,6 +352,7 @@ class Delivery:
         self._counters.refused[status] += payload.points
         self._losses.add(f"refused with {status}", payload.points)
 
+    @trio.lowlevel.enable_ki_protection
     async def _report_losses(self) -> None:
         """Tell the losses of each interval, until cancelled."""
         while True:

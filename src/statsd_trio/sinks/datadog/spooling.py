@@ -158,6 +158,7 @@ class Spooling:
                 self._sent.append(file)
                 self._changed.unpark_all()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Write what is offered and remove what was sent, until cancelled."""
         while True:
