@@ -1,10 +1,13 @@
 """Buckets, flushes, expiry: the Agent's own vectors first."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from statsd_trio.aggregation import aggregator as aggregator_module
+from statsd_trio.aggregation.cells import RUN_VALUES
+from statsd_trio.aggregation.metrics import KEPT_VALUES
 from statsd_trio.aggregation.openbucket import MAX_LANES
 from statsd_trio.aggregation.snapshot import SeriesType
 from statsd_trio.errors import Reason
@@ -312,7 +315,8 @@ def test_stamped_values_that_are_too_large_are_refused(make_harness: Any) -> Non
     harness.put(1005, "hits", "c", 1e308, timestamp=777)
     harness.put(1005, "hits", "c", 1e308, timestamp=777)
     harness.put(1005, "load", "g", float("nan"), timestamp=777)
-    assert harness.samples.refused == {"overflow": 2}
+    assert harness.samples.refused == {"overflow": 1}
+    assert [reason for _, reason, _, _ in harness.rejections] == [Reason.NAN]
     assert harness.flush(1006) == {"hits": [(777, 1e307)]}
 
 
@@ -385,6 +389,76 @@ def test_values_that_are_no_numbers_are_reported(make_harness: Any) -> None:
         Reason.INFINITY,
         Reason.NOT_UTF8,
     ]
+
+
+@pytest.mark.parametrize("timestamp", [None, 777])
+@pytest.mark.parametrize("values", [(), ("abc",), (10**400,), ("1_000",), (1.0, "2")])
+@pytest.mark.parametrize("type_", ["c", "g"])
+def test_what_a_hook_makes_of_values_is_reported_at_worst(
+    make_harness: Any, type_: str, values: Any, timestamp: int | None
+) -> None:
+    harness = make_harness()
+    harness.put(1005, "a", type_, *values, timestamp=timestamp)
+    assert harness.flush(1010) == {}
+    assert [name for name, _, _, _ in harness.rejections] == ["a"]
+    assert harness.samples.parsed == 0
+
+
+@pytest.mark.parametrize("type_", ["h", "ms", "d"])
+@pytest.mark.parametrize(("raw", "rate"), [(b"1e308", 1.0), (b"1", 1e-13)])
+def test_a_value_too_many_is_refused_when_it_is_folded(
+    make_harness: Any, type_: str, raw: bytes, rate: float
+) -> None:
+    harness = make_harness()
+    harness.put_raw(1005, "a", type_, [raw, raw], rate=rate)
+    harness.aggregator.fold()
+    refused = dict(harness.samples.refused)
+    assert refused["overflow"] > 0
+    harness.take(1010)
+    assert harness.samples.refused == refused
+
+
+def test_full_runs_are_settled_one_at_a_time(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(10):
+        harness.put_raw(1005, f"d{index}", "d", [b"1"] * RUN_VALUES)
+    bucket = harness.aggregator._open.bucket
+    sketches = []
+    while harness.aggregator.fold_some():
+        sketches.append(len(bucket.sketches))
+    assert max(b - a for a, b in pairwise(sketches)) == 1
+    assert len(bucket.sketches) == 10
+
+
+def test_condensing_a_histogram_ends_a_slice(make_harness: Any) -> None:
+    harness = make_harness()
+    for index in range(10):
+        raws = [b"%d" % value for value in range(KEPT_VALUES + 1)]
+        harness.put_raw(1005, f"h{index}", "h", raws)
+        while harness.aggregator.fold_some():
+            pass
+    assert harness.samples.condensed == 0
+    builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
+    condensed = [0]
+    while builder.step():
+        condensed.append(harness.samples.condensed)
+    assert max(b - a for a, b in pairwise(condensed)) == KEPT_VALUES + 1
+    assert condensed[-1] == 10 * (KEPT_VALUES + 1)
+
+
+@pytest.mark.parametrize("type_", ["h", "d"])
+def test_contexts_that_come_to_nothing_are_passed_over_in_slices(
+    make_harness: Any, type_: str
+) -> None:
+    harness = make_harness()
+    for index in range(2000):
+        harness.put_raw(1005, f"a{index}", type_, [b"1"], rate=1e-13)
+    builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
+    steps = 0
+    while builder.step():
+        steps += 1
+    assert builder.snapshot.count_points() == 0
+    assert steps > 5
 
 
 def test_a_sample_by_value_keeps_its_exact_number(make_harness: Any) -> None:

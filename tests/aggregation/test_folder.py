@@ -1,13 +1,18 @@
 """Folding: raw values as they stood on the wire."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from statsd_trio.aggregation import adder as adder_module
-from statsd_trio.aggregation.folder import SLICE_BYTES, SLICE_LINES
+from statsd_trio.aggregation.folder import (
+    SLICE_BYTES,
+    SLICE_DOUBTFUL,
+    SLICE_LINES,
+)
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.protocol.numbers import parse_numbers
 
@@ -232,6 +237,26 @@ def test_long_texts_are_folded_in_slices(make_harness: Any) -> None:
     harness.put_raw(1000, "hits", "c", [raw] * 10)
     assert count_slices(harness) == 5
     assert harness.samples.aggregated == 10 * SLICE_BYTES // 4
+
+
+def test_bad_lines_are_read_in_shorter_slices(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put_raw(1000, "hits", "c", [b"1"] + [b"x"] * (4 * SLICE_DOUBTFUL))
+    assert count_slices(harness) == 5
+    assert len(harness.rejections) == 4 * SLICE_DOUBTFUL
+
+
+def test_a_long_set_is_freed_in_slices(make_harness: Any) -> None:
+    harness = make_harness()
+    harness.put_raw(1000, "users", "s", [b"%d" % user for user in range(50_000)])
+    builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
+    (bucket,) = builder._buckets
+    (members,) = bucket.sets.values()
+    sizes = [50_000]
+    while builder.step():
+        sizes.append(len(members.strings))
+    assert max(a - b for a, b in pairwise(sizes)) <= 8192
+    assert builder.snapshot.series[0].points[0].value == 50_000
 
 
 def test_lanes_make_up_a_slice_together(make_harness: Any) -> None:

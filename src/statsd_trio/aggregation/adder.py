@@ -17,6 +17,7 @@ from statsd_trio.aggregation.context import (
     GAUGE,
     Context,
 )
+from statsd_trio.aggregation.conversion import is_any_large
 from statsd_trio.aggregation.metrics import Histogram
 from statsd_trio.aggregation.sketch import QuantileSketch, weigh
 from statsd_trio.ledger import SampleCounters
@@ -51,14 +52,19 @@ class Adder:
             self._add_to_counter(bucket, context, values, sample_rate)
         elif context.kind == GAUGE:
             self._add_to_gauge(bucket, context, values)
-        elif context.kind == DISTRIBUTION and sample_rate != 1.0:
-            self._add_to_sketch(bucket, context, list(values), sample_rate)
-        elif sample_rate != 1.0 or _find_rival(context, bucket.histograms):
-            # No run for each of any number of rates.
-            self._add_to_histogram(bucket, context, list(values), sample_rate)
-        else:
+        elif (
+            sample_rate == 1.0
+            and not is_any_large(values)
+            and _find_rival(context, bucket.histograms) is None
+        ):
             run = bucket.open_run(context, sample_rate)
             self.add_to_runs(bucket, repeat(run), values)
+        # At once: it is counted now what is refused, and any number of rates would make
+        # as many runs.
+        elif context.kind == DISTRIBUTION:
+            self._add_to_sketch(bucket, context, list(values), sample_rate)
+        else:
+            self._add_to_histogram(bucket, context, list(values), sample_rate)
         return self._samples.aggregated > before
 
     def add_string(self, bucket: Bucket, context: Context, string: bytes) -> None:
@@ -85,8 +91,8 @@ class Adder:
         for run, value in zip(runs, values, strict=False):
             waiting = run.values
             waiting.append(value)
-            if len(waiting) >= RUN_VALUES:
-                self.settle(bucket, run)
+            if len(waiting) == RUN_VALUES:
+                bucket.full_runs.append(run)
 
     def settle(self, bucket: Bucket, run: Run) -> None:
         """Move what waits in *run*, and was counted, to where it belongs."""

@@ -34,7 +34,7 @@ from statsd_trio.aggregation.openbucket import OpenBucket, Slot
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.stamps import Stamps
-from statsd_trio.errors import ParseError
+from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import (
     Event,
@@ -151,28 +151,40 @@ class Aggregator:
         return self._open.put(context, sample_rate, raw, values, self._now)
 
     def insert(self, sample: Sample) -> None:
-        """Add a sample by value; one with a timestamp bypasses the buckets."""
-        if sample.timestamp is not None:
+        """Add a sample by value; one with a timestamp bypasses the buckets.
+
+        Whoever made it may have put anything into it: what is no value of its type is
+        reported as if it had been a line's.
+        """
+        kind = KINDS[sample.type]
+        if kind != SET and not _are_numbers(sample.values):
+            raw = b":".join([repr(value).encode() for value in sample.values])
+            self._reject(sample.name, kind, raw)
+        elif sample.timestamp is not None:
             self._insert_stamped(sample, sample.timestamp)
-            return
-        context = self.open_context(sample)
-        if context is None:
-            return
-        # Whoever made the sample may have put anything into it.
-        if context.kind == SET:
-            raws = [str(v).encode(errors="surrogatepass") for v in sample.values]
-        elif all(map(isfinite, map(float, sample.values))):
-            self._open.add(context, sample.sample_rate, sample.values, self._now)
-            return
-        else:
-            raws = [b":".join([repr(value).encode() for value in sample.values])]
-        for raw in raws:
+        elif context := self.open_context(sample):
+            if kind == SET:
+                self._insert_strings(context, sample)
+            else:
+                self._open.add(context, sample.sample_rate, sample.values, self._now)
+
+    def _insert_strings(self, context: Context, sample: Sample) -> None:
+        for value in sample.values:
+            raw = str(value).encode(errors="surrogatepass")
             try:
-                values = read_values(context.kind, raw)
-            except ParseError as error:
-                self._report.late_rejection(context.name, error.reason, 1, raw)
+                values = read_values(SET, raw)
+            except ParseError:
+                self._reject(sample.name, SET, raw)
             else:
                 self._open.add(context, sample.sample_rate, values, self._now)
+
+    def _reject(self, name: str, kind: int, raw: bytes) -> None:
+        reason = Reason.BAD_VALUE
+        try:
+            read_values(kind, raw)
+        except ParseError as error:
+            reason = error.reason
+        self._report.late_rejection(name, reason, 1, raw)
 
     def _revive(self, context: Context) -> Context | None:
         known = len(self._table)
@@ -268,7 +280,7 @@ class Aggregator:
         return True
 
     def fold_some(self) -> bool:
-        """Fold up to 1 ms of what waits; True while more may remain."""
+        """Fold a slice of what waits; True while more may remain."""
         return self._open.fold_some()
 
     def fold(self) -> None:
@@ -370,3 +382,12 @@ class Aggregator:
     def _refuse(self, reason: str, values: int) -> None:
         self._samples.parsed += values
         self._samples.refused[reason] += values
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    try:
+        return bool(values) and all(
+            isinstance(value, (int, float)) and isfinite(value) for value in values
+        )
+    except OverflowError:  # an integer that is no float
+        return False

@@ -20,12 +20,14 @@ class Bucket:
         is_used: samples came, though all of them may have been refused.
         histograms: of timers too.
         runs: what waits to enter histograms and sketches, by sample rate.
+        full_runs: those that are worth a pass.
         set_values: at least how many different strings all sets hold.
     """
 
     __slots__ = (
         "_is_recounted",
         "counters",
+        "full_runs",
         "gauges",
         "histograms",
         "is_used",
@@ -45,6 +47,7 @@ class Bucket:
         self.histograms: dict[Context, Histogram] = {}
         self.sketches: dict[Context, QuantileSketch] = {}
         self.runs: dict[float, dict[Context, Run]] = {}
+        self.full_runs: list[Run] = []
         self.set_values = 0
         self._is_recounted = True
 

@@ -37,7 +37,7 @@ class Run:
     """Values of one sample rate that wait to enter a histogram or a sketch.
 
     Attributes:
-        values: fewer than `RUN_VALUES` between two folds.
+        values: from `RUN_VALUES` on it is full, and settled soon.
     """
 
     __slots__ = ("context", "sample_rate", "values")

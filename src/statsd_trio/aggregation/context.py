@@ -80,7 +80,8 @@ class Context:
         key: (name, kind, host, sorted tags).
         kind: an index into `TYPES`.
         filled: start of the bucket that took its last line.
-        last_seen: unix time of the last line, good or bad, with a timestamp or not.
+        last_seen: unix time of the last good line, with a timestamp or not; exact to
+            the second.
         last_counted: unix time of the last sample that a counter added up.
         opened: start of the bucket that was open when it came into the table;
             `GONE` while it is not there.

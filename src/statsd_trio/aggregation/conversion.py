@@ -5,6 +5,7 @@ takes; then the caller reads them one by one, exactly. So Python's own idea of a
 (underscores, spaces, "nan") never counts, and a bad value costs its own line only.
 """
 
+from collections.abc import Sequence
 from itertools import chain, repeat
 from math import hypot
 from typing import Final, TypeVar
@@ -39,6 +40,14 @@ def read_values(kind: int, raw: bytes) -> tuple[float, ...] | tuple[str, ...]:
     if not text:
         raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
     return (text,)
+
+
+def is_any_large(values: Sequence[float] | Sequence[str]) -> bool:
+    """Tell whether any of *values*, which are numbers, is not small."""
+    # One value is what nearly all lines have.
+    if len(values) == 1:
+        return not -SMALL < float(values[0]) < SMALL
+    return any(not -SMALL < float(value) < SMALL for value in values)
 
 
 def convert_all(raws: list[bytes], joined: bytes) -> list[float] | None:

@@ -26,6 +26,9 @@ from statsd_trio.errors import ParseError, Reason
 SLICE_LINES: Final = 2048
 SLICE_BYTES: Final = 16 * 1024
 
+# Lines that are read one by one, at up to 4 us if they are bad.
+SLICE_DOUBTFUL: Final = 256
+
 
 class Report(Protocol):
     """Who wants to know of lines that were found bad only when folded."""
@@ -57,10 +60,14 @@ class Folder:
             if not lane.raws:
                 continue
             for cells, raws, joined in _slice(*lane.take()):
-                if lane.kind == SET:
-                    self._fold_strings(bucket, lane, cells, raws, joined)
-                else:
-                    self._fold_numbers(bucket, lane, cells, raws, joined)
+                fold = self._fold_strings if lane.kind == SET else self._fold_numbers
+                if not fold(bucket, lane, cells, raws, joined):
+                    for start in range(0, len(raws), SLICE_DOUBTFUL):
+                        part = slice(start, start + SLICE_DOUBTFUL)
+                        self._fold_one_by_one(bucket, lane, cells[part], raws[part])
+                        lines = size = 0
+                        yield
+                    continue
                 lines += len(raws)
                 size += len(joined)
                 if lines >= SLICE_LINES or size >= SLICE_BYTES:
@@ -74,16 +81,17 @@ class Folder:
         cells: list[Any],
         raws: list[bytes],
         joined: bytes,
-    ) -> None:
+    ) -> bool:
+        """Fold numbers in bulk; False, with nothing done, where any is in doubt."""
         values = convert_all(raws, joined)
         if values is None:
             packed = convert_packed(cells, raws, joined)
             if packed is None:
-                self._fold_one_by_one(bucket, lane, cells, raws)
-                return
+                return False
             cells, values = packed
         self._adder.count(len(values))
         self._adds[lane.kind](bucket, cells, values, lane.sample_rate)
+        return True
 
     def _fold_one_by_one(
         self, bucket: Bucket, lane: Lane, cells: list[Any], raws: list[bytes]
@@ -104,19 +112,20 @@ class Folder:
     def _fold_strings(
         self,
         bucket: Bucket,
-        lane: Lane,
+        _: Lane,
         cells: list[Members],
         raws: list[bytes],
         joined: bytes,
-    ) -> None:
+    ) -> bool:
+        """Fold strings in bulk; False, with nothing done, where any is in doubt."""
         if not (
             are_texts(raws, joined) and self._adder.reserve_strings(bucket, len(raws))
         ):
-            self._fold_one_by_one(bucket, lane, cells, raws)
-            return
+            return False
         self._adder.count(len(raws))
         for members, raw in zip(cells, raws, strict=True):
             members.strings.add(raw)
+        return True
 
     def _add_to_runs(
         self, bucket: Bucket, cells: list[Run], values: list[float], _: float

@@ -1,7 +1,7 @@
 """The bucket that is being filled, and the lanes that lead into it.
 
-A cell is opened by a value that was found good, so whatever is opened has something to
-send.
+A cell is opened by a value that was found good, so a counter that is opened has
+something to send.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from statsd_trio.aggregation.adder import Adder
 from statsd_trio.aggregation.bucket import Bucket
 from statsd_trio.aggregation.cells import Cell
 from statsd_trio.aggregation.context import COUNTER, GAUGE, SET, TYPES, Context
-from statsd_trio.aggregation.conversion import SMALL
+from statsd_trio.aggregation.conversion import is_any_large
 from statsd_trio.aggregation.folder import Folder, Report
 from statsd_trio.aggregation.lane import Lane
 
@@ -22,8 +22,9 @@ _RATELESS: Final = frozenset({GAUGE, SET})
 # looks at all of them.
 MAX_LANES: Final = 16
 
-# Below it, a small value divided by the rate may be no small one.
-_MIN_LANE_RATE: Final = 1e-20
+# Down to it a small value divided by the rate is no large one, and no bucket lasts long
+# enough for more of them than a sketch may count.
+_MIN_LANE_RATE: Final = 1e-4
 
 # Where more values of one context and sample rate may go: the cell to the end of the
 # lane's cells and the raw value to the end of its raws, as long as
@@ -90,7 +91,7 @@ class OpenBucket:
                 self._adder.add_string(self.bucket, context, str(value).encode())
             return
         numbers = [float(value) for value in values]
-        if kind == GAUGE:
+        if kind == GAUGE and not context.is_contested:
             waiting = self._lanes[GAUGE].get(1.0)
             if waiting is not None and waiting.raws:
                 self.fold()  # since those came before
@@ -99,21 +100,22 @@ class OpenBucket:
             context.last_counted = now
 
     def fold_some(self) -> bool:
-        """Fold up to 1 ms of what waits; True while more may remain."""
-        if self._folding is None:
-            lanes = [lane for lanes in self._lanes for lane in lanes.values()]
-            self._folding = self._folder.fold(self.bucket, lanes)
-        if next(self._folding, self) is None:
+        """Do a slice of folding; True while more may remain.
+
+        That is 0.5 ms of single values, up to 3 ms of packed or bad ones, or one run
+        that is full.
+        """
+        if self.bucket.full_runs:
+            self._adder.settle(self.bucket, self.bucket.full_runs.pop())
             return True
-        self._folding = None
-        return False
+        return self._fold_slice() or bool(self.bucket.full_runs)
 
     def fold(self) -> None:
-        """Fold all that waits, at once."""
+        """Fold all that waits, at once; runs that are full stay so."""
         # Something may have come since one was left half done.
         while self._folding is not None:
-            self.fold_some()
-        while self.fold_some():
+            self._fold_slice()
+        while self._fold_slice():
             pass
 
     def seal(self) -> None:
@@ -121,6 +123,15 @@ class OpenBucket:
         self.fold()
         self._lanes = [{} for _ in TYPES]
         self.generation += 1
+
+    def _fold_slice(self) -> bool:
+        if self._folding is None:
+            lanes = [lane for lanes in self._lanes for lane in lanes.values()]
+            self._folding = self._folder.fold(self.bucket, lanes)
+        if next(self._folding, self) is None:
+            return True
+        self._folding = None
+        return False
 
     def _touch(self, context: Context, now: float) -> None:
         """Note that a good line came for *context*."""
@@ -140,21 +151,14 @@ class OpenBucket:
     ) -> Lane | None:
         """Find or make the lane for *values*; None where they are added by themselves.
 
-        That is where it counts which of two types came first, where a total may become
+        That is where it counts which of two types came first, where a sum may become
         too large, and for rates that are too many or too small.
         """
         kind = context.kind
-        if context.is_contested or (kind == COUNTER and _is_any_large(values)):
+        if context.is_contested or (kind not in _RATELESS and is_any_large(values)):
             return None
         lanes = self._lanes[kind]
         lane = lanes.get(sample_rate)
         if lane is None and sample_rate >= _MIN_LANE_RATE and len(lanes) < MAX_LANES:
             lane = lanes[sample_rate] = Lane(kind, sample_rate)
         return lane
-
-
-def _is_any_large(values: Sequence[float] | Sequence[str]) -> bool:
-    # One value is what nearly all lines have.
-    if len(values) == 1:
-        return not -SMALL < float(values[0]) < SMALL
-    return any(not -SMALL < float(value) < SMALL for value in values)
