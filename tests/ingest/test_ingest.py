@@ -14,9 +14,11 @@ from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.ingest import (
     BYTES_PER_SLICE,
+    FEW_NAMES,
     LINES_PER_LOOK,
     MAX_HOT_TEXTS,
     MAX_WAITING_BYTES,
+    MAX_WAITING_LINES,
     Ingest,
 )
 from statsd_trio.ingest.refusals import Refusals
@@ -247,6 +249,19 @@ def test_filtered_line_is_counted_on_every_path() -> None:
     stage.check()
 
 
+@pytest.mark.parametrize("max_memo_entries", [0, 1000])
+def test_filtered_line_is_judged_alike_with_and_without_a_memo(
+    max_memo_entries: int,
+) -> None:
+    stage = open_stage(
+        rules=Rules(filterlist=FilterList(["noise"])), max_memo_entries=max_memo_entries
+    )
+    stage.process(*[b"noise:1|c"] * 3, b"noise:x|c", *[b"noise:1|c|z:new"] * 3)
+    assert (stage.lines.filtered, stage.lines.unknown_fields) == (6, 3)
+    assert stage.lines.rejected == {Reason.BAD_VALUE: 1}
+    stage.check()
+
+
 def test_unknown_fields_are_counted_each_time() -> None:
     stage = open_stage()
     stage.process(*[b"a:1|c|z:new"] * 4)
@@ -420,6 +435,14 @@ async def test_values_are_folded_before_they_are_many() -> None:
     assert stage.samples.aggregated > 0
 
 
+async def test_hot_lines_are_folded_before_they_are_many() -> None:
+    stage = open_stage()
+    packet = b"a:1|c\n" * (MAX_WAITING_LINES // 2)
+    assert 3 * len(packet) < MAX_WAITING_BYTES
+    await run_stage(stage, [packet] * 3)
+    assert stage.samples.aggregated > MAX_WAITING_LINES
+
+
 async def test_slice_ends_at_a_bound_of_bytes() -> None:
     stage = open_stage()  # with a clock that stands
     packet = b"a:%s|c" % b":".join([b"1"] * 4000)
@@ -437,6 +460,14 @@ async def test_slice_ends_at_a_bound_of_bytes() -> None:
     assert 0 < max(waiting) < BYTES_PER_SLICE + 2 * len(packet)
     stage.ingest.fold()
     assert stage.samples.aggregated == 400_000
+
+
+def test_many_names_of_one_suffix_are_freed_a_part_at_a_time() -> None:
+    stage = open_stage()
+    packet = b"".join([b"name%d:1|c\n" % number for number in range(2 * FEW_NAMES)])
+    stage.process(*[packet] * 3)
+    stage.ingest.seal()
+    assert len(stage.ingest._stale) == 2 * FEW_NAMES + 1
 
 
 async def test_hot_texts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

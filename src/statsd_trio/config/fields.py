@@ -120,7 +120,8 @@ class Config:
         sockets: sockets handed in, already bound.
         on_sample: sees each metric line; what it returns is aggregated, None drops
             it. Every line is parsed then, which costs speed.
-        on_rejected: sees each line that is refused.
+        on_rejected: sees each line that is refused when it is read; a bad number may
+            be found later, and is then counted only.
         on_event: sees each event and service check.
     """
 

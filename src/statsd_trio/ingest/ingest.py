@@ -22,6 +22,7 @@ import trio
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.builder import SnapshotBuilder
 from statsd_trio.aggregation.cells import Cell
+from statsd_trio.aggregation.context import KINDS, Context
 from statsd_trio.aggregation.conversion import read_values
 from statsd_trio.aggregation.openbucket import Slot
 from statsd_trio.errors import ParseError, Reason
@@ -41,16 +42,23 @@ SLICE_SECONDS: Final = 0.0005
 # is under a millisecond.
 LINES_PER_LOOK: Final = 128
 
-# Bytes of packets whose values wait to be folded, when a slice ends: few enough to be
-# folded at once where the ledger asks for it, and to be in the processor's cache still.
+# What may wait to be folded when a slice ends: bytes of packets, and lines that were
+# hot. Few enough to be folded at once, where the ledger or the edge of a second asks
+# for it, in 0.5 ms (4 ms if all are bad, or packed), and to stay in the processor's
+# cache.
 MAX_WAITING_BYTES: Final = 16 * 1024
+MAX_WAITING_LINES: Final = 1024
 
-# A slice ends here in any case, however fast it was: what is to be folded after it are
-# a thousand lines as they are sent, or thirty thousand packed values.
+# A slice ends here in any case, however fast it was: what is to be folded after it,
+# with chances for others to run, are a thousand lines as they are sent, or thirty
+# thousand packed values.
 BYTES_PER_SLICE: Final = 64 * 1024
 
 # Texts in the hot dictionaries: 15 MB.
 MAX_HOT_TEXTS: Final = 32_768
+
+# Names of one suffix that may be freed together with it.
+FEW_NAMES: Final = 64
 
 # Texts unused for this long (at least; twice that at most) are forgotten.
 MEMO_SECONDS: Final = 30.0
@@ -122,6 +130,7 @@ class Ingest:
         self._hot_texts = 0
         self._generation = aggregator.generation
         self._waiting_bytes = 0
+        self._waiting_lines = 0
         self._packets_done = 0
         self._waiting = trio.lowlevel.ParkingLot()
 
@@ -207,6 +216,7 @@ class Ingest:
         hits = len(lines) - missed
         self._lines.read += hits
         self._lines.metrics += hits
+        self._waiting_lines += hits
 
     def advance(self) -> None:
         """Move to the bucket of the present time."""
@@ -226,16 +236,16 @@ class Ingest:
     def seal(self) -> None:
         """Convert and count what was read, and begin the hot dictionaries anew."""
         self._aggregator.seal()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._waiting_lines = 0
         self._heed_generation()
 
     def fold(self) -> None:
         """Convert and count all that was read, at once."""
         self._aggregator.fold()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._waiting_lines = 0
 
     def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
-        """Take what closed, and what is open if asked, in constant time."""
+        """Take what closed, and what is open if asked, once what waits is folded."""
         self.advance()
         builder = self._aggregator.take_snapshot(
             now=self._wall_clock(), include_open=include_open, final=final
@@ -245,10 +255,13 @@ class Ingest:
 
     async def _end_slice(self) -> None:
         """Fold what waits, if it is worth it, and free a part of what was forgotten."""
-        if self._waiting_bytes >= MAX_WAITING_BYTES:
+        if (
+            self._waiting_bytes >= MAX_WAITING_BYTES
+            or self._waiting_lines >= MAX_WAITING_LINES
+        ):
             while self._aggregator.fold_some():
                 await trio.lowlevel.checkpoint()
-            self._waiting_bytes = 0
+            self._waiting_bytes = self._waiting_lines = 0
         if self._hot_texts >= MAX_HOT_TEXTS:
             self.seal()
         self._stale.free_some()
@@ -257,6 +270,9 @@ class Ingest:
         """Forget the slots that died since the last call."""
         if self._generation != self._aggregator.generation:
             self._generation = self._aggregator.generation
+            for cells, _, _ in self._hot.values():
+                if len(cells) > FEW_NAMES:
+                    self._stale.throw(cells)
             self._stale.throw(self._hot)
             self._hot = {}
             self._hot_texts = 0
@@ -299,8 +315,8 @@ class Ingest:
                 return
         if kept is None:
             self._lines.filtered += 1
-            if self._uses_memo and sample.timestamp is None:
-                self._memo.offer(text, None, 1.0)
+            if sample.timestamp is None:
+                self._remember(text, sample, None)
             return
         self._lines.metrics += 1
         if kept.timestamp is not None:
@@ -310,9 +326,13 @@ class Ingest:
         if context is None:
             return
         self._aggregator.put(context, kept.sample_rate, value, kept.values)
+        self._remember(text, kept, context)
+
+    def _remember(self, text: bytes, sample: Sample, context: Context | None) -> None:
         # A line with unknown fields is counted each time, so it is parsed each time.
-        if self._uses_memo and not kept.unknown_fields:
-            self._memo.offer(text, context, kept.sample_rate)
+        if self._uses_memo and not sample.unknown_fields:
+            kind = KINDS[sample.type]
+            self._memo.offer(text, Spelling(kind, context, sample.sample_rate))
 
     def _insert_known(
         self, spelling: Spelling, name: bytes, value: bytes, suffix: bytes
@@ -321,16 +341,15 @@ class Ingest:
 
         Then the parser will say what is wrong, and where in the line.
         """
-        context = spelling.context
-        if context is None:
-            self._lines.read += 1
-            self._lines.filtered += 1
-            return True
         try:
-            values = read_values(context.kind, value)
+            values = read_values(spelling.kind, value)
         except ParseError:
             return False
         self._lines.read += 1
+        context = spelling.context
+        if context is None:
+            self._lines.filtered += 1
+            return True
         self._lines.metrics += 1
         slot = self._aggregator.put(context, spelling.sample_rate, value, values)
         if slot is not None:

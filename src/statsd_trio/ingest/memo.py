@@ -17,10 +17,12 @@ class Spelling(NamedTuple):
     """What a metric line's text apart from its value means.
 
     Attributes:
+        kind: of the metric, an index into `aggregation.context.TYPES`.
         context: None where the rules filter the line.
         sample_rate: in (0, 1].
     """
 
+    kind: int
     context: Context | None
     sample_rate: float
 
@@ -52,14 +54,14 @@ class Memo:
             spelling = self._young[text] = self._old.pop(text)
         return spelling
 
-    def offer(self, text: bytes, context: Context | None, sample_rate: float) -> None:
+    def offer(self, text: bytes, spelling: Spelling) -> None:
         """Keep what *text* means if it was offered before and there is room."""
         if len(self._young) >= self._max_entries:
             return
         mark = hash(text)
         if mark in self._seen_once:
             self._seen_once.discard(mark)
-            self._young[text] = Spelling(context, sample_rate)
+            self._young[text] = spelling
         elif len(self._seen_once) < self._max_entries:
             self._seen_once.add(mark)
 

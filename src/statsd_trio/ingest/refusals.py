@@ -60,7 +60,9 @@ class Refusals:
         cause.count += lines
         if cause.count == lines:
             cause.example = f"value {_show(example)} of metric {name!r}"
-        logger.debug("rejected value %s of metric %r: %s", _show(example), name, reason)
+        if logger.isEnabledFor(logging.DEBUG):
+            shown = _show(example)
+            logger.debug("rejected value %s of metric %r: %s", shown, name, reason)
 
     def warn(self) -> None:
         """Log one WARNING for each reason that refused lines since the last call."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-# Emptied at once, a hundred thousand entries take 10 ms; these take 0.1 ms at most, and
+# Emptied at once, a hundred thousand entries take 10 ms; these take some 0.1 ms, and
 # are more than a slice of work can learn.
 FREED_AT_ONCE: Final = 512
 
