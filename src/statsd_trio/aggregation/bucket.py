@@ -1,5 +1,8 @@
 """What one interval has aggregated, by type and context."""
 
+from collections.abc import Iterator
+from typing import Any, Final
+
 from statsd_trio.aggregation.cells import Cell, Members, Run, Total
 from statsd_trio.aggregation.context import (
     COUNTER,
@@ -10,6 +13,10 @@ from statsd_trio.aggregation.context import (
 )
 from statsd_trio.aggregation.metrics import Histogram
 from statsd_trio.aggregation.sketch import QuantileSketch
+
+# Between two chances for others to run: some 0.3 ms.
+FREED_AT_ONCE: Final = 512
+STRINGS_FREED_AT_ONCE: Final = 8192
 
 
 class Bucket:
@@ -101,3 +108,27 @@ class Bucket:
         self.set_values += strings
         self._is_recounted = False
         return True
+
+    def free(self) -> Iterator[None]:
+        """Empty it little by little: a big one at once takes milliseconds."""
+        for members in self.sets.values():
+            if len(members.strings) > FREED_AT_ONCE:
+                yield from _empty(members.strings, STRINGS_FREED_AT_ONCE)
+        holders: tuple[dict[Context, Any], ...] = (
+            self.counters,
+            self.gauges,
+            self.sets,
+            self.histograms,
+            self.sketches,
+            *self.runs.values(),
+        )
+        for held in holders:
+            yield from _empty(held, FREED_AT_ONCE)
+
+
+def _empty(held: dict[Context, Any] | set[bytes], at_once: int) -> Iterator[None]:
+    pop = held.popitem if isinstance(held, dict) else held.pop
+    while held:
+        for _ in range(min(len(held), at_once)):
+            pop()
+        yield

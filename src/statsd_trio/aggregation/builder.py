@@ -20,7 +20,6 @@ from statsd_trio.aggregation.context import (
     TypeClash,
 )
 from statsd_trio.aggregation.draft import (
-    SLICE_SERIES,
     Draft,
     Points,
     describe_sketch,
@@ -126,19 +125,7 @@ class SnapshotBuilder:
         yield from self._build_stamped()
         yield from self._rank_contexts()
         for bucket in harvest.buckets:
-            for members in bucket.sets.values():
-                if len(members.strings) > 4 * SLICE_SERIES:
-                    yield from _empty_strings(members.strings)
-            holders: tuple[dict[Context, Any], ...] = (
-                bucket.counters,
-                bucket.gauges,
-                bucket.sets,
-                bucket.histograms,
-                bucket.sketches,
-                *bucket.runs.values(),
-            )
-            for held in holders:
-                yield from _empty(held)
+            yield from bucket.free()
         self.points = (
             self._draft.points + len(harvest.events) + len(harvest.service_checks)
         )
@@ -395,18 +382,3 @@ class SnapshotBuilder:
                     yield None
                 else:
                     yield context
-
-
-def _empty(held: dict[Context, Any]) -> Iterator[None]:
-    """Free *held* little by little: a big one at once takes milliseconds."""
-    while held:
-        for _ in range(min(len(held), 4 * SLICE_SERIES)):
-            held.popitem()
-        yield
-
-
-def _empty_strings(strings: set[bytes]) -> Iterator[None]:
-    while strings:
-        for _ in range(min(len(strings), 64 * SLICE_SERIES)):
-            strings.pop()
-        yield
