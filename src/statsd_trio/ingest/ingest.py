@@ -57,7 +57,7 @@ BYTES_PER_SLICE: Final = 64 * 1024
 # Texts in the hot dictionaries: 15 MB.
 MAX_HOT_TEXTS: Final = 32_768
 
-# Names of one suffix that may be freed together with it.
+# Names of one suffix that may be freed together with it; more are a group.
 FEW_NAMES: Final = 64
 
 # Texts unused for this long (at least; twice that at most) are forgotten.
@@ -127,6 +127,7 @@ class Ingest:
         self._memo = Memo(max_memo_entries, self._stale)
         self._memo_rotates_at = 0.0
         self._hot: Hot = {}
+        self._hot_groups: list[dict[bytes, Cell]] = []
         self._hot_texts = 0
         self._generation = aggregator.generation
         self._waiting_bytes = 0
@@ -270,11 +271,11 @@ class Ingest:
         """Forget the slots that died since the last call."""
         if self._generation != self._aggregator.generation:
             self._generation = self._aggregator.generation
-            for cells, _, _ in self._hot.values():
-                if len(cells) > FEW_NAMES:
-                    self._stale.throw(cells)
+            for cells in self._hot_groups:
+                self._stale.throw(cells)
             self._stale.throw(self._hot)
             self._hot = {}
+            self._hot_groups = []
             self._hot_texts = 0
 
     def _insert_missed(
@@ -363,7 +364,10 @@ class Ingest:
         if known is None:
             self._hot[suffix] = ({name: cell}, lane.add_cell, lane.add_raw)
         else:
-            known[0][name] = cell
+            cells = known[0]
+            cells[name] = cell
+            if len(cells) == FEW_NAMES + 1:
+                self._hot_groups.append(cells)
         self._hot_texts += 1
 
     def _reject_unparsed(self, reason: Reason, line: bytes, origin: Origin) -> None:
