@@ -62,7 +62,12 @@ class SingleLoop:
         self._waiting_bytes += len(packet)
         if self._waiting_bytes >= _BYTES_PER_FOLD:
             self._waiting_bytes = 0
-            self._aggregator.fold()
+            self.fold()
+
+    def fold(self) -> None:
+        """Convert what waits, and sketch what is worth it."""
+        while self._aggregator.fold_some():
+            pass
 
     def flush(self, now: float, *, final: bool) -> None:
         """Build a snapshot, and throw it away."""

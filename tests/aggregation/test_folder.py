@@ -208,6 +208,20 @@ def test_full_sets_are_counted_anew_once(
     assert harness.samples.refused == {"set_values": 2}
 
 
+def test_sets_that_are_counted_exactly_are_not_counted_anew(
+    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adder_module, "MAX_SET_VALUES", 3)
+    harness = make_harness()
+    harness.put_raw(1000, "a", "s", [b"1", b"2", b"2", b"2"])
+    harness.aggregator.fold()
+    # Were the sets counted again, there would be room for both.
+    harness.aggregator._open.bucket.sets.clear()
+    harness.put_raw(1000, "b", "s", [b"1", b"2"])
+    harness.aggregator.fold()
+    assert harness.samples.refused == {"set_values": 1}
+
+
 def test_condensed_values_are_counted(make_harness: Any) -> None:
     harness = make_harness()
     harness.put_raw(1000, "t", "ms", [b"%d" % value for value in range(5000)])

@@ -75,14 +75,14 @@ class Adder:
             return
         strings = bucket.open_members(context).strings
         if string not in strings:
-            if self.reserve_strings(bucket, 1):
+            if bucket.reserve_strings(1, MAX_SET_VALUES, are_new=True):
                 strings.add(string)
             else:
                 self._refuse("set_values", 1)
 
     def reserve_strings(self, bucket: Bucket, strings: int) -> bool:
-        """Make room for *strings* in the sets of *bucket*; False if there is none."""
-        return bucket.reserve_strings(strings, MAX_SET_VALUES)
+        """Make room for *strings*, new or not, in the sets; False if there is none."""
+        return bucket.reserve_strings(strings, MAX_SET_VALUES, are_new=False)
 
     def add_to_runs(
         self, bucket: Bucket, runs: Iterable[Run], values: Iterable[float]

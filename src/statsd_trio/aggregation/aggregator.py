@@ -158,8 +158,7 @@ class Aggregator:
         """
         kind = KINDS[sample.type]
         if kind != SET and not _are_numbers(sample.values):
-            raw = b":".join([repr(value).encode() for value in sample.values])
-            self._reject(sample.name, kind, raw)
+            self._reject_numbers(sample)
         elif sample.timestamp is not None:
             self._insert_stamped(sample, sample.timestamp)
         elif context := self.open_context(sample):
@@ -173,18 +172,19 @@ class Aggregator:
             raw = str(value).encode(errors="surrogatepass")
             try:
                 values = read_values(SET, raw)
-            except ParseError:
-                self._reject(sample.name, SET, raw)
+            except ParseError as error:
+                self._report.late_rejection(sample.name, error.reason, 1, raw)
             else:
                 self._open.add(context, sample.sample_rate, values, self._now)
 
-    def _reject(self, name: str, kind: int, raw: bytes) -> None:
+    def _reject_numbers(self, sample: Sample) -> None:
+        raw = b":".join([repr(value).encode() for value in sample.values])
         reason = Reason.BAD_VALUE
         try:
-            read_values(kind, raw)
+            read_values(KINDS[sample.type], raw)
         except ParseError as error:
             reason = error.reason
-        self._report.late_rejection(name, reason, 1, raw)
+        self._report.late_rejection(sample.name, reason, 1, raw)
 
     def _revive(self, context: Context) -> Context | None:
         known = len(self._table)

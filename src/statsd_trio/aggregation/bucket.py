@@ -28,11 +28,11 @@ class Bucket:
         histograms: of timers too.
         runs: what waits to enter histograms and sketches, by sample rate.
         full_runs: those that are worth a pass.
-        set_values: at least how many different strings all sets hold.
+        set_values: at least as many as all sets hold different strings.
     """
 
     __slots__ = (
-        "_is_recounted",
+        "_is_exact",
         "counters",
         "full_runs",
         "gauges",
@@ -56,7 +56,7 @@ class Bucket:
         self.runs: dict[float, dict[Context, Run]] = {}
         self.full_runs: list[Run] = []
         self.set_values = 0
-        self._is_recounted = True
+        self._is_exact = True
 
     def open_cell(self, context: Context, sample_rate: float) -> Cell:
         """Find or make what takes values of *context* that have this rate."""
@@ -92,21 +92,22 @@ class Bucket:
                 self.histograms[context] = Histogram()
         return run
 
-    def reserve_strings(self, strings: int, limit: int) -> bool:
+    def reserve_strings(self, strings: int, limit: int, *, are_new: bool) -> bool:
         """Count *strings* as new ones if all sets then hold at most *limit*.
 
-        Strings that were there before are counted too; only where the limit seems
-        reached are the sets counted anew, which takes 3 ms for a hundred thousand.
+        Where they may have been there before, the count is too high from then on; only
+        where the limit seems reached are the sets counted anew, which takes 3 ms for a
+        hundred thousand.
         """
-        if self.set_values + strings > limit and not self._is_recounted:
+        if self.set_values + strings > limit and not self._is_exact:
             self.set_values = sum(
                 [len(members.strings) for members in self.sets.values()]
             )
-            self._is_recounted = True
+            self._is_exact = True
         if self.set_values + strings > limit:
             return False
         self.set_values += strings
-        self._is_recounted = False
+        self._is_exact = self._is_exact and are_new
         return True
 
     def free(self) -> Iterator[None]:

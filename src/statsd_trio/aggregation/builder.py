@@ -26,7 +26,6 @@ from statsd_trio.aggregation.draft import (
     order_points,
 )
 from statsd_trio.aggregation.harvest import ContextsFull, Harvest
-from statsd_trio.aggregation.metrics import KEPT_VALUES
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
@@ -143,15 +142,8 @@ class SnapshotBuilder:
         for bucket in self._buckets:
             for runs in bucket.runs.values():
                 for run in runs.values():
-                    self._draft.cost += 0.25
+                    self._draft.cost += _weigh_settling(bucket, run)
                     if run.values:
-                        self._draft.cost += 1.25 + len(run.values) / 32
-                        histogram = bucket.histograms.get(run.context)
-                        if (
-                            histogram is not None
-                            and histogram.kept + len(run.values) > KEPT_VALUES
-                        ):
-                            self._draft.cost += _CONDENSING
                         self._settle(bucket, run)
                     if self._draft.is_due():
                         yield
@@ -382,3 +374,13 @@ class SnapshotBuilder:
                     yield None
                 else:
                     yield context
+
+
+def _weigh_settling(bucket: Bucket, run: Run) -> float:
+    """Tell what settling *run* costs, in units of one simple series."""
+    values = len(run.values)
+    if not values:
+        return 0.25
+    histogram = bucket.histograms.get(run.context)
+    is_condensing = histogram is not None and histogram.will_condense(values)
+    return 1.5 + values / 32 + (_CONDENSING if is_condensing else 0)

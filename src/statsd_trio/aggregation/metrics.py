@@ -90,7 +90,11 @@ class Histogram:
         else:
             run.fromlist(values)
         self.kept += len(values)
-        return self._condense() if self.kept > KEPT_VALUES else 0
+        return self._condense() if self.will_condense(0) else 0
+
+    def will_condense(self, values: int) -> bool:
+        """Tell whether so many more are too many to be kept as they come."""
+        return self.kept + values > KEPT_VALUES
 
     def summarise(
         self,

@@ -210,9 +210,8 @@ class Ingest:
             except KeyError:
                 missed += 1
                 self._insert_missed(line, name, value, suffix, origin)
-                if self._generation != self._aggregator.generation:
-                    # It brought a rival of what was known.
-                    self._heed_generation()
+                # It may have brought a rival of what was known.
+                self._heed_generation()
                 hot = self._hot
         hits = len(lines) - missed
         self._lines.read += hits
