@@ -62,7 +62,10 @@ def test_interrupted_script_delivers_what_it_has() -> None:
         assert script.stdout is not None
         assert script.stdout.readline() == "started\n"
         script.send_signal(signal.SIGINT)
-        output, errors = script.communicate(timeout=30)
+        try:
+            output, errors = script.communicate(timeout=30)
+        finally:
+            script.kill()  # if it has not ended: leaving the block waits for it
     assert (output, errors) == ("page.views 3.0\nstopped\n", "")
     assert script.returncode == 0
 
@@ -182,6 +185,43 @@ def test_interrupt_of_a_task_that_a_stage_started_loses_nothing(
         if series.name == "page.views"
         for point in series.points
     ) == pytest.approx(3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no alarm")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Server, "_process_and_deliver"),
+        (Server, "_accept_submissions"),
+        (trio.MemorySendChannel, "clone"),
+        (trio.MemorySendChannel, "__enter__"),
+    ],
+)
+def test_interrupt_at_the_start_leaves_no_task_waiting(
+    owner: type,
+    name: str,
+    interrupt: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interrupt_in(owner, name, interrupt, monkeypatch)
+    # What it would wait for never comes, and no cancel reaches it.
+    signal.signal(signal.SIGALRM, fail)
+    signal.alarm(20)
+    try:
+        run_interrupted(
+            partial(serve, Config(host="127.0.0.1", port=0), sinks=[ignore])
+        )
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def fail(*_: object) -> None:
+    raise AssertionError("it never ends")
+
+
+async def ignore(_: Snapshot) -> None:
+    await trio.lowlevel.checkpoint()
 
 
 def interrupt_in(

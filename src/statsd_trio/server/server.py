@@ -266,18 +266,24 @@ class Server:
     ) -> NoReturn:
         """Run until cancelled; only `serve` calls this, once."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(uninterrupted(self._process_and_deliver))
-            for listener in self._listeners:
-                receive = uninterrupted(listener.receive)
-                nursery.start_soon(receive, self._channel.clone())
-            nursery.start_soon(uninterrupted(self._flusher.run))
-            nursery.start_soon(self._accept_submissions)
+            self._start_tasks(nursery)
             for listener in self._listeners:
                 logger.info("listening on %s", listener.counters.name)
-            if self._http_listeners:
-                nursery.start_soon(serve_views, self, self._http_listeners)
             task_status.started(self)
         raise AssertionError("the flusher runs until it is cancelled")
+
+    # All or none: the processor ends only once every sender is closed, and one that no
+    # task holds would never be.
+    @trio.lowlevel.enable_ki_protection
+    def _start_tasks(self, nursery: trio.Nursery) -> None:
+        nursery.start_soon(uninterrupted(self._process_and_deliver))
+        for listener in self._listeners:
+            receive = uninterrupted(listener.receive)
+            nursery.start_soon(receive, self._channel.clone())
+        nursery.start_soon(uninterrupted(self._flusher.run))
+        nursery.start_soon(uninterrupted(self._accept_submissions))
+        if self._http_listeners:
+            nursery.start_soon(serve_views, self, self._http_listeners)
 
     async def _accept_submissions(self) -> None:
         """Hold the channel open for `submit`, until cancelled."""
