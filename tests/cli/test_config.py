@@ -21,9 +21,9 @@ def test_show_tells_what_was_set_and_by_what() -> None:
 
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
-        "port     9125      DD_DOGSTATSD_PORT",
-        "sinks    console   --sink",
-        "api_key  ***bcdef  DD_API_KEY",
+        "port     9125     DD_DOGSTATSD_PORT",
+        "sinks    console  --sink",
+        "api_key  ***cdef  DD_API_KEY",
         f"{len(OPTIONS) - 3} more are defaults; --all shows them.",
     ]
 
@@ -40,7 +40,7 @@ def test_show_as_json_has_every_field() -> None:
 
     assert list(shown) == list(OPTIONS)
     assert shown["port"] == {"value": 80, "source": "--port"}
-    assert shown["api_key"] == {"value": "***bcdef", "source": "DD_API_KEY"}
+    assert shown["api_key"] == {"value": "***cdef", "source": "DD_API_KEY"}
 
 
 def test_show_refuses_with_a_line_a_problem() -> None:
@@ -52,6 +52,27 @@ def test_show_refuses_with_a_line_a_problem() -> None:
         "--port=x: not a port",
         "--tcp-port=y: not a port",
     ]
+
+
+@pytest.mark.parametrize("variable", ["DD_DD_URL", "DD_PROXY_HTTPS"])
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--json"]], ids=repr)
+def test_show_masks_the_credentials_of_a_url(
+    variable: str, arguments: list[str]
+) -> None:
+    done = run(*arguments, **{variable: "https://user:hunter2@engine.example"})
+
+    assert done.exit_code == 0
+    assert "https://***@engine.example" in done.stdout
+    assert "hunter2" not in done.output
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_refusal_masks_the_credentials_of_a_url(command: str) -> None:
+    done = run(command, DD_DD_URL="ftp://user:hunter2@engine.example")
+
+    assert done.exit_code == 2
+    assert "DD_DD_URL=ftp://***@engine.example: not a URL" in done.stderr
+    assert "hunter2" not in done.output
 
 
 def test_check_of_a_good_configuration() -> None:
@@ -75,7 +96,7 @@ def test_file_is_read(tmp_path: Path) -> None:
 
     done = run("show", "--config", str(path))
 
-    assert f"counter_type  count     {path}: counter_type" in done.stdout
+    assert f"counter_type  count    {path}: counter_type" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_start_tells_buffers_and_sinks(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level("INFO")
     config = Config(
         api_key=KEY,
-        additional_endpoints={"https://more.example": [KEY]},
+        additional_endpoints={"https://u:hunter2@more.example": [KEY]},
         sinks=["datadog", "console", "jsonl"],
         jsonl_path="/x.jsonl",
     )
@@ -117,7 +117,7 @@ def test_start_tells_buffers_and_sinks(caplog: pytest.LogCaptureFixture) -> None
     buffer, sinks = caplog.messages
     assert buffer == "udp 127.0.0.1:8125: the kernel granted a buffer of 416 KiB"
     assert sinks == (
-        "delivering to datadog (https://api.datadoghq.com, https://more.example),"
+        "delivering to datadog (https://api.datadoghq.com, https://***@more.example),"
         " console, jsonl (/x.jsonl)"
     )
 

@@ -122,6 +122,25 @@ async def test_what_is_no_address_is_wrong_usage(url: str) -> None:
     assert url in done.stderr
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hunter2@127.0.0.1:1",
+        "http://user:a/hunter2@127.0.0.1:1",
+        "http://user:hunter2@[::1",
+        "ftp://user:hunter2@host",
+        "user:hunter2@host",
+    ],
+)
+@pytest.mark.parametrize("command", ["status", "top"])
+async def test_no_failure_shows_a_password(url: str, command: str) -> None:
+    done = await run(command, "--url", url)
+
+    assert done.exit_code != 0
+    assert "***@" in done.stderr
+    assert "hunter2" not in done.output
+
+
 async def test_no_address_names_the_ways_to_give_one() -> None:
     done = await run("status")
 

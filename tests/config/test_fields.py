@@ -8,7 +8,7 @@ import trio
 
 from statsd_trio.config import Config, Secret
 from statsd_trio.config.options import GROUPS, OPTIONS, PYTHON_ONLY
-from statsd_trio.config.secret import mask_credentials
+from statsd_trio.config.secret import mask_credentials, mask_urls
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -65,13 +65,15 @@ def test_lists_become_tuples() -> None:
 def test_no_form_of_a_config_shows_a_secret() -> None:
     config = Config(
         api_key=KEY,
-        additional_endpoints={"https://e.example": [KEY]},
+        dd_url=f"https://user:{KEY}@intake.example",
+        additional_endpoints={f"https://user:{KEY}@more.example": [KEY]},
         proxy=f"http://user:{KEY}@proxy.example:3128",
     )
 
     for shown in (repr(config), f"{config}", str(attrs.asdict(config))):
         assert KEY not in shown
-        assert "proxy.example:3128" in shown
+        for place in ("intake.example", "more.example", "proxy.example:3128"):
+            assert place in shown
 
 
 def test_secret_is_revealed_on_demand() -> None:
@@ -92,7 +94,7 @@ def test_key_may_be_something_that_fetches_it() -> None:
 
 def test_short_secret_gives_nothing_away() -> None:
     assert str(Secret("hunter2")) == "***"
-    assert str(Secret(KEY)) == "***bcdef"
+    assert str(Secret(KEY)) == "***cdef"
 
 
 def test_secrets_compare_by_what_they_hide() -> None:
@@ -108,10 +110,18 @@ def test_secrets_compare_by_what_they_hide() -> None:
         ("http://user:pass@host:1", "http://***@host:1"),
         ("http://host:1", "http://host:1"),
         ("user:p@ss@host", "***@host"),
+        ("https://user:p//a/ss@host", "https://***@host"),
+        ("user:pass//word@host", "***@host"),
     ],
 )
 def test_credentials_of_a_url_are_masked(url: str, masked: str) -> None:
     assert mask_credentials(url) == masked
+
+
+def test_credentials_are_masked_wherever_a_url_stands_in_a_text() -> None:
+    text = "['http://user:p@ss@host:1', 'https://host', 'mail@host']"
+
+    assert mask_urls(text) == "['http://***@host:1', 'https://host', 'mail@host']"
 
 
 def test_a_config_needs_no_yaml_and_no_cattrs() -> None:

@@ -82,12 +82,17 @@ ROWS: list[tuple[str, str, object, object]] = [
     ("jsonl_path", "/tmp/x.jsonl", "/tmp/x.jsonl", "/tmp/x.jsonl"),
     ("api_key", KEY[::-1], KEY[::-1], Secret(KEY[::-1])),
     ("site", "datadoghq.eu", "datadoghq.eu", "datadoghq.eu"),
-    ("dd_url", "http://localhost:1", "http://localhost:1", "http://localhost:1"),
+    (
+        "dd_url",
+        "http://localhost:1",
+        "http://localhost:1",
+        Secret("http://localhost:1"),
+    ),
     (
         "additional_endpoints",
         '{"https://e.example": ["k1", "k2", "k1"]}',
         {"https://e.example": ["k1", "k2"]},
-        {"https://e.example": (Secret("k1"), Secret("k2"))},
+        {Secret("https://e.example"): (Secret("k1"), Secret("k2"))},
     ),
     ("compression", "gzip", "gzip", "gzip"),
     ("max_concurrent_requests", "3", 3, 3),
@@ -255,7 +260,7 @@ def test_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
 def test_first_of_several_variables_wins() -> None:
     environ = {"DD_URL": "http://b", "DD_DD_URL": "http://a", "DD_API_KEY": KEY}
 
-    assert load_config(environ=environ).dd_url == "http://a"
+    assert load_config(environ=environ).dd_url == Secret("http://a")
 
 
 def test_both_kinds_of_tags_count() -> None:
@@ -355,14 +360,15 @@ def test_problem_stays_on_one_short_line() -> None:
         ({"dd_url": "localhost"}, "not a URL"),
         ({"dd_url": "https://"}, "not a URL"),
         ({"dd_url": "https://a b"}, "has a space"),
-        ({"dd_url": "https://u:p@host"}, "has credentials in it"),
+        ({"dd_url": "https://host:99999"}, "not a URL"),
+        ({"dd_url": "https://u:p/q@host"}, "a password in it is percent-encoded"),
         ({"site": "https://datadoghq.eu"}, "not a site"),
         ({"http": "nowhere"}, "not HOST:PORT"),
         ({"socket_path": "a\0b"}, "has a zero byte"),
         ({"tags": '["a\\u0000"]'}, "does not print"),
         ({"log_level": "loud"}, "unknown; known are debug"),
         ({"additional_endpoints": "[]"}, "not a table of URLs"),
-        ({"additional_endpoints": '{"x": ["y"]}'}, "not a URL"),
+        ({"additional_endpoints": '{"x": ["y"]}'}, "=***: x: not a URL"),
         ({"mapper_profiles": "{}"}, "not a list of tables"),
         ({"mapper_profiles": "[1]"}, "not what is expected here @ item[0]"),
         ({"mapper_profiles": '[{"name": "a"}]'}, "has no prefix @ item[0].prefix"),
@@ -420,6 +426,13 @@ def test_no_sink_is_possible() -> None:
         ("additional_endpoints", f'{{"https://e.example": ["ENC[{KEY}]"]}}'),
         ("additional_endpoints", f'["{KEY}"'),
         ("proxy", f"ftp://user:{KEY}@proxy"),
+        ("proxy", f"user:{KEY}@proxy:port"),
+        ("dd_url", f"user:{KEY}@host"),
+        ("dd_url", f"ftp://user:{KEY}@host"),
+        ("dd_url", f"https://user:a/{KEY}@host"),
+        ("dd_url", f"https://user:a//{KEY} @host"),
+        ("additional_endpoints", f'{{"ftp://user:{KEY}@host": ["k"]}}'),
+        ("http", f"http://user:{KEY}@host"),
     ],
 )
 def test_no_problem_shows_a_secret(name: str, text: str) -> None:

@@ -16,13 +16,14 @@ def test_every_field_is_shown_with_its_source() -> None:
     assert list(shown) == list(OPTIONS)
     assert shown["port"][1:] == (80, "--port")
     assert shown["host"][1:] == ("localhost", "default")
-    assert shown["api_key"][1:] == ("***bcdef", "DD_API_KEY")
+    assert shown["api_key"][1:] == ("***cdef", "DD_API_KEY")
 
 
 def test_what_is_shown_is_json_without_a_secret() -> None:
     config = Config(
         api_key=KEY,
-        additional_endpoints={"https://e.example": [KEY]},
+        dd_url=f"https://u:{KEY}@e.example",
+        additional_endpoints={f"https://u:{KEY}@e.example": [KEY]},
         proxy=f"http://u:{KEY}@proxy",
         mapper_profiles=[MapperProfile("a", "b")],
     )

@@ -7,6 +7,7 @@ from typing import NoReturn
 import attrs
 import click
 
+from statsd_trio.config.secret import mask_credentials
 from statsd_trio.config.units import split_address
 
 
@@ -54,14 +55,16 @@ def parse_url(
         try:
             host, port = split_address(value)
         except ValueError as error:
-            raise click.BadParameter(f"{value}: {error}", context, parameter) from error
+            shown = mask_credentials(value)
+            raise click.BadParameter(f"{shown}: {error}", context, parameter) from error
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    shown = mask_credentials(value)
     if not value.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{value}: not an HTTP address", context, parameter)
+        raise click.BadParameter(f"{shown}: not an HTTP address", context, parameter)
     try:
         urllib.parse.urlsplit(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value}: {error}", context, parameter) from error
+        raise click.BadParameter(f"{shown}: not a URL", context, parameter) from error
     return value.rstrip("/")
 
 

@@ -7,6 +7,7 @@ import cattrs
 import httpx2
 
 from statsd_trio.cli.asking import Readiness, RemoteError, Usage
+from statsd_trio.config.secret import mask_credentials
 from statsd_trio.ledger import Ledger
 
 # Far more than a ledger of a thousand listeners; what is longer is no ledger.
@@ -21,11 +22,12 @@ class Remote:
     """A server that runs elsewhere.
 
     Attributes:
-        url: where it serves its views.
+        name: the URL where it serves its views, without credentials.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self._url = url
+        self.name = mask_credentials(url)
         # No proxy of the environment: what is asked is mostly on this host.
         self._client = httpx2.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
 
@@ -50,9 +52,14 @@ class Remote:
     def _read(self, path: str, kind: type[_T]) -> _T:
         try:
             answer = self._get(path)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except httpx2.InvalidURL as error:
+            # Not with the error's text, which may quote a part of a password.
+            raise RemoteError(
+                f"cannot reach {self.name}: the URL cannot be read"
+            ) from error
+        except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise RemoteError(f"cannot reach {self.url}: {reason}") from error
+            raise RemoteError(f"cannot reach {self.name}: {reason}") from error
         try:
             return cattrs.structure(json.loads(answer), kind)
         except (
@@ -64,14 +71,14 @@ class Remote:
             ValueError,
         ) as error:
             raise RemoteError(
-                f"{self.url} is not where a statsd-trio server shows itself"
+                f"{self.name} is not where a statsd-trio server shows itself"
             ) from error
 
     def _get(self, path: str) -> bytes:
         body = bytearray()
-        with self._client.stream("GET", self.url + path) as response:
+        with self._client.stream("GET", self._url + path) as response:
             for chunk in response.iter_bytes(65536):
                 body += chunk
                 if len(body) > _MAX_BYTES:
-                    raise RemoteError(f"{self.url} answers with too much")
+                    raise RemoteError(f"{self.name} answers with too much")
         return bytes(body)

@@ -98,8 +98,8 @@ def announce(config: Config, server: RunningServer) -> None:
 def _describe_sink(name: str, config: Config) -> str:
     match name:
         case "datadog":
-            urls = [config.dd_url or f"https://api.{config.site}"]
-            urls += config.additional_endpoints
+            urls = [str(config.dd_url or f"https://api.{config.site}")]
+            urls += map(str, config.additional_endpoints)
             return f"datadog ({', '.join(urls)})"
         case "jsonl" if config.jsonl_path is not None:
             return f"jsonl ({config.jsonl_path})"

@@ -40,9 +40,9 @@ def command(url: str, *, as_json: bool) -> None:
         fail(error)
     if as_json:
         shown = attrs.asdict(readiness) | {"ledger": attrs.asdict(ledger)}
-        click.echo(json.dumps({"url": url} | shown))
+        click.echo(json.dumps({"url": remote.name} | shown))
     else:
-        for line in render_status(url, readiness, ledger):
+        for line in render_status(remote.name, readiness, ledger):
             click.echo(line)
 
 

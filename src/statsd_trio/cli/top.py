@@ -37,7 +37,7 @@ def command(url: str, *, once: bool) -> None:
         ) from error
     try:
         with Remote(url) as remote:
-            screen = Screen(url, read_view(remote, time.monotonic()))
+            screen = Screen(remote.name, read_view(remote, time.monotonic()))
             if once or not sys.stdout.isatty():
                 screen.print_once()
             else:

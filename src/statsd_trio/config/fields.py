@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.config.secret import Secret, mask_credentials
+from statsd_trio.config.secret import Secret, hide_credentials
 from statsd_trio.errors import ParseError
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules.mapper import DEFAULT_CACHE_SIZE, MapperProfile
@@ -92,18 +92,19 @@ def _key(
     return (Secret(value) if value else None) if isinstance(value, str) else value
 
 
-def _proxy(value: str | Secret | None) -> Secret | None:
-    # Credentials may stand in it; which host it is may be known.
-    if isinstance(value, str):
-        return Secret(value, mask=mask_credentials(value))
-    return value
+def _url(value: str | Secret | None) -> Secret | None:
+    # An empty URL, as an unset variable gives it, is none.
+    return hide_credentials(value) if value else None
 
 
 def _endpoints(
-    value: Mapping[str, Iterable[str | Secret]],
-) -> Mapping[str, tuple[Secret, ...]]:
+    value: Mapping[str, Iterable[str | Secret]]
+    | Mapping[Secret, Iterable[str | Secret]],
+) -> Mapping[Secret, tuple[Secret, ...]]:
     return {
-        url: tuple(key if isinstance(key, Secret) else Secret(key) for key in keys)
+        hide_credentials(url): tuple(
+            key if isinstance(key, Secret) else Secret(key) for key in keys
+        )
         for url, keys in value.items()
     }
 
@@ -181,14 +182,14 @@ class Config:
         default=None, converter=_key
     )
     site: str = "datadoghq.com"
-    dd_url: str | None = None
-    additional_endpoints: Mapping[str, tuple[Secret, ...]] = attrs.field(
-        factory=dict[str, tuple[Secret, ...]], converter=_endpoints
+    dd_url: Secret | None = attrs.field(default=None, converter=_url)
+    additional_endpoints: Mapping[Secret, tuple[Secret, ...]] = attrs.field(
+        factory=dict[Secret, tuple[Secret, ...]], converter=_endpoints
     )
     compression: str = "zstd"
     max_concurrent_requests: int = 10
     request_timeout_seconds: float = 20.0
-    proxy: Secret | None = attrs.field(default=None, converter=_proxy)
+    proxy: Secret | None = attrs.field(default=None, converter=_url)
     no_proxy: tuple[str, ...] = attrs.field(default=(), converter=_strings)
     ca_file: str | None = None
     skip_ssl_validation: bool = False

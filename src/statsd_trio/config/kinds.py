@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from statsd_trio.config.secret import mask_urls
 from statsd_trio.config.units import (
     parse_bytes,
     parse_fact,
@@ -39,7 +40,7 @@ class Kind:
         schema: what JSON Schema says of it.
         is_list: whether its flag can be repeated.
         is_fact: whether its flag is one of a pair, ``--x`` and ``--no-x``.
-        is_secret: whether its values must never be shown.
+        mask: hides in a value, as somebody wrote it, what nobody else may see.
         items: the class of the items, where *parse* leaves them tables.
     """
 
@@ -50,7 +51,7 @@ class Kind:
     check: Callable[[Any], None] = _accept
     is_list: bool = False
     is_fact: bool = False
-    is_secret: bool = False
+    mask: Callable[[str], str] = mask_urls
     items: type | None = None
 
 

@@ -208,7 +208,7 @@ def _structure(
         for error, note in group.group_exceptions()[0]:
             bad.add(note.name)
             source = found[note.name]
-            shown = show_value(source.raw, is_secret=OPTIONS[note.name].kind.is_secret)
+            shown = show_value(source.raw, OPTIONS[note.name].kind.mask)
             problems += [
                 f"{source.source}={shown}: {line}" for line in _describe_error(error)
             ]

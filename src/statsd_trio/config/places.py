@@ -1,13 +1,14 @@
 """The kinds of value that lead to other machines: keys, URLs, addresses."""
 
 import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import attrs
 
 from statsd_trio.config.kinds import FILLED_TEXT, Kind, optional_text, unless_none
-from statsd_trio.config.secret import Secret, mask_credentials
+from statsd_trio.config.secret import Secret, hide_credentials, mask_credentials
 from statsd_trio.config.units import (
     parse_json,
     parse_strings,
@@ -32,37 +33,48 @@ def _check_secret(value: object) -> None:
         raise ValueError("has a character that no key has")
 
 
+def _hide(_text: str) -> str:
+    return "***"
+
+
 SECRET: Final = Kind(
-    words="text, never shown",
+    words="text, never shown but for its last four characters",
     metavar="KEY",
     schema={"type": "string"},
     parse=_parse_secret,
     check=_check_secret,
-    is_secret=True,
+    mask=_hide,
 )
 
 
-def _check_url(value: str) -> None:
-    _check_any_url(value)
-    if "@" in value:
-        raise ValueError("has credentials in it, which would be logged")
+def _parse_url(raw: object) -> Secret | None:
+    text = optional_text(raw)
+    return None if text is None else hide_credentials(text)
 
 
-def _check_any_url(value: str) -> None:
-    scheme, slashes, rest = value.partition("://")
-    place = rest.rpartition("@")[2]
-    if scheme not in {"http", "https"} or not slashes or not place.strip("/"):
-        raise ValueError("not a URL, such as https://example.com")
-    if not value.isprintable() or " " in value:
+def _check_url(value: Secret) -> None:
+    url = value.reveal()
+    if not url.isprintable() or " " in url:
         raise ValueError("not a URL: has a space or a character that does not print")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_usable = parts.scheme in {"http", "https"} and parts.hostname
+        # Asked for because it may be no number, or one that is too large.
+        _ = parts.port
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        hint = "; a password in it is percent-encoded" if "@" in url else ""
+        raise ValueError(f"not a URL, such as https://example.com{hint}")
 
 
 URL: Final = Kind(
-    words="URL",
+    words="URL; its credentials are never shown",
     metavar="URL",
     schema={"type": "string", "format": "uri"},
-    parse=optional_text,
+    parse=_parse_url,
     check=unless_none(_check_url),
+    mask=mask_credentials,
 )
 
 
@@ -70,21 +82,10 @@ def _parse_proxy(raw: object) -> Secret | None:
     text = optional_text(raw)
     if text is None:
         return None
-    url = text if "://" in text else f"http://{text}"
-    return Secret(url, mask=mask_credentials(url))
+    return hide_credentials(text if "://" in text else f"http://{text}")
 
 
-def _check_proxy(value: Secret) -> None:
-    _check_any_url(value.reveal())
-
-
-PROXY: Final = attrs.evolve(
-    URL,
-    words="URL; its credentials are never shown",
-    parse=_parse_proxy,
-    check=unless_none(_check_proxy),
-    is_secret=True,
-)
+PROXY: Final = attrs.evolve(URL, parse=_parse_proxy)
 
 
 def _check_site(value: str) -> None:
@@ -95,23 +96,26 @@ def _check_site(value: str) -> None:
 SITE: Final = attrs.evolve(FILLED_TEXT, check=_check_site)
 
 
-def _parse_endpoints(raw: object) -> dict[str, tuple[Secret, ...]]:
+def _parse_endpoints(raw: object) -> dict[Secret, tuple[Secret, ...]]:
     value = parse_json(raw) if isinstance(raw, str) else raw
     if not isinstance(value, Mapping):
         raise ValueError("not a table of URLs, each with a list of keys")  # noqa: TRY004 - the file's mistake, not ours
-    endpoints: dict[str, tuple[Secret, ...]] = {}
+    endpoints: dict[Secret, tuple[Secret, ...]] = {}
     for url, keys in cast("Mapping[object, object]", value).items():
         # As the Agent: trimmed, empty ones dropped, each once.
         unique = dict.fromkeys(key for key in parse_strings(keys) if key)
-        endpoints[parse_text(url)] = tuple(Secret(key) for key in unique)
+        endpoints[hide_credentials(parse_text(url))] = tuple(map(Secret, unique))
     return endpoints
 
 
-def _check_endpoints(value: Mapping[str, Sequence[Secret]]) -> None:
+def _check_endpoints(value: Mapping[Secret, Sequence[Secret]]) -> None:
     for url, keys in value.items():
-        _check_url(url)
-        for key in keys:
-            _check_secret(key)
+        try:
+            _check_url(url)
+            for key in keys:
+                _check_secret(key)
+        except ValueError as error:
+            raise ValueError(f"{url}: {error}") from None
 
 
 ENDPOINTS: Final = Kind(
@@ -123,7 +127,7 @@ ENDPOINTS: Final = Kind(
     },
     parse=_parse_endpoints,
     check=_check_endpoints,
-    is_secret=True,
+    mask=_hide,
 )
 
 

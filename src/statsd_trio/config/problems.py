@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from statsd_trio.config.fields import Config
 from statsd_trio.config.options import OPTIONS, Option
-from statsd_trio.config.secret import Secret
+from statsd_trio.config.secret import Secret, mask_urls
 from statsd_trio.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def find_problems(config: Config, *, has_sinks: bool = False) -> list[str]:
         lines = check_value(option, value)
         if lines:
             bad.add(option.name)
-            shown = show_value(value, is_secret=option.kind.is_secret)
+            shown = show_value(value, option.kind.mask)
             problems += [f"{option.name}={shown}: {line}" for line in lines]
     return problems + find_contradictions(config, has_sinks=has_sinks, bad=bad)
 
@@ -120,11 +120,9 @@ _FINDERS: tuple[Callable[[Config], Contradiction | None], ...] = (
 )
 
 
-def show_value(raw: object, *, is_secret: bool = False) -> str:
-    """Show *raw* in one short line, or a mask for it."""
-    if is_secret and raw is not None and not isinstance(raw, Secret):
-        return "***"
-    text = str(raw)
+def show_value(raw: object, mask: Callable[[str], str] = mask_urls) -> str:
+    """Return *raw* as one short line, with what *mask* hides in it hidden."""
+    text = str(raw) if raw is None or isinstance(raw, Secret) else mask(str(raw))
     if len(text) > 60:
         text = f"{text[:57]}..."
     return text if text.isprintable() else repr(text)

@@ -1,9 +1,13 @@
 """A key or a password, which only `Secret.reveal` shows."""
 
+import re
 from typing import Final, final
 
-# The Agent's status shows as many; a shorter secret would be given away by them.
-_SHOWN_CHARACTERS: Final = 5
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_CREDENTIALS: Final = re.compile(r"://\S*@")
+
+# A shorter secret would be given away by its last characters.
+_SHOWN_CHARACTERS: Final = 4
 _LEAST_HIDDEN_CHARACTERS: Final = 15
 
 
@@ -44,7 +48,22 @@ def _mask(text: str) -> str:
 
 
 def mask_credentials(url: str) -> str:
-    """Hide what stands between ``//`` and ``@`` in *url*."""
-    start, slashes, rest = url.rpartition("//")
-    credentials, at, place = rest.rpartition("@")
-    return f"{start}{slashes}{'***' if credentials else ''}{at}{place}"
+    """Replace the user name and the password in *url* by ``***``.
+
+    All that stands between the scheme and the last ``@`` counts as credentials, since
+    a password that is not percent-encoded may contain any character.
+    """
+    scheme = _SCHEME.match(url)
+    start = scheme[0] if scheme else ""
+    credentials, at, place = url[len(start) :].rpartition("@")
+    return f"{start}{'***' if credentials else ''}{at}{place}"
+
+
+def mask_urls(text: str) -> str:
+    """Replace the credentials of every URL in *text* by ``***``."""
+    return _CREDENTIALS.sub("://***@", text)
+
+
+def hide_credentials(url: str | Secret) -> Secret:
+    """Return *url* as a `Secret` that shows everything but its credentials."""
+    return Secret(url, mask=mask_credentials(url)) if isinstance(url, str) else url

@@ -38,8 +38,8 @@ def to_json(value: object) -> Any:
     if isinstance(value, tuple):
         return [to_json(item) for item in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping):
-        items = cast("Mapping[str, object]", value).items()
-        return {key: to_json(item) for key, item in items}
+        items = cast("Mapping[object, object]", value).items()
+        return {str(key): to_json(item) for key, item in items}
     if isinstance(value, MapperProfile | MetricMapping | TagFilterEntry):
         return {
             field.name: to_json(getattr(value, field.name))

@@ -107,13 +107,15 @@ def _open_datadog(
         open_datadog_destination,
     )
 
-    url = config.dd_url or f"https://api.{config.site}"
+    url = f"https://api.{config.site}"
+    if config.dd_url is not None:
+        url = config.dd_url.reveal()
     endpoints: dict[str, list[KeySource | ApiKey]] = {}
     api_key = api_key or make_api_key(config)
     if api_key is not None:
         endpoints[url] = [api_key]
     for other, keys in config.additional_endpoints.items():
-        endpoints.setdefault(other, []).extend(key.reveal() for key in keys)
+        endpoints.setdefault(other.reveal(), []).extend(key.reveal() for key in keys)
     return open_datadog_destination(
         endpoints,
         compression=config.compression,
