@@ -1,6 +1,8 @@
 """The errors that travel: each names the one to blame."""
 
 import enum
+from collections.abc import Generator
+from contextlib import contextmanager
 
 
 class Reason(enum.StrEnum):
@@ -38,6 +40,30 @@ class Reason(enum.StrEnum):
     SERVICE_CHECK_FORMAT = "service_check_format"
     SERVICE_CHECK_EMPTY_NAME = "service_check_empty_name"
     SERVICE_CHECK_STATUS = "service_check_status"
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return what the system said, and of which file, without an error number."""
+    reason = error.strerror or str(error) or type(error).__name__
+    name = error.filename
+    if name is None or str(name) in reason:
+        return reason
+    return f"{name}: {reason}"
+
+
+@contextmanager
+def explain_os_error(attempt: str, hint: str) -> Generator[None]:
+    """Put into an `OSError` of the block what was attempted, and what to check.
+
+    ``explain_os_error("read the CA file /ca.pem", "Check ca_file.")`` makes it
+    ``could not read the CA file /ca.pem: No such file or directory. Check ca_file.``
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        message = f"could not {attempt}: {reason}. {hint}"
+        raise OSError(error.errno, message) from error
 
 
 class ConfigError(Exception):

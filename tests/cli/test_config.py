@@ -90,6 +90,30 @@ def test_check_of_a_bad_one_exits_with_2() -> None:
     assert done.stdout == ""
 
 
+def test_check_tries_the_files_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    plain, missing = tmp_path / "plain", tmp_path / "nope"
+    plain.touch()
+
+    good = run("check", "--spool-path", f"{missing}/spool", "--spool-max-bytes", "9MB")
+    bad = run(
+        "check",
+        *("--ca-file", f"{missing}.pem"),
+        *("--spool-path", f"{plain}/spool", "--spool-max-bytes", "9MB"),
+    )
+
+    assert (good.exit_code, missing.exists()) == (0, False)
+    assert bad.exit_code == 2
+    ca_file, spool_path = bad.stderr.splitlines()
+    assert ca_file == (
+        f"--ca-file: could not read the CA file {missing}.pem:"
+        " No such file or directory. Check ca_file."
+    )
+    assert spool_path == (
+        f"--spool-path: could not write to the spool folder {plain}/spool:"
+        " Not a directory. Check spool_path."
+    )
+
+
 def test_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text('counter_type = "count"\n')

@@ -98,6 +98,7 @@ ROWS: list[tuple[str, str, object, object]] = [
     ("max_concurrent_requests", "3", 3, 3),
     ("request_timeout_seconds", "5", 5, 5.0),
     ("proxy", "http://u:p@x:1", "http://u:p@x:1", Secret("http://u:p@x:1")),
+    ("proxy_http", "http://u:p@x:1", "http://u:p@x:1", Secret("http://u:p@x:1")),
     ("no_proxy", "a.x,b.x", ["a.x", "b.x"], ("a.x", "b.x")),
     ("ca_file", "/ca.pem", "/ca.pem", "/ca.pem"),
     ("skip_ssl_validation", "yes", True, True),

@@ -9,6 +9,7 @@ import click
 import trio
 
 from statsd_trio.cli.progress import Progress
+from statsd_trio.errors import describe_os_error
 from statsd_trio.replay.capture import CapturedPacket, format_packet
 from statsd_trio.replay.recording import bind_addresses, record
 from statsd_trio.transports.addresses import Address, parse_address
@@ -48,14 +49,15 @@ def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
                     file.unlink()
                 raise
     except OSError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(describe_os_error(error)) from error
     except ExceptionGroup as group:
         # A failed write closes the queue, which the readers then find closed.
         found, others = group.split((OSError, trio.BrokenResourceError))
         failed = found and found.subgroup(OSError)
         if others or not failed:
             raise
-        raise click.ClickException(str(_first(failed))) from group
+        first = cast("OSError", _first(failed))
+        raise click.ClickException(describe_os_error(first)) from group
     progress.finish()
 
 

@@ -6,9 +6,10 @@ from typing import Any, cast
 import click
 
 from statsd_trio.cli.flags import config_command, load_from_flags, refuse
-from statsd_trio.config.load import DEFAULT_SOURCE
+from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
+from statsd_trio.server import find_unusable_files
 
 
 @click.group("config")
@@ -69,12 +70,23 @@ def _write(value: Any) -> str:
 
 @config_command("check", epilog="Example: statsd-trio config check --config s.toml")
 def check(*, config_path: str | None, **flags: object) -> None:
-    """Check the configuration: exit with 0, or with 2 and a line a problem."""
+    """Check the configuration: exit with 0, or with 2 and a line a problem.
+
+    The files that it names are tried; addresses, keys and intakes are not.
+    """
     try:
-        load_from_flags(config_path, flags)
+        _try_files(load_from_flags(config_path, flags))
     except ConfigError as error:
         refuse(error)
     click.echo("The configuration can be used.")
+
+
+def _try_files(sourced: SourcedConfig) -> None:
+    unusable = find_unusable_files(sourced.config)
+    if unusable:
+        raise ConfigError(
+            [f"{sourced.sources[name]}: {line}" for name, line in unusable.items()]
+        )
 
 
 @click.command("schema", epilog="Example: statsd-trio config schema > schema.json")

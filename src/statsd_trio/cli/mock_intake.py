@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import trio
 
-from statsd_trio.errors import ConfigError
+from statsd_trio.errors import ConfigError, describe_os_error
 
 
 @click.command(
@@ -50,5 +50,5 @@ def command(host: str, port: int, script: Path | None, max_kept: int) -> None:
     try:
         trio.run(rehearse, host, port, rules, max_kept)
     except OSError as error:
-        click.echo(error.strerror, err=True)
+        click.echo(describe_os_error(error), err=True)
         sys.exit(1)

@@ -8,6 +8,7 @@ import click
 import trio
 
 from statsd_trio.cli.progress import Progress
+from statsd_trio.errors import describe_os_error
 from statsd_trio.replay.capture import CaptureError
 from statsd_trio.replay.files import read_capture
 from statsd_trio.replay.sending import open_sender, replay
@@ -66,7 +67,7 @@ def command(file: Path, url: str, speed: float, loops: int) -> None:
     except CaptureError as error:
         raise click.ClickException(f"{file}: {error}") from error
     except OSError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(describe_os_error(error)) from error
     progress.finish()
 
 

@@ -17,7 +17,7 @@ from statsd_trio.cli.reloading import Reloader
 from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
 from statsd_trio.config import Config, SourcedConfig
 from statsd_trio.config.load import DEFAULT_SOURCE
-from statsd_trio.errors import ConfigError
+from statsd_trio.errors import ConfigError, describe_os_error
 from statsd_trio.operating.systemd import Supervisor, take_sockets
 from statsd_trio.server import serve
 
@@ -57,7 +57,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
     except ConfigError as error:
         refuse(error)
     except OSError as error:
-        click.echo(error.strerror or str(error), err=True)
+        click.echo(describe_os_error(error), err=True)
         sys.exit(1)
 
 

@@ -190,6 +190,7 @@ class Config:
     max_concurrent_requests: int = 10
     request_timeout_seconds: float = 20.0
     proxy: Secret | None = attrs.field(default=None, converter=_url)
+    proxy_http: Secret | None = attrs.field(default=None, converter=_url)
     no_proxy: tuple[str, ...] = attrs.field(default=(), converter=_strings)
     ca_file: str | None = None
     skip_ssl_validation: bool = False

@@ -385,7 +385,16 @@ GROUPS: Final = (
                 "HTTPS_PROXY",
                 "https_proxy",
                 keys=("proxy.https",),
-                help="Proxy on the way to the intake.",
+                help="Proxy on the way to intakes whose URL begins with https.",
+            ),
+            _option(
+                "proxy_http",
+                places.PROXY,
+                "DD_PROXY_HTTP",
+                "HTTP_PROXY",
+                "http_proxy",
+                keys=("proxy.http",),
+                help="Proxy on the way to intakes whose URL begins with http.",
             ),
             _option(
                 "no_proxy",
@@ -394,12 +403,12 @@ GROUPS: Final = (
                 "NO_PROXY",
                 "no_proxy",
                 keys=("proxy.no_proxy",),
-                help="Hosts that are reached without the proxy.",
+                help="Hosts that are reached without a proxy.",
             ),
             _option(
                 "ca_file",
                 kinds.PATH,
-                help="Certificates to trust, instead of the system's.",
+                help="Certificates to trust beside the system's.",
             ),
             _option(
                 "skip_ssl_validation",

@@ -122,6 +122,7 @@ def _open_datadog(
         max_concurrent_requests=config.max_concurrent_requests,
         request_timeout_seconds=config.request_timeout_seconds,
         proxy=None if config.proxy is None else config.proxy.reveal(),
+        proxy_http=None if config.proxy_http is None else config.proxy_http.reveal(),
         no_proxy=config.no_proxy,
         ca_file=config.ca_file,
         skip_ssl_validation=config.skip_ssl_validation,

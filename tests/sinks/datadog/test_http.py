@@ -1,6 +1,7 @@
 import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from trio.testing import MockClock
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.datadog.destination import open_datadog_destination
 from statsd_trio.sinks.datadog.http import (
+    choose_proxy,
     describe_error,
     find_redirect,
-    is_proxied,
     open_ssl_context,
     open_transport,
     parse_endpoint_url,
@@ -207,22 +208,30 @@ def test_refused_url_is_named_without_its_credentials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "no_proxy", "proxied"),
+    ("url", "no_proxy", "proxy"),
     [
-        ("https://api.example.com", (), True),
-        ("http://api.example.com", (), False),
-        ("https://api.example.com", ("api.example.com",), False),
-        ("https://api.example.com", (" API.example.com ",), False),
-        ("https://api.example.com", ("api.example.com:443",), False),
-        ("https://api.example.com:8443", ("api.example.com:443",), True),
-        ("https://api.example.com:8443", ("api.example.com",), False),
-        ("https://api.example.com", ("example.com", ".example.com", "*"), True),
+        ("https://api.example.com", (), "secure"),
+        ("http://api.example.com", (), "plain"),
+        ("https://api.example.com", ("api.example.com",), None),
+        ("https://api.example.com", (" API.example.com ",), None),
+        ("https://api.example.com", ("api.example.com:443",), None),
+        ("http://api.example.com", ("api.example.com:80",), None),
+        ("http://api.example.com", ("api.example.com:443",), "plain"),
+        ("https://api.example.com:8443", ("api.example.com:443",), "secure"),
+        ("https://api.example.com:8443", ("api.example.com",), None),
+        ("https://api.example.com", ("example.com", ".example.com", "*"), "secure"),
     ],
 )
 def test_no_proxy_matches_hosts_exactly(
-    url: str, no_proxy: tuple[str, ...], proxied: bool
+    url: str, no_proxy: tuple[str, ...], proxy: str | None
 ) -> None:
-    assert is_proxied(httpx2.URL(url), no_proxy) is proxied
+    proxies = {"https": "secure", "http": "plain"}
+    assert choose_proxy(httpx2.URL(url), proxies, no_proxy) == proxy
+
+
+def test_proxy_of_one_scheme_is_not_used_for_the_other() -> None:
+    url = httpx2.URL("http://api.example.com")
+    assert choose_proxy(url, {"https": "secure", "http": None}, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -234,7 +243,7 @@ def test_proxy_that_cannot_be_used_is_refused_without_being_named(proxy: str) ->
             "https://api.example.com",
             max_connections=1,
             ssl_context=ssl.create_default_context(),
-            proxy=proxy,
+            proxies={"https": proxy},
             no_proxy=(),
         )
     assert "hush" not in str(info.value)
@@ -250,34 +259,97 @@ async def read_head(stream: trio.SocketStream) -> bytes:
     return head
 
 
-async def test_https_goes_through_the_proxy_with_its_credentials(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
-) -> None:
-    heads: list[bytes] = []
-    came = trio.Event()
+class RefusingProxy:
+    """Answers every request with one status.
 
-    async def refuse(stream: trio.SocketStream) -> None:
-        heads.append(await read_head(stream))
-        await stream.send_all(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
-        came.set()
+    Attributes:
+        url: with credentials in it.
+        heads: what was asked, without bodies.
+    """
 
-    listeners = await nursery.start(trio.serve_tcp, refuse, 0)
-    port = listeners[0].socket.getsockname()[1]
+    def __init__(self, status: int) -> None:
+        self.url = ""
+        self.heads: list[str] = []
+        self._status = status
+
+    async def open(self, nursery: trio.Nursery) -> None:
+        serve = partial(trio.serve_tcp, self._refuse, 0, host="127.0.0.1")
+        [listener] = await nursery.start(serve)
+        port = listener.socket.getsockname()[1]
+        self.url = f"http://me:hush@127.0.0.1:{port}"
+
+    async def _refuse(self, stream: trio.SocketStream) -> None:
+        self.heads.append((await read_head(stream)).decode())
+        await stream.send_all(
+            f"HTTP/1.1 {self._status} \x1b[31mno\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+
+
+async def post_through(proxy: RefusingProxy, url: str, snapshot: Snapshot) -> str:
+    """Post to *url*, and return why that failed."""
     destination = open_datadog_destination(
-        {"https://api.example.com": ["secret-key"]},
-        proxy=f"http://me:hush@127.0.0.1:{port}",
+        {url: ["secret-key"]}, proxy=proxy.url, proxy_http=proxy.url
     )
     async with trio.open_nursery() as running:
         running.start_soon(destination.run)
-        destination.put_nowait(make_snapshot())
-        await came.wait()
+        destination.put_nowait(snapshot)
+        await destination.settle()
         running.cancel_scope.cancel()
+    failure = destination.ledgers()[0].failure
     await destination.abandon()
+    return failure
+
+
+async def test_https_goes_through_the_proxy_with_its_credentials(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+) -> None:
+    proxy = RefusingProxy(407)
+    await proxy.open(nursery)
+
+    await post_through(proxy, "https://api.example.com", make_snapshot())
+
     nursery.cancel_scope.cancel()
-    head = heads[0].decode()
+    head = proxy.heads[0]
     assert head.startswith("CONNECT api.example.com:443 HTTP/1.1")
     assert "Proxy-Authorization: Basic bWU6aHVzaA==" in head
-    assert "secret-key" not in head
+    assert not any("secret-key" in head for head in proxy.heads)
+
+
+async def test_http_goes_through_a_proxy_of_its_own(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+) -> None:
+    proxy = RefusingProxy(502)
+    await proxy.open(nursery)
+
+    failure = await post_through(proxy, "http://api.example.com", make_snapshot())
+
+    nursery.cancel_scope.cancel()
+    posts = [head for head in proxy.heads if head.startswith("POST")]
+    assert posts[0].startswith("POST http://api.example.com/api/v2/series HTTP/1.1")
+    assert "Proxy-Authorization: Basic bWU6aHVzaA==" in posts[0]
+    assert failure == "answered 502"
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (
+            407,
+            "the proxy answered 407: check the credentials in the proxy's URL",
+        ),
+        (503, "the proxy answered 503"),
+    ],
+)
+async def test_failure_of_a_proxy_says_the_status_and_none_of_its_words(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery, status: int, failure: str
+) -> None:
+    proxy = RefusingProxy(status)
+    await proxy.open(nursery)
+
+    told = await post_through(proxy, "https://api.example.com", make_snapshot())
+
+    nursery.cancel_scope.cancel()
+    assert told == failure
 
 
 def test_system_s_trust_is_the_default() -> None:
@@ -299,9 +371,28 @@ def test_own_authority_is_trusted_beside_the_system_s(tmp_path: Path) -> None:
     assert len(context.get_ca_certs()) >= len(certificates)
 
 
-def test_authority_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
-        open_datadog_destination({}, ca_file=str(tmp_path / "missing.pem"))
+def test_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "missing.pem"
+    with pytest.raises(OSError, match="could not read the CA file") as raised:
+        open_datadog_destination({}, ca_file=str(path))
+    assert raised.value.strerror == (
+        f"could not read the CA file {path}: No such file or directory. Check ca_file."
+    )
+
+
+def test_authority_without_a_certificate_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.pem"
+    path.touch()
+    with pytest.raises(OSError, match=f"{path}: it holds no certificate"):
+        open_datadog_destination({}, ca_file=str(path))
+
+
+def test_spool_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(OSError, match="could not write to the spool folder") as raised:
+        open_datadog_destination({}, spool_path=str(path / "spool"), spool_max_bytes=1)
+    assert f"{path}/spool" in str(raised.value)
 
 
 def test_skipped_validation_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ import httpx2
 import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.errors import explain_os_error
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.backlog import Backlog, Entry
 from statsd_trio.sinks.datadog.compression import parse_compression
@@ -173,6 +174,7 @@ def open_datadog_destination(
     max_concurrent_requests: int = 10,
     request_timeout_seconds: float = 20.0,
     proxy: str | None = None,
+    proxy_http: str | None = None,
     no_proxy: Collection[str] = (),
     ca_file: str | None = None,
     skip_ssl_validation: bool = False,
@@ -192,8 +194,9 @@ def open_datadog_destination(
         compression: zstd, deflate (or zlib), gzip or none.
         max_concurrent_requests: for each endpoint and key.
         request_timeout_seconds: for one whole request.
-        proxy: used for https only.
-        no_proxy: hosts that are reached without it, matched exactly.
+        proxy: for endpoints whose URL begins with https.
+        proxy_http: for endpoints whose URL begins with http.
+        no_proxy: hosts that are reached without a proxy, matched exactly.
         ca_file: trusted beside the system's authorities.
         skip_ssl_validation: trust anybody, with a WARNING.
         retry_queue_bytes: for each endpoint and key.
@@ -207,7 +210,8 @@ def open_datadog_destination(
 
     Raises:
         ValueError: if a value cannot be used; the message holds no secret.
-        OSError: if *ca_file* cannot be read, or *spool_path* not be written.
+        OSError: naming *ca_file* if it cannot be read, or *spool_path* if it cannot
+            be written to.
     """
     for library in ("httpx2", "httpcore2"):
         _quieten(logging.getLogger(library))
@@ -225,7 +229,7 @@ def open_datadog_destination(
                 # One more a key, so that it can be checked while all are busy.
                 max_connections=(max_concurrent_requests + 1) * len(sources),
                 ssl_context=ssl_context,
-                proxy=proxy,
+                proxies={"https": proxy, "http": proxy_http},
                 no_proxy=no_proxy,
             )
             for url, sources in endpoints.items()
@@ -234,7 +238,11 @@ def open_datadog_destination(
         transports = dict.fromkeys(endpoints, transport)
     spool = None
     if spool_path is not None:
-        spool = SharedSpool(Spool(spool_path, spool_max_bytes), run_in_thread)
+        with explain_os_error(
+            f"write to the spool folder {spool_path}", "Check spool_path."
+        ):
+            folder = Spool(spool_path, spool_max_bytes)
+        spool = SharedSpool(folder, run_in_thread)
     deliveries: list[Delivery] = []
     opened: list[Endpoint] = []
     for url, sources in endpoints.items():

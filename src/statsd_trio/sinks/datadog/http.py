@@ -7,14 +7,16 @@ turns a redirected POST into a GET without its body, the body is sent again.
 
 import base64
 import importlib.metadata
+import re
 import ssl
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import Final
 
 import attrs
 import httpx2
 import trio
 
+from statsd_trio.errors import explain_os_error
 from statsd_trio.sinks.datadog.payloads import Payload
 from statsd_trio.sinks.datadog.retry import parse_retry_after
 
@@ -41,6 +43,9 @@ _ANSWER_SECONDS: Final = 1.0
 
 # How deep to look for what the system said.
 _MAX_CAUSES: Final = 10
+
+# How the error of a proxy that did not open a tunnel begins.
+_PROXY_STATUS: Final = re.compile(r"[1-9]\d\d\b", re.ASCII)
 
 # Errors after which the intake cannot hold the payload.
 _UNSENT: Final = (
@@ -216,7 +221,7 @@ def parse_endpoint_url(url: str) -> httpx2.URL:
 
 
 def describe_error(error: BaseException) -> str:
-    """Name *error*, with what the system said of it.
+    """Name *error*, with what the system said of it or the status of a proxy.
 
     Not with its text, which the peer may have written.
     """
@@ -225,6 +230,8 @@ def describe_error(error: BaseException) -> str:
         match cause:
             case None:
                 break
+            case httpx2.ProxyError() if status := _PROXY_STATUS.match(str(cause)):
+                return _describe_proxy(status[0])
             case ssl.SSLCertVerificationError():
                 return f"{type(error).__name__}: {cause.verify_message}"
             case OSError(strerror=str() as reason) if reason:
@@ -234,6 +241,12 @@ def describe_error(error: BaseException) -> str:
             case _:
                 cause = cause.__cause__ or cause.__context__
     return type(error).__name__
+
+
+def _describe_proxy(status: str) -> str:
+    if status == "407":
+        return "the proxy answered 407: check the credentials in the proxy's URL"
+    return f"the proxy answered {status}"
 
 
 def find_redirect(url: httpx2.URL, location: str) -> httpx2.URL | None:
@@ -256,23 +269,22 @@ def open_transport(
     *,
     max_connections: int,
     ssl_context: ssl.SSLContext,
-    proxy: str | None,
+    proxies: Mapping[str, str | None],
     no_proxy: Collection[str],
 ) -> httpx2.AsyncBaseTransport:
     """Make the way to the endpoint at *url*; nothing connects yet.
 
     Args:
-        url: decides whether *proxy* is used: for https only, and not for a host
-            in *no_proxy*.
+        url: decides which proxy is used, and whether.
         max_connections: at once.
         ssl_context: what verifies the intake.
-        proxy: an http or https URL, credentials in it.
+        proxies: scheme of an endpoint to an http or https URL, credentials in it.
         no_proxy: hosts, or ``host:port``, each matched exactly as the Agent does.
 
     Raises:
         ValueError: if the proxy's URL cannot be used.
     """
-    is_needed = proxy and is_proxied(parse_endpoint_url(url), no_proxy)
+    proxy = choose_proxy(parse_endpoint_url(url), proxies, no_proxy)
     return httpx2.AsyncHTTPTransport(
         verify=ssl_context,
         trust_env=False,
@@ -281,20 +293,23 @@ def open_transport(
             max_keepalive_connections=max_connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
         ),
-        proxy=_parse_proxy(proxy) if proxy and is_needed else None,
+        proxy=_parse_proxy(proxy) if proxy else None,
     )
 
 
-def is_proxied(url: httpx2.URL, no_proxy: Collection[str]) -> bool:
-    """Tell whether requests to *url* go through the proxy for https.
+def choose_proxy(
+    url: httpx2.URL, proxies: Mapping[str, str | None], no_proxy: Collection[str]
+) -> str | None:
+    """Return the proxy for requests to *url*, or None to reach it directly.
 
     Source: datadog-agent, pkg/util/http/transport.go.
     """
-    if url.scheme != "https":
-        return False
     host = url.host.lower()
+    port = url.port or (443 if url.scheme == "https" else 80)
     exceptions = {entry.strip().lower() for entry in no_proxy}
-    return host not in exceptions and f"{host}:{url.port or 443}" not in exceptions
+    if host in exceptions or f"{host}:{port}" in exceptions:
+        return None
+    return proxies.get(url.scheme)
 
 
 def _parse_proxy(proxy: str) -> httpx2.Proxy:
@@ -312,7 +327,7 @@ def open_ssl_context(ca_file: str | None, *, skip_validation: bool) -> ssl.SSLCo
     """Make what verifies the intake: the system's trust and, if given, *ca_file*.
 
     Raises:
-        OSError: if *ca_file* cannot be read.
+        OSError: naming *ca_file*, if it cannot be read.
     """
     if skip_validation:
         context = ssl.create_default_context()
@@ -321,5 +336,14 @@ def open_ssl_context(ca_file: str | None, *, skip_validation: bool) -> ssl.SSLCo
         return context
     context = httpx2.create_ssl_context()
     if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+        with explain_os_error(f"read the CA file {ca_file}", "Check ca_file."):
+            _trust(context, ca_file)
     return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except ssl.SSLError as error:
+        # Its own words name a place in the source of OpenSSL.
+        raise OSError(None, "it holds no certificate in PEM format") from error
