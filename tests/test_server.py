@@ -72,6 +72,11 @@ async def test_taken_port_is_a_plain_error_that_names_it() -> None:
             await serve(quiet(port=port), sinks=[])
 
 
+async def test_server_that_is_switched_off_does_not_run() -> None:
+    with pytest.raises(ConfigError, match="use_dogstatsd=False"):
+        await serve(quiet(use_dogstatsd=False), sinks=[])
+
+
 async def test_missing_key_is_told_before_anything_is_bound() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("127.0.0.1", 0))

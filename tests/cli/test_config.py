@@ -32,7 +32,7 @@ def test_show_all_tells_the_defaults_too() -> None:
     lines = run("show", "--all").stdout.splitlines()
 
     assert len(lines) == len(OPTIONS)
-    assert lines[0].split() == ["host", "localhost", "default"]
+    assert lines[0].split() == ["use_dogstatsd", "true", "default"]
 
 
 def test_show_as_json_has_every_field() -> None:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -25,12 +26,12 @@ from statsd_trio.ledger import (
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def refuse(*arguments: str, **environ: str | None) -> Result:
+def serve(*arguments: str, **environ: str | None) -> Result:
     return CliRunner().invoke(main, ["serve", *arguments], env=environ)
 
 
 def test_missing_key_names_the_ways_out() -> None:
-    done = refuse(DD_API_KEY=None)
+    done = serve(DD_API_KEY=None)
 
     assert done.exit_code == 2
     [line] = done.stderr.splitlines()
@@ -38,8 +39,46 @@ def test_missing_key_names_the_ways_out() -> None:
     assert "console" in line
 
 
+def test_server_that_is_switched_off_says_so_and_binds_nothing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("use_dogstatsd: false\n")
+    socket_path = tmp_path / "dsd.socket"
+
+    for arguments, source, variable in (
+        ([], "DD_USE_DOGSTATSD", "false"),
+        (["--no-use-dogstatsd"], "--use-dogstatsd", "true"),
+        (["--config", str(path)], f"{path}: use_dogstatsd", None),
+    ):
+        done = serve(
+            "--socket-path",
+            str(socket_path),
+            *arguments,
+            DD_USE_DOGSTATSD=variable,
+            DD_API_KEY=None,
+        )
+
+        assert done.exit_code == 0
+        assert done.output == f"use_dogstatsd is false ({source}): nothing is bound\n"
+        assert not socket_path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is systemd's")
+def test_service_manager_takes_a_server_that_is_switched_off_for_started(
+    tmp_path: Path,
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+
+        serve(DD_USE_DOGSTATSD="false", NOTIFY_SOCKET=str(tmp_path / "notify"))
+
+        assert manager.recv(100) == b"READY=1"
+
+
 def test_every_problem_has_its_line() -> None:
-    done = refuse("--port", "x", "--tcp-port", "y", "--sink", "none")
+    done = serve("--port", "x", "--tcp-port", "y", "--sink", "none")
 
     assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 2
@@ -50,7 +89,7 @@ def test_taken_port_is_one_line_that_names_it() -> None:
         taken.bind(("127.0.0.1", 0))
         port = str(taken.getsockname()[1])
 
-        done = refuse(
+        done = serve(
             "--host",
             "127.0.0.1",
             "--port",

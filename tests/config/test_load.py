@@ -24,6 +24,7 @@ TAG_FILTERS = [{"metric_name": "m", "tags": ["pod"]}]
 
 # Field, as text, as TOML and YAML have it, as Config has it.
 ROWS: list[tuple[str, str, object, object]] = [
+    ("use_dogstatsd", "false", False, False),
     ("host", "0.0.0.0", "0.0.0.0", "0.0.0.0"),
     ("non_local_traffic", "true", True, True),
     ("port", "9125", 9125, 9125),
@@ -95,6 +96,7 @@ ROWS: list[tuple[str, str, object, object]] = [
         {Secret("https://e.example"): (Secret("k1"), Secret("k2"))},
     ),
     ("compression", "gzip", "gzip", "gzip"),
+    ("compression_level", "9", 9, 9),
     ("max_concurrent_requests", "3", 3, 3),
     ("request_timeout_seconds", "5", 5, 5.0),
     ("proxy", "http://u:p@x:1", "http://u:p@x:1", Secret("http://u:p@x:1")),
@@ -158,9 +160,10 @@ def test_every_field_has_its_row() -> None:
 @pytest.mark.parametrize(
     ("variable", "name", "text", "value"),
     [
-        (variable, name, text, value)
+        (alias.variable, name, text, value)
         for name, text, _, value in ROWS
-        for variable in OPTIONS[name].environ
+        for alias in OPTIONS[name].aliases
+        if alias.tag is None
     ],
     ids=shorten,
 )
@@ -190,9 +193,10 @@ def test_toml_key_sets_its_field(
 @pytest.mark.parametrize(
     ("key", "name", "raw", "value"),
     [
-        (key, name, raw, value)
+        (alias.key, name, raw, value)
         for name, _, raw, value in ROWS
-        for key in OPTIONS[name].keys
+        for alias in OPTIONS[name].aliases
+        if alias.key is not None and alias.tag is None
     ],
     ids=shorten,
 )
@@ -273,6 +277,44 @@ def test_both_kinds_of_tags_count() -> None:
     assert sourced.sources["tags"] == "DD_DOGSTATSD_TAGS + DD_TAGS"
 
 
+def test_all_tags_of_the_environment_count_once() -> None:
+    environ = {
+        "DD_API_KEY": KEY,
+        "DD_ENV": "prod",
+        "DD_EXTRA_TAGS": "b:1,c:1",
+        "DD_TAGS": "b:1",
+        "DD_DOGSTATSD_TAGS": "a:1",
+    }
+
+    sourced = load_sourced_config(environ=environ)
+
+    assert sourced.config.tags == ("a:1", "b:1", "c:1", "env:prod")
+    assert sourced.sources["tags"] == (
+        "DD_DOGSTATSD_TAGS + DD_TAGS + DD_EXTRA_TAGS + DD_ENV"
+    )
+
+
+def test_all_tags_of_the_agents_file_count(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text(
+        f"api_key: {KEY}\nenv: 2024\nextra_tags: [c:1]\ntags: ['b:1']\n"
+        "dogstatsd_tags: [a:1]\n"
+    )
+
+    config = load_config(environ={}, path=path)
+
+    assert config.tags == ("a:1", "b:1", "c:1", "env:2024")
+
+
+def test_environment_that_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("env: [prod]\n")
+
+    [problem] = find_problems_of(path=path)
+
+    assert problem.startswith(f"{path}: env=")
+
+
 def test_bad_half_of_the_tags_is_named_alone() -> None:
     environ = {"DD_TAGS": "[1", "DD_DOGSTATSD_TAGS": "a:1"}
 
@@ -350,6 +392,8 @@ def test_problem_stays_on_one_short_line() -> None:
         ({"port": "0"}, "nothing to listen on"),
         ({"host": " "}, "--host= : is empty"),
         ({"queue_size": "-1"}, "must be at least 0"),
+        ({"compression_level": "0"}, "must be from 1 to 22"),
+        ({"compression_level": "23"}, "must be from 1 to 22"),
         ({"interval_seconds": "0"}, "must be at least 1"),
         ({"interval_seconds": "1.5"}, "not a whole number of seconds"),
         ({"request_timeout_seconds": "0"}, "must be more than 0"),
@@ -411,6 +455,10 @@ def test_missing_key_is_told_with_the_ways_out() -> None:
 @pytest.mark.parametrize("sinks", ["console", "jsonl", "none"])
 def test_other_sinks_need_no_key(sinks: str) -> None:
     load_config(environ={"STATSD_TRIO_SINKS": sinks})
+
+
+def test_server_that_is_switched_off_needs_no_key() -> None:
+    assert load_config(environ={"DD_USE_DOGSTATSD": "false"}).use_dogstatsd is False
 
 
 def test_no_sink_is_possible() -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from statsd_trio.config import Config
 from statsd_trio.server.parts import open_destinations
 
@@ -17,3 +19,17 @@ def test_credentials_of_an_intake_are_no_part_of_its_name() -> None:
         "datadog:http://main.example",
         "datadog:http://more.example",
     ]
+
+
+def test_compression_of_the_configuration_is_the_destinations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr(
+        "statsd_trio.sinks.datadog.destination.open_datadog_destination",
+        lambda _endpoints, **settings: given.update(settings),
+    )
+
+    open_destinations(Config(api_key=KEY, compression="zstd", compression_level=7))
+
+    assert (given["compression"], given["compression_level"]) == ("zstd", 7)

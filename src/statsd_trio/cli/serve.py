@@ -32,8 +32,9 @@ logger = logging.getLogger(__name__)
 
     SIGHUP reads the configuration again and takes over what can change live.
 
-    Exit codes: 0 after a clean stop by SIGTERM or SIGINT, 1 if an address is taken
-    or forbidden or something failed, 2 for a configuration that cannot be used.
+    Exit codes: 0 after a clean stop by SIGTERM or SIGINT, or if the configuration
+    switches the server off; 1 if an address is taken or forbidden or something failed;
+    2 for a configuration that cannot be used.
     """,
 )
 def command(*, config_path: str | None, **flags: object) -> None:
@@ -41,6 +42,13 @@ def command(*, config_path: str | None, **flags: object) -> None:
     try:
         load = functools.partial(load_from_flags, config_path, flags)
         sourced = load()
+        supervisor = Supervisor.from_environ(os.environ, os.getpid())
+        if not sourced.config.use_dogstatsd:
+            source = sourced.sources["use_dogstatsd"]
+            click.echo(f"use_dogstatsd is false ({source}): nothing is bound", err=True)
+            # A service manager takes an end without it for a failed start.
+            supervisor.tell("READY=1")
+            return
         configure_logging(sourced.config.log_level, sourced.config.log_format)
         config = add_sockets(sourced)
         logger.info("statsd-trio %s", importlib.metadata.version("statsd-trio"))
@@ -49,7 +57,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
                 serve_until_signalled,
                 serve,
                 config,
-                supervisor=Supervisor.from_environ(os.environ, os.getpid()),
+                supervisor=supervisor,
                 announce=functools.partial(settle_in, config),
                 reload=Reloader(sourced.config, load).reload,
             )

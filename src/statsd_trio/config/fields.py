@@ -126,6 +126,7 @@ class Config:
         on_event: sees each event and service check.
     """
 
+    use_dogstatsd: bool = True
     host: str = "localhost"
     non_local_traffic: bool = False
     port: int | None = 8125
@@ -187,6 +188,7 @@ class Config:
         factory=dict[Secret, tuple[Secret, ...]], converter=_endpoints
     )
     compression: str = "zstd"
+    compression_level: int = 1
     max_concurrent_requests: int = 10
     request_timeout_seconds: float = 20.0
     proxy: Secret | None = attrs.field(default=None, converter=_url)

@@ -111,6 +111,14 @@ def _at_least(least: float, words: str) -> Callable[[Any], None]:
     return check
 
 
+def _between(least: int, most: int) -> Callable[[Any], None]:
+    def check(value: float) -> None:
+        if not least <= value <= most:
+            raise ValueError(f"must be from {least} to {most}")
+
+    return check
+
+
 def _check_positive(value: float) -> None:
     if not math.isfinite(value) or value <= 0:
         raise ValueError("must be more than 0")
@@ -133,14 +141,20 @@ def _each_of(known: Sequence[str]) -> Callable[[Any], None]:
     return check
 
 
-def whole(least: int = 1) -> Kind:
-    """Make the kind for whole numbers of at least *least*."""
+def whole(least: int = 1, most: int | None = None) -> Kind:
+    """Make the kind for whole numbers of at least *least*, and at most *most*."""
+    schema: dict[str, object] = {"type": "integer", "minimum": least}
+    if most is None:
+        check = _at_least(least, f"at least {least}")
+    else:
+        schema["maximum"] = most
+        check = _between(least, most)
     return Kind(
         words="whole number",
         metavar="NUMBER",
-        schema={"type": "integer", "minimum": least},
+        schema=schema,
         parse=parse_whole,
-        check=_at_least(least, f"at least {least}"),
+        check=check,
     )
 
 

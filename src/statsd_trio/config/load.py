@@ -16,7 +16,7 @@ import attrs
 from statsd_trio.config.fields import Config
 from statsd_trio.config.files import is_agent_file, read_file
 from statsd_trio.config.kinds import Kind, suggest
-from statsd_trio.config.options import OPTIONS, PYTHON_ONLY, Option
+from statsd_trio.config.options import OPTIONS, PYTHON_ONLY, Alias, Option
 from statsd_trio.config.problems import (
     check_value,
     find_contradictions,
@@ -86,7 +86,8 @@ def load_sourced_config(
     found |= _search_flags(flags or {})
     _separate_filterlists(found)
     config, bad = _structure(found, problems)
-    problems += find_contradictions(config, bad=bad)
+    if config.use_dogstatsd:
+        problems += find_contradictions(config, bad=bad)
     if problems:
         raise ConfigError(problems)
     sources = {
@@ -125,9 +126,10 @@ def _search_agent_table(path: Path, table: Mapping[str, object]) -> dict[str, _F
     # Other keys are the rest of the Agent's.
     def look_up(option: Option) -> list[_Found]:
         return [
-            _Found(raw, f"{path}: {key}", rank)
-            for rank, key in enumerate(option.keys)
-            if (raw := _look_up_dotted(table, key)) not in (None, "")
+            _Found(_read_alias(alias, raw), f"{path}: {alias.key}", rank)
+            for rank, alias in enumerate(option.aliases)
+            if alias.key is not None
+            and (raw := _look_up_dotted(table, alias.key)) not in (None, "")
         ]
 
     return _search(look_up)
@@ -142,15 +144,26 @@ def _look_up_dotted(table: object, key: str) -> object:
 
 
 def _search_environ(environ: Mapping[str, str]) -> dict[str, _Found]:
-    # An empty variable is as good as none, as in the Agent.
     def look_up(option: Option) -> list[_Found]:
         return [
-            _Found(raw, variable, rank)
-            for rank, variable in enumerate(option.environ)
-            if (raw := environ.get(variable, "").strip())
+            _Found(_read_alias(alias, raw), alias.variable, rank)
+            for rank, alias in enumerate(option.aliases)
+            if (raw := environ.get(alias.variable, "").strip())
+            or (alias.counts_if_empty and alias.variable in environ)
         ]
 
     return _search(look_up)
+
+
+def _read_alias(alias: Alias, raw: object) -> object:
+    """Return what *alias* says of its option, where it is *raw*."""
+    if alias.tag is None:
+        return raw
+    try:
+        return [f"{alias.tag}:{parse_text(raw)}"]
+    except ValueError:
+        # As one value of a list it will be refused, under its own name.
+        return [raw]
 
 
 def _search(look_up: Callable[[Option], list[_Found]]) -> dict[str, _Found]:
@@ -169,6 +182,7 @@ def _combine(candidates: list[_Found]) -> _Found:
         except ValueError:
             # Alone, it will be refused under its own name.
             return candidate
+    strings = list(dict.fromkeys(strings))
     return _Found(strings, " + ".join(candidate.source for candidate in candidates))
 
 

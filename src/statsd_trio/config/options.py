@@ -15,27 +15,67 @@ PREFIX: Final = "STATSD_TRIO_"
 AGENT_PREFIX: Final = "DD_"
 
 
+def _find_agent_key(alias: "Alias") -> str | None:
+    """Return the Agent's key for a variable, which is ``DD_`` and the key in capitals.
+
+    Source: datadog-agent, pkg/config/setup/common_settings.go.
+    """
+    if not alias.variable.startswith(AGENT_PREFIX):
+        return None
+    return alias.variable.removeprefix(AGENT_PREFIX).lower()
+
+
+@attrs.frozen
+class Alias:
+    """A name that an option has outside of Python.
+
+    Attributes:
+        variable: the environment variable.
+        key: its key in a ``datadog.yaml``, where a dot stands for a table; None if
+            there is none.
+        tag: the name of the tag whose value is given, where the option is a list of
+            tags.
+        counts_if_empty: whether an empty variable replaces what an earlier source
+            says, or is as good as absent.
+    """
+
+    variable: str
+    key: str | None = attrs.field(
+        default=attrs.Factory(_find_agent_key, takes_self=True), kw_only=True
+    )
+    tag: str | None = attrs.field(default=None, kw_only=True)
+    counts_if_empty: bool = attrs.field(default=False, kw_only=True)
+
+
 @attrs.frozen
 class Option:
     """One field of `Config`.
 
     Attributes:
-        help: one sentence for a flag's help and for the page.
-        environ: the names of its variables, the first that is set wins.
-        keys: its keys in a ``datadog.yaml``, likewise; a dot stands for a table.
-        adds_up: all of the variables, or keys, count rather than the first.
+        help: one or two sentences for a flag's help and for the page.
+        aliases: its names outside of Python; the first that is set wins.
         flag: its name on the command line, without dashes.
-        is_live: a running server takes a new value when told to reload.
+        adds_up: all of the aliases count rather than the first.
+        is_live: a running server takes a new value when it reloads.
     """
 
     name: str
     kind: Kind
     help: str
-    environ: tuple[str, ...] = attrs.field(kw_only=True)
-    keys: tuple[str, ...] = attrs.field(kw_only=True)
+    aliases: tuple[Alias, ...] = attrs.field(kw_only=True)
     flag: str = attrs.field(kw_only=True)
     adds_up: bool = attrs.field(default=False, kw_only=True)
     is_live: bool = attrs.field(default=False, kw_only=True)
+
+    @property
+    def environ(self) -> tuple[str, ...]:
+        """The names of its environment variables."""
+        return tuple(alias.variable for alias in self.aliases)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its keys in a ``datadog.yaml``."""
+        return tuple(alias.key for alias in self.aliases if alias.key is not None)
 
 
 @attrs.frozen
@@ -49,27 +89,20 @@ class Group:
 def _option(
     name: str,
     kind: Kind,
-    *environ: str,
+    *aliases: str | Alias,
     help: str,  # noqa: A002 - the word for it, as in click
-    keys: tuple[str, ...] | None = None,
     flag: str | None = None,
     adds_up: bool = False,
     is_live: bool = False,
 ) -> Option:
-    environ = environ or (PREFIX + name.upper(),)
-    if keys is None:
-        # The Agent's rule, backwards: a variable is DD_ and its key in capitals.
-        keys = tuple(
-            variable.removeprefix(AGENT_PREFIX).lower()
-            for variable in environ
-            if variable.startswith(AGENT_PREFIX)
-        )
     return Option(
         name,
         kind,
         help,
-        environ=environ,
-        keys=keys,
+        aliases=tuple(
+            Alias(alias) if isinstance(alias, str) else alias
+            for alias in aliases or (PREFIX + name.upper(),)
+        ),
         flag=flag or name.replace("_", "-"),
         adds_up=adds_up,
         is_live=is_live,
@@ -80,6 +113,12 @@ GROUPS: Final = (
     Group(
         "Listening",
         (
+            _option(
+                "use_dogstatsd",
+                kinds.FACT,
+                "DD_USE_DOGSTATSD",
+                help="Without it `serve` binds nothing, says so and ends with 0.",
+            ),
             _option(
                 "host",
                 kinds.FILLED_TEXT,
@@ -206,7 +245,10 @@ GROUPS: Final = (
                 kinds.STRINGS,
                 "DD_DOGSTATSD_TAGS",
                 "DD_TAGS",
-                help="Tags for every metric, event and check.",
+                "DD_EXTRA_TAGS",
+                Alias("DD_ENV", tag="env"),
+                help="Tags for every metric, event and check; all of these add up, and"
+                " DD_ENV=prod is env:prod.",
                 adds_up=True,
                 is_live=True,
             ),
@@ -350,8 +392,7 @@ GROUPS: Final = (
                 "dd_url",
                 places.URL,
                 "DD_DD_URL",
-                "DD_URL",
-                keys=("dd_url",),
+                Alias("DD_URL", key=None),
                 help="Base URL of the intake, instead of the site's.",
             ),
             _option(
@@ -365,6 +406,13 @@ GROUPS: Final = (
                 kinds.choice("zstd", "zlib", "gzip", "none"),
                 "DD_SERIALIZER_COMPRESSOR_KIND",
                 help="How payloads are compressed.",
+            ),
+            _option(
+                "compression_level",
+                kinds.whole(1, 22),
+                "DD_SERIALIZER_ZSTD_COMPRESSOR_LEVEL",
+                help="Level of zstd. Above 9 it counts as 9: more would hold up the"
+                " reading of packets and save next to nothing.",
             ),
             _option(
                 "max_concurrent_requests",
@@ -381,28 +429,25 @@ GROUPS: Final = (
             _option(
                 "proxy",
                 places.PROXY,
-                "DD_PROXY_HTTPS",
+                Alias("DD_PROXY_HTTPS", key="proxy.https"),
                 "HTTPS_PROXY",
                 "https_proxy",
-                keys=("proxy.https",),
                 help="Proxy on the way to intakes whose URL begins with https.",
             ),
             _option(
                 "proxy_http",
                 places.PROXY,
-                "DD_PROXY_HTTP",
+                Alias("DD_PROXY_HTTP", key="proxy.http"),
                 "HTTP_PROXY",
                 "http_proxy",
-                keys=("proxy.http",),
                 help="Proxy on the way to intakes whose URL begins with http.",
             ),
             _option(
                 "no_proxy",
                 kinds.STRINGS,
-                "DD_PROXY_NO_PROXY",
+                Alias("DD_PROXY_NO_PROXY", key="proxy.no_proxy"),
                 "NO_PROXY",
                 "no_proxy",
-                keys=("proxy.no_proxy",),
                 help="Hosts that are reached without a proxy.",
             ),
             _option(

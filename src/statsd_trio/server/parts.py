@@ -119,6 +119,7 @@ def _open_datadog(
     return open_datadog_destination(
         endpoints,
         compression=config.compression,
+        compression_level=config.compression_level,
         max_concurrent_requests=config.max_concurrent_requests,
         request_timeout_seconds=config.request_timeout_seconds,
         proxy=None if config.proxy is None else config.proxy.reveal(),

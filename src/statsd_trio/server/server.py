@@ -338,6 +338,10 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         OSError: if an address is taken or forbidden; it names the address. Nothing
             was started then.
     """
+    if not config.use_dogstatsd:
+        raise ConfigError(
+            ["use_dogstatsd=False: the server is switched off, so do not call serve"]
+        )
     problems = find_problems(config, has_sinks=sinks is not None)
     if problems:
         raise ConfigError(problems)

@@ -40,3 +40,20 @@ def test_output_stays_within_the_bound_even_for_noise(encoding: str, size: int) 
     output = compressor.write(noise[:size])
     output += compressor.flush()
     assert len(output + compressor.close()) <= bound
+
+
+def test_higher_level_of_zstd_makes_it_shorter() -> None:
+    text = b"".join(
+        b"page.views.%d|c|#env:prod,user:%d" % (i % 97, i) for i in range(4000)
+    )
+
+    sizes = [compress("zstd", text, level) for level in (1, 9, 22)]
+
+    assert sizes[0] > sizes[1]
+    # It would take longer than the event loop may be held up.
+    assert sizes[1] == sizes[2]
+
+
+def compress(encoding: str, text: bytes, level: int) -> int:
+    compressor = open_compressor(encoding, level)
+    return len(compressor.write(text)) + len(compressor.close())

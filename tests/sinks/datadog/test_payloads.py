@@ -443,3 +443,20 @@ def test_splitting_service_checks_keeps_each_payload_an_array(
     assert sorted(sent + [one.name for one in dropped]) == sorted(
         str(index) for index in range(len(messages))
     )
+
+
+def test_level_of_zstd_decides_how_short_payloads_are() -> None:
+    points = tuple(Point(EPOCH + 10 * i, (i * 7919) % 1009) for i in range(5000))
+    series = Series("a", SeriesType.GAUGE, points)
+    snapshot = Snapshot(EPOCH, interval_seconds=10, series=(series,))
+
+    sizes = [
+        sum(
+            len(step.body)
+            for step in build_payloads(snapshot, "zstd", zstd_level=level)
+            if isinstance(step, Payload)
+        )
+        for level in (1, 9)
+    ]
+
+    assert sizes[0] > sizes[1]

@@ -16,7 +16,12 @@ else:
 
 # Source: datadog-agent, pkg/config/setup/common_settings.go,
 # serializer_zstd_compressor_level.
-_ZSTD_LEVEL: Final = 1
+DEFAULT_ZSTD_LEVEL: Final = 1
+
+# Measured on 1.6 MB of series in pieces of 16 KiB: level 9 takes 2 ms for the slowest
+# piece, level 12 takes 22 ms and 22 takes 387 ms and 700 MB. What they save is 0.5 %
+# and 7 % of 700 KB.
+MAX_ZSTD_LEVEL: Final = 9
 
 
 class Compressor(Protocol):
@@ -46,8 +51,8 @@ def _bound_compressed(size: int) -> int:
 
 
 class _Zstd:
-    def __init__(self) -> None:
-        self._stream = zstd.ZstdCompressor(level=_ZSTD_LEVEL)
+    def __init__(self, level: int) -> None:
+        self._stream = zstd.ZstdCompressor(level=min(level, MAX_ZSTD_LEVEL))
         self.write = self._stream.compress
         self.bound = _bound_compressed
 
@@ -88,11 +93,11 @@ class _Identity:
 IDENTITY: Final = ""
 
 # By the value of the Content-Encoding header; "" sends none.
-_COMPRESSORS: Final[Mapping[str, Callable[[], Compressor]]] = {
+_COMPRESSORS: Final[Mapping[str, Callable[[int], Compressor]]] = {
     "zstd": _Zstd,
-    "deflate": lambda: _Zlib(zlib.MAX_WBITS),
-    "gzip": lambda: _Zlib(zlib.MAX_WBITS | 16),
-    IDENTITY: _Identity,
+    "deflate": lambda _level: _Zlib(zlib.MAX_WBITS),
+    "gzip": lambda _level: _Zlib(zlib.MAX_WBITS | 16),
+    IDENTITY: lambda _level: _Identity(),
 }
 
 # The Agent's names, and the plain ones.
@@ -122,6 +127,10 @@ def parse_compression(name: str) -> str:
     return encoding
 
 
-def open_compressor(encoding: str) -> Compressor:
-    """Start a stream in *encoding*, one of `ENCODINGS`."""
-    return _COMPRESSORS[encoding]()
+def open_compressor(encoding: str, zstd_level: int = DEFAULT_ZSTD_LEVEL) -> Compressor:
+    """Start a stream in *encoding*, one of `ENCODINGS`.
+
+    A *zstd_level* above `MAX_ZSTD_LEVEL` counts as that: a higher one would hold up
+    the event loop.
+    """
+    return _COMPRESSORS[encoding](zstd_level)

@@ -14,7 +14,7 @@ from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import explain_os_error
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.backlog import Backlog, Entry
-from statsd_trio.sinks.datadog.compression import parse_compression
+from statsd_trio.sinks.datadog.compression import DEFAULT_ZSTD_LEVEL, parse_compression
 from statsd_trio.sinks.datadog.delivery import Delivery
 from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
@@ -57,11 +57,13 @@ class DatadogDestination:
         endpoints: Sequence[Endpoint],
         *,
         encoding: str,
+        zstd_level: int = DEFAULT_ZSTD_LEVEL,
         spool: SharedSpool | None = None,
     ) -> None:
         self._deliveries = tuple(deliveries)
         self._endpoints = tuple(endpoints)
         self._encoding = encoding
+        self._zstd_level = zstd_level
         self._spool = spool
         self._backlog = Backlog(
             _MAX_SNAPSHOTS, on_counted=self._expect, on_evicted=self._evict
@@ -142,7 +144,9 @@ class DatadogDestination:
         while True:
             if self._current is None and self._backlog:
                 entry = await self._backlog.take()
-                steps = build_payloads(entry.snapshot, self._encoding)
+                steps = build_payloads(
+                    entry.snapshot, self._encoding, zstd_level=self._zstd_level
+                )
                 self._current = _Encoding(entry, steps)
             if self._current is not None:
                 await self._encode(self._current)
@@ -171,6 +175,7 @@ def open_datadog_destination(
     endpoints: Mapping[str, Sequence[KeySource | ApiKey]],
     *,
     compression: str = "zstd",
+    compression_level: int = DEFAULT_ZSTD_LEVEL,
     max_concurrent_requests: int = 10,
     request_timeout_seconds: float = 20.0,
     proxy: str | None = None,
@@ -192,6 +197,7 @@ def open_datadog_destination(
         endpoints: base URL to its API keys, each a string, an async callable, or an
             `ApiKey`, which the caller may replace later.
         compression: zstd, deflate (or zlib), gzip or none.
+        compression_level: of zstd.
         max_concurrent_requests: for each endpoint and key.
         request_timeout_seconds: for one whole request.
         proxy: for endpoints whose URL begins with https.
@@ -264,7 +270,13 @@ def open_datadog_destination(
                     wall_clock=wall_clock,
                 )
             )
-    return DatadogDestination(deliveries, opened, encoding=encoding, spool=spool)
+    return DatadogDestination(
+        deliveries,
+        opened,
+        encoding=encoding,
+        zstd_level=compression_level,
+        spool=spool,
+    )
 
 
 def _quieten(library_logger: logging.Logger) -> None:

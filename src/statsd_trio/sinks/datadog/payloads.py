@@ -27,7 +27,11 @@ from statsd_trio.sinks.datadog.agent_payload_pb2 import (
     Origin,
     SketchPayload,
 )
-from statsd_trio.sinks.datadog.compression import IDENTITY, open_compressor
+from statsd_trio.sinks.datadog.compression import (
+    DEFAULT_ZSTD_LEVEL,
+    IDENTITY,
+    open_compressor,
+)
 
 # Metrics of an Agent, from DogStatsD.
 # Source: datadog-agent, pkg/serializer/internal/metrics/origin_mapping.go.
@@ -126,6 +130,7 @@ def build_payloads(
     snapshot: Snapshot,
     encoding: str,
     *,
+    zstd_level: int = DEFAULT_ZSTD_LEVEL,
     series_limits: Limits = SERIES_LIMITS,
     other_limits: Limits = OTHER_LIMITS,
 ) -> Iterator[Step]:
@@ -137,10 +142,13 @@ def build_payloads(
     Args:
         snapshot: what to encode.
         encoding: one of `compression.ENCODINGS`.
+        zstd_level: where that is ``zstd``.
         series_limits: for series.
         other_limits: for sketches, events and service checks.
     """
-    series = _PayloadBuilder(Route.SERIES, encoding, series_limits)
+    series = _PayloadBuilder(
+        Route.SERIES, encoding, series_limits, zstd_level=zstd_level
+    )
     for one_series in snapshot.series:
         yield from _add_item(
             series,
@@ -151,7 +159,13 @@ def build_payloads(
         )
     yield from series.close()
     # The second field of the payload, present and empty, as the Agent sends it.
-    sketches = _PayloadBuilder(Route.SKETCHES, encoding, other_limits, end=b"\x12\x00")
+    sketches = _PayloadBuilder(
+        Route.SKETCHES,
+        encoding,
+        other_limits,
+        zstd_level=zstd_level,
+        end=b"\x12\x00",
+    )
     for sketch in snapshot.sketches:
         yield from _add_item(
             sketches,
@@ -169,6 +183,7 @@ def build_payloads(
         Route.SERVICE_CHECKS,
         encoding,
         other_limits,
+        zstd_level=zstd_level,
         start=b"[",
         separator=b",",
         end=b"]",
@@ -187,12 +202,14 @@ class _PayloadBuilder:
         encoding: str,
         limits: Limits,
         *,
+        zstd_level: int = DEFAULT_ZSTD_LEVEL,
         start: bytes = b"",
         separator: bytes = b"",
         end: bytes = b"",
     ) -> None:
         self._route = route
         self._encoding = encoding
+        self._zstd_level = zstd_level
         self._limits = limits
         self._start = start
         self._separator = separator
@@ -233,7 +250,7 @@ class _PayloadBuilder:
         self._begin()
 
     def _begin(self) -> None:
-        self._compressor = open_compressor(self._encoding)
+        self._compressor = open_compressor(self._encoding, self._zstd_level)
         self._output: list[bytes] = []
         self._compressed = 0
         self._raw = len(self._start)
