@@ -19,6 +19,9 @@ class Silent:
     ) -> None:
         raise AssertionError(name, reason, lines, example)
 
+    def late_repair(self, name: str, example: bytes) -> None:
+        raise AssertionError(name, example)
+
 
 def fill(aggregator: Aggregator, count: int, kind: MetricType, shared: bool) -> None:
     for index in range(count):

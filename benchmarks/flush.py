@@ -29,6 +29,9 @@ class Silent:
     ) -> None:
         raise AssertionError(name, reason, lines, example)
 
+    def late_repair(self, name: str, example: bytes) -> None:
+        raise AssertionError(name, example)
+
 
 class Stopwatch:
     """Times every call of a step, and the garbage collector apart from it."""

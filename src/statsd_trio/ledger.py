@@ -59,7 +59,13 @@ class QueueLedger:
 
 @attrs.frozen
 class LinesLedger:
-    """What the lines of all packets were. Empty lines are not counted."""
+    """What the lines of all packets were. Empty lines are not counted.
+
+    Attributes:
+        unknown_fields: fields that were ignored in lines that were taken.
+        repaired: lines of which bytes that are not UTF-8 were replaced; each is in
+            another count too, and this one stands in no identity.
+    """
 
     read: int
     metrics: int
@@ -68,6 +74,7 @@ class LinesLedger:
     rejected: Mapping[str, int]
     filtered: int
     unknown_fields: int
+    repaired: int = 0
 
 
 @attrs.frozen
@@ -186,6 +193,7 @@ class LineCounters:
     rejected: Counter[str] = attrs.field(factory=Counter[str])
     filtered: int = 0
     unknown_fields: int = 0
+    repaired: int = 0
 
     def freeze(self) -> LinesLedger:
         """Copy the counts as they are now."""

@@ -26,6 +26,7 @@ class Harness:
         self.samples = SampleCounters()
         self.contexts = ContextCounters()
         self.rejections: list[tuple[str, Reason, int, bytes]] = []
+        self.repairs: list[tuple[str, bytes]] = []
         self.aggregator = Aggregator(
             AggregationSettings(**settings), self.samples, self.contexts, self
         )
@@ -35,6 +36,9 @@ class Harness:
         self, name: str, reason: Reason, lines: int, example: bytes
     ) -> None:
         self.rejections.append((name, reason, lines, example))
+
+    def late_repair(self, name: str, example: bytes) -> None:
+        self.repairs.append((name, example))
 
     def sample(
         self, name: str, type_: str, *values: float | str, **fields: Any

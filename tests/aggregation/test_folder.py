@@ -111,14 +111,12 @@ def test_sets_count_different_strings(make_harness: Any) -> None:
     assert harness.samples.parsed == 6
 
 
-def test_a_set_value_that_is_not_utf8_costs_its_own_line_only(
-    make_harness: Any,
-) -> None:
+def test_a_set_value_that_is_not_utf8_is_repaired(make_harness: Any) -> None:
     harness = make_harness()
-    harness.put_raw(1000, "users", "s", [b"a", b"\xff", b"b"])
-    assert harness.flush(1010) == {"users": [(1000, 2)]}
-    assert harness.rejections == [("users", Reason.NOT_UTF8, 1, b"\xff")]
-    assert harness.samples.parsed == 2
+    harness.put_raw(1000, "users", "s", [b"a", b"\xff\xff", b"b", "\ufffd".encode()])
+    assert harness.flush(1010) == {"users": [(1000, 3)]}
+    assert harness.repairs == [("users", b"\xff\xff")]
+    assert (harness.rejections, harness.samples.parsed) == ([], 4)
 
 
 def test_a_context_without_a_value_is_nothing(make_harness: Any) -> None:

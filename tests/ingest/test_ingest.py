@@ -26,6 +26,7 @@ from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import FilterList, Rules
+from statsd_trio.sinks.datadog.payloads import Payload, build_payloads
 from statsd_trio.testing.strategies import lines as some_lines
 from statsd_trio.transports.packet import Origin, Packet
 
@@ -268,6 +269,46 @@ def test_unknown_fields_are_counted_each_time() -> None:
     assert stage.lines.unknown_fields == 4
 
 
+def test_lines_not_in_utf8_count_and_are_counted_each_time() -> None:
+    stage = open_stage()
+    # As hot-shots sends Latin-1 over TCP.
+    stage.process(*[b"a:1|c|#city:K\xf6ln\xdf"] * 4, *[b"users:J\xfcrgen|s"] * 4)
+    series = {each.name: each for each in stage.take().series}
+    assert series["a"].tags == ("city:K\ufffdln\ufffd",)
+    assert series["a"].points[0].value == 0.4
+    assert series["users"].points[0].value == 1
+    assert (stage.lines.metrics, stage.lines.repaired) == (8, 8)
+    stage.check()
+
+
+def test_a_name_not_in_utf8_is_another_metric_and_refused() -> None:
+    stage = open_stage()
+    stage.process(*[b"a\xff:1|c"] * 3)
+    assert stage.lines.rejected == {Reason.NOT_UTF8: 3}
+    assert stage.lines.repaired == 0
+    stage.check()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"a:1|c|#\xff",
+        b"a:1|d|#\xff",
+        b"a:1|c|#host:\xff",
+        b"a:1|c|#dd.internal.resource:x:\xff",
+        b"_e{1,1}:\xff|\xfe|h:\xff|k:\xff|s:\xff|#\xff",
+        b"_sc|a|0|m:\xff|h:\xff|#\xff",
+    ],
+)
+def test_a_raw_byte_never_reaches_a_payload(line: bytes) -> None:
+    stage = open_stage()
+    stage.process(line)
+    (payload,) = [step for step in build_payloads(stage.take(), "") if step is not None]
+    assert isinstance(payload, Payload)  # and not dropped as unencodable
+    assert "\ufffd".encode() in payload.body
+    assert b"\xff" not in payload.body
+
+
 def test_new_name_in_every_line_leaves_the_memo_empty() -> None:
     stage = open_stage(max_contexts=10)
     stage.process(*[b"name%d:1|c" % number for number in range(500)])
@@ -323,7 +364,9 @@ VALUES = st.sampled_from(
     b"1 -2.5 1:2:3 :1: :: x 1_0 nan 1e999 0x1 \xff 1\r".split(b" ")
 ) | st.sampled_from([b"", b" 1", b"9" * 300, b"\xd9\xa1"])
 FIELDS = st.sampled_from(
-    b"c g h ms s d c|@0.5 g|#x,y g|#y,x d|@0.1 c|T1 c\r h|@0.3|#x q c|@2".split(b" ")
+    b"c g h ms s d c|#\xff c|@0.5 g|#x,y g|#y,x d|@0.1 c|T1 c\r h|@0.3|#x q c|@2".split(
+        b" "
+    )
 ) | st.sampled_from([b"", b"c|#host:z", b"c|z:1"])
 LINES = st.builds(lambda *parts: b"%s:%s|%s" % parts, NAMES, VALUES, FIELDS)
 

@@ -37,6 +37,22 @@ def test_warning_names_count_and_first_sender_once_an_interval(
     assert "'a:x|c' from 127.0.0.1:4000 on udp://127.0.0.1:8125" in record.message
 
 
+def test_repaired_lines_are_counted_and_warned_of_once_an_interval(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = LineCounters()
+    refusals = Refusals(lines)
+    refusals.note_repair(b"a:1|c|#\xe9", ORIGIN)
+    refusals.late_repair("users", b"\xe9")
+    refusals.warn()
+    refusals.warn()
+    assert lines.repaired == 2
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "not UTF-8 in 2 lines" in record.message
+    assert r"'a:1|c|#\xe9' from 127.0.0.1:4000 on udp://127.0.0.1" in record.message
+
+
 def test_each_rejected_line_is_logged_at_debug(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -28,7 +28,7 @@ def list_series(line: str) -> list[tuple[str, str, float | None]]:
     return [(series.name, series.type, series.value) for series in explain(line).series]
 
 
-def list_cautions(line: str) -> list[str]:
+def list_cautions(line: str | bytes) -> list[str]:
     return [caution.code for caution in explain(line).cautions]
 
 
@@ -222,9 +222,12 @@ def test_weight_follows_the_type(line: str, weight: float) -> None:
         ("_sc|a|0|m:b|x", ["unknown_field", "message_not_last"]),
         ("_sc|a|0|d:1699999999|m:b", []),
         ("_sc:a|0|", ["ignored_field"]),
+        (b"a:1|c|#\xff", ["not_utf8"]),
+        (b"_e{1,1}:\xff|b", ["not_utf8"]),
+        (b"_sc|a|0|m:\xff", ["not_utf8"]),
     ],
 )
-def test_what_is_legal_but_odd_is_told(line: str, codes: list[str]) -> None:
+def test_what_is_legal_but_odd_is_told(line: str | bytes, codes: list[str]) -> None:
     assert list_cautions(line) == codes
 
 

@@ -1,6 +1,7 @@
 """What holds for every line, whatever its bytes."""
 
 import itertools
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,10 +63,17 @@ def test_what_was_parsed_can_be_formatted_and_parsed_again(line: bytes) -> None:
     if isinstance(message, ParseError):
         return
     reread = parse_message(format_message(message))
-    ignored: dict[str, Any] = {"unknown_fields": 0}
+    ignored: dict[str, Any] = {"unknown_fields": 0, "is_repaired": False}
     if not isinstance(message, Sample):
         ignored["warnings"] = ()
     assert reread == attrs.evolve(message, **ignored)
+
+
+@given(lines() | st.binary())
+def test_what_is_parsed_holds_no_raw_byte(line: bytes) -> None:
+    message = parse_or_refuse(line)
+    if not isinstance(message, ParseError):
+        json.dumps(attrs.asdict(message), ensure_ascii=False).encode()
 
 
 @given(valid_lines())

@@ -185,7 +185,7 @@ async def test_every_field_of_a_message_is_written_or_left_out_on_purpose(
     await JsonLinesSink(path)(
         Snapshot(EPOCH, 10, events=(event,), service_checks=(service_check,))
     )
-    left_out = {"origin", "unknown_fields", "warnings"}
+    left_out = {"origin", "unknown_fields", "is_repaired", "warnings"}
     for line, message in zip(read(path), (Event, ServiceCheck), strict=True):
         fields = {field.name for field in attrs.fields(message)}
         assert line.keys() - {"kind"} == fields - left_out

@@ -20,6 +20,7 @@ from statsd_trio.aggregation.conversion import (
 from statsd_trio.aggregation.lane import Lane
 from statsd_trio.aggregation.sketch import weigh
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.protocol.encoding import decode_escaped, replace_escaped
 
 # What is folded between two chances for others to run: 0.5 ms of single values, up to
 # 3 ms of packed ones.
@@ -37,6 +38,10 @@ class Report(Protocol):
         self, name: str, reason: Reason, lines: int, example: bytes
     ) -> None:
         """Note that *lines* of the metric *name* had a bad value, such as *example*."""
+        ...
+
+    def late_repair(self, name: str, example: bytes) -> None:
+        """Note that the value *example* of the set *name* was not UTF-8."""
         ...
 
 
@@ -101,6 +106,11 @@ class Folder:
             try:
                 values = read_values(lane.kind, raw)
             except ParseError as error:
+                if lane.kind == SET and error.reason is Reason.NOT_UTF8:
+                    repaired = replace_escaped(decode_escaped(raw)).encode()
+                    self._adder.add_string(bucket, context, repaired)
+                    self._report.late_repair(context.name, raw)
+                    continue
                 self._report.late_rejection(context.name, error.reason, 1, raw)
                 continue
             if lane.kind == SET:

@@ -73,6 +73,7 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
             "events": lines.events,
             "service checks": lines.service_checks,
             "filtered": lines.filtered,
+            "repaired": lines.repaired,
         }
         | _name_reasons("rejected", lines.rejected)
     )

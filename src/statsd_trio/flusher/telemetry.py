@@ -93,6 +93,7 @@ def _count(ledger: Ledger) -> Iterator[tuple[_Key, int]]:
         if listener.kernel_dropped is not None:
             yield ("kernel_dropped", tags), listener.kernel_dropped
     yield ("lines", ()), ledger.lines.read
+    yield ("lines.repaired", ()), ledger.lines.repaired
     yield from _count_reasons("lines.rejected", ledger.lines.rejected)
     yield from _count_reasons("samples.refused", ledger.samples.refused)
     for sink in ledger.sinks:

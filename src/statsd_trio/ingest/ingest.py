@@ -293,6 +293,8 @@ class Ingest:
             self._refusals.reject_line(error, line, origin)
             return
         self._lines.unknown_fields += message.unknown_fields
+        if message.is_repaired:
+            self._refusals.note_repair(line, origin)
         if isinstance(message, Sample):
             self._insert_sample(message, text, value)
             return
@@ -319,7 +321,7 @@ class Ingest:
                 self._remember(text, sample, None)
             return
         self._lines.metrics += 1
-        if kept.timestamp is not None:
+        if kept.timestamp is not None or kept.is_repaired:
             self._aggregator.insert(kept)
             return
         context = self._aggregator.open_context(kept)
@@ -329,8 +331,8 @@ class Ingest:
         self._remember(text, kept, context)
 
     def _remember(self, text: bytes, sample: Sample, context: Context | None) -> None:
-        # A line with unknown fields is counted each time, so it is parsed each time.
-        if self._uses_memo and not sample.unknown_fields:
+        # What is counted each time, as unknown fields are, has to be parsed each time.
+        if self._uses_memo and not (sample.unknown_fields or sample.is_repaired):
             kind = KINDS[sample.type]
             self._memo.offer(text, Spelling(kind, context, sample.sample_rate))
 

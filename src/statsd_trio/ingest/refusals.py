@@ -1,4 +1,4 @@
-"""What was refused: counted at once, told once for each cause and interval."""
+"""What was refused or repaired: counted at once, logged once a cause and interval."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class _Cause:
 
 
 class Refusals:
-    """Counts rejected lines by reason, and logs them with restraint.
+    """Counts rejected lines by reason, and repaired ones, and logs them with restraint.
 
     One DEBUG record a line, one WARNING a reason and interval.
     """
@@ -34,6 +34,7 @@ class Refusals:
         self._lines = lines
         self._on_rejected = on_rejected
         self._causes: dict[str, _Cause] = {}
+        self._repaired = _Cause()
 
     def reject_line(self, error: ParseError, line: bytes, origin: Origin) -> None:
         """Count a line that was refused when it was read."""
@@ -46,6 +47,22 @@ class Refusals:
             logger.debug("rejected %s from %s: %s", _show(line), _name(origin), error)
         if self._on_rejected is not None:
             self._on_rejected(error, line, origin)
+
+    def note_repair(self, line: bytes, origin: Origin) -> None:
+        """Count a line of which bytes that are not UTF-8 were replaced."""
+        self._repair(line, f"from {_name(origin)}")
+
+    def late_repair(self, name: str, example: bytes) -> None:
+        """Count a line of the set *name* whose value was not UTF-8."""
+        self._repair(example, f"of metric {name!r}")
+
+    def _repair(self, text: bytes, whose: str) -> None:
+        self._lines.repaired += 1
+        self._repaired.count += 1
+        if self._repaired.count == 1:
+            self._repaired.example = f"{_show(text)} {whose}"
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("replaced bytes that are not UTF-8: %s %s", _show(text), whose)
 
     def late_rejection(
         self, name: str, reason: Reason, lines: int, example: bytes
@@ -65,7 +82,10 @@ class Refusals:
             logger.debug("rejected value %s of metric %r: %s", shown, name, reason)
 
     def warn(self) -> None:
-        """Log one WARNING for each reason that refused lines since the last call."""
+        """Log one WARNING for each reason that refused lines since the last call.
+
+        Another one is logged if lines were repaired.
+        """
         causes, self._causes = self._causes, {}
         for reason, cause in causes.items():
             logger.warning(
@@ -73,6 +93,14 @@ class Refusals:
                 cause.count,
                 reason,
                 cause.example,
+            )
+        repaired, self._repaired = self._repaired, _Cause()
+        if repaired.count:
+            logger.warning(
+                "replaced bytes that are not UTF-8 in %d lines, the first: %s; encode "
+                "tags and texts as UTF-8",
+                repaired.count,
+                repaired.example,
             )
 
 

@@ -61,6 +61,7 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
         [((("reason", reason),), count) for reason, count in lines.rejected.items()],
     )
     yield _counter("lines_filtered", "Lines on a filter list.", lines.filtered)
+    yield _counter("lines_repaired", "Lines not in UTF-8, repaired.", lines.repaired)
     samples, contexts = ledger.samples, ledger.contexts
     yield _counter("samples", "Values of metric lines.", samples.parsed)
     yield _counter("samples_aggregated", "Values aggregated.", samples.aggregated)

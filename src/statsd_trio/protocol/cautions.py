@@ -57,6 +57,7 @@ class Oddity(enum.StrEnum):
     NAME_CHARACTERS = "name_characters"
     NAME_START = "name_start"
     NON_ASCII_NAME = "non_ascii_name"
+    NOT_UTF8 = "not_utf8"
     OLD_TIMESTAMP = "old_timestamp"
     REPEATED_FIELD = "repeated_field"
     TAG_SPACE = "tag_space"
@@ -92,6 +93,14 @@ def find_cautions(line: str, message: Message, *, now: float) -> tuple[Caution, 
         found += [
             Caution(Oddity.IGNORED_FIELD, warning) for warning in message.warnings
         ]
+    if message.is_repaired:
+        found.append(
+            Caution(
+                Oddity.NOT_UTF8,
+                "Bytes that are not UTF-8 were replaced by U+FFFD; encode tags and "
+                "texts as UTF-8.",
+            )
+        )
     found += _check_timestamp(message, now)
     found += _check_tags(message.tags)
     found += _check_fields(line, message)

@@ -10,6 +10,11 @@ Source: datadog-agent, comp/dogstatsd/server/impl/parse_events.go.
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.protocol.encoding import (
+    decode_escaped,
+    encode_escaped,
+    has_escaped,
+)
 from statsd_trio.protocol.fields import SharedFields, read_origin, split_tags
 from statsd_trio.protocol.messages import Event
 from statsd_trio.protocol.numbers import parse_integer, quote
@@ -27,7 +32,7 @@ def parse_event(line: str) -> Event:
         ParseError: if the header is malformed or its lengths lie. A bad optional
             field only warns.
     """
-    raw = line.encode()
+    raw = encode_escaped(line)
     header, colon, body = raw.partition(b":")
     start = len(header) + len(colon)
     if not colon or len(header) < _SHORTEST_HEADER or b"," not in header:
@@ -56,9 +61,10 @@ def parse_event(line: str) -> Event:
             f"The byte after the {title_length} bytes of the title is not '|'; the "
             "title's length is probably wrong."
         )
-    title = _decode(body[:title_length], start)
-    text = _decode(body[text_start:end], start + text_start)
-    rest = _decode(body[end:], start + end)
+    is_utf8 = not has_escaped(line)
+    title = _decode(body[:title_length], start, is_utf8)
+    text = _decode(body[text_start:end], start + text_start, is_utf8)
+    rest = _decode(body[end:], start + end, is_utf8)
     if rest and not rest.startswith("|"):
         shared.warnings.append(
             f"The byte after the {text_length} bytes of the text is not '|'; the "
@@ -77,10 +83,14 @@ def _parse_length(raw: bytes, column: int) -> int:
     return length
 
 
-def _decode(raw: bytes, column: int) -> str:
+def _decode(raw: bytes, column: int, is_utf8: bool) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
+        # In a line that is not UTF-8, nobody can tell whether a length cut a
+        # character in two or the byte was sent like this.
+        if not is_utf8:
+            return decode_escaped(raw)
         message = (
             "A length ends within a character; count the bytes of the UTF-8 text, "
             "not its characters."

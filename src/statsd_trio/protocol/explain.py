@@ -8,6 +8,7 @@ import attrs
 
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.protocol.cautions import Caution, find_cautions
+from statsd_trio.protocol.encoding import decode_escaped, replace_escaped
 from statsd_trio.protocol.forecast import (
     FutureSeries,
     forecast_series,
@@ -85,7 +86,8 @@ def explain_line(line: bytes, *, now: float, interval_seconds: int = 10) -> Expl
         suggestion = suggest_line(line, error)
         refusal = Refusal(error.reason, error.column, error.message, suggestion)
         return Explanation(line, refusal=refusal)
-    cautions = find_cautions(line.decode().removesuffix("\r"), message, now=now)
+    text = replace_escaped(decode_escaped(line)).removesuffix("\r")
+    cautions = find_cautions(text, message, now=now)
     if not isinstance(message, Sample):
         return Explanation(line, message, cautions=cautions)
     return Explanation(
@@ -125,7 +127,7 @@ def render_explanation(explanation: Explanation) -> str:
     """
     if explanation.refusal is not None:
         return "\n".join(_render_refusal(explanation.line, explanation.refusal))
-    lines = [_cut(_escape(explanation.line.decode()))]
+    lines = [_cut(_escape(explanation.line.decode(errors="backslashreplace")))]
     match explanation.message:
         case Sample() as sample:
             lines += _render_sample(sample, explanation)

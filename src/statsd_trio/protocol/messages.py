@@ -60,6 +60,7 @@ class Sample:
         timestamp: unix seconds from ``T``, else None.
         host: None for the server's own, "" for none.
         unknown_fields: how many fields were ignored.
+        is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Sample:
     host: str | None = None
     origin: ClientOrigin | None = None
     unknown_fields: int = 0
+    is_repaired: bool = False
 
 
 @attrs.frozen
@@ -80,6 +82,9 @@ class Event:
     Attributes:
         timestamp: unix seconds, None for the time of arrival.
         host: None for the server's own, "" for none.
+        unknown_fields: how many fields were ignored.
+        is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
+        warnings: why fields were passed over, a sentence for each.
     """
 
     title: str
@@ -94,6 +99,7 @@ class Event:
     origin: ClientOrigin | None = None
     unknown_fields: int = 0
     warnings: tuple[str, ...] = ()
+    is_repaired: bool = False
 
 
 @attrs.frozen
@@ -103,6 +109,9 @@ class ServiceCheck:
     Attributes:
         timestamp: unix seconds, None for the time of arrival.
         host: None for the server's own, "" for none.
+        unknown_fields: how many fields were ignored.
+        is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
+        warnings: why fields were passed over, a sentence for each.
     """
 
     name: str
@@ -114,6 +123,7 @@ class ServiceCheck:
     origin: ClientOrigin | None = None
     unknown_fields: int = 0
     warnings: tuple[str, ...] = ()
+    is_repaired: bool = False
 
 
 Message = Sample | Event | ServiceCheck

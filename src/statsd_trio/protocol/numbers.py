@@ -9,6 +9,7 @@ from math import inf, isinf, nan
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.protocol.encoding import encode_escaped, replace_escaped
 
 # Text of only these is safe for `float`: what remains is malformed ("1.2.3"),
 # which raises, or too large ("1e400"), which gives an infinity.
@@ -60,7 +61,7 @@ def parse_rate(text: str) -> float:
     Raises:
         ParseError: with a column that counts from the start of *text*.
     """
-    raw = text.encode()
+    raw = encode_escaped(text)
     rate = _read_decimal(raw)
     if rate is None:
         if _NAN.fullmatch(raw) or _INFINITY.fullmatch(raw):
@@ -110,6 +111,7 @@ def blame_bytes(raw: bytes, error: UnicodeDecodeError, column: int = 0) -> Parse
 
 def quote(text: str) -> str:
     """Show what a client sent within a sentence: escaped, and cut when long."""
+    text = replace_escaped(text)
     if len(text) > _QUOTED_CHARACTERS:
         return ascii(text[:_QUOTED_CHARACTERS]) + "..."
     return repr(text) if text.isprintable() else ascii(text)

@@ -5,13 +5,19 @@ and once: each byte is looked at a fixed number of times.
 
 What is accepted is what the Agent accepts, except for numbers that would poison an
 aggregate (see `numbers`), for timestamps on types that the Agent discards later,
-and for bytes that are not UTF-8.
+and for names that are not UTF-8.
 Source: datadog-agent, comp/dogstatsd/server/impl/parse.go and parse_metrics.go.
 """
 
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.protocol.encoding import (
+    decode_escaped,
+    encode_escaped,
+    repair_message,
+    require_utf8,
+)
 from statsd_trio.protocol.events import parse_event
 from statsd_trio.protocol.fields import (
     OriginFields,
@@ -21,7 +27,6 @@ from statsd_trio.protocol.fields import (
 )
 from statsd_trio.protocol.messages import Message, MetricType, Sample
 from statsd_trio.protocol.numbers import (
-    blame_bytes,
     parse_integer,
     parse_numbers,
     parse_rate,
@@ -45,21 +50,30 @@ def parse_message(line: bytes, *, use_timestamps: bool = True) -> Message:
         use_timestamps: whether ``T`` counts; else it is passed over unread, as the
             Agent does where its no-aggregation pipeline is off.
 
+    Bytes that are not UTF-8 are replaced in tags and texts; see `encoding`.
+
     Raises:
         ParseError: if the line must be refused. Nothing else is ever raised.
     """
+    is_utf8 = True
     try:
         text = line.decode()
-    except UnicodeDecodeError as error:
-        raise blame_bytes(line, error) from None
+    except UnicodeDecodeError:
+        text = decode_escaped(line)
+        is_utf8 = False
     if text[-1:] == "\r":
         text = text[:-1]
     if text[:1] == "_":
         if text.startswith("_e{"):
-            return parse_event(text)
+            event = parse_event(text)
+            return event if is_utf8 else repair_message(event)
         if text.startswith("_sc"):
-            return parse_service_check(text)
-    return _parse_metric(text, use_timestamps)
+            check = parse_service_check(text)
+            return check if is_utf8 else repair_message(check)
+    if is_utf8:
+        return _parse_metric(text, use_timestamps)
+    require_utf8(text.partition("|")[0].partition(":")[0], 0)
+    return repair_message(_parse_metric(text, use_timestamps))
 
 
 # The hot path of every line not seen before: one pass, few calls, no objects but
@@ -77,7 +91,8 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
         values = (value,)
     else:
         try:
-            values = parse_numbers(value.encode())
+            # As `encode_escaped` does, without a call on the way of every line.
+            values = parse_numbers(value.encode("utf-8", "surrogateescape"))
         except ParseError as error:
             raise _shift(error, f"{name}:") from None
 
@@ -139,13 +154,13 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
 
 
 def _shift(error: ParseError, prefix: str) -> ParseError:
-    column = len(prefix.encode()) + error.column
+    column = len(encode_escaped(prefix)) + error.column
     return ParseError(error.reason, column, error.message)
 
 
 def _measure(fields: list[str], index: int) -> int:
     """Count the bytes before a field, its ``|`` included."""
-    return sum(len(field.encode()) + 1 for field in fields[:index])
+    return sum(len(encode_escaped(field)) + 1 for field in fields[:index])
 
 
 def _find_head_fault(fields: list[str]) -> ParseError:

@@ -9,6 +9,7 @@ Source: datadog-agent, comp/dogstatsd/server/impl/parse_service_checks.go.
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.protocol.encoding import encode_escaped, require_utf8
 from statsd_trio.protocol.fields import SharedFields, read_origin, split_tags
 from statsd_trio.protocol.messages import ServiceCheck, ServiceStatus
 from statsd_trio.protocol.numbers import quote
@@ -28,17 +29,20 @@ def parse_service_check(line: str) -> ServiceCheck:
     # Counted over the whole line, since the byte after `_sc` may be anything.
     if line.count("|") < 2 or not rest:
         message = f"A service check needs a name and a status; write {_FORM}."
-        raise ParseError(Reason.SERVICE_CHECK_FORMAT, len(line.encode()), message)
+        raise ParseError(
+            Reason.SERVICE_CHECK_FORMAT, len(encode_escaped(line)), message
+        )
     if not name:
         message = f"The service check has no name; write {_FORM}."
         raise ParseError(Reason.SERVICE_CHECK_EMPTY_NAME, 4, message)
+    require_utf8(name, len(encode_escaped(line[:4])))
     status = _STATUSES.get(rest[0])
     if status is None:
         message = (
             f"{quote(rest[0])} is not a status; write 0 (OK), 1 (WARNING), "
             "2 (CRITICAL) or 3 (UNKNOWN). Lines that begin with _sc are checks."
         )
-        column = len(line[:4].encode()) + len(name.encode()) + 1
+        column = len(encode_escaped(line[:4] + name)) + 1
         raise ParseError(Reason.SERVICE_CHECK_STATUS, column, message)
     shared = SharedFields()
     if line[3] != "|":
