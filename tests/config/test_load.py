@@ -504,6 +504,44 @@ def test_empty_flag_takes_back_what_an_earlier_source_set() -> None:
     assert (config.proxy, config.http, config.dd_url) == (None, None, None)
 
 
+def test_empty_variable_of_the_agent_switches_the_proxy_off(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text(
+        "proxy:\n  https: http://a:1\n  http: http://b:1\n  no_proxy: [c]\n"
+    )
+    environ = {
+        "DD_API_KEY": KEY,
+        "DD_PROXY_HTTPS": "",
+        "DD_PROXY_HTTP": " ",
+        "DD_PROXY_NO_PROXY": "",
+        "HTTPS_PROXY": "http://d:1",
+        "HTTP_PROXY": "http://d:1",
+        "NO_PROXY": "d",
+    }
+
+    sourced = load_sourced_config(environ=environ, path=path)
+
+    config = sourced.config
+    assert (config.proxy, config.proxy_http, config.no_proxy) == (None, None, ())
+    assert sourced.sources["proxy"] == "DD_PROXY_HTTPS"
+
+
+def test_empty_variable_that_is_not_the_agents_is_none() -> None:
+    environ = {"DD_API_KEY": KEY, "HTTPS_PROXY": "", "https_proxy": "http://a:1"}
+
+    assert load_config(environ=environ).proxy == Secret("http://a:1")
+
+
+@pytest.mark.parametrize("variable", ["DD_PROXY_NO_PROXY", "NO_PROXY"])
+@pytest.mark.parametrize("text", ["a,b c", "a, b , c", "a b c", '["a", "b", "c"]'])
+def test_hosts_without_a_proxy_are_split_at_commas_and_spaces(
+    variable: str, text: str
+) -> None:
+    config = load_config(environ={"DD_API_KEY": KEY, variable: text})
+
+    assert config.no_proxy == ("a", "b", "c")
+
+
 def test_proxy_needs_no_scheme() -> None:
     config = load_config(environ={"DD_API_KEY": KEY, "HTTPS_PROXY": "proxy:3128"})
 

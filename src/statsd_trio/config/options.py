@@ -429,7 +429,7 @@ GROUPS: Final = (
             _option(
                 "proxy",
                 places.PROXY,
-                Alias("DD_PROXY_HTTPS", key="proxy.https"),
+                Alias("DD_PROXY_HTTPS", key="proxy.https", counts_if_empty=True),
                 "HTTPS_PROXY",
                 "https_proxy",
                 help="Proxy on the way to intakes whose URL begins with https.",
@@ -437,15 +437,15 @@ GROUPS: Final = (
             _option(
                 "proxy_http",
                 places.PROXY,
-                Alias("DD_PROXY_HTTP", key="proxy.http"),
+                Alias("DD_PROXY_HTTP", key="proxy.http", counts_if_empty=True),
                 "HTTP_PROXY",
                 "http_proxy",
                 help="Proxy on the way to intakes whose URL begins with http.",
             ),
             _option(
                 "no_proxy",
-                kinds.STRINGS,
-                Alias("DD_PROXY_NO_PROXY", key="proxy.no_proxy"),
+                places.HOSTS,
+                Alias("DD_PROXY_NO_PROXY", key="proxy.no_proxy", counts_if_empty=True),
                 "NO_PROXY",
                 "no_proxy",
                 help="Hosts that are reached without a proxy.",

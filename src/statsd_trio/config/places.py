@@ -7,7 +7,13 @@ from typing import Final, cast
 
 import attrs
 
-from statsd_trio.config.kinds import FILLED_TEXT, Kind, optional_text, unless_none
+from statsd_trio.config.kinds import (
+    FILLED_TEXT,
+    STRINGS,
+    Kind,
+    optional_text,
+    unless_none,
+)
 from statsd_trio.config.secret import Secret, hide_credentials, mask_credentials
 from statsd_trio.config.units import (
     parse_json,
@@ -86,6 +92,21 @@ def _parse_proxy(raw: object) -> Secret | None:
 
 
 PROXY: Final = attrs.evolve(URL, parse=_parse_proxy)
+
+
+def _parse_hosts(raw: object) -> tuple[str, ...]:
+    if isinstance(raw, str) and not raw.lstrip().startswith("["):
+        raw = raw.replace(",", " ")
+    return parse_strings(raw)
+
+
+# Source: datadog-agent, pkg/config/setup/config.go: DD_PROXY_NO_PROXY is split at
+# spaces and commas, and NO_PROXY at commas.
+HOSTS: Final = attrs.evolve(
+    STRINGS,
+    words="list of hosts, separated by commas, spaces or both",
+    parse=_parse_hosts,
+)
 
 
 def _check_site(value: str) -> None:
