@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
 from statsd_trio.config import Secret, load_config, load_sourced_config
 from statsd_trio.config.options import OPTIONS
@@ -423,11 +424,11 @@ def test_problem_stays_on_one_short_line() -> None:
         ),
         (
             {"mapper_profiles": '[{"name": "a", "prefix": ""}]'},
-            "profile 1 (a): has no prefix",
+            "has no prefix @ item[0].prefix",
         ),
         (
-            {"metric_tag_filterlist": '[{"metric_name": "", "tags": [], "action": 1}]'},
-            "action",
+            {"metric_tag_filterlist": '[{"metric_name": "m", "action": "drop"}]'},
+            "action 'drop' is neither exclude nor include @ item[0]",
         ),
         ({"forward_host": "x"}, "forward_host and forward_port"),
         (
@@ -540,6 +541,98 @@ def test_hosts_without_a_proxy_are_split_at_commas_and_spaces(
     config = load_config(environ={"DD_API_KEY": KEY, variable: text})
 
     assert config.no_proxy == ("a", "b", "c")
+
+
+PRESENT_BUT_EMPTY: dict[str, tuple[object, object]] = {
+    "mapper_profiles": (
+        [
+            {
+                "name": "jobs",
+                "prefix": "job.",
+                "mappings": [
+                    {"match": "a.*", "name": "a", "match_type": "", "tags": None},
+                    {"match": "b.*", "name": "b", "match_type": None, "tags": {}},
+                    {"match": "c.*", "name": "c", "tags": {"d": None, "e": "$1"}},
+                    None,
+                ],
+            },
+            {"name": "others", "prefix": "*", "mappings": None},
+            None,
+        ],
+        (
+            MapperProfile(
+                "jobs",
+                "job.",
+                (
+                    MetricMapping("a.*", "a"),
+                    MetricMapping("b.*", "b"),
+                    MetricMapping("c.*", "c", tags={"e": "$1"}),
+                ),
+            ),
+            MapperProfile("others", "*"),
+        ),
+    ),
+    "metric_tag_filterlist": (
+        [
+            {"metric_name": "a", "action": "", "tags": None},
+            {"metric_name": "b", "action": None, "tags": [None, "", "c"]},
+        ],
+        (TagFilterEntry("a", ()), TagFilterEntry("b", ("c",))),
+    ),
+    "additional_endpoints": (
+        {"https://a": [None], "https://b": None, "https://c": ["", "k"]},
+        {
+            Secret("https://a"): (),
+            Secret("https://b"): (),
+            Secret("https://c"): (Secret("k"),),
+        },
+    ),
+    "tags": ([None, "a:1", ""], ("a:1",)),
+}
+
+
+@pytest.mark.parametrize("name", PRESENT_BUT_EMPTY)
+def test_present_but_empty_is_as_good_as_absent(name: str, tmp_path: Path) -> None:
+    raw, value = PRESENT_BUT_EMPTY[name]
+    path = write_yaml(tmp_path / "datadog.yaml", OPTIONS[name].keys[0], raw)
+    variable = OPTIONS[name].environ[0]
+
+    of_file = load_config(environ={"DD_API_KEY": KEY}, path=path)
+    of_environment = load_config(environ={"DD_API_KEY": KEY, variable: json.dumps(raw)})
+
+    assert getattr(of_file, name) == value
+    assert getattr(of_environment, name) == value
+
+
+KEYS_OF_TABLES = ["name", "prefix", "mappings", "match", "match_type", "tags"]
+KEYS_OF_TABLES += ["metric_name", "action", "https://a", "x"]
+SCALARS = st.none() | st.booleans() | st.integers() | st.sampled_from(["", "a", "*"])
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS_OF_TABLES), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(
+    st.sampled_from(
+        ["mapper_profiles", "metric_tag_filterlist", "additional_endpoints"]
+    ),
+    JSON,
+)
+def test_whatever_a_table_holds_is_refused_in_plain_words(
+    name: str, raw: object
+) -> None:
+    try:
+        load_config(environ={}, flags={"api_key": KEY, name: json.dumps(raw)})
+    except ConfigError as error:
+        for problem in error.problems:
+            words = problem.partition(": ")[2]
+            for internal in ("Attribute(", "class ", "NOTHING", "object at", "Error"):
+                assert internal not in words
 
 
 def test_proxy_needs_no_scheme() -> None:

@@ -247,8 +247,9 @@ def _describe_leaf(error: BaseException, _type: type | None) -> str:
         return f"unknown key {', '.join(sorted(error.extra_fields))}"
     if isinstance(error, KeyError):
         return f"has no {error.args[0]}"
-    if isinstance(error, ValueError):
-        return str(error)
+    if isinstance(error, ValueError) and error.args:
+        # A library may have added objects of its own behind the words.
+        return str(error.args[0])
     return "not what is expected here"
 
 

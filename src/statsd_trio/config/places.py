@@ -123,8 +123,8 @@ def _parse_endpoints(raw: object) -> dict[Secret, tuple[Secret, ...]]:
         raise ValueError("not a table of URLs, each with a list of keys")  # noqa: TRY004 - the file's mistake, not ours
     endpoints: dict[Secret, tuple[Secret, ...]] = {}
     for url, keys in cast("Mapping[object, object]", value).items():
-        # As the Agent: trimmed, empty ones dropped, each once.
-        unique = dict.fromkeys(key for key in parse_strings(keys) if key)
+        # As in the Agent: each key counts once, and there may be none.
+        unique = dict.fromkeys(parse_strings([] if keys is None else keys))
         endpoints[hide_credentials(parse_text(url))] = tuple(map(Secret, unique))
     return endpoints
 

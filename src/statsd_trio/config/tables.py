@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from statsd_trio.config.kinds import Kind
-from statsd_trio.config.units import parse_json, parse_strings
+from statsd_trio.config.units import drop_empty, parse_json, parse_strings
 from statsd_trio.rules.mapper import Mapper, MapperProfile
 from statsd_trio.rules.tagfilter import TagFilterEntry
 
@@ -46,7 +46,17 @@ def _parse_tables(raw: object) -> list[object]:
     value = parse_json(raw) if isinstance(raw, str) else raw
     if not isinstance(value, list):
         raise ValueError("not a list of tables")  # noqa: TRY004 - the file's mistake, not ours
-    return cast("list[object]", value)
+    return cast("list[object]", _prune(cast("object", value)))
+
+
+def _prune(value: object) -> object:
+    """Leave out what is present but empty, at any depth."""
+    if isinstance(value, list):
+        return [_prune(item) for item in drop_empty(cast("list[object]", value))]
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        return {key: _prune(item) for key, item in items if item not in (None, "")}
+    return value
 
 
 def _check_profiles(value: Sequence[MapperProfile]) -> None:
@@ -98,7 +108,7 @@ TAG_FILTERS: Final = Kind(
         "items": {
             "type": "object",
             "additionalProperties": False,
-            "required": ["metric_name", "tags"],
+            "required": ["metric_name"],
             "properties": {
                 "metric_name": {"type": "string"},
                 "action": {"enum": ["exclude", "include"]},

@@ -7,7 +7,7 @@ Each function takes text, or the value that TOML or YAML made of it, and raises
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -103,15 +103,24 @@ def _parse_amount(raw: object, units: dict[str, float], refusal: str) -> float:
 
 
 def parse_strings(raw: object) -> tuple[str, ...]:
-    """Read a list: JSON, or separated by commas, or else by spaces."""
+    """Read a list: JSON, or separated by commas, or else by spaces.
+
+    Items that are empty, or null, are left out.
+    """
     if isinstance(raw, str):
         if raw.lstrip().startswith("["):
             return parse_strings(parse_json(raw))
         parts = raw.split(",") if "," in raw else raw.split()
         return tuple(part.strip() for part in parts if part.strip())
     if isinstance(raw, list | tuple):
-        return tuple(parse_text(item) for item in cast("Sequence[object]", raw))
+        items = drop_empty(cast("Sequence[object]", raw))
+        return tuple(parse_text(item) for item in items)
     raise ValueError("not a list of strings")
+
+
+def drop_empty(values: Iterable[object]) -> list[object]:
+    """Return *values* without null and empty text, which are as good as absent."""
+    return [value for value in values if value not in (None, "")]
 
 
 def parse_json(raw: str) -> object:

@@ -21,6 +21,13 @@ ACTIONS: Final = ("exclude", "include")
 _FILTERED_TYPES: Final = frozenset({MetricType.COUNTER, MetricType.DISTRIBUTION})
 
 
+def _check_action(
+    _entry: "TagFilterEntry", _field: "attrs.Attribute[str]", action: str
+) -> None:
+    if action not in ACTIONS:
+        raise ValueError(f"action {action!r} is neither exclude nor include")
+
+
 @attrs.frozen
 class TagFilterEntry:
     """What to do with some tags of one metric.
@@ -32,10 +39,8 @@ class TagFilterEntry:
     """
 
     metric_name: str
-    tags: tuple[str, ...] = attrs.field(converter=tuple)
-    action: str = attrs.field(
-        default="exclude", validator=attrs.validators.in_(ACTIONS)
-    )
+    tags: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    action: str = attrs.field(default="exclude", validator=_check_action)
 
 
 class TagFilter:
