@@ -9,7 +9,7 @@ from statsd_trio.aggregation.context import (
     relate_tags,
 )
 from statsd_trio.aggregation.harvest import ContextsFull
-from statsd_trio.protocol.messages import MetricType
+from statsd_trio.protocol.messages import ClientOrigin, MetricType
 
 
 def open_context(harness: Any, name: str, type_: str, **fields: Any) -> Any:
@@ -53,9 +53,30 @@ def test_constant_tags_are_part_of_every_context(make_harness: Any) -> None:
     assert context.tags == ("a:b", "env:x", "z")
 
 
-def test_origin_is_no_part_of_a_context(make_harness: Any) -> None:
-    from statsd_trio.protocol.messages import ClientOrigin  # noqa: PLC0415 - only here
+@pytest.mark.parametrize("type_", ["c", "g", "s", "h", "ms", "d"])
+def test_the_first_sample_names_the_jmx_check(make_harness: Any, type_: str) -> None:
+    # Source: datadog-agent, pkg/aggregator/context_resolver.go.
+    harness = make_harness(
+        histogram_copy_to_distribution=True,
+        histogram_copy_to_distribution_prefix="copy.",
+    )
+    value = "x" if type_ == "s" else 1
+    for name, origin in (
+        ("jmx", ClientOrigin(jmx_check_name="kafka")),
+        ("jmx", None),
+        ("plain", ClientOrigin(container_id="x")),
+        ("plain", ClientOrigin(jmx_check_name="kafka")),
+    ):
+        harness.put(1000, name, type_, value, origin=origin)
+    snapshot = harness.take(1010)
+    checks = {
+        (each.name.removeprefix("copy.").partition(".")[0], each.jmx_check_name)
+        for each in (*snapshot.series, *snapshot.sketches)
+    }
+    assert checks == {("jmx", "kafka"), ("plain", None)}
 
+
+def test_origin_is_no_part_of_a_context(make_harness: Any) -> None:
     harness = make_harness()
     first = open_context(harness, "a", "c", origin=ClientOrigin(container_id="x"))
     assert open_context(harness, "a", "c") is first

@@ -1,4 +1,6 @@
-from statsd_trio.protocol.messages import MetricType, Sample
+import attrs
+
+from statsd_trio.protocol.messages import ClientOrigin, MetricType, Sample
 from statsd_trio.rules import (
     FilterList,
     Mapper,
@@ -39,6 +41,42 @@ def test_mapped_host_tag_is_the_host() -> None:
 
     assert rules.apply(make_sample("job.web1.time", host="h")) == make_sample(
         "job.time", "name:x", host="web1"
+    )
+
+
+def test_mapping_that_keeps_name_and_tags_may_change_the_host() -> None:
+    mapping = MetricMapping("job.*.time", "job.$1.time", tags={"host": "web1"})
+    rules = Rules(mapper=Mapper([MapperProfile("jobs", "job.", (mapping,))]))
+
+    assert rules.apply(make_sample("job.mail.time")) == make_sample(
+        "job.mail.time", host="web1"
+    )
+
+
+def test_mapped_reserved_tags_are_read_as_the_clients() -> None:
+    # Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go: the tags of the
+    # mapper are added before the reserved ones are taken out.
+    tags = {
+        "dd.internal.jmx_check_name": "kafka",
+        "dd.internal.entity_id": "uid",
+        "dd.internal.card": "low",
+    }
+    mapping = MetricMapping("job.*.time", "job.time", tags=tags)
+    rules = Rules(mapper=Mapper([MapperProfile("jobs", "job.", (mapping,))]))
+    sample = make_sample("job.mail.time", "x:1")
+
+    mapped = rules.apply(sample)
+    assert mapped is not None
+    assert mapped.tags == ("x:1",)
+    assert mapped.origin == ClientOrigin(
+        cardinality="low", entity_id="uid", jmx_check_name="kafka"
+    )
+
+    mapped = rules.apply(attrs.evolve(sample, origin=ClientOrigin(cardinality="none")))
+    assert mapped is not None
+    assert mapped.tags == ("x:1", "dd.internal.card:low")
+    assert mapped.origin == ClientOrigin(
+        cardinality="none", entity_id="uid", jmx_check_name="kafka"
     )
 
 

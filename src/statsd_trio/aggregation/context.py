@@ -61,6 +61,8 @@ class Relations:
         copy: the distribution that a histogram is copied to.
         rival: a context of another type whose series would be the same.
         tags: without those that became *device* and *resources*.
+        jmx_check_name: of the client that sent its first sample; None where that was
+            no JMX check.
     """
 
     tags: tuple[str, ...]
@@ -68,6 +70,7 @@ class Relations:
     resources: tuple[tuple[str, str], ...] = ()
     copy: "Context | None" = None
     rival: "Context | None" = None
+    jmx_check_name: str | None = None
 
 
 class Context:
@@ -175,7 +178,8 @@ class ContextTable:
         host = self._hostname if sample.host is None else sample.host
         tags = tuple(sorted({*sample.tags, *self._tags}))
         key = (sample.name, KINDS[sample.type], host, tags)
-        return self._find(key) or self._open(key, start)
+        jmx_check_name = None if sample.origin is None else sample.origin.jmx_check_name
+        return self._find(key) or self._open(key, start, jmx_check_name)
 
     def replace_tags(self, tags: Iterable[str]) -> None:
         """Put *tags* on every context made from now on."""
@@ -186,7 +190,7 @@ class ContextTable:
 
         Another object may stand for its identity by now: then that one is returned.
         """
-        return self._find(context.key) or self._open(context.key, start, context)
+        return self._find(context.key) or self._open(context.key, start, None, context)
 
     def remove(self, context: Context) -> None:
         """Forget *context*, but for `ordered`, which the caller sees to."""
@@ -215,7 +219,11 @@ class ContextTable:
         return self._parts[_choose_part(key)].get(key)
 
     def _open(
-        self, key: Key, start: int, context: Context | None = None
+        self,
+        key: Key,
+        start: int,
+        jmx_check_name: str | None,
+        context: Context | None = None,
     ) -> Context | None:
         copy_key = self._name_copy(key)
         copy = None if copy_key is None else self._find(copy_key)
@@ -227,6 +235,8 @@ class ContextTable:
         if context is None:
             context = Context(self._share(key))
             context.relations = relate_tags(context.tags)
+            if jmx_check_name is not None:
+                _relations_of(context).jmx_check_name = jmx_check_name
             self._check_types(key, copy_key)
         self._enter(context, start)
         rival = self._find((key[0], _RIVALS.get(key[1], -1), *key[2:]))
@@ -236,6 +246,8 @@ class ContextTable:
         if copy_key is not None:
             if copy is None:
                 copy = Context(self._share(copy_key))
+                if jmx_check_name is not None:
+                    _relations_of(copy).jmx_check_name = jmx_check_name
                 self._enter(copy, start)
             _relations_of(context).copy = copy
         return context

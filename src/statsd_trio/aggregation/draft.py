@@ -54,10 +54,12 @@ class Draft:
         relations = context.relations
         device = ""
         resources: tuple[tuple[str, str], ...] = ()
+        jmx_check_name = None
         if relations is not None:
             tags = relations.tags
             device = relations.device
             resources = relations.resources
+            jmx_check_name = relations.jmx_check_name
         self.cost += 1 + len(points) / 8
         self.points += len(points)
         self.series.append(
@@ -71,6 +73,7 @@ class Draft:
                 resources,
                 self._interval_seconds,
                 unit,
+                jmx_check_name,
             )
         )
 
@@ -78,7 +81,16 @@ class Draft:
         """Add one distribution."""
         self.cost += sum(4 + len(point.keys) / 4 for point in points)
         self.points += len(points)
-        self.sketches.append(Sketch(context.name, points, context.tags, context.host))
+        relations = context.relations
+        self.sketches.append(
+            Sketch(
+                context.name,
+                points,
+                context.tags,
+                context.host,
+                None if relations is None else relations.jmx_check_name,
+            )
+        )
 
 
 def order_points(values: Mapping[int, float]) -> Points:

@@ -47,6 +47,8 @@ class Series:
         resources: (type, name) pairs besides host and device.
         interval_seconds: what a rate was divided by.
         unit: "millisecond" for timers, else "".
+        jmx_check_name: the JMX check that sent it, "" for one without a name; None
+            for all other clients.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Series:
     resources: tuple[tuple[str, str], ...] = ()
     interval_seconds: int = 10
     unit: str = ""
+    jmx_check_name: str | None = None
 
 
 @attrs.frozen
@@ -82,12 +85,19 @@ class SketchPoint:
 
 @attrs.frozen
 class Sketch:
-    """The points of one distribution."""
+    """The points of one distribution.
+
+    Attributes:
+        tags: sorted and without duplicates.
+        host: "" for none.
+        jmx_check_name: as of a `Series`.
+    """
 
     name: str
     points: tuple[SketchPoint, ...]
     tags: tuple[str, ...] = ()
     host: str = ""
+    jmx_check_name: str | None = None
 
 
 @attrs.frozen

@@ -122,7 +122,7 @@ def _read_fields(title: str, text: str, rest: str, shared: SharedFields) -> Even
                 shared.warn(field, "a type is error, warning, info or success")
         else:
             shared.take(field)
-    tags = split_tags(shared.tags)
+    tags = split_tags(shared.tags, shared.origin.cardinality)
     return Event(
         title=title,
         text=text,

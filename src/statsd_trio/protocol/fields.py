@@ -1,5 +1,6 @@
 """The parts that metrics, events and service checks share: tags and origin."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import attrs
@@ -29,13 +30,17 @@ class OriginFields(NamedTuple):
 
 
 class Tags(NamedTuple):
-    """The tags of a line, and what the reserved ones among them said."""
+    """The tags of a line, and what the reserved ones among them said.
+
+    Attributes:
+        jmx_check_name: "" for a JMX check without a name.
+    """
 
     tags: tuple[str, ...] = ()
     host: str | None = None
     entity_id: str = ""
     cardinality: str = ""
-    jmx_check_name: str = ""
+    jmx_check_name: str | None = None
 
 
 @attrs.define
@@ -84,32 +89,46 @@ def has_reserved(text: str) -> bool:
     return _HOST in text or _INTERNAL in text
 
 
-def split_tags(text: str) -> Tags:
+def split_tags(text: str, cardinality: str = "") -> Tags:
     """Split the text of a tags field and take out the tags that are really fields.
 
-    Empty tags stay, as in the Agent. Of a reserved tag the last one counts.
+    Empty tags stay, as in the Agent.
 
-    Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
+    Args:
+        text: without its ``#``.
+        cardinality: from the field ``card:``.
     """
     if not text:
-        return Tags()
+        return Tags(cardinality=cardinality)
+    tags = text.split(",")
     if not has_reserved(text):
-        return Tags(tuple(text.split(",")))
-    tags: list[str] = []
-    host = None
-    entity_id = cardinality = jmx_check_name = ""
-    for tag in text.split(","):
+        return Tags(tuple(tags), cardinality=cardinality)
+    return take_reserved(tags, cardinality)
+
+
+def take_reserved(tags: Iterable[str], cardinality: str = "") -> Tags:
+    """Take the tags that are really fields out of *tags*.
+
+    Of a reserved tag the last one counts. Of cardinalities the first one does, and a
+    tag that names another one stays an ordinary tag.
+
+    Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go, extractTagsMetadata.
+    """
+    kept: list[str] = []
+    host = jmx_check_name = None
+    entity_id = ""
+    for tag in tags:
         if tag.startswith(_HOST):
             host = tag.removeprefix(_HOST)
         elif tag.startswith(_ENTITY_ID):
             entity_id = tag.removeprefix(_ENTITY_ID)
-        elif tag.startswith(_CARDINALITY):
+        elif tag.startswith(_CARDINALITY) and not cardinality:
             cardinality = tag.removeprefix(_CARDINALITY)
         elif tag.startswith(_JMX_CHECK_NAME):
             jmx_check_name = tag.removeprefix(_JMX_CHECK_NAME)
         else:
-            tags.append(tag)
-    return Tags(tuple(tags), host, entity_id, cardinality, jmx_check_name)
+            kept.append(tag)
+    return Tags(tuple(kept), host, entity_id, cardinality, jmx_check_name)
 
 
 def read_origin(fields: OriginFields, tags: Tags) -> ClientOrigin | None:
@@ -122,9 +141,9 @@ def read_origin(fields: OriginFields, tags: Tags) -> ClientOrigin | None:
         container_id=container_id,
         cgroup_inode=cgroup_inode,
         external_data=fields.external_data or None,
-        cardinality=fields.cardinality or tags.cardinality or None,
+        cardinality=tags.cardinality or None,
         entity_id=tags.entity_id or None,
-        jmx_check_name=tags.jmx_check_name or None,
+        jmx_check_name=tags.jmx_check_name,
     )
     return None if origin == ClientOrigin() else origin
 

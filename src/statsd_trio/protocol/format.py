@@ -129,7 +129,7 @@ def _format_tags(
     if items == [""]:
         # "#" alone means no tags; a reserved tag that says nothing keeps the empty
         # tag one of two.
-        items.append("dd.internal.card:")
+        items.append("dd.internal.entity_id:")
     return ["#" + ",".join(items)] if items else []
 
 

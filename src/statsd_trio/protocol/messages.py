@@ -35,7 +35,8 @@ class ClientOrigin:
         external_data: ``e:`` as sent.
         cardinality: ``card:``, else the tag ``dd.internal.card:``.
         entity_id: the tag ``dd.internal.entity_id:``.
-        jmx_check_name: the tag ``dd.internal.jmx_check_name:``.
+        jmx_check_name: the tag ``dd.internal.jmx_check_name:``; "" for a check without
+            a name.
     """
 
     container_id: str | None = None

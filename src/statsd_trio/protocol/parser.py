@@ -139,7 +139,7 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
             None,
             unknown_fields,
         )
-    split = split_tags(tags_text)
+    split = split_tags(tags_text, cardinality)
     return Sample(
         name,
         metric_type,

@@ -56,7 +56,7 @@ def parse_service_check(line: str) -> ServiceCheck:
             text = field[2:]
         else:
             shared.take(field)
-    tags = split_tags(shared.tags)
+    tags = split_tags(shared.tags, shared.origin.cardinality)
     return ServiceCheck(
         name=name,
         status=status,

@@ -6,18 +6,14 @@ runs once for each new spelling of a metric, not for each sample.
 Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
 """
 
-from collections.abc import Iterable
-from typing import Final
-
 import attrs
 
-from statsd_trio.protocol.messages import Sample
+from statsd_trio.protocol.fields import Tags, take_reserved
+from statsd_trio.protocol.messages import ClientOrigin, Sample
 from statsd_trio.rules.filterlist import FilterList
 from statsd_trio.rules.mapper import Mapper
 from statsd_trio.rules.namespace import Namespace
 from statsd_trio.rules.tagfilter import TagFilter
-
-_HOST_TAG: Final = "host:"
 
 
 class Rules:
@@ -44,31 +40,39 @@ class Rules:
 
     def apply(self, sample: Sample) -> Sample | None:
         """Map, prefix and filter *sample*; None if it is on the filter list."""
-        name, tags, host = sample.name, sample.tags, sample.host
+        name, tags = sample.name, sample.tags
+        host, origin = sample.host, sample.origin
         mapped = None if self._mapper is None else self._mapper.map_name(name)
         if mapped is not None:
             name = mapped.name
-            host = _find_host(mapped.tags, host)
-            tags = (*tags, *_drop_host(mapped.tags))
+            added = take_reserved(mapped.tags, (origin and origin.cardinality) or "")
+            host = host if added.host is None else added.host
+            origin = _join_origin(origin, added)
+            tags = (*tags, *added.tags)
         name = self._namespace.prepend(name)
         if self._filterlist.matches(name):
             return None
         tags = self._tag_filter.keep(name, sample.type, tags)
-        if name == sample.name and tags is sample.tags:
+        if mapped is None and name == sample.name and tags is sample.tags:
             return sample
-        return attrs.evolve(sample, name=name, tags=tags, host=host)
+        return attrs.evolve(sample, name=name, tags=tags, host=host, origin=origin)
 
     def keeps_series(self, name: str) -> bool:
         """Tell whether a series generated at a flush, such as ``x.max``, is sent."""
         return not self._generated_filterlist.matches(name)
 
 
-def _find_host(tags: Iterable[str], host: str | None) -> str | None:
-    for tag in tags:
-        if tag.startswith(_HOST_TAG):
-            host = tag.removeprefix(_HOST_TAG)
-    return host
-
-
-def _drop_host(tags: Iterable[str]) -> tuple[str, ...]:
-    return tuple(tag for tag in tags if not tag.startswith(_HOST_TAG))
+def _join_origin(origin: ClientOrigin | None, added: Tags) -> ClientOrigin | None:
+    """Add to *origin* what the reserved tags of a mapping say."""
+    known = origin or ClientOrigin()
+    joined = attrs.evolve(
+        known,
+        cardinality=added.cardinality or known.cardinality,
+        entity_id=added.entity_id or known.entity_id,
+        jmx_check_name=(
+            known.jmx_check_name
+            if added.jmx_check_name is None
+            else added.jmx_check_name
+        ),
+    )
+    return origin if joined == known else joined

@@ -3,6 +3,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -19,6 +20,7 @@ from statsd_trio.aggregation.snapshot import (
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
 from statsd_trio.sinks.datadog.compression import ENCODINGS
+from statsd_trio.sinks.datadog.origins import Origin
 from statsd_trio.sinks.datadog.payloads import (
     OTHER_LIMITS,
     SERIES_LIMITS,
@@ -146,6 +148,51 @@ def test_series_has_the_fields_of_the_agent() -> None:
     assert (decoded.interval, decoded.unit) == (10, "millisecond")
     origin = decoded.metadata.origin
     assert (origin.origin_product, origin.origin_category) == (10, 10)
+
+
+def read_origin(item: Series | Sketch) -> Origin | None:
+    payloads, _ = build(
+        Snapshot(
+            EPOCH,
+            10,
+            series=(item,) if isinstance(item, Series) else (),
+            sketches=(item,) if isinstance(item, Sketch) else (),
+        )
+    )
+    message = MetricPayload if isinstance(item, Series) else SketchPayload
+    decoded = message.FromString(decode(payloads[0]))
+    (sent,) = decoded.series if isinstance(item, Series) else decoded.sketches
+    metadata = sent.metadata
+    if not metadata.HasField("origin"):
+        return None
+    origin = metadata.origin
+    return Origin(origin.origin_product, origin.origin_category, origin.origin_service)
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "jmx_check_name", "origin"),
+    [
+        ("a", (), None, Origin(10, 10, 0)),
+        ("a", (), "kafka", Origin(10, 11, 90)),
+        ("a", ("origin:cloudrun",), None, Origin(1, 36, 472)),
+        ("datadog.a", ("origin:cloudrun",), None, None),
+    ],
+)
+def test_series_and_sketches_bear_their_origin(
+    make_series: Callable[..., Series],
+    make_sketch: Callable[..., Sketch],
+    name: str,
+    tags: tuple[str, ...],
+    jmx_check_name: str | None,
+    origin: Origin | None,
+) -> None:
+    changes: dict[str, Any] = {
+        "name": name,
+        "tags": tags,
+        "jmx_check_name": jmx_check_name,
+    }
+    assert read_origin(attrs.evolve(make_series(), **changes)) == origin
+    assert read_origin(attrs.evolve(make_sketch(), **changes)) == origin
 
 
 def test_host_is_a_resource_even_when_empty(

@@ -23,8 +23,8 @@ from statsd_trio.aggregation.snapshot import (
     Snapshot,
 )
 from statsd_trio.sinks.datadog.agent_payload_pb2 import (
+    Metadata,
     MetricPayload,
-    Origin,
     SketchPayload,
 )
 from statsd_trio.sinks.datadog.compression import (
@@ -32,11 +32,7 @@ from statsd_trio.sinks.datadog.compression import (
     IDENTITY,
     open_compressor,
 )
-
-# Metrics of an Agent, from DogStatsD.
-# Source: datadog-agent, pkg/serializer/internal/metrics/origin_mapping.go.
-_ORIGIN_PRODUCT: Final = 10
-_ORIGIN_CATEGORY: Final = 10
+from statsd_trio.sinks.datadog.origins import find_origin
 
 _TYPES: Final = {
     SeriesType.COUNT: MetricPayload.COUNT,
@@ -346,7 +342,7 @@ def _encode_series(series: Series) -> Iterator[bytes]:
         message.resources.add(type="device", name=series.device)
     for resource_type, resource_name in series.resources:
         message.resources.add(type=resource_type, name=resource_name)
-    _set_origin(message.metadata.origin)
+    _set_origin(message.metadata, series)
     for start in range(0, len(series.points), _POINTS_PER_STEP):
         for point in series.points[start : start + _POINTS_PER_STEP]:
             message.points.add(value=point.value, timestamp=point.timestamp)
@@ -358,7 +354,7 @@ def _encode_sketch(sketch: Sketch) -> Iterator[bytes]:
     message = SketchPayload.Sketch(
         metric=sketch.name, tags=sketch.tags, host=sketch.host
     )
-    _set_origin(message.metadata.origin)
+    _set_origin(message.metadata, sketch)
     for start in range(0, len(sketch.points), _SKETCHES_PER_STEP):
         for point in sketch.points[start : start + _SKETCHES_PER_STEP]:
             message.dogsketches.add(
@@ -375,9 +371,12 @@ def _encode_sketch(sketch: Sketch) -> Iterator[bytes]:
         message = SketchPayload.Sketch()
 
 
-def _set_origin(origin: Origin) -> None:
-    origin.origin_product = _ORIGIN_PRODUCT
-    origin.origin_category = _ORIGIN_CATEGORY
+def _set_origin(metadata: Metadata, item: Series | Sketch) -> None:
+    origin = find_origin(item.name, item.tags, item.jmx_check_name)
+    if origin is not None:
+        metadata.origin.origin_product = origin.product
+        metadata.origin.origin_category = origin.category
+        metadata.origin.origin_service = origin.service
 
 
 def _encode_event(event: Event) -> Iterator[bytes]:
