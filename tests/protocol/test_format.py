@@ -113,5 +113,5 @@ def test_the_part_that_the_wire_cannot_carry_is_named() -> None:
 
 
 def test_how_a_line_was_read_is_not_written() -> None:
-    event = Event("t", "x", unknown_fields=3, warnings=("w",))
+    event = Event("t", "x", unknown_fields=3, is_repaired=True, warnings=("w",))
     assert format_message(event) == b"_e{1,1}:t|x"
