@@ -82,6 +82,19 @@ def test_check_of_a_good_configuration() -> None:
     assert done.stdout == "The configuration can be used.\n"
 
 
+def test_check_warns_of_what_has_no_effect(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("statsd_forward_host: other\n")
+
+    done = run("check", "--config", str(path))
+
+    assert done.exit_code == 0
+    assert done.stderr == (
+        f"warning: {path}: statsd_forward_host: nothing is forwarded without"
+        " statsd_forward_port\n"
+    )
+
+
 def test_check_of_a_bad_one_exits_with_2() -> None:
     done = run("check", DD_API_KEY=None)
 

@@ -1,6 +1,8 @@
 """A `datadog.yaml` as hosts have it: nearly all of it comments, and not all ours."""
 
-from collections.abc import Callable
+import json
+import stat
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -8,11 +10,18 @@ import attrs
 import pytest
 import trio
 
-from statsd_trio import Config, Ledger, Server, serve
+from statsd_trio import Config, ConfigError, Ledger, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.config import Secret, load_sourced_config
+from statsd_trio.config import (
+    Secret,
+    SourcedConfig,
+    load_config,
+    load_sourced_config,
+)
 from statsd_trio.config.load import DEFAULT_SOURCE
+from statsd_trio.config.options import OPTIONS
 from statsd_trio.rules import MapperProfile, MetricMapping
+from statsd_trio.server.parts import open_destinations
 from statsd_trio.sinks.memory import MemorySink
 
 PATH = Path(__file__).parent / "files" / "datadog.yaml"
@@ -113,3 +122,135 @@ async def test_server_does_what_the_file_says(
 
 def find_tags(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     return {series.name: tuple(sorted(series.tags)) for series in snapshot.series}
+
+
+def load_text(
+    tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
+) -> SourcedConfig:
+    path = tmp_path / "datadog.yaml"
+    path.write_text(f"api_key: 0123456789abcdef0123456789abcdef\n{text}\n")
+    return load_sourced_config(environ=environ or {}, path=path)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value", "warning"),
+    [
+        (
+            "histogram_aggregates: [max, p95, sum]",
+            "histogram_aggregates",
+            ("max", "sum"),
+            "histogram_aggregates: left out: unknown 'p95'; known are min, max,",
+        ),
+        (
+            "histogram_percentiles: [0.5, 95, high]",
+            "histogram_percentiles",
+            ("0.5",),
+            "histogram_percentiles: left out: '95' is not a percentile",
+        ),
+        (
+            "dogstatsd_eol_required: [tcp, udp]",
+            "eol_required",
+            ("udp",),
+            "dogstatsd_eol_required: left out: unknown 'tcp'; known are udp,",
+        ),
+        (
+            "statsd_forward_host: other",
+            "forward_host",
+            None,
+            "statsd_forward_host: nothing is forwarded without statsd_forward_port",
+        ),
+        (
+            "statsd_forward_host: other\nstatsd_forward_port: 0",
+            "forward_host",
+            None,
+            "statsd_forward_host: nothing is forwarded without statsd_forward_port",
+        ),
+        (
+            "statsd_forward_port: 8125",
+            "forward_port",
+            None,
+            "statsd_forward_port: nothing is forwarded without statsd_forward_host",
+        ),
+        (
+            "forwarder_storage_path: /spool",
+            "spool_path",
+            None,
+            "forwarder_storage_path: nothing is spooled without forwarder_storage_max",
+        ),
+    ],
+)
+def test_what_is_good_for_the_agent_is_a_warning_at_most(
+    text: str, name: str, value: object, warning: str, tmp_path: Path
+) -> None:
+    sourced = load_text(tmp_path, text)
+
+    assert getattr(sourced.config, name) == value
+    assert warning in sourced.warnings[0]
+    assert str(tmp_path) in sourced.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("histogram_aggregates", "max p95"),
+        ("histogram_percentiles", "95"),
+        ("eol_required", "tcp"),
+        ("forward_host", "other"),
+        ("spool_path", "/spool"),
+    ],
+)
+def test_the_same_elsewhere_is_a_problem(name: str, text: str, tmp_path: Path) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    path = tmp_path / "s.toml"
+    values = json.dumps(text.split() if OPTIONS[name].kind.is_list else text)
+    path.write_text(f"{name} = {values}")
+    environ = {"DD_API_KEY": key}
+
+    for load in (
+        partial(load_sourced_config, environ=environ, path=path),
+        partial(load_sourced_config, environ=environ, flags={name: text}),
+        partial(
+            load_sourced_config, environ={**environ, OPTIONS[name].environ[0]: text}
+        ),
+        partial(load_text, tmp_path, "tags: [a]", {OPTIONS[name].environ[0]: text}),
+    ):
+        with pytest.raises(ConfigError):
+            load()
+
+
+def test_half_that_another_source_makes_whole_is_used(tmp_path: Path) -> None:
+    sourced = load_text(
+        tmp_path, "statsd_forward_host: other", {"DD_STATSD_FORWARD_PORT": "9"}
+    )
+
+    assert (sourced.config.forward_host, sourced.config.forward_port) == ("other", 9)
+    assert sourced.warnings == ()
+
+
+async def test_size_of_the_spool_alone_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+
+    sourced = load_text(tmp_path, "forwarder_storage_max_size_in_bytes: 1000000")
+
+    assert sourced.config.spool_path == str(tmp_path / "state")
+    assert sourced.sources["spool_path"] == (
+        f"the state folder, for {tmp_path}/datadog.yaml:"
+        " forwarder_storage_max_size_in_bytes"
+    )
+    [destination] = open_destinations(sourced.config)
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    await destination.abandon()
+
+
+def test_warnings_are_logged_for_a_program(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("api_key: abc\nstatsd_forward_host: other\n")
+
+    load_config(environ={}, path=path)
+
+    [warning] = caplog.messages
+    assert "nothing is forwarded" in warning

@@ -368,7 +368,7 @@ def test_every_problem_is_told_at_once() -> None:
         "DD_DOGSTATSD_PORT=eighty: not a port",
         "--sink=datadg: unknown 'datadg'; did you mean datadog?",
         "DD_FORWARDER_TIMEOUT=5 hop: unknown unit 'hop'; known are ms, s, m, min, h, d",
-        "spool_path and spool_max_bytes are set only together",
+        "spool_path is set without spool_max_bytes, so nothing could be spooled",
     ]
 
 
@@ -400,9 +400,9 @@ def test_problem_stays_on_one_short_line() -> None:
         ({"request_timeout_seconds": "0"}, "must be more than 0"),
         ({"counter_type": "sum"}, "--counter-type=sum: unknown; known are rate, count"),
         ({"histogram_aggregates": "mx"}, "unknown 'mx'; did you mean max?"),
-        ({"histogram_percentiles": "95"}, "'95' is no percentile"),
-        ({"histogram_percentiles": "high"}, "'high' is no percentile"),
-        ({"histogram_percentiles": "nan"}, "'nan' is no percentile"),
+        ({"histogram_percentiles": "95"}, "'95' is not a percentile"),
+        ({"histogram_percentiles": "high"}, "'high' is not a percentile"),
+        ({"histogram_percentiles": "nan"}, "'nan' is not a percentile"),
         ({"dd_url": "localhost"}, "not a URL"),
         ({"dd_url": "https://"}, "not a URL"),
         ({"dd_url": "https://a b"}, "has a space"),

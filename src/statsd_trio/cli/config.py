@@ -75,9 +75,13 @@ def check(*, config_path: str | None, **flags: object) -> None:
     The files that it names are tried; addresses, keys and intakes are not.
     """
     try:
-        _try_files(load_from_flags(config_path, flags))
+        sourced = load_from_flags(config_path, flags)
+        _try_files(sourced)
     except ConfigError as error:
         refuse(error)
+        return
+    for warning in sourced.warnings:
+        click.echo(f"warning: {warning}", err=True)
     click.echo("The configuration can be used.")
 
 

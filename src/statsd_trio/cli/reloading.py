@@ -43,6 +43,8 @@ class Reloader:
             for problem in problems:
                 logger.error("%s", problem)  # noqa: TRY400 - a traceback helps nobody
             return
+        for warning in loaded.warnings:
+            logger.warning("%s", warning)
         changed = find_changes(self._running, loaded.config)
         live: dict[str, Any] = {}
         for option in changed:

@@ -50,6 +50,8 @@ def command(*, config_path: str | None, **flags: object) -> None:
             supervisor.tell("READY=1")
             return
         configure_logging(sourced.config.log_level, sourced.config.log_format)
+        for warning in sourced.warnings:
+            logger.warning("%s", warning)
         config = add_sockets(sourced)
         logger.info("statsd-trio %s", importlib.metadata.version("statsd-trio"))
         trio.run(

@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from statsd_trio.config.secret import Secret, hide_credentials
+from statsd_trio.config.state import find_state_folder
 from statsd_trio.errors import ParseError
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules.mapper import DEFAULT_CACHE_SIZE, MapperProfile
@@ -207,3 +208,8 @@ class Config:
     on_sample: Callable[[Sample], Sample | None] | None = None
     on_rejected: Callable[[ParseError, bytes, Origin], None] | None = None
     on_event: Callable[[Event | ServiceCheck], None] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.spool_max_bytes and not self.spool_path:
+            # As attrs advises for a frozen class.
+            object.__setattr__(self, "spool_path", find_state_folder())

@@ -38,6 +38,8 @@ class Kind:
         words: what a person reads of it.
         metavar: what stands for it in a command's help.
         schema: what JSON Schema says of it.
+        check_item: checks one value of a list, where the Agent leaves out those that
+            it does not know.
         is_list: whether its flag can be repeated.
         is_fact: whether its flag is one of a pair, ``--x`` and ``--no-x``.
         mask: hides in a value, as somebody wrote it, what nobody else may see.
@@ -48,7 +50,8 @@ class Kind:
     metavar: str
     schema: Mapping[str, object]
     parse: Callable[[object], Any]
-    check: Callable[[Any], None] = _accept
+    check: Callable[[Any], object] = _accept
+    check_item: Callable[[Any], object] | None = None
     is_list: bool = False
     is_fact: bool = False
     mask: Callable[[str], str] = mask_urls
@@ -132,11 +135,12 @@ def _one_of(known: Sequence[str]) -> Callable[[Any], None]:
     return check
 
 
-def _each_of(known: Sequence[str]) -> Callable[[Any], None]:
-    def check(values: Sequence[str]) -> None:
+def each(check_item: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Make the check of a list from that of its items."""
+
+    def check(values: Sequence[Any]) -> None:
         for value in values:
-            if value not in known:
-                raise ValueError(f"unknown {value!r}; {suggest(value, known)}")
+            check_item(value)
 
     return check
 
@@ -192,12 +196,17 @@ def choices(*known: str, none: str | None = None) -> Kind:
         words = dict.fromkeys(word.lower() for word in parse_strings(raw))
         return () if tuple(words) == (none,) else tuple(words)
 
+    def check_item(word: str) -> None:
+        if word not in known:
+            raise ValueError(f"unknown {word!r}; {suggest(word, known)}")
+
     return Kind(
         words="any of " + ", ".join(f"`{word}`" for word in known),
         metavar="|".join(known if none is None else (*known, none)),
         schema={"type": "array", "items": {"enum": list(known)}},
         parse=parse,
-        check=_each_of(known),
+        check=each(check_item),
+        check_item=check_item,
         is_list=True,
     )
 

@@ -5,6 +5,7 @@ environment, the command line. Only what is left at the end is read and checked.
 """
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ from statsd_trio.config.problems import (
 from statsd_trio.config.units import parse_strings, parse_text
 from statsd_trio.errors import ConfigError
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_SOURCE: Final = "default"
 
 # Where a file is, if no path is given.
@@ -33,10 +36,15 @@ FILE_VARIABLE: Final = "STATSD_TRIO_CONFIG"
 
 @attrs.frozen
 class SourcedConfig:
-    """A `Config`, and for each field where its value came from."""
+    """A `Config`, and for each field where its value came from.
+
+    Attributes:
+        warnings: what the sources say without effect, one line each.
+    """
 
     config: Config
     sources: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 class _Found(NamedTuple):
@@ -46,11 +54,14 @@ class _Found(NamedTuple):
         raw: text, or what TOML or YAML made of it.
         source: words for a person.
         rank: which of the Agent's several names for the field it was.
+        is_agents: whether it stands in a file of the Agent's, which is good for us if
+            it is good for the Agent.
     """
 
     raw: object
     source: str
     rank: int | None = None
+    is_agents: bool = False
 
 
 def load_config(
@@ -69,7 +80,10 @@ def load_config(
     Raises:
         ConfigError: with every problem, one line each, naming its source.
     """
-    return load_sourced_config(environ=environ, path=path, flags=flags).config
+    sourced = load_sourced_config(environ=environ, path=path, flags=flags)
+    for warning in sourced.warnings:
+        logger.warning("%s", warning)
+    return sourced.config
 
 
 def load_sourced_config(
@@ -85,7 +99,10 @@ def load_sourced_config(
     found |= _search_environ(environ)
     found |= _search_flags(flags or {})
     _separate_filterlists(found)
+    warnings: list[str] = []
+    _leave_out_unknown(found, warnings)
     config, bad = _structure(found, problems)
+    config = _leave_out_halves(config, found, warnings)
     if config.use_dogstatsd:
         problems += find_contradictions(config, bad=bad)
     if problems:
@@ -94,7 +111,9 @@ def load_sourced_config(
         name: found[name].source if name in found else DEFAULT_SOURCE
         for name in OPTIONS
     }
-    return SourcedConfig(config, sources)
+    if config.spool_path is not None and "spool_path" not in found:
+        sources["spool_path"] = f"the state folder, for {sources['spool_max_bytes']}"
+    return SourcedConfig(config, sources, tuple(warnings))
 
 
 def _search_file(path: Path, problems: list[str]) -> dict[str, _Found]:
@@ -126,7 +145,9 @@ def _search_agent_table(path: Path, table: Mapping[str, object]) -> dict[str, _F
     # Other keys are the rest of the Agent's.
     def look_up(option: Option) -> list[_Found]:
         return [
-            _Found(_read_alias(alias, raw), f"{path}: {alias.key}", rank)
+            _Found(
+                _read_alias(alias, raw), f"{path}: {alias.key}", rank, is_agents=True
+            )
             for rank, alias in enumerate(option.aliases)
             if alias.key is not None
             and (raw := _look_up_dotted(table, alias.key)) not in (None, "")
@@ -183,7 +204,9 @@ def _combine(candidates: list[_Found]) -> _Found:
             # Alone, it will be refused under its own name.
             return candidate
     strings = list(dict.fromkeys(strings))
-    return _Found(strings, " + ".join(candidate.source for candidate in candidates))
+    return candidates[0]._replace(
+        raw=strings, source=" + ".join(candidate.source for candidate in candidates)
+    )
 
 
 def _search_flags(flags: Mapping[str, object]) -> dict[str, _Found]:
@@ -206,6 +229,46 @@ def _separate_filterlists(found: dict[str, _Found]) -> None:
     ]
     if None not in ranks and ranks[0] != ranks[1]:
         del found["metric_filterlist_match_prefix"]
+
+
+def _leave_out_unknown(found: dict[str, _Found], warnings: list[str]) -> None:
+    """Leave out of the Agent's lists what it leaves out itself, and warn of it."""
+    for name, each in found.items():
+        kind = OPTIONS[name].kind
+        if not each.is_agents or kind.check_item is None:
+            continue
+        try:
+            items = kind.parse(each.raw)
+        except ValueError:
+            # Not a list at all, which will be refused.
+            continue
+        known: list[object] = []
+        for item in items:
+            try:
+                kind.check_item(item)
+            except ValueError as error:
+                warnings.append(f"{each.source}: left out: {error}")
+            else:
+                known.append(item)
+        found[name] = each._replace(raw=known)
+
+
+def _leave_out_halves(
+    config: Config, found: Mapping[str, _Found], warnings: list[str]
+) -> Config:
+    """Take back what has no effect in the Agent without another key."""
+    halves: dict[str, Any] = {}
+    for name, other, effect in (
+        ("forward_host", "forward_port", "nothing is forwarded"),
+        ("forward_port", "forward_host", "nothing is forwarded"),
+        ("spool_path", "spool_max_bytes", "nothing is spooled"),
+    ):
+        is_half = getattr(config, name) and not getattr(config, other)
+        if is_half and name in found and found[name].is_agents:
+            key = OPTIONS[other].keys[0]
+            warnings.append(f"{found[name].source}: {effect} without {key}")
+            halves[name] = None
+    return attrs.evolve(config, **halves)
 
 
 def _structure(

@@ -471,13 +471,14 @@ GROUPS: Final = (
                 "spool_path",
                 kinds.PATH,
                 "DD_FORWARDER_STORAGE_PATH",
-                help="Folder for payloads that memory has no room for.",
+                help="Folder for payloads that memory has no room for; the platform's"
+                " state folder by default, if spool_max_bytes is set.",
             ),
             _option(
                 "spool_max_bytes",
                 kinds.size(),
                 "DD_FORWARDER_STORAGE_MAX_SIZE_IN_BYTES",
-                help="Room in that folder.",
+                help="Room in that folder; 0 spools nothing.",
             ),
         ),
     ),

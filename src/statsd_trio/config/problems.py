@@ -85,11 +85,11 @@ def _find_no_key(config: Config) -> Contradiction | None:
 
 
 def _find_half_a_spool(config: Config) -> Contradiction | None:
-    if (config.spool_path is None) == (config.spool_max_bytes == 0):
+    if config.spool_path is None or config.spool_max_bytes:
         return None
     return Contradiction(
         frozenset({"spool_path", "spool_max_bytes"}),
-        "spool_path and spool_max_bytes are set only together",
+        "spool_path is set without spool_max_bytes, so nothing could be spooled",
     )
 
 

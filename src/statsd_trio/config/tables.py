@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final, cast
 
-from statsd_trio.config.kinds import Kind
+from statsd_trio.config.kinds import Kind, each
 from statsd_trio.config.units import drop_empty, parse_json, parse_strings
 from statsd_trio.rules.mapper import Mapper, MapperProfile
 from statsd_trio.rules.tagfilter import TagFilterEntry
@@ -16,20 +16,15 @@ def parse_percentile(text: str) -> int:
     Source: datadog-agent, pkg/metrics/histogram.go, ParsePercentiles.
 
     Raises:
-        ValueError: if it is no number from 0 to 1.
+        ValueError: if it is not a number from 0 to 1.
     """
     try:
         fraction = float(text)
     except ValueError:
         fraction = math.nan
     if not 0 <= fraction <= 1:
-        raise ValueError(f"{text!r} is no percentile: a number from 0 to 1")
+        raise ValueError(f"{text!r} is not a percentile, which is a number from 0 to 1")
     return int(fraction * 100 + 0.5)
-
-
-def _check_percentiles(values: Sequence[str]) -> None:
-    for value in values:
-        parse_percentile(value)
 
 
 PERCENTILES: Final = Kind(
@@ -37,7 +32,8 @@ PERCENTILES: Final = Kind(
     metavar="FRACTION",
     schema={"type": "array", "items": {"type": ["string", "number"]}},
     parse=parse_strings,
-    check=_check_percentiles,
+    check=each(parse_percentile),
+    check_item=parse_percentile,
     is_list=True,
 )
 
