@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from statsd_trio import Config, ConfigError, Ledger, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.memory import MemorySink
+from statsd_trio.sinks.sink import SinkError
 
 AddUp = Callable[[list[Snapshot], str], float]
 Send = Callable[..., None]
@@ -75,6 +76,41 @@ async def test_taken_port_is_a_plain_error_that_names_it() -> None:
 async def test_server_that_is_switched_off_does_not_run() -> None:
     with pytest.raises(ConfigError, match="use_dogstatsd=False"):
         await serve(quiet(use_dogstatsd=False), sinks=[])
+
+
+async def test_sink_that_is_over_is_told_and_counted_and_ends_nothing(
+    nursery: trio.Nursery, memory: MemorySink, check_ledger: Callable[[Ledger], None]
+) -> None:
+    async def unread(snapshot: Snapshot, /) -> None:
+        await trio.lowlevel.checkpoint()
+        raise SinkError("nobody reads it", reason="EPIPE", is_final=True)
+
+    start = partial(serve, quiet(), sinks=[unread, memory])
+    server: Server = await nursery.start(start)
+    for _ in range(2):
+        server.submit(b"page.views:1|c|T1700000000")
+        await server.flush()
+
+    assert [sink.refused for sink in server.ledger().sinks] == [{"EPIPE": 2}, {}]
+    check_ledger(server.ledger())
+    [reason] = server.find_unready()
+    assert reason.startswith("sink-1: fails since 20")
+    assert reason.endswith(": nobody reads it")
+    with trio.move_on_after(0) as scope:
+        await server.wait_sinks_ended()
+    assert scope.cancelled_caught
+
+
+async def test_end_of_the_last_sink_is_told(nursery: trio.Nursery) -> None:
+    async def unread(snapshot: Snapshot, /) -> None:
+        await trio.lowlevel.checkpoint()
+        raise SinkError("nobody reads it", reason="EPIPE", is_final=True)
+
+    start = partial(serve, quiet(), sinks=[unread, unread])
+    server: Server = await nursery.start(start)
+    server.submit(b"page.views:1|c|T1700000000")
+    await server.flush()
+    await server.wait_sinks_ended()
 
 
 async def test_missing_key_is_told_before_anything_is_bound() -> None:

@@ -114,9 +114,9 @@ class SinkLedger:
         api_key: what the intake last said of the key: ``valid``, ``invalid`` or
             ``unknown``; "" where there is no key.
         spool_set_aside: files of the spool that could not be read and were renamed.
-        failing_since: unix seconds of the first failure after the last answer that
-            was none; None while the intake answers, and where there is none.
-        failure: what the intake answered last, or why it did not, while it fails.
+        failing_since: unix seconds of the first failure since something was last
+            delivered; None while the destination works.
+        failure: what went wrong last, while it fails.
     """
 
     name: str

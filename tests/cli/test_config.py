@@ -107,16 +107,26 @@ def test_check_tries_the_files_and_leaves_nothing_behind(tmp_path: Path) -> None
     plain, missing = tmp_path / "plain", tmp_path / "nope"
     plain.touch()
 
-    good = run("check", "--spool-path", f"{missing}/spool", "--spool-max-bytes", "9MB")
+    good = run(
+        "check",
+        *("--sink", "datadog,jsonl", "--jsonl-path", f"{tmp_path}/points"),
+        *("--spool-path", f"{missing}/spool", "--spool-max-bytes", "9MB"),
+    )
     bad = run(
         "check",
+        *("--sink", "datadog,jsonl", "--jsonl-path", f"{missing}/points"),
         *("--ca-file", f"{missing}.pem"),
         *("--spool-path", f"{plain}/spool", "--spool-max-bytes", "9MB"),
     )
 
-    assert (good.exit_code, missing.exists()) == (0, False)
+    assert good.exit_code == 0
+    assert list(tmp_path.iterdir()) == [plain]
     assert bad.exit_code == 2
-    ca_file, spool_path = bad.stderr.splitlines()
+    jsonl_path, ca_file, spool_path = bad.stderr.splitlines()
+    assert jsonl_path == (
+        f"--jsonl-path: could not write to {missing}/points:"
+        " No such file or directory. Check jsonl_path."
+    )
     assert ca_file == (
         f"--ca-file: could not read the CA file {missing}.pem:"
         " No such file or directory. Check ca_file."

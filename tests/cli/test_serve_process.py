@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -45,7 +46,9 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 @contextlib.contextmanager
-def serving(manager: Manager, *flags: str) -> Generator[subprocess.Popen[str]]:
+def serving(
+    manager: Manager, *flags: str, **how: Any
+) -> Generator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "statsd_trio", "serve", *flags]
     environ = {
         name: value
@@ -54,7 +57,7 @@ def serving(manager: Manager, *flags: str) -> Generator[subprocess.Popen[str]]:
     }
     environ |= {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"}
     with subprocess.Popen(
-        command, env=environ, stderr=subprocess.PIPE, text=True
+        command, env=environ, stderr=subprocess.PIPE, text=True, **how
     ) as process:
         try:
             yield process
@@ -77,6 +80,48 @@ def test_manager_hears_ready_watchdog_and_stopping(manager: Manager) -> None:
     # The manager kills what is silent for the 0.2 s that it asked for.
     assert second - first < 0.2
     assert stopping - ready < 3
+
+
+@pytest.mark.parametrize("sink", ["console", "jsonl"])
+def test_closed_pipe_ends_it_as_it_ends_a_filter(manager: Manager, sink: str) -> None:
+    flags = ["--host", "127.0.0.1", "--port", "__random__", "--interval-seconds", "1"]
+    with serving(manager, *flags, "--sink", sink, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        manager.wait_for("STOPPING=1")
+        assert process.stderr is not None
+        log = process.stderr.read()
+        assert process.wait(LIMIT_SECONDS) == 0
+
+    assert (
+        f"ERROR    {sink}: could not write to standard output: nobody reads it" in log
+    )
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--sink", "jsonl", "--jsonl-path", "/nowhere/points"],
+            "/nowhere/points: No such file or directory.",
+        ),
+        (
+            ["--sink", "console"],
+            "standard output: it is closed.",
+        ),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_line_at_the_start(
+    manager: Manager, flags: list[str], message: str
+) -> None:
+    with serving(manager, *flags, preexec_fn=lambda: os.close(1)) as process:
+        _, log = process.communicate(timeout=LIMIT_SECONDS)
+
+    assert process.returncode == 1
+    assert log.splitlines()[-1].startswith(f"could not write to {message} Check ")
+    assert "Traceback" not in log
 
 
 def test_hangup_changes_what_is_sent_from_then_on(

@@ -33,6 +33,7 @@ class FakeServer:
     ) -> None:
         self.failure = failure
         self.stops_in = stops_in
+        self.sinks_ended = trio.Event()
         self.ended = False
 
     async def serve(
@@ -51,6 +52,9 @@ class FakeServer:
 
     def ledger(self) -> NoReturn:
         raise NotImplementedError
+
+    async def wait_sinks_ended(self) -> None:
+        await self.sinks_ended.wait()
 
     def reload(self, config: Config) -> NoReturn:
         raise NotImplementedError
@@ -88,6 +92,21 @@ async def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     )
 
     assert server.ended
+
+
+async def test_server_stops_cleanly_once_nobody_reads_what_it_writes() -> None:
+    server, supervisor = FakeServer(), FakeSupervisor()
+
+    await serve_until_signalled(
+        server.serve,
+        Config(),
+        supervisor=supervisor,
+        announce=lambda _: server.sinks_ended.set(),
+        reload=never,
+    )
+
+    assert server.ended
+    assert [line for _, line in supervisor.told] == ["READY=1", "STOPPING=1"]
 
 
 async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> None:
@@ -245,7 +264,11 @@ from statsd_trio.cli.supervision import serve_until_signalled
 from statsd_trio.operating.systemd import Supervisor
 
 async def serve(config, *, task_status):
-    task_status.started(None)
+    class Server:
+        async def wait_sinks_ended(self):
+            await trio.sleep_forever()
+
+    task_status.started(Server())
     try:
         await trio.sleep_forever()
     finally:

@@ -38,6 +38,4 @@ def test_intake_that_fails_is_told_with_the_time_it_began(ledger: Ledger) -> Non
 
     [reason] = find(attrs.evolve(ledger, sinks=(sink,)))
 
-    assert reason == (
-        "datadog: the intake fails since 2023-11-14T22:13:20Z: answered 503"
-    )
+    assert reason == ("datadog: fails since 2023-11-14T22:13:20Z: answered 503")

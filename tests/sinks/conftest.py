@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -104,3 +105,20 @@ def check_identity() -> Callable[..., None]:
             assert ledger.spooled >= 0, ledger
 
     return check
+
+
+@pytest.fixture
+def limit_files() -> Callable[[int], AbstractContextManager[None]]:
+    """Let no file grow beyond so many bytes, as on a full disk, within a block."""
+
+    @contextmanager
+    def limit(size: int) -> Iterator[None]:
+        resource = pytest.importorskip("resource")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit

@@ -1,7 +1,9 @@
 import io
 import json
 import os
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import trio
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.jsonl import JsonLinesSink
+from statsd_trio.sinks.sink import SinkError
+
+LimitFiles = Callable[[int], AbstractContextManager[None]]
 
 EPOCH = 1_700_000_000
 
@@ -149,8 +154,20 @@ async def test_large_snapshot_is_whole(
 async def test_file_that_cannot_be_written_is_the_caller_s_to_count(
     tmp_path: Path, make_snapshot: Callable[..., Snapshot]
 ) -> None:
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(SinkError, match=f"could not write to {tmp_path}: Is a dir"):
         await JsonLinesSink(tmp_path)(make_snapshot())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+async def test_full_disk_leaves_whole_lines_and_their_count(
+    path: Path, make_snapshot: Callable[..., Snapshot], limit_files: LimitFiles
+) -> None:
+    with limit_files(100_000), pytest.raises(SinkError) as raised:
+        await JsonLinesSink(path)(make_snapshot(series=3000))
+
+    names = [line["name"] for line in read(path)]
+    assert names == [f"s0.m{n}" for n in range(raised.value.delivered)]
+    assert 0 < raised.value.delivered < 3000
 
 
 async def test_reader_that_stopped_reading_holds_no_stop_up(
@@ -160,9 +177,10 @@ async def test_reader_that_stopped_reading_holds_no_stop_up(
     released = trio.Event()
 
     class BlockedStream(io.RawIOBase):
-        def writelines(self, lines: Any) -> None:
+        def write(self, data: Any) -> int:
             trio.from_thread.run_sync(released.set, trio_token=token)
             os.read(reading, 1)
+            return len(data)
 
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:

@@ -1,3 +1,4 @@
+import errno
 import logging
 from collections.abc import Callable
 
@@ -6,8 +7,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.outlet import Outlet
+from statsd_trio.sinks.sink import SinkError
 
 MakeSnapshot = Callable[..., Snapshot]
 
@@ -158,3 +161,116 @@ async def test_run_that_starts_after_finish_does_nothing_twice(
         await wait_all_tasks_blocked()
         nursery.start_soon(outlet.run)
     assert sink.started == sink.ended == [make_snapshot()]
+
+
+class FailingSink:
+    """Raises what it is told, as long as it is told."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+        self.calls = 0
+
+    async def __call__(self, snapshot: Snapshot, /) -> None:
+        await trio.lowlevel.checkpoint()
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+
+
+async def put(outlet: Outlet, snapshot: Snapshot) -> SinkLedger:
+    outlet.put_nowait(snapshot)
+    await outlet.settle()
+    (ledger,) = outlet.ledgers()
+    return ledger
+
+
+async def test_what_arrived_before_an_error_counts_as_delivered(
+    make_snapshot: MakeSnapshot,
+    nursery: trio.Nursery,
+    check_identity: Callable[..., None],
+) -> None:
+    sink = FailingSink(SinkError("full", reason="ENOSPC", delivered=2))
+    outlet = Outlet("mine", sink)
+    nursery.start_soon(outlet.run)
+
+    ledger = await put(outlet, make_snapshot(series=5))
+
+    assert (ledger.delivered, ledger.refused) == (2, {"ENOSPC": 3})
+    check_identity(ledger)
+
+
+async def test_sink_that_cannot_write_fails_since_a_time_until_it_can(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+) -> None:
+    sink = FailingSink(OSError(errno.EIO, "broken", "/disk/file"))
+    times = iter([11.0, 12.0])
+    outlet = Outlet("mine", sink, wall_clock=lambda: next(times))
+    nursery.start_soon(outlet.run)
+
+    await put(outlet, make_snapshot(0))
+    ledger = await put(outlet, make_snapshot(1))
+    assert (ledger.failing_since, ledger.failure) == (11.0, "/disk/file: broken")
+
+    sink.error = None
+    # Nothing was tried for a snapshot that holds nothing.
+    ledger = await put(outlet, Snapshot(0, 10))
+    assert ledger.failing_since == 11.0
+    ledger = await put(outlet, make_snapshot(2))
+    assert (ledger.failing_since, ledger.failure) == (None, "")
+
+
+@pytest.mark.parametrize(
+    "error", [SinkError("full", reason="ENOSPC"), OSError(errno.EIO, "broken")]
+)
+async def test_failure_outside_the_program_is_one_line_a_while(
+    make_snapshot: MakeSnapshot,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    outlet = Outlet("mine", FailingSink(error))
+    nursery.start_soon(outlet.run)
+
+    for _ in range(3):
+        await put(outlet, make_snapshot(series=2))
+    await trio.sleep(10)
+    await put(outlet, make_snapshot())
+    await put(outlet, make_snapshot())
+    await outlet.abandon()
+
+    told = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
+    assert told == ["2 points are lost", "5 points are lost", "1 points are lost"]
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+async def test_words_of_an_error_are_in_the_log_alone(
+    make_snapshot: MakeSnapshot,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outlet = Outlet("mine", FailingSink(ValueError("password")))
+    nursery.start_soon(outlet.run)
+
+    ledger = await put(outlet, make_snapshot())
+
+    assert ledger.failure == "the sink raised ValueError"
+    assert "password" in caplog.text
+
+
+async def test_sink_that_is_over_ends_the_run_and_refuses_what_comes(
+    make_snapshot: MakeSnapshot, check_identity: Callable[..., None]
+) -> None:
+    sink = FailingSink(SinkError("gone", reason="EPIPE", is_final=True))
+    outlet = Outlet("mine", sink)
+    for number in range(3):
+        outlet.put_nowait(make_snapshot(number))
+
+    await outlet.run()
+    ledger = await put(outlet, make_snapshot(3))
+    await outlet.finish()
+    await outlet.abandon()
+
+    assert sink.calls == 1
+    assert ledger.refused == {"EPIPE": 4}
+    check_identity(ledger)

@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 
     SIGHUP reads the configuration again and takes over what can change live.
 
-    Exit codes: 0 after a clean stop by SIGTERM or SIGINT, or if the configuration
-    switches the server off; 1 if an address is taken or forbidden or something failed;
-    2 for a configuration that cannot be used.
+    Exit codes: 0 after a clean stop by SIGTERM or SIGINT, when nobody reads its output
+    any more, or if the configuration switches the server off; 1 if an address or a
+    file cannot be used or something failed; 2 for a configuration that cannot be used.
     """,
 )
 def command(*, config_path: str | None, **flags: object) -> None:

@@ -32,6 +32,10 @@ class RunningServer(Protocol):
         """Tell what became of everything."""
         ...
 
+    def wait_sinks_ended(self) -> Awaitable[None]:
+        """Wait until no sink can ever deliver anything again."""
+        ...
+
     def reload(self, config: Config, /) -> None:
         """Take over what can change while it runs.
 
@@ -61,6 +65,8 @@ async def serve_until_signalled(
 ) -> None:
     """Run *serve* until SIGTERM or SIGINT, and tell *supervisor* how it goes.
 
+    It also ends, as a filter does, when nobody reads any more what the sinks write.
+
     Args:
         serve: what to run.
         config: for *serve*.
@@ -88,6 +94,12 @@ async def serve_until_signalled(
                 else:
                     announce(server)
                     supervisor.tell("READY=1")
+                    nursery.start_soon(
+                        _cancel_without_readers,
+                        server,
+                        nursery.cancel_scope,
+                        supervisor,
+                    )
                     if hangups is not None:
                         nursery.start_soon(
                             _reload_on_hangup, hangups, server, reload, supervisor
@@ -128,6 +140,16 @@ async def _reload_on_hangup(
         # No READY after a STOPPING.
         await trio.lowlevel.checkpoint_if_cancelled()
         supervisor.tell("READY=1")
+
+
+async def _cancel_without_readers(
+    server: RunningServer, scope: trio.CancelScope, supervisor: Supervisor
+) -> None:
+    """Cancel *scope* once nothing that is received can be delivered any more."""
+    await server.wait_sinks_ended()
+    logger.info("nobody reads what the sinks write: stopping")
+    supervisor.tell("STOPPING=1")
+    scope.cancel(reason="nobody reads what the sinks write")
 
 
 async def _cancel_on_signal(scope: trio.CancelScope, supervisor: Supervisor) -> None:

@@ -24,8 +24,7 @@ def find_unready(
         if sink.api_key == "invalid"
     ]
     reasons += [
-        f"{sink.name}: the intake fails since {_write_time(sink.failing_since)}:"
-        f" {sink.failure}"
+        f"{sink.name}: fails since {_write_time(sink.failing_since)}: {sink.failure}"
         for sink in ledger.sinks
         if sink.failing_since is not None
     ]

@@ -7,6 +7,7 @@ from typing import Final
 
 from statsd_trio.config import Config
 from statsd_trio.errors import describe_os_error, explain_os_error
+from statsd_trio.sinks.jsonl import JsonLinesSink
 
 
 def find_unusable_files(config: Config) -> dict[str, str]:
@@ -46,6 +47,17 @@ def _check_spool(config: Config) -> None:
             pass
 
 
+def _check_jsonl(config: Config) -> None:
+    if "jsonl" not in config.sinks or config.jsonl_path is None:
+        return
+    path = Path(config.jsonl_path)
+    if path.exists():
+        JsonLinesSink(path).check()
+        return
+    with explain_os_error(f"write to {path}", "Check jsonl_path."):
+        _make_file_in(path.parent)
+
+
 def _find_existing(path: Path) -> Path:
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -58,6 +70,7 @@ def _make_file_in(folder: Path) -> None:
 
 
 _CHECKS: Final[Mapping[str, Callable[[Config], None]]] = {
+    "jsonl_path": _check_jsonl,
     "ca_file": _check_ca_file,
     "spool_path": _check_spool,
 }

@@ -89,14 +89,23 @@ def open_destinations(
         api_key: the main intake's, instead of the one in *config*.
 
     Raises:
-        OSError: if a file cannot be opened.
+        OSError: naming a file, or standard output, that cannot be written to.
     """
     openers: dict[str, Callable[[], Destination]] = {
-        "console": lambda: Outlet("console", ConsoleSink()),
+        "console": lambda: _open_outlet("console", ConsoleSink(), wall_clock),
         "datadog": lambda: _open_datadog(config, wall_clock, api_key),
-        "jsonl": lambda: Outlet("jsonl", JsonLinesSink(config.jsonl_path)),
+        "jsonl": lambda: _open_outlet(
+            "jsonl", JsonLinesSink(config.jsonl_path), wall_clock
+        ),
     }
     return [openers[name]() for name in config.sinks]
+
+
+def _open_outlet(
+    name: str, sink: ConsoleSink | JsonLinesSink, wall_clock: Callable[[], float]
+) -> Destination:
+    sink.check()
+    return Outlet(name, sink, wall_clock=wall_clock)
 
 
 def _open_datadog(

@@ -80,6 +80,8 @@ class Server:
         self._api_key = api_key
         self._listeners = listeners
         self._destinations = destinations
+        self._running_destinations = len(destinations)
+        self._sinks_ended = trio.Event()
         self._forwarder = forwarder
         self._http_listeners = http_listeners
         self._lines = LineCounters()
@@ -202,6 +204,15 @@ class Server:
             for destination in self._destinations:
                 nursery.start_soon(destination.settle)
 
+    async def wait_sinks_ended(self) -> None:
+        """Wait until no sink can ever deliver anything again.
+
+        That is so once nobody reads the pipe that every sink writes to. The server
+        runs on, and counts what it cannot deliver; whoever runs it may stop it. A
+        server without sinks waits for ever.
+        """
+        await self._sinks_ended.wait()
+
     def submit(self, packet: bytes) -> bool:
         """Queue *packet* as if it had come from a socket; never blocks.
 
@@ -285,6 +296,13 @@ class Server:
         if self._http_listeners:
             nursery.start_soon(serve_views, self, self._http_listeners)
 
+    async def _run_destination(self, destination: Destination) -> None:
+        """Deliver until the stop, or until nothing can be delivered there any more."""
+        await destination.run()
+        self._running_destinations -= 1
+        if not self._running_destinations:
+            self._sinks_ended.set()
+
     async def _accept_submissions(self) -> None:
         """Hold the channel open for `submit`, until cancelled."""
         with self._channel:
@@ -299,7 +317,8 @@ class Server:
             try:
                 async with trio.open_nursery() as delivery:
                     for destination in self._destinations:
-                        delivery.start_soon(uninterrupted(destination.run))
+                        run = uninterrupted(self._run_destination)
+                        delivery.start_soon(run, destination)
                     await self._ingest.run(self._receive_channel)
                     await self._flusher.flush(include_open=True, final=True)
                     with trio.move_on_after(self._config.shutdown_seconds):
@@ -351,7 +370,8 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         destinations = open_destinations(config, wall_clock, api_key)
     else:
         destinations = [
-            Outlet(f"sink-{number}", sink) for number, sink in enumerate(sinks, 1)
+            Outlet(f"sink-{number}", sink, wall_clock=wall_clock)
+            for number, sink in enumerate(sinks, 1)
         ]
     forwarder = await open_forward(config)
     http_listeners: list[trio.SocketListener] = []

@@ -68,6 +68,13 @@ class Backlog:
             self._on_evicted(self._count_nowait(evicted))
         self._entries.append(Entry(snapshot))
 
+    def drop_nowait(self) -> int:
+        """Drop every snapshot, and return how many points they held."""
+        self.count_nowait()
+        points = sum(entry.points or 0 for entry in self._entries)
+        self._entries.clear()
+        return points
+
     def count_nowait(self) -> None:
         """See that every snapshot is counted."""
         for entry in self._entries:

@@ -1,8 +1,6 @@
 """Snapshots as a table that a person can read, one a flush."""
 
 import datetime as dt
-import io
-import sys
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
@@ -17,13 +15,15 @@ from statsd_trio.aggregation.snapshot import (
     Sketch,
     Snapshot,
 )
+from statsd_trio.sinks.output import LineOutput
 from statsd_trio.sinks.pace import Pace
+from statsd_trio.sinks.sink import SinkError
 
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")
 # Longer names push their row to the right, and no other.
 _MAX_WIDTH: Final = 48
 
-_PIECE_CHARACTERS: Final = 32 * 1024
+_PIECE_BYTES: Final = 32 * 1024
 
 
 class _Row(NamedTuple):
@@ -38,13 +38,21 @@ class ConsoleSink:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Write to *stream*, or to standard output."""
-        self._stream = stream
+        self._output = LineOutput(stream=stream)
+
+    def check(self) -> None:
+        """Find out whether anything can be written.
+
+        Raises:
+            OSError: if standard output is closed.
+        """
+        self._output.check()
 
     async def __call__(self, snapshot: Snapshot, /) -> None:
         """Write *snapshot*; nothing at all if it is empty.
 
         Raises:
-            OSError: if it could not be written to its end.
+            SinkError: if it could not be written to its end.
         """
         # Twice over the snapshot, first for the widths of the columns: to keep so
         # many rows and free them at once would hold the event loop.
@@ -54,27 +62,26 @@ class ConsoleSink:
                 widths[column] = max(widths[column], min(len(cell), _MAX_WIDTH))
             if pace.is_over():
                 await pace.rest()
-        pieces, piece = list[str](), io.StringIO()
+        # What the stream cannot show must not cost the whole table.
+        encoding = self._output.encoding
+        pieces, piece = list[bytes](), bytearray()
         for line in _lay_out(snapshot, widths):
-            piece.write(f"{line}\n")
-            if piece.tell() >= _PIECE_CHARACTERS:
-                pieces.append(piece.getvalue())
-                piece = io.StringIO()
+            piece += f"{line}\n".encode(encoding, "replace")
+            if len(piece) >= _PIECE_BYTES:
+                pieces.append(bytes(piece))
+                piece.clear()
             if pace.is_over():
                 await pace.rest()
-        pieces.append(piece.getvalue())
-        # Whoever reads the other end of a pipe may never do so.
-        await trio.to_thread.run_sync(
-            partial(self._write, pieces), abandon_on_cancel=True
-        )
-
-    def _write(self, pieces: list[str]) -> None:
-        stream = self._stream or sys.stdout
-        # What the stream cannot show must not cost the whole table.
-        encoding = stream.encoding or "utf-8"
-        for piece in pieces:
-            stream.write(piece.encode(encoding, "replace").decode(encoding))
-        stream.flush()
+        pieces.append(bytes(piece))
+        try:
+            # Whoever reads the other end of a pipe may never do so.
+            await trio.to_thread.run_sync(
+                partial(self._output.write, pieces), abandon_on_cancel=True
+            )
+        except SinkError as error:
+            # A line of a table is not a point.
+            error.delivered = 0
+            raise
 
 
 def _lay_out(snapshot: Snapshot, widths: list[int]) -> Iterator[str]:

@@ -13,15 +13,14 @@ Every line has ``kind``; the rest follows from it:
   ``message``, ``tags``
 
 Timestamps are unix seconds. The file is opened for each snapshot and appended to, so
-that it may be rotated at any time.
+that it may be rotated at any time. It is made with mode 0600, since it holds what
+clients send.
 """
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO, Final
 
 import trio
@@ -33,6 +32,7 @@ from statsd_trio.aggregation.snapshot import (
     Sketch,
     Snapshot,
 )
+from statsd_trio.sinks.output import LineOutput
 from statsd_trio.sinks.pace import Pace
 
 _PIECE_BYTES: Final = 64 * 1024
@@ -47,14 +47,21 @@ class JsonLinesSink:
         stream: BinaryIO | None = None,
     ) -> None:
         """Write to the file at *path*, else to *stream*, else to standard output."""
-        self._path = None if path is None else Path(path)
-        self._stream = stream
+        self._output = LineOutput(path, stream)
 
-    async def __call__(self, snapshot: Snapshot, /) -> None:
-        """Write *snapshot*.
+    def check(self) -> None:
+        """Make the file if it is missing, and find out whether it can be written to.
 
         Raises:
-            OSError: if it could not be written to its end.
+            OSError: naming the file, or standard output, if it cannot.
+        """
+        self._output.check()
+
+    async def __call__(self, snapshot: Snapshot, /) -> None:
+        """Write *snapshot*; each line arrives whole or not at all.
+
+        Raises:
+            SinkError: if it could not be written to its end.
         """
         pieces, piece, pace = list[bytes](), bytearray(), Pace()
         for fields in _describe_snapshot(snapshot):
@@ -69,17 +76,8 @@ class JsonLinesSink:
         pieces.append(bytes(piece))
         # Whoever reads the other end of a pipe may never do so.
         await trio.to_thread.run_sync(
-            partial(self._write, pieces), abandon_on_cancel=True
+            partial(self._output.write, pieces), abandon_on_cancel=True
         )
-
-    def _write(self, pieces: list[bytes]) -> None:
-        if self._path is not None:
-            with self._path.open("ab") as file:
-                file.writelines(pieces)
-            return
-        stream = self._stream or sys.stdout.buffer
-        stream.writelines(pieces)
-        stream.flush()
 
 
 def _describe_snapshot(snapshot: Snapshot) -> Iterator[dict[str, object]]:

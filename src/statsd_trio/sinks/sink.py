@@ -7,11 +7,35 @@ from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.ledger import SinkLedger
 
 
+class SinkError(Exception):
+    """A sink could not deliver all of a snapshot, for a reason outside the program.
+
+    It is logged in one line, without a traceback, as an `OSError` is.
+
+    Attributes:
+        reason: what the ledger counts the lost points under.
+        delivered: how many points of the snapshot arrived all the same.
+        is_final: the sink can never deliver anything again.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, delivered: int = 0, is_final: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.delivered = delivered
+        self.is_final = is_final
+
+
 class Sink(Protocol):
     """An async callable that takes one snapshot."""
 
     def __call__(self, snapshot: Snapshot, /) -> Awaitable[None]:
-        """Deliver *snapshot*; an exception means that none of it arrived."""
+        """Deliver *snapshot*.
+
+        An exception means that none of it arrived, unless it is a `SinkError` that
+        says otherwise.
+        """
         ...
 
 
@@ -32,7 +56,11 @@ class Destination(Protocol):
         ...
 
     async def run(self) -> None:
-        """Deliver what is queued, until cancelled or `finish` has ended."""
+        """Deliver what is queued, until cancelled or `finish` has ended.
+
+        It also ends when nothing can ever be delivered again; what is put after that
+        is refused and counted.
+        """
         ...
 
     async def settle(self) -> None:
