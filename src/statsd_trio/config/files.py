@@ -30,7 +30,9 @@ def read_file(path: Path) -> Mapping[str, object]:
     text = _read_text(path)
     try:
         table = _parse_yaml(text) if is_agent_file(path) else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError([f"{path}: nested too deeply"]) from None
+    except ValueError as error:
         raise ConfigError([f"{path}: {error}"]) from None
     return table
 
