@@ -127,7 +127,7 @@ def test_addresses(address: str, expected: tuple[str, int]) -> None:
         (units.split_address, "host:65536", "not HOST:PORT"),
         (units.split_address, "host:", "not HOST:PORT"),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)[:20]),
 )
 def test_refusals_say_why(
     parse: Callable[[object], object], raw: object, words: str
