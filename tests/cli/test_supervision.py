@@ -298,4 +298,4 @@ def test_second_signal_ends_even_a_process_that_hangs(number: signal.Signals) ->
         assert process.stdout.readline() == "stopping\n"
         process.send_signal(number)
 
-        assert process.wait(timeout=10) == -number
+        assert process.wait(timeout=60) == -number

@@ -102,7 +102,7 @@ async def test_what_the_client_sends_arrives_with_every_field(
             no_proxy=("127.0.0.1",),
             self_metrics=False,
         )
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
                 server: Server = await nursery.start(partial(serve, config))
                 client = open_client(server)

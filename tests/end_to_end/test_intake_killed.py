@@ -47,6 +47,8 @@ async def test_killed_and_restarted_intake_gets_everything() -> None:
         dd_url=f"http://127.0.0.1:{port}",
         self_metrics=False,
         interval_seconds=1,
+        # The new process may take its time to start, and the last try with it.
+        shutdown_seconds=60,
     )
     async with trio.open_nursery() as nursery:
         with running_intake(port) as url:

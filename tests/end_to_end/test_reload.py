@@ -17,7 +17,7 @@ async def test_reloaded_key_is_the_one_that_delivers() -> None:
             no_proxy=("127.0.0.1",),
             self_metrics=False,
         )
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
                 server: Server = await nursery.start(partial(serve, config))
                 server.submit(b"before:1|g")

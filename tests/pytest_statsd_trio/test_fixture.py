@@ -5,8 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from unittest.mock import ANY
 
@@ -121,12 +119,16 @@ def test_what_was_sent_together_is_judged_together(
 def test_assertion_waits_for_what_is_still_to_be_sent(
     dogstatsd: DogStatsd, send_udp: Send
 ) -> None:
-    timer = threading.Timer(0.05, send_udp, [dogstatsd, b"hits:1|c"])
-    timer.start()
-    began = time.monotonic()
-    dogstatsd.assert_counter("hits", 1, timeout=30)
-    assert time.monotonic() - began < 15
-    timer.join()
+    class Two:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, total: object) -> bool:
+            if total == 1:
+                send_udp(dogstatsd, b"hits:1|c")
+            return total == 2
+
+    send_udp(dogstatsd, b"hits:1|c")
+    dogstatsd.assert_counter("hits", Two(), timeout=60)
 
 
 def test_none_is_told_apart_by_tags(dogstatsd: DogStatsd, send_udp: Send) -> None:

@@ -1,6 +1,5 @@
 """Whole runs: tests kept apart, options, other plugins, the cost of the import."""
 
-import re
 import subprocess
 import sys
 import textwrap
@@ -211,28 +210,6 @@ def test_import_brings_in_nothing_but_itself() -> None:
         [sys.executable, "-c", PROBE], capture_output=True, check=True, text=True
     )
     assert answer.stdout.split() == ["pytest_statsd_trio"]
-
-
-def test_import_costs_less_than_five_milliseconds() -> None:
-    def measure() -> int:
-        answer = subprocess.run(
-            [
-                sys.executable,
-                "-X",
-                "importtime",
-                "-c",
-                "import pytest, pytest_statsd_trio",
-            ],
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        found = re.search(r"\| +(\d+) \| pytest_statsd_trio", answer.stderr)
-        assert found
-        return int(found[1])
-
-    # The best of a few: a busy machine makes any import slow.
-    assert min(measure() for _ in range(3)) < 5000
 
 
 def test_run_without_the_fixtures_never_imports_the_server(

@@ -22,7 +22,7 @@ def send_with_datadog(transport: str, address: object) -> None:
         constant_tags=["env:prod"],
         disable_telemetry=True,
         origin_detection_enabled=False,
-        socket_timeout=2,
+        socket_timeout=60,
     )
     client.increment("page.views", 3)
     client.gauge("queue.depth", 17)
@@ -93,4 +93,4 @@ def has_hot_shots(addon: str = "hot-shots") -> bool:
 def send_with_hot_shots(transport: str, address: object) -> None:
     """Send over ``udp``, ``tcp`` or, Unix datagrams, ``uds``."""
     where = map(str, address) if isinstance(address, tuple) else [str(address)]
-    subprocess.run(["node", "-e", HOT_SHOTS, transport, *where], check=True, timeout=30)
+    subprocess.run(["node", "-e", HOT_SHOTS, transport, *where], check=True, timeout=60)
