@@ -372,6 +372,22 @@ async def test_reload_filters_what_was_let_through(
     assert "load.max" not in names
 
 
+async def test_starts_of_names_drop_what_a_histogram_generates(
+    nursery: trio.Nursery, memory: MemorySink, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = quiet(metric_filterlist=("baz.9*", "my noise*", "123"))
+    server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+    server.submit(b"baz:1|h\nmy_noise.a:1|c\nmy noise:1|c\nmy.noise:1|c")
+    await server.flush()
+    (snapshot,) = memory.snapshots
+    names = {series.name for series in snapshot.series}
+    assert names == {"baz.max", "baz.median", "baz.avg", "baz.count", "my.noise"}
+    assert "metric_filterlist: ignored '123'" in caplog.text
+    caplog.clear()
+    server.reload(attrs.evolve(config, metric_filterlist=("a", "...*")))
+    assert "metric_filterlist: ignored '...*'" in caplog.text
+
+
 async def test_reload_tags_events_and_own_metrics(
     autojump_clock: MockClock,
     nursery: trio.Nursery,

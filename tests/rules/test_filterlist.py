@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, strategies as st
 
 from statsd_trio.rules.filterlist import FilterList, select_generated
@@ -41,6 +42,91 @@ def test_starts_are_found_as_by_trying_each(entries: list[str], name: str) -> No
     expected = any(name.startswith(entry) for entry in entries)
 
     assert FilterList(entries, match_prefix=True).matches(name) is expected
+    assert FilterList([f"{entry}*" for entry in entries]).matches(name) is expected
+
+
+# Source of these and the next: datadog-agent, comp/filterlist/impl/filterlist_test.go
+# and pkg/util/metricname/matcher_test.go (2026).
+@pytest.mark.parametrize(
+    ("entries", "match_prefix", "dropped", "kept"),
+    [
+        (
+            ["exact.metric", "prefixed.metric.*"],
+            False,
+            ["exact.metric", "prefixed.metric.", "prefixed.metric.anything"],
+            ["exact.metric.suffix", "prefixed.metric", "other.metric"],
+        ),
+        (["foo.*", "bar"], True, ["foo.metric", "bar.metric"], ["foo"]),
+        (["*"], False, ["a", "some thing"], ["", "123", "..."]),
+        (["*"], True, ["a"], ["123"]),
+        (
+            ["my metric-name", "123", "already_normalized.metric"],
+            False,
+            ["my metric-name", "my_metric_name", "already_normalized.metric"],
+            ["123", "unrelated.metric"],
+        ),
+        (
+            ["my metric.*"],
+            False,
+            ["my metric.count", "my_metric.count", "my_metric."],
+            ["my_metric", "other.metric"],
+        ),
+        *(
+            (
+                entries,
+                match_prefix,
+                ["service_requests", "service requests", "service-requests"],
+                ["service.requests", "services.requests", "serviceother", "service"],
+            )
+            for entries, match_prefix in [(["service_*"], False), (["service_"], True)]
+        ),
+        (
+            ["redis.checkpoint_"],
+            True,
+            ["redis.checkpoint_bytes", "redis.checkpoint-bytes"],
+            ["redis.checkpointing.count", "redis.checkpointed"],
+        ),
+        (["custom.metric_one"], False, ["custom.metric one"], []),
+        (["host.cpu_util"], False, ["host.cpu%util"], []),
+        (["app.requests"], False, ["1app.requests"], []),
+        (["caf.requests"], False, ["caf\u00e9.requests"], []),
+        (["multiple_norm_1"], False, ["multiple-norm-1", "multiple_norm-1"], []),
+        (["my_metric"], False, [], ["my.metric", "other metric"]),
+        (["foo"], True, ["foo"], ["foo" * 200]),
+    ],
+)
+def test_entries_and_names_are_compared_as_datadog_stores_them(
+    entries: list[str], match_prefix: bool, dropped: list[str], kept: list[str]
+) -> None:
+    filterlist = FilterList(entries, match_prefix=match_prefix)
+    assert [name for name in dropped if not filterlist.matches(name)] == []
+    assert [name for name in kept if filterlist.matches(name)] == []
+
+
+def test_entries_that_can_be_no_name_are_ignored_and_told() -> None:
+    entries = ["valid.metric", "", "123", "...", "123.*", "a" * 351, "another.valid"]
+    filterlist = FilterList(entries)
+    assert filterlist.ignored == ("123", "...", "123.*", "a" * 351)
+    assert len(filterlist) == 2
+
+
+def test_starts_are_kept_for_what_a_histogram_generates() -> None:
+    # Source: datadog-agent, comp/filterlist/impl/filterlist_test.go,
+    # TestHistogramMetricNamesFilterWithPrefixes.
+    entries = ["foo", "foo.avg", "bar.*", "baz.9*", "qux.avg.*", "count.other"]
+
+    selected = select_generated(entries, ["avg", "max", "median"], [73])
+    assert selected == ("foo.avg", "bar.*", "baz.9*", "qux.avg.*")
+    assert FilterList(selected).matches("baz.95percentile")
+
+    selected = select_generated(entries, ["avg"], [], match_prefix=True)
+    assert selected == tuple(entries)
+
+
+def test_generated_names_are_selected_as_datadog_stores_them() -> None:
+    selected = select_generated(["my histo.max ", "x.maxx"], ["max"], [])
+    assert selected == ("my histo.max ",)
+    assert FilterList(selected).matches("my-histo.max")
 
 
 def test_generated_names_are_selected_by_suffix() -> None:

@@ -292,7 +292,8 @@ GROUPS: Final = (
                 kinds.STRINGS,
                 "DD_METRIC_FILTERLIST",
                 "DD_STATSD_METRIC_BLOCKLIST",
-                help="Names of metrics to drop.",
+                help="Names of metrics to drop; an entry that ends in * is the start of"
+                " names.",
                 is_live=True,
             ),
             _option(

@@ -1,54 +1,93 @@
-"""Metric names in; yes or no out, by an operator's list."""
+"""Names of metrics that an operator does not want."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+from statsd_trio.rules.metricname import normalize_name, normalize_prefix
+
+_PREFIX_MARK: Final = "*"
 
 
 class FilterList:
     """Names that are dropped: whole names, or the starts of names.
 
-    Source: datadog-agent, comp/filterlist/impl/filterlist.go.
+    An entry that ends in ``*`` is the start of names. Entries and names are compared as
+    Datadog stores them, so a name that Datadog would refuse is on no list.
+
+    Source: datadog-agent, comp/filterlist/impl/filterlist.go and
+    pkg/util/metricname/matcher.go (2026).
+
+    Attributes:
+        ignored: entries that are no name, or start of a name, in Datadog.
     """
 
     def __init__(self, entries: Iterable[str], *, match_prefix: bool = False) -> None:
-        # An empty entry would, as a prefix, drop everything.
-        self._names = frozenset(entry for entry in entries if entry)
-        self._prefixes: Sequence[str] = (
-            _shortest_prefixes(self._names) if match_prefix else ()
-        )
+        names: set[str] = set()
+        prefixes: set[str] = set()
+        ignored: list[str] = []
+        for entry in filter(None, entries):
+            if entry == _PREFIX_MARK:
+                prefixes.add("")
+            elif match_prefix or entry.endswith(_PREFIX_MARK):
+                prefix = normalize_prefix(entry.removesuffix(_PREFIX_MARK))
+                prefixes.add(prefix) if prefix is not None else ignored.append(entry)
+            else:
+                name = normalize_name(entry)
+                names.add(name) if name is not None else ignored.append(entry)
+        self._names = frozenset(names)
+        self._prefixes = _keep_shortest(prefixes)
+        self.ignored = tuple(ignored)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._names) + len(self._prefixes)
 
     def matches(self, name: str) -> bool:
-        """Tell whether *name* is on the list."""
-        if name in self._names:
+        """Return whether *name* is on the list."""
+        if not self:
+            return False
+        stored = normalize_name(name)
+        if stored is None:
+            return False
+        if stored in self._names:
             return True
         # With no prefix in the list starting another, the one that could start
         # this name is its left neighbour.
-        position = bisect_right(self._prefixes, name)
-        return position > 0 and name.startswith(self._prefixes[position - 1])
+        position = bisect_right(self._prefixes, stored)
+        return position > 0 and stored.startswith(self._prefixes[position - 1])
 
 
 def select_generated(
-    entries: Iterable[str], aggregates: Iterable[str], percentiles: Iterable[int]
+    entries: Iterable[str],
+    aggregates: Iterable[str],
+    percentiles: Iterable[int],
+    *,
+    match_prefix: bool = False,
 ) -> tuple[str, ...]:
     """Choose the entries that can name what a histogram generates.
 
-    They are tested again at a flush, so that ``my.histo.max`` can be dropped alone.
+    They are tested again at a flush, so that ``my.histo.max`` can be dropped alone, or
+    ``my.histo.9*``.
 
-    Source: datadog-agent, comp/dogstatsd/server/server.go, createHistogramsBlocklist.
+    Source: datadog-agent, comp/filterlist/impl/filterlist.go,
+    createHistogramsFilterList (2026).
     """
     suffixes = (
         *(f".{aggregate}" for aggregate in aggregates),
         *(f".{percentile}percentile" for percentile in percentiles),
     )
-    return tuple(entry for entry in entries if entry.endswith(suffixes))
+    return tuple(
+        entry
+        for entry in entries
+        if match_prefix
+        or entry.endswith(_PREFIX_MARK)
+        or (normalize_name(entry) or "").endswith(suffixes)
+    )
 
 
-def _shortest_prefixes(names: Iterable[str]) -> Sequence[str]:
+def _keep_shortest(prefixes: Iterable[str]) -> Sequence[str]:
     shortest: list[str] = []
-    for name in sorted(names):
-        if not shortest or not name.startswith(shortest[-1]):
-            shortest.append(name)
+    for prefix in sorted(prefixes):
+        if not shortest or not prefix.startswith(shortest[-1]):
+            shortest.append(prefix)
     return shortest

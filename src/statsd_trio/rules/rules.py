@@ -12,6 +12,7 @@ from statsd_trio.protocol.fields import Tags, take_reserved
 from statsd_trio.protocol.messages import ClientOrigin, Sample
 from statsd_trio.rules.filterlist import FilterList
 from statsd_trio.rules.mapper import Mapper
+from statsd_trio.rules.metricname import MAX_BYTES
 from statsd_trio.rules.namespace import Namespace
 from statsd_trio.rules.tagfilter import TagFilter
 
@@ -56,6 +57,16 @@ class Rules:
         if mapped is None and name == sample.name and tags is sample.tags:
             return sample
         return attrs.evolve(sample, name=name, tags=tags, host=host, origin=origin)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the operator should know of the rules, a sentence each."""
+        return tuple(
+            f"metric_filterlist: ignored {entry!r}, since no metric can have this name "
+            "in Datadog; remove it, or write a name with a letter and at most "
+            f"{MAX_BYTES} bytes"
+            for entry in self._filterlist.ignored
+        )
 
     def keeps_series(self, name: str) -> bool:
         """Tell whether a series generated at a flush, such as ``x.max``, is sent."""

@@ -56,12 +56,13 @@ def make_series_filter(config: Config, rules: Rules) -> Callable[[str], bool] | 
 
 def make_rules(config: Config) -> Rules:
     """Make the rules that each new metric passes."""
+    match_prefix = config.metric_filterlist_match_prefix
     generated = select_generated(
         config.metric_filterlist,
         config.histogram_aggregates,
         parse_percentiles(config.histogram_percentiles),
+        match_prefix=match_prefix,
     )
-    match_prefix = config.metric_filterlist_match_prefix
     return Rules(
         mapper=Mapper(config.mapper_profiles, cache_size=config.mapper_cache_size),
         namespace=Namespace(config.namespace, config.namespace_exclude),

@@ -36,6 +36,7 @@ from statsd_trio.ledger import (
     SampleCounters,
 )
 from statsd_trio.operating.health import find_unready
+from statsd_trio.rules import Rules
 from statsd_trio.server.interrupt import uninterrupted
 from statsd_trio.server.parts import (
     bind_listeners,
@@ -93,6 +94,7 @@ class Server:
         )
         self._refusals = Refusals(self._lines, config.on_rejected)
         rules = make_rules(config)
+        _log_warnings(rules)
         self._aggregator = Aggregator(
             make_aggregation_settings(config, rules),
             self._samples,
@@ -266,6 +268,7 @@ class Server:
             except ValueError as error:
                 raise ConfigError([str(error)]) from error
         self._config = config
+        _log_warnings(rules)
         self._ingest.replace_rules(rules)
         self._aggregator.replace_settings(
             tags=config.tags, is_blocked=make_series_filter(config, rules)
@@ -399,6 +402,11 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
 def _say_nothing(time: int) -> tuple[Series, ...]:
     del time
     return ()
+
+
+def _log_warnings(rules: Rules) -> None:
+    for warning in rules.warnings:
+        logger.warning("%s", warning)
 
 
 def _log_ledger(ledger: Ledger) -> None:
