@@ -12,8 +12,7 @@ from click.testing import CliRunner, Result
 
 from statsd_trio import Config
 from statsd_trio.cli import main
-from statsd_trio.cli.serve import add_sockets, announce, settle_in
-from statsd_trio.config import load_sourced_config
+from statsd_trio.cli.serve import announce, settle_in
 from statsd_trio.ledger import (
     ContextCounters,
     Ledger,
@@ -177,27 +176,6 @@ def test_running_server_spares_full_collections(
 
     assert gc.get_threshold() == (*collector[:2], 10 * collector[2])
     assert gc.get_freeze_count() > 0
-
-
-@pytest.fixture
-def activated(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    monkeypatch.setattr("statsd_trio.cli.serve.take_sockets", lambda *_: (bound,))
-    bound.close()
-    return bound
-
-
-def test_sockets_handed_in_stand_for_the_default_port(activated: socket.socket) -> None:
-    config = add_sockets(load_sourced_config(environ={}, flags={"sinks": "none"}))
-
-    assert config.sockets == (activated,)
-    assert config.port is None
-
-
-def test_port_that_was_asked_for_stays(activated: socket.socket) -> None:
-    flags = {"sinks": "none", "port": "8125"}
-
-    assert add_sockets(load_sourced_config(environ={}, flags=flags)).port == 8125
 
 
 def test_help_has_an_example_and_the_exit_codes() -> None:

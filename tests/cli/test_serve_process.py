@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +44,47 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
         yield Manager(sock, path)
 
 
+# Starts a program with its descriptors from 3 on, as systemd does.
+HAND_OVER = """
+import os, sys
+descriptors = [int(text) for text in sys.argv[1].split(",")]
+# Out of the way first: one of them may be 3 already.
+copies = [os.dup2(each, 100 + each) for each in descriptors]
+for number, copy in enumerate(copies, 3):
+    os.dup2(copy, number)
+os.environ |= {"LISTEN_FDS": str(len(copies)), "LISTEN_PID": str(os.getpid())}
+command = sys.argv[2:]
+os.execv(command[0], command)
+"""
+
+
 @contextlib.contextmanager
 def serving(
-    manager: Manager, *flags: str, **how: Any
+    manager: Manager,
+    *flags: str,
+    handed_in: Sequence[socket.socket] = (),
+    variables: Mapping[str, str] | None = None,
+    **how: Any,
 ) -> Generator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "statsd_trio", "serve", *flags]
+    descriptors = [sock.fileno() for sock in handed_in]
+    if descriptors:
+        numbers = ",".join(map(str, descriptors))
+        command = [sys.executable, "-c", HAND_OVER, numbers, *command]
     environ = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("DD_", "STATSD_TRIO_"))
     }
+    environ |= variables or {}
     environ |= {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"}
     with subprocess.Popen(
-        command, env=environ, stderr=subprocess.PIPE, text=True, **how
+        command,
+        env=environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=descriptors,
+        **how,
     ) as process:
         try:
             yield process
@@ -118,6 +146,48 @@ def test_output_that_cannot_be_written_is_one_line_at_the_start(
     assert process.returncode == 1
     assert log.splitlines()[-1].startswith(f"could not write to {message} Check ")
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("source", ["flag", "variable", "file", "equal port"])
+def test_socket_handed_in_is_served_with_udp_off(
+    source: str, manager: Manager, tmp_path: Path
+) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("dogstatsd_port: 0\n")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handed_in,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+    ):
+        handed_in.bind(("127.0.0.1", 0))
+        port = handed_in.getsockname()[1]
+        flags = {
+            "flag": ["--port", "0"],
+            "variable": [],
+            "file": ["--config", str(path)],
+            "equal port": ["--port", str(port)],
+        }[source]
+        environ = {"DD_DOGSTATSD_PORT": "0"} if source == "variable" else {}
+
+        with serving(
+            manager,
+            *flags,
+            "--sink=jsonl",
+            f"--jsonl-path={tmp_path / 'out'}",
+            handed_in=[handed_in],
+            variables=environ,
+        ) as process:
+            manager.wait_for("READY=1")
+            # A reload judges it once more.
+            process.send_signal(signal.SIGHUP)
+            manager.wait_for("RELOADING=1")
+            manager.wait_for("READY=1")
+            client.sendto(b"page.views:1|c", ("127.0.0.1", port))
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=LIMIT_SECONDS)
+
+    assert process.returncode == 0
+    assert "reloaded: nothing changed" in log
+    assert "page.views" in (tmp_path / "out").read_text(encoding="utf-8")
 
 
 def test_hangup_changes_what_is_sent_from_then_on(

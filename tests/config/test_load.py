@@ -1,4 +1,6 @@
 import json
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -680,3 +682,32 @@ def test_unreadable_file_is_told_beside_the_rest(tmp_path: Path) -> None:
         f"{path}: cannot be read: No such file or directory",
         "DD_DOGSTATSD_PORT=x: not a port",
     ]
+
+
+@pytest.fixture
+def handed_in() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock
+
+
+def test_sockets_handed_in_stand_for_the_default_port(
+    handed_in: socket.socket,
+) -> None:
+    sourced = load_sourced_config(environ={"DD_API_KEY": KEY}, sockets=[handed_in])
+
+    assert sourced.config.sockets == (handed_in,)
+    assert sourced.config.port is None
+    assert sourced.sources["port"] == "the sockets handed in"
+
+
+def test_port_that_was_asked_for_stays(handed_in: socket.socket) -> None:
+    environ = {"DD_API_KEY": KEY, "DD_DOGSTATSD_PORT": "8125"}
+
+    assert load_sourced_config(environ=environ, sockets=[handed_in]).config.port == 8125
+
+
+def test_sockets_handed_in_are_enough_to_listen_on(handed_in: socket.socket) -> None:
+    environ = {"DD_API_KEY": KEY, "DD_DOGSTATSD_PORT": "0"}
+
+    assert load_sourced_config(environ=environ, sockets=[handed_in]).config.port is None

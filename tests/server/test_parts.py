@@ -1,7 +1,11 @@
+import socket
+import sys
+from pathlib import Path
+
 import pytest
 
 from statsd_trio.config import Config
-from statsd_trio.server.parts import open_destinations
+from statsd_trio.server.parts import bind_listeners, open_destinations
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -33,3 +37,58 @@ def test_compression_of_the_configuration_is_the_destinations(
     open_destinations(Config(api_key=KEY, compression="zstd", compression_level=7))
 
     assert (given["compression"], given["compression_level"]) == ("zstd", 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(socket.SOCK_DGRAM, "port"), (socket.SOCK_STREAM, "tcp_port")],
+)
+async def test_port_of_a_socket_handed_in_is_that_socket(
+    kind: socket.SocketKind, field: str
+) -> None:
+    with socket.socket(socket.AF_INET, kind) as handed_in:
+        handed_in.bind(("127.0.0.1", 0))
+        port = handed_in.getsockname()[1]
+
+        [listener] = await bind_listeners(
+            Config(**{"port": None, field: port}, sockets=[handed_in])  # type: ignore[arg-type]
+        )
+
+        assert listener.address == ("127.0.0.1", port)
+        listener.close()
+
+
+async def test_port_of_another_kind_is_bound_too() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as handed_in:
+        handed_in.bind(("127.0.0.1", 0))
+        port = handed_in.getsockname()[1]
+
+        listeners = await bind_listeners(
+            Config(host="127.0.0.1", port=port, sockets=[handed_in])
+        )
+
+        assert [each.counters.name for each in listeners] == [
+            f"udp://127.0.0.1:{port}",
+            f"tcp://127.0.0.1:{port}",
+        ]
+        for listener in listeners:
+            listener.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets in Python")
+@pytest.mark.parametrize("field", ["socket_path", "stream_socket_path"])
+async def test_path_of_a_socket_handed_in_is_that_socket(
+    field: str, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "s")
+    is_stream = field == "stream_socket_path"
+    kind = socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_UNIX, kind) as handed_in:
+        handed_in.bind(path)
+
+        [listener] = await bind_listeners(
+            Config(**{"port": None, field: path}, sockets=[handed_in])  # type: ignore[arg-type]
+        )
+
+        assert listener.address == path
+        listener.close()

@@ -1,6 +1,7 @@
 """The flags of every command that takes a configuration, made from its options."""
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import click
@@ -92,9 +93,11 @@ def _show_default(option: Option) -> str:
 
 
 def load_from_flags(
-    config_path: str | None, flags: Mapping[str, object]
+    config_path: str | None,
+    flags: Mapping[str, object],
+    sockets: Sequence[socket.socket] = (),
 ) -> SourcedConfig:
-    """Load the configuration that *flags* end.
+    """Load the configuration that *flags* end, for a server that is given *sockets*.
 
     Raises:
         ConfigError: with every problem.
@@ -102,6 +105,7 @@ def load_from_flags(
     return load_sourced_config(
         path=config_path,
         flags={name: _join(raw) for name, raw in flags.items()},
+        sockets=sockets,
     )
 
 

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 
-import attrs
 import click
 import trio
 
@@ -15,8 +14,7 @@ from statsd_trio.cli.flags import config_command, load_from_flags, refuse
 from statsd_trio.cli.logs import configure_logging
 from statsd_trio.cli.reloading import Reloader
 from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
-from statsd_trio.config import Config, SourcedConfig
-from statsd_trio.config.load import DEFAULT_SOURCE
+from statsd_trio.config import Config
 from statsd_trio.errors import ConfigError, describe_os_error
 from statsd_trio.operating.systemd import Supervisor, take_sockets
 from statsd_trio.server import serve
@@ -40,7 +38,8 @@ logger = logging.getLogger(__name__)
 def command(*, config_path: str | None, **flags: object) -> None:
     """Receive DogStatsD, aggregate as the Datadog Agent does, and deliver."""
     try:
-        load = functools.partial(load_from_flags, config_path, flags)
+        sockets = take_sockets(os.environ, os.getpid())
+        load = functools.partial(load_from_flags, config_path, flags, sockets)
         sourced = load()
         supervisor = Supervisor.from_environ(os.environ, os.getpid())
         if not sourced.config.use_dogstatsd:
@@ -52,7 +51,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
         configure_logging(sourced.config.log_level, sourced.config.log_format)
         for warning in sourced.warnings:
             logger.warning("%s", warning)
-        config = add_sockets(sourced)
+        config = sourced.config
         logger.info("statsd-trio %s", importlib.metadata.version("statsd-trio"))
         trio.run(
             functools.partial(
@@ -61,7 +60,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
                 config,
                 supervisor=supervisor,
                 announce=functools.partial(settle_in, config),
-                reload=Reloader(sourced.config, load).reload,
+                reload=Reloader(config, load).reload,
             )
         )
     except ConfigError as error:
@@ -69,20 +68,6 @@ def command(*, config_path: str | None, **flags: object) -> None:
     except OSError as error:
         click.echo(describe_os_error(error), err=True)
         sys.exit(1)
-
-
-def add_sockets(sourced: SourcedConfig) -> Config:
-    """Add the sockets that a service manager bound.
-
-    They stand instead of the default port, which one of them may be; a port that
-    somebody asked for stays.
-    """
-    sockets = take_sockets(os.environ, os.getpid())
-    if not sockets:
-        return sourced.config
-    is_asked_for = sourced.sources["port"] != DEFAULT_SOURCE
-    port = sourced.config.port if is_asked_for else None
-    return attrs.evolve(sourced.config, sockets=sockets, port=port)
 
 
 def settle_in(config: Config, server: RunningServer) -> None:

@@ -7,7 +7,8 @@ environment, the command line. Only what is left at the end is read and checked.
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, Final, NamedTuple, cast
@@ -91,8 +92,13 @@ def load_sourced_config(
     environ: Mapping[str, str] = os.environ,
     path: str | os.PathLike[str] | None = None,
     flags: Mapping[str, object] | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> SourcedConfig:
-    """Do as `load_config`, and remember where each value came from."""
+    """Do as `load_config`, and remember where each value came from.
+
+    With *sockets*, which a service manager bound, the default port is not bound: one
+    of them may be it. A port that somebody asked for stays.
+    """
     problems: list[str] = []
     path = path or environ.get(FILE_VARIABLE) or None
     found = {} if path is None else _search_file(Path(path), problems)
@@ -103,6 +109,9 @@ def load_sourced_config(
     _leave_out_unknown(found, warnings)
     config, bad = _structure(found, problems)
     config = _leave_out_halves(config, found, warnings)
+    if sockets:
+        port = config.port if "port" in found else None
+        config = attrs.evolve(config, sockets=sockets, port=port)
     if config.use_dogstatsd:
         problems += find_contradictions(config, bad=bad)
     if problems:
@@ -111,6 +120,8 @@ def load_sourced_config(
         name: found[name].source if name in found else DEFAULT_SOURCE
         for name in OPTIONS
     }
+    if sockets and "port" not in found:
+        sources["port"] = "the sockets handed in"
     if config.spool_path is not None and "spool_path" not in found:
         sources["spool_path"] = f"the state folder, for {sources['spool_max_bytes']}"
     return SourcedConfig(config, sources, tuple(warnings))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from socket import SOCK_DGRAM, SOCK_STREAM
 
 from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
 from statsd_trio.config import Config, Secret
@@ -19,7 +20,7 @@ from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination
 from statsd_trio.transports.forward import Forwarder, open_forwarder
-from statsd_trio.transports.inherited import open_inherited
+from statsd_trio.transports.inherited import find_bound, open_inherited
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.pipe import bind_pipe
 from statsd_trio.transports.tcp import bind_tcp
@@ -173,8 +174,12 @@ async def open_forward(config: Config) -> Forwarder | None:
 
 
 async def _bind_each(config: Config, listeners: list[Listener]) -> None:
-    """Add what is bound to *listeners*, where the caller finds it if the next fails."""
-    if config.port is not None:
+    """Add what is bound to *listeners*, where the caller finds it if the next fails.
+
+    A port or a path that one of the sockets handed in is bound to is that socket.
+    """
+    handed_in = find_bound(config.sockets)
+    if config.port is not None and (SOCK_DGRAM, config.port) not in handed_in:
         listeners += await bind_udp(
             config.host,
             config.port,
@@ -182,25 +187,27 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
             receive_buffer_bytes=config.so_rcvbuf,
             non_local_traffic=config.non_local_traffic,
         )
-    if config.socket_path is not None:
+    path = config.socket_path
+    if path is not None and (SOCK_DGRAM, path) not in handed_in:
         listeners.append(
             bind_unix_datagram(
-                config.socket_path,
+                path,
                 buffer_size=config.buffer_size,
                 detects_containers=config.origin_detection,
             )
         )
-    if config.stream_socket_path is not None:
+    path = config.stream_socket_path
+    if path is not None and (SOCK_STREAM, path) not in handed_in:
         listeners.append(
             bind_unix_stream(
-                config.stream_socket_path,
+                path,
                 buffer_size=config.buffer_size,
                 max_connections=config.max_connections,
                 frame_timeout_seconds=config.frame_timeout_seconds,
                 detects_containers=config.origin_detection,
             )
         )
-    if config.tcp_port is not None:
+    if config.tcp_port is not None and (SOCK_STREAM, config.tcp_port) not in handed_in:
         listeners += await bind_tcp(
             config.host,
             config.tcp_port,

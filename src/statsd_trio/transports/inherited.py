@@ -47,6 +47,22 @@ def open_descriptors(
     return sockets
 
 
+def find_bound(
+    sockets: Iterable[socket.socket],
+) -> frozenset[tuple[socket.SocketKind, object]]:
+    """Return what *sockets* are bound to: the kind of each, and its port or path.
+
+    Raises:
+        OSError: if one is closed.
+    """
+    bound: set[tuple[socket.SocketKind, object]] = set()
+    for sock in sockets:
+        name = sock.getsockname()
+        place = name[1] if sock.family in _INET else name
+        bound.add((socket.SocketKind(sock.type), place))
+    return frozenset(bound)
+
+
 def open_inherited(
     sock: socket.socket,
     *,
