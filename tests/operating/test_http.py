@@ -1,5 +1,6 @@
 import errno
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -107,10 +108,25 @@ async def test_taken_port_is_named() -> None:
     async with taken:
         port = taken.socket.getsockname()[1]
 
-        with pytest.raises(OSError, match=f"127.0.0.1:{port}") as raised:
+        with pytest.raises(
+            OSError, match=f"cannot listen on http://127.0.0.1:{port}"
+        ) as raised:
             await bind_http("127.0.0.1", port)
 
     assert raised.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_wildcard_is_reached_over_both_families(host: str) -> None:
+    listeners = await bind_http(host, 0)
+
+    ports = {listener.socket.getsockname()[1] for listener in listeners}
+    families = {listener.socket.family for listener in listeners}
+    for listener in listeners:
+        await listener.aclose()
+    assert len(ports) == 1
+    assert socket.AF_INET in families
+    assert len(families) == len(listeners)
 
 
 async def test_garbage_ends_its_own_connection_only(ledger: Ledger) -> None:

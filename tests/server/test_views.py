@@ -137,7 +137,7 @@ async def test_taken_address_is_named_and_nothing_stays_bound(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
 
-        with pytest.raises(OSError, match=f"HTTP on {address}"):
+        with pytest.raises(OSError, match=f"http://{address}"):
             await serve(observed(http=address), sinks=[memory])
 
 

@@ -123,7 +123,8 @@ GROUPS: Final = (
                 "host",
                 kinds.FILLED_TEXT,
                 "DD_BIND_HOST",
-                help="Name or address to listen on; all that it resolves to.",
+                help="Name or address to listen on; all that it resolves to. 0.0.0.0"
+                " and :: both stand for every address of both families.",
             ),
             _option(
                 "non_local_traffic",

@@ -1,6 +1,7 @@
 """The views on their port: Starlette on hypercorn. Needs the extra ``http``."""
 
 import logging
+import socket
 from typing import Any, Final, NoReturn, cast
 
 import trio
@@ -9,6 +10,8 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from starlette.applications import Starlette
+
+from statsd_trio.transports.binding import bind_name
 
 logger = logging.getLogger(__name__)
 
@@ -21,13 +24,12 @@ async def bind_http(host: str, port: int) -> list[trio.SocketListener]:
     """Bind every address of *host*.
 
     Raises:
-        OSError: naming host and port.
+        OSError: as `bind_name`.
     """
-    try:
-        return await trio.open_tcp_listeners(port, host=host)
-    except OSError as error:
-        message = f"cannot serve HTTP on {host}:{port}: {error.strerror or error}"
-        raise OSError(error.errno, message) from error
+    sockets = await bind_name(host, port, socket.SOCK_STREAM, scheme="http")
+    return [
+        trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in sockets
+    ]
 
 
 async def serve_http(

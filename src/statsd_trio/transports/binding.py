@@ -1,6 +1,7 @@
 """A name in, a socket bound to each address that it resolves to out."""
 
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -38,44 +39,68 @@ async def bind_name(
     port: int,
     kind: socket.SocketKind,
     *,
+    scheme: str,
     non_local_traffic: bool = False,
 ) -> list[socket.socket]:
     """Bind every address that *host* resolves to; streams listen.
 
-    With *non_local_traffic* every address of the machine takes the place of *host*;
-    with port 0 one free number serves all of them.
+    With *non_local_traffic* every address of the machine takes the place of *host*,
+    and so it does for a wildcard: both ``0.0.0.0`` and ``::`` stand for every address
+    of both families, as they do for Go's ``net.ListenUDP("udp", ...)``. With port 0
+    one free number serves all of them.
+
+    Args:
+        host: a name or an address.
+        port: 0 for any free port.
+        kind: of the sockets.
+        scheme: for the log and for errors, as in ``udp://127.0.0.1:8125``.
+        non_local_traffic: ignore *host*.
 
     Raises:
         OSError: if an address is taken or forbidden, or the machine has none of
             them; nothing stays bound.
+
+    Source: Go, net/ipsock_posix.go, favoriteAddrFamily.
     """
+    addresses = await _resolve(None if non_local_traffic else host, port, kind)
+    is_wildcard = any(map(_is_wildcard, addresses))
+    if is_wildcard and not non_local_traffic:
+        addresses = await _resolve(None, port, kind)
+    # A machine without IPv6 is nothing to warn of where nobody asked for IPv6.
+    level = logging.INFO if is_wildcard else logging.WARNING
+    tries = _MAX_PORT_TRIES if port == 0 else 1
+    while True:
+        tries -= 1
+        try:
+            return _bind_each(addresses, kind, scheme, level)
+        except OSError as error:
+            if not (tries and error.errno == errno.EADDRINUSE):
+                raise
+
+
+async def _resolve(
+    host: str | None, port: int, kind: socket.SocketKind
+) -> list[_Address]:
+    """Return each address of *host*, or of the whole machine for None."""
     try:
         found = await trio.socket.getaddrinfo(
-            None if non_local_traffic else host,
-            port,
-            type=kind,
-            flags=socket.AI_PASSIVE,
+            host, port, type=kind, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as error:
         raise OSError(
             errno.EADDRNOTAVAIL, f"cannot resolve {host!r}: {error.strerror}"
         ) from error
     # A name may stand in the hosts file more than once.
-    addresses: list[_Address] = list(
-        dict.fromkeys((family, address) for family, _, _, _, address in found)
-    )
-    tries = _MAX_PORT_TRIES if port == 0 else 1
-    while True:
-        tries -= 1
-        try:
-            return _bind_each(addresses, kind)
-        except OSError as error:
-            if not (tries and error.errno == errno.EADDRINUSE):
-                raise
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _is_wildcard(address: _Address) -> bool:
+    host, _, zone = str(address[1][0]).partition("%")
+    return not zone and ipaddress.ip_address(host).is_unspecified
 
 
 def _bind_each(
-    addresses: list[_Address], kind: socket.SocketKind
+    addresses: list[_Address], kind: socket.SocketKind, scheme: str, level: int
 ) -> list[socket.socket]:
     bound: list[socket.socket] = []
     lacking: OSError | None = None
@@ -87,12 +112,12 @@ def _bind_each(
             try:
                 bound.append(_bind(family, (host, port, *scope), kind))
             except OSError as error:
-                where = _describe(str(host), int(port), kind)
+                where = f"{scheme}://{format_host_port(str(host), int(port))}"
                 number = error.errno or 0
                 lacking = OSError(number, f"cannot listen on {where}: {_why(error)}")
                 if number not in _LACKING_ERRNOS:
                     raise lacking from error
-                logger.warning("not listening on %s: %s", where, _why(error))
+                logger.log(level, "not listening on %s: %s", where, _why(error))
     except BaseException:
         for sock in bound:
             sock.close()
@@ -123,11 +148,6 @@ def _bind(
         sock.close()
         raise
     return sock
-
-
-def _describe(host: str, port: int, kind: int) -> str:
-    scheme = "tcp" if kind == socket.SOCK_STREAM else "udp"
-    return f"{scheme}://{format_host_port(host, port)}"
 
 
 def _why(error: OSError) -> str:

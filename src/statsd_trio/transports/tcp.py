@@ -55,7 +55,11 @@ async def bind_tcp(
         OSError: as `bind_name`.
     """
     sockets = await bind_name(
-        host, port, socket.SOCK_STREAM, non_local_traffic=non_local_traffic
+        host,
+        port,
+        socket.SOCK_STREAM,
+        scheme="tcp",
+        non_local_traffic=non_local_traffic,
     )
     return [
         open_tcp_listener(

@@ -125,7 +125,11 @@ async def bind_udp(
         OSError: as `bind_name`.
     """
     sockets = await bind_name(
-        host, port, socket.SOCK_DGRAM, non_local_traffic=non_local_traffic
+        host,
+        port,
+        socket.SOCK_DGRAM,
+        scheme="udp",
+        non_local_traffic=non_local_traffic,
     )
     return [
         UdpListener(
