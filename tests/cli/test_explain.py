@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -44,6 +45,23 @@ def test_json_is_one_object_a_line() -> None:
 def test_time_is_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 1000.0)
     assert "10 seconds in the future" in run("a:1|c|T1010").stdout
+
+
+def test_a_line_is_read_as_the_server_of_a_configuration_reads_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "server.toml"
+    path.write_text('namespace = "shop"\nmetric_filterlist = ["shop.noise*"]\n')
+    result = run("--config", str(path), "a:1|c", "noise.b:1|c")
+    assert "shop.a  rate 0.1" in result.stdout
+    assert "becomes      nothing: its name is on the filter list" in result.stdout
+    assert result.exit_code == 0  # what is filtered is not refused
+
+
+def test_a_configuration_that_cannot_be_used_exits_with_2(tmp_path: Path) -> None:
+    result = run("--config", str(tmp_path / "none.toml"), "a:1|c")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "none.toml" in result.stderr
 
 
 def test_nothing_to_explain_is_no_error() -> None:

@@ -1,8 +1,8 @@
 import re
 from pathlib import Path
 
+from statsd_trio.explain.cautions import Oddity
 from statsd_trio.protocol import Reason
-from statsd_trio.protocol.cautions import Oddity
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 

@@ -4,11 +4,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import click
 
-from statsd_trio.protocol.explain import (
+from statsd_trio.cli.flags import load_from_flags, refuse
+from statsd_trio.errors import ConfigError
+from statsd_trio.explain import (
+    Explanation,
     describe_explanation,
     explain_line,
     render_explanation,
@@ -19,13 +23,24 @@ from statsd_trio.protocol.explain import (
     "explain", epilog="Example: statsd-trio explain 'page.views:1|c|@0.5|#env:prod'"
 )
 @click.argument("lines", metavar="[LINE]...", nargs=-1)
+@click.option(
+    "--config",
+    "config_path",
+    metavar="PATH",
+    help="Read the lines as a server with this TOML file, or datadog.yaml, would.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def command(lines: tuple[str, ...], *, as_json: bool) -> None:
+def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -> None:
     """Say what each LINE of DogStatsD means, or why it is refused.
 
     Without a LINE, lines are read from standard input. Exits with 1 if any line is
     refused. Quote the lines, since | and # mean something to a shell.
     """
+    try:
+        explain = _make_explain(config_path)
+    except ConfigError as error:
+        refuse(error)
+        return
     # Arguments that are not UTF-8 arrive as surrogates, and leave as they came.
     source: Iterable[bytes] = sys.stdin.buffer
     if lines:
@@ -33,7 +48,7 @@ def command(lines: tuple[str, ...], *, as_json: bool) -> None:
     is_refused = False
     is_first = True
     for line in _split_lines(source):
-        explanation = explain_line(line, now=time.time())
+        explanation = explain(line, now=time.time())
         is_refused = is_refused or explanation.refusal is not None
         if as_json:
             click.echo(json.dumps(describe_explanation(explanation), allow_nan=False))
@@ -44,6 +59,31 @@ def command(lines: tuple[str, ...], *, as_json: bool) -> None:
             click.echo(shown if is_first else f"\n{shown}")
         is_first = False
     sys.exit(1 if is_refused else 0)
+
+
+def _make_explain(config_path: str | None) -> Callable[..., Explanation]:
+    """Make `explain_line` know the server that *config_path* describes.
+
+    Raises:
+        ConfigError: with every problem of the file and the environment.
+    """
+    if config_path is None:
+        return explain_line
+    # Half a second of imports, for those alone who ask for it.
+    from statsd_trio.server.parts import (  # noqa: PLC0415
+        make_aggregation_settings,
+        make_rules,
+    )
+
+    # Nothing is delivered, so no key is needed.
+    config = load_from_flags(config_path, {"sinks": "none"}).config
+    rules = make_rules(config)
+    return partial(
+        explain_line,
+        rules=rules,
+        settings=make_aggregation_settings(config, rules),
+        use_timestamps=config.no_aggregation_pipeline,
+    )
 
 
 def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""A line that was accepted in; what is legal but probably not meant, out."""
+"""What is legal in an accepted line, but probably not meant."""
 
 import enum
 import string
@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.protocol.forecast import has_effective_rate, measure_weight
+from statsd_trio.explain.trial import has_effective_rate
 from statsd_trio.protocol.messages import (
     Event,
     Message,
@@ -77,18 +77,21 @@ class Caution:
     text: str
 
 
-def find_cautions(line: str, message: Message, *, now: float) -> tuple[Caution, ...]:
+def find_cautions(
+    line: str, message: Message, *, now: float, weight: float = 1.0
+) -> tuple[Caution, ...]:
     r"""List what is odd in *line*, of which *message* was read.
 
     Args:
         line: as text, without its ``\r``.
         message: what the parser made of it.
         now: unix seconds.
+        weight: for how many each value stands.
     """
     found: list[Caution] = []
     if isinstance(message, Sample):
         found += _check_name(message.name)
-        found += _check_sample(line, message)
+        found += _check_sample(line, message, weight)
     else:
         found += [
             Caution(Oddity.IGNORED_FIELD, warning) for warning in message.warnings
@@ -133,15 +136,16 @@ def _check_name(name: str) -> Iterator[Caution]:
         )
 
 
-def _check_sample(line: str, sample: Sample) -> Iterator[Caution]:
+def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[Caution]:
     if sample.sample_rate != 1.0 and not has_effective_rate(sample):
         what = f"a {sample.type.name.lower()}"
         if sample.timestamp is not None:
             what = "a value that has a timestamp"
         yield Caution(Oddity.IGNORED_RATE, f"The sample rate has no effect on {what}.")
-    exact, weight = 1.0 / sample.sample_rate, measure_weight(sample)
+    exact = 1.0 / sample.sample_rate
     if (
-        sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
+        weight  # else nothing of it is counted
+        and sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
         and exact > weight + _WHOLE_ENOUGH
     ):
         yield Caution(
@@ -159,7 +163,7 @@ def _check_sample(line: str, sample: Sample) -> Iterator[Caution]:
                 f"This sets the gauge to {signed.removeprefix('+')}. DogStatsD has no "
                 "relative gauges: in plain StatsD a sign means add or subtract.",
             )
-        if len(sample.values) > 1 and sample.timestamp is None:
+        if len(sample.values) > 1:
             yield Caution(
                 Oddity.GAUGE_VALUES,
                 "Of several values of a gauge only the last one counts.",

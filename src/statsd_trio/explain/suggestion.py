@@ -1,4 +1,4 @@
-"""A refused line in; the line that was probably meant out, if that can be told."""
+"""The line that was probably meant by one that is refused."""
 
 import re
 import unicodedata

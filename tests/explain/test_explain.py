@@ -3,14 +3,32 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from statsd_trio.protocol import ParseError, Reason, parse_message
-from statsd_trio.protocol.explain import (
+from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.explain import (
     Explanation,
     describe_explanation,
     explain_line,
     render_explanation,
 )
-from statsd_trio.testing.strategies import lines
+from statsd_trio.protocol import (
+    Message,
+    ParseError,
+    Reason,
+    Sample,
+    format_message,
+    parse_message,
+)
+from statsd_trio.rules import (
+    FilterList,
+    Mapper,
+    MapperProfile,
+    MetricMapping,
+    Namespace,
+    Rules,
+    TagFilter,
+    TagFilterEntry,
+)
+from statsd_trio.testing.strategies import lines, messages
 
 NOW = 1_700_000_000.0
 
@@ -67,7 +85,9 @@ def test_every_part_of_a_sample_is_told() -> None:
         "origin       container id abc, cgroup inode 5, external data cn-web, "
         "cardinality low\n"
     ) in text
-    assert "a  gauge 1 (as sent, at 1699999990, not aggregated), device sda\n" in text
+    assert (
+        "a  gauge 2 (the last value, at 1699999990, not aggregated), device sda\n"
+    ) in text
 
 
 def test_every_part_of_an_event_is_told() -> None:
@@ -123,18 +143,12 @@ def test_a_long_list_of_values_is_cut() -> None:
         ("a:3:4|g", [("a", "gauge", 4.0)]),
         ("a:x|s", [("a", "gauge", 1.0)]),
         ("a:3:4|d", [("a", "distribution", None)]),
-        ("a:3:4|c|T5", [("a", "rate", 0.3), ("a", "rate", 0.4)]),
-        ("a:1e308|c|@0.01", [("a", "rate", None)]),
-        (
-            "a:1:1|h|@6e-309",
-            [
-                ("a.max", "gauge", 1.0),
-                ("a.median", "gauge", 1.0),
-                ("a.avg", "gauge", 1.0),
-                ("a.count", "rate", None),
-                ("a.95percentile", "gauge", 1.0),
-            ],
-        ),
+        ("a:3:4|c|T5", [("a", "rate", 0.7)]),
+        ("a:3:4|g|T5", [("a", "gauge", 4.0)]),
+        # The server sends no infinity.
+        ("a:1e308|c|@0.01", []),
+        ("a:1:1|h|@6e-309", []),
+        ("a:1e308:1|c|@0.1", [("a", "rate", 1.0)]),
         # Source: datadog-agent, pkg/metrics/histogram_test.go: 1,10,4,5,2,2.
         (
             "a:1:10:4:5:2:2|h",
@@ -162,6 +176,86 @@ def test_a_line_becomes_the_series_of_its_type(
     line: str, series: list[tuple[str, str, float | None]]
 ) -> None:
     assert list_series(line) == series
+
+
+def test_a_packed_value_with_a_timestamp_is_one_point() -> None:
+    text = render("a:1:2|c|T1657100430")
+    assert (
+        "    becomes\n      a  rate 0.3 (per second: 3 in 10 seconds, at 1657100430, "
+        "not aggregated)\n"
+    ) in text
+
+
+def test_the_device_of_a_distribution_stays_a_tag() -> None:
+    (series,) = explain("d:1|d|#device:sda").series
+    assert (series.tags, series.device) == (("device:sda",), None)
+    assert "device sda" not in render("d:1|d|#device:sda")
+
+
+def test_values_that_the_server_drops_are_told() -> None:
+    assert explain("a:1e308:1|c|@0.1").dropped == {"overflow": 1}
+    assert "dropped      1 of the values (overflow)\n" in render("a:1e308:1|c|@0.1")
+    text = render("a:1:1|h|@6e-309")
+    assert "sample rate  6e-309, too small to be counted with\n" in text
+    assert text.endswith("    becomes      nothing")
+
+
+def test_the_rules_and_settings_of_the_server_hold() -> None:
+    mapping = MetricMapping("job.*.time", "job.time", tags={"job": "$1"})
+    rules = Rules(
+        mapper=Mapper([MapperProfile("jobs", "job.", (mapping,))]),
+        namespace=Namespace("shop"),
+        filterlist=FilterList(["shop.noise*"]),
+        tag_filter=TagFilter([TagFilterEntry("shop.job.time", ("pod",))]),
+    )
+    settings = AggregationSettings(
+        tags=("env:x",), counter_type="count", interval_seconds=20
+    )
+    line = b"job.mail.time:3|c|#pod:a,b"
+    explanation = explain_line(line, now=NOW, rules=rules, settings=settings)
+    (series,) = explanation.series
+    assert (series.name, series.type, series.value) == ("shop.job.time", "count", 3.0)
+    assert series.tags == ("b", "env:x", "job:mail")
+    text = render_explanation(explanation)
+    assert "more tags    env:x, job:mail\n    without      pod:a\n" in text
+    assert "shop.job.time  count 3 (in 20 seconds)" in text
+
+    filtered = explain_line(b"noise.a:1|c", now=NOW, rules=rules, settings=settings)
+    assert (filtered.is_filtered, filtered.series) == (True, ())
+    assert describe_explanation(filtered)["filtered"] is True
+    assert "becomes      nothing: its name is on the filter list" in (
+        render_explanation(filtered)
+    )
+
+
+def test_histograms_are_told_as_they_are_set_up() -> None:
+    settings = AggregationSettings(
+        histogram_aggregates=("min", "sum"),
+        histogram_percentiles=("0.5",),
+        histogram_copy_to_distribution=True,
+        histogram_copy_to_distribution_prefix="copy.",
+    )
+    explanation = explain_line(b"a:3:4|h", now=NOW, settings=settings)
+    assert [(each.name, each.meaning) for each in explanation.series] == [
+        ("a.min", "the smallest value"),
+        ("a.sum", "the sum"),
+        ("a.50percentile", "50 of 100 values are at most this"),
+        ("copy.a", "a sketch, from which Datadog computes any percentile"),
+    ]
+
+
+def test_timestamps_count_where_the_server_uses_them() -> None:
+    explanation = explain_line(b"a:1|c|T5", now=NOW, use_timestamps=False)
+    assert "aggregated" not in explanation.series[0].meaning
+
+
+@given(messages(), st.floats(0, 4e9))
+def test_no_value_of_a_metric_is_unaccounted_for(message: Message, now: float) -> None:
+    if not isinstance(message, Sample):
+        return
+    explanation = explain_line(format_message(message), now=now)
+    dropped = sum(explanation.dropped.values())
+    assert bool(explanation.series) == (dropped < len(message.values))
 
 
 def test_a_series_has_its_tags_sorted_and_once() -> None:
@@ -197,7 +291,7 @@ def test_weight_follows_the_type(line: str, weight: float) -> None:
         ("a:-5|g", ["gauge_delta"]),
         ("a:-5|c", []),
         ("a:1:2|g", ["gauge_values"]),
-        ("a:1:2|g|T1699999999", []),
+        ("a:1:2|g|T1699999999", ["gauge_values"]),
         ("a:1|c|T1700000100", ["future_timestamp"]),
         ("a:1|c|T1700000000000", ["future_timestamp"]),
         ("a:1|c|T1699990000", ["old_timestamp"]),

@@ -1,0 +1,127 @@
+"""What one line means: parsed, judged by the rules, and aggregated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.errors import ParseError, Reason
+from statsd_trio.explain.cautions import Caution, find_cautions
+from statsd_trio.explain.suggestion import suggest_line
+from statsd_trio.explain.text import escape
+from statsd_trio.explain.trial import BuiltSeries, try_sample
+from statsd_trio.protocol.encoding import decode_escaped, replace_escaped
+from statsd_trio.protocol.messages import Event, Message, Sample
+from statsd_trio.protocol.parser import parse_message
+from statsd_trio.rules import Rules
+
+
+@attrs.frozen
+class Refusal:
+    """Why a line is refused, where, and what was probably meant.
+
+    Attributes:
+        column: 0-based offset in bytes.
+        suggestion: a line that is accepted, or None.
+    """
+
+    reason: Reason
+    column: int
+    message: str
+    suggestion: bytes | None
+
+
+@attrs.frozen
+class Explanation:
+    """What one line means; either *message* or *refusal* is set.
+
+    Attributes:
+        weight: for how many each value stands; 0 where it cannot be counted.
+        is_filtered: whether the operator's rules drop the line.
+        series: what a metric becomes if nothing else arrives in its interval.
+        dropped: how many values of a metric are in no series, by reason.
+    """
+
+    line: bytes
+    message: Message | None = None
+    weight: float = 1.0
+    is_filtered: bool = False
+    series: tuple[BuiltSeries, ...] = ()
+    dropped: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    cautions: tuple[Caution, ...] = ()
+    refusal: Refusal | None = None
+
+
+def explain_line(
+    line: bytes,
+    *,
+    now: float,
+    rules: Rules | None = None,
+    settings: AggregationSettings | None = None,
+    use_timestamps: bool = True,
+) -> Explanation:
+    """Say what *line* means to a server.
+
+    Args:
+        line: without its newline.
+        now: unix seconds.
+        rules: of the server; none by default.
+        settings: of the server; the defaults by default.
+        use_timestamps: whether the field ``T`` counts.
+    """
+    try:
+        message = parse_message(line, use_timestamps=use_timestamps)
+    except ParseError as error:
+        suggestion = suggest_line(line, error)
+        refusal = Refusal(error.reason, error.column, error.message, suggestion)
+        return Explanation(line, refusal=refusal)
+    text = replace_escaped(decode_escaped(line)).removesuffix("\r")
+    if not isinstance(message, Sample):
+        return Explanation(
+            line, message, cautions=find_cautions(text, message, now=now)
+        )
+    trial = try_sample(
+        message,
+        now=now,
+        rules=rules or Rules(),
+        settings=settings or AggregationSettings(),
+    )
+    return Explanation(
+        line,
+        message,
+        trial.weight,
+        trial.is_filtered,
+        trial.series,
+        trial.dropped,
+        find_cautions(text, message, now=now, weight=trial.weight),
+    )
+
+
+def describe_explanation(explanation: Explanation) -> dict[str, Any]:
+    """Turn *explanation* into what JSON can hold."""
+    described: dict[str, Any] = {
+        "line": escape(explanation.line.decode(errors="backslashreplace")),
+        "accepted": explanation.refusal is None,
+    }
+    message, refusal = explanation.message, explanation.refusal
+    if refusal is not None:
+        suggestion = refusal.suggestion
+        described["error"] = attrs.asdict(refusal)
+        described["error"]["suggestion"] = suggestion and suggestion.decode()
+    if message is not None:
+        described["kind"] = _name_kind(message)
+        described["message"] = attrs.asdict(message)
+        described["warnings"] = [attrs.asdict(each) for each in explanation.cautions]
+    if isinstance(message, Sample):
+        described["weight"] = explanation.weight
+        described["filtered"] = explanation.is_filtered
+        described["series"] = [attrs.asdict(each) for each in explanation.series]
+        described["dropped"] = dict(explanation.dropped)
+    return described
+
+
+def _name_kind(message: Message) -> str:
+    if isinstance(message, Sample):
+        return "metric"
+    return "event" if isinstance(message, Event) else "service_check"
