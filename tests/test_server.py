@@ -211,7 +211,7 @@ async def test_garbage_is_counted_and_harms_nothing(
         partial(serve, quiet(buffer_size=64), sinks=[memory])
     )
     packets = [
-        b"good:1|c\nbad\n\ngood:x|c\ngood:1_0|c\n\xff\xfe:1|c\ngood:2|c\n",
+        b"good:1|c\nbad\n\ngood:x|c\ngood:1,0|c\n\xff\xfe:1|c\ngood:2|c\n",
         bytes(range(256))[:60],
         b"",
         b"good:4|c\n" + b"x" * 60 + b":1|c",

@@ -5,7 +5,7 @@ import pytest
 
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.builder import SnapshotBuilder
-from statsd_trio.aggregation.context import Context
+from statsd_trio.aggregation.context import TYPES as KINDS, Context
 from statsd_trio.aggregation.conversion import read_values
 from statsd_trio.aggregation.openbucket import Slot
 from statsd_trio.aggregation.settings import AggregationSettings
@@ -68,9 +68,17 @@ class Harness:
 
     def put_value(self, context: Context, raw: bytes, rate: float = 1) -> Slot | None:
         try:
-            values = read_values(context.kind, raw)
+            values, dropped = read_values(context.kind, raw)
         except ParseError as error:
             self.late_rejection(context.name, error.reason, 1, raw)
+            return None
+        if dropped:
+            name, kind, host, tags = context.key
+            self.aggregator.insert(
+                Sample(
+                    name, KINDS[kind], values, rate, tags, host=host, dropped=dropped
+                )
+            )
             return None
         return self.aggregator.put(context, rate, raw, values)
 

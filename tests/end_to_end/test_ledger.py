@@ -21,7 +21,7 @@ MIX = [
     b"page.views:1|c|#env:test",
     b"page.ms:12.5:13|ms|@0.5",
     b"garbage",
-    b"load:1_0|g\nload:3|g",
+    b"load:1,0|g\nload:3|g",
     b"_sc|up|0\n_e{5,4}:title|text",
     b"users:a|s\n\nsize:5|d",
 ]

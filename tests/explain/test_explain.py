@@ -64,12 +64,12 @@ def test_a_counter_reads_as_a_tree() -> None:
 
 
 def test_a_refused_line_has_a_caret_a_reason_and_the_line_that_was_meant() -> None:
-    assert render("bad:1_0|c") == (
-        "bad:1_0|c\n"
+    assert render("bad:1,5|c") == (
+        "bad:1,5|c\n"
         "     ^\n"
-        "  refused (bad_value): '1_0' is not a number; write digits with an optional "
+        "  refused (bad_value): '1,5' is not a number; write digits with an optional "
         "sign, point and exponent, such as 10, -1.5 or 2e6.\n"
-        "  try: bad:10|c"
+        "  try: bad:1.5|c"
     )
 
 
@@ -194,6 +194,7 @@ def test_the_device_of_a_distribution_stays_a_tag() -> None:
 
 def test_values_that_the_server_drops_are_told() -> None:
     assert explain("a:1e308:1|c|@0.1").dropped == {"overflow": 1}
+    assert explain("a:1:nan:inf:nan|h").dropped == {"nan": 2, "infinity": 1}
     assert "dropped      1 of the values (overflow)\n" in render("a:1e308:1|c|@0.1")
     text = render("a:1:1|h|@6e-309")
     assert "sample rate  6e-309, too small to be counted with\n" in text
@@ -285,6 +286,8 @@ def test_weight_follows_the_type(line: str, weight: float) -> None:
         ("a:1|c|@0.1|#b,c|T1699999999|c:ci-x|e:x|card:low", ["ignored_rate"]),
         ("a:1|g|@0.5", ["ignored_rate"]),
         ("a:1|s|@0.5", ["ignored_rate"]),
+        ("a:5|g|@0", ["ignored_rate"]),
+        ("a:1|c|@1|T1699999999", []),
         ("a:1|h|@0.1", []),
         ("a:1|h|@0.9", ["fractional_weight"]),
         ("a:+5|g", ["gauge_delta"]),
@@ -333,7 +336,7 @@ def test_a_timestamp_that_datadog_drops_says_so() -> None:
 @pytest.mark.parametrize(
     ("line", "suggestion"),
     [
-        ("a:1_000|c", "a:1000|c"),
+        ("a:1__000|c", "a:1000|c"),
         ("a: 5 |c", "a:5|c"),
         ("a:\uff11\uff12|c", "a:12|c"),
         ("a:1,5|c", "a:1.5|c"),
@@ -361,7 +364,7 @@ def test_a_timestamp_that_datadog_drops_says_so() -> None:
         ("_sc|a|fine", None),
         ("a:1", None),
         (b"Z\xfcrich:1|c", "Zürich:1|c"),
-        (b"a:1_0|c\r", "a:10|c"),
+        (b"a:1_|c\r", "a:1|c"),
     ],
 )
 def test_the_line_that_was_meant_is_guessed(

@@ -1,6 +1,5 @@
 """What holds for every line, whatever its bytes."""
 
-import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -64,8 +63,7 @@ def test_what_was_parsed_can_be_formatted_and_parsed_again(line: bytes) -> None:
         return
     reread = parse_message(format_message(message))
     ignored: dict[str, Any] = {"unknown_fields": 0, "is_repaired": False}
-    if not isinstance(message, Sample):
-        ignored["warnings"] = ()
+    ignored["dropped" if isinstance(message, Sample) else "warnings"] = ()
     assert reread == attrs.evolve(message, **ignored)
 
 
@@ -95,22 +93,58 @@ def test_field_order_does_not_matter(head: bytes, fields: list[bytes]) -> None:
 @given(st.lists(numbers(), min_size=1))
 def test_packed_values_are_the_values_one_by_one(values: list[float]) -> None:
     texts = [repr(value).encode() for value in values]
-    assert parse_numbers(b":".join(texts)) == tuple(
-        itertools.chain.from_iterable(map(parse_numbers, texts))
-    )
+    assert parse_numbers(b":".join(texts)) == (tuple(values), ())
+
+
+not_finite = st.sampled_from([b"nan", b"NaN", b"-nan", b"inf", b"+Inf", b"-Infinity"])
+items = st.one_of(
+    st.just(b""),
+    not_finite,
+    numbers().map(lambda value: repr(value).encode()),
+    st.sampled_from([b"x", b"1_", b"infin", b"1e999"]),
+)
+
+
+@given(st.lists(items, max_size=8))
+def test_what_is_not_finite_costs_itself_and_a_bad_item_costs_all(
+    texts: list[bytes],
+) -> None:
+    finite: list[float] = []
+    dropped = 0
+    is_bad = False
+    for text in filter(None, texts):
+        try:
+            values, _ = parse_numbers(text)
+        except ParseError as error:
+            is_spoilt = error.reason in {Reason.NAN, Reason.INFINITY}
+            dropped += is_spoilt
+            is_bad = is_bad or not is_spoilt
+        else:
+            finite += values
+    text = b":".join(texts)
+    if is_bad:
+        with pytest.raises(ParseError) as caught:
+            parse_numbers(text)
+        assert caught.value.reason in {Reason.BAD_VALUE, Reason.OVERFLOW}
+    elif not finite:
+        with pytest.raises(ParseError):
+            parse_numbers(text)
+    else:
+        values, reasons = parse_numbers(text)
+        assert list(values) == finite
+        assert len(reasons) == dropped
 
 
 @given(st.text("0123456789.eE+-_ xnaif", max_size=12))
 def test_a_number_is_what_is_decimal_to_float_and_nothing_else(text: str) -> None:
-    # An own reading: Go's decimal syntax is Python's without underscores, spaces
-    # and words.
-    is_decimal = not set(text) & set("_ xnaif")
+    # An own reading: Go's decimal syntax is Python's without spaces and words.
+    is_decimal = not set(text) & set(" xnaif")
     try:
         expected = float(text) if is_decimal else None
     except ValueError:
         expected = None
     try:
-        (read,) = parse_numbers(text.encode())
+        ((read,), _) = parse_numbers(text.encode())
     except ParseError:
         assert expected is None or abs(expected) == float("inf")
     else:

@@ -56,6 +56,7 @@ def build_message(case: dict[str, Any]) -> Message:
         fields = build_shared(case["metric"])
         fields["type"] = MetricType(fields["type"])
         fields["values"] = tuple(fields["values"])
+        fields["dropped"] = tuple(map(Reason, fields.get("dropped", ())))
         return Sample(**fields)
     if "event" in case:
         return Event(**build_shared(case["event"]))

@@ -38,6 +38,12 @@ class Adder:
         self._samples.parsed += values
         self._samples.aggregated += values
 
+    def drop(self, reasons: Sequence[str]) -> None:
+        """Count a value that is not aggregated for each of *reasons*."""
+        self._samples.parsed += len(reasons)
+        for reason in reasons:
+            self._samples.refused[reason] += 1
+
     def add_numbers(
         self,
         bucket: Bucket,

@@ -34,7 +34,7 @@ from statsd_trio.aggregation.openbucket import OpenBucket, Slot
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.stamps import Stamps
-from statsd_trio.errors import ParseError, Reason
+from statsd_trio.errors import ParseError
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import (
     Event,
@@ -137,7 +137,7 @@ class Aggregator:
 
         Args:
             raw: as it was sent.
-            values: what `read_values` made of it.
+            values: what `read_values` made of it, which had to drop none.
 
         Returns:
             None where the next one must be put as well.
@@ -154,12 +154,21 @@ class Aggregator:
         """Add a sample by value; one with a timestamp bypasses the buckets.
 
         Whoever made it may have put anything into it: what is no value of its type is
-        reported as if it had been a line's.
+        dropped or reported as if it had been a line's.
         """
         kind = KINDS[sample.type]
         if kind != SET and not _are_numbers(sample.values):
-            self._reject_numbers(sample)
-        elif sample.timestamp is not None:
+            raw = b":".join([repr(value).encode() for value in sample.values])
+            try:
+                values, dropped = read_values(kind, raw)
+            except ParseError as error:
+                self._report.late_rejection(sample.name, error.reason, 1, raw)
+                return
+            sample = attrs.evolve(
+                sample, values=values, dropped=sample.dropped + dropped
+            )
+        self._adder.drop(sample.dropped)
+        if sample.timestamp is not None:
             self._insert_stamped(sample, sample.timestamp)
         elif context := self.open_context(sample):
             if kind == SET:
@@ -171,20 +180,11 @@ class Aggregator:
         for value in sample.values:
             raw = str(value).encode(errors="surrogatepass")
             try:
-                values = read_values(SET, raw)
+                values, _ = read_values(SET, raw)
             except ParseError as error:
                 self._report.late_rejection(sample.name, error.reason, 1, raw)
             else:
                 self._open.add(context, sample.sample_rate, values, self._now)
-
-    def _reject_numbers(self, sample: Sample) -> None:
-        raw = b":".join([repr(value).encode() for value in sample.values])
-        reason = Reason.BAD_VALUE
-        try:
-            read_values(KINDS[sample.type], raw)
-        except ParseError as error:
-            reason = error.reason
-        self._report.late_rejection(sample.name, reason, 1, raw)
 
     def _revive(self, context: Context) -> Context | None:
         known = len(self._table)

@@ -2,7 +2,7 @@
 
 What converts many at a time answers None where anything might not be what the protocol
 takes; then the caller reads them one by one, exactly. So Python's own idea of a number
-(underscores, spaces, "nan") never counts, and a bad value costs its own line only.
+(spaces, "nan") never counts, and a bad value costs its own line only.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,18 @@ from statsd_trio.protocol.numbers import blame_bytes, parse_numbers
 SMALL: Final = 1e270
 
 _DIGITS: Final = b"0123456789:"
-_OTHERS: Final = b".eE+-"
+_OTHERS: Final = b".eE+-_"
 
 _T = TypeVar("_T")
 
 
-def read_values(kind: int, raw: bytes) -> tuple[float, ...] | tuple[str, ...]:
+def read_values(
+    kind: int, raw: bytes
+) -> tuple[tuple[float, ...] | tuple[str, ...], tuple[Reason, ...]]:
     """Read the value of a line, exactly.
+
+    Returns:
+        The values, and the reason of each one that was dropped from among them.
 
     Raises:
         ParseError: with a column that counts from the start of *raw*.
@@ -39,7 +44,7 @@ def read_values(kind: int, raw: bytes) -> tuple[float, ...] | tuple[str, ...]:
         raise blame_bytes(raw, error) from None
     if not text:
         raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
-    return (text,)
+    return (text,), ()
 
 
 def is_any_large(values: Sequence[float] | Sequence[str]) -> bool:

@@ -104,7 +104,7 @@ class Folder:
         for cell, raw in zip(cells, raws, strict=True):
             context: Context = cell if lane.kind == GAUGE else cell.context
             try:
-                values = read_values(lane.kind, raw)
+                values, dropped = read_values(lane.kind, raw)
             except ParseError as error:
                 if lane.kind == SET and error.reason is Reason.NOT_UTF8:
                     repaired = replace_escaped(decode_escaped(raw)).encode()
@@ -113,6 +113,7 @@ class Folder:
                     continue
                 self._report.late_rejection(context.name, error.reason, 1, raw)
                 continue
+            self._adder.drop(dropped)
             if lane.kind == SET:
                 self._adder.add_string(bucket, context, raw)
             else:

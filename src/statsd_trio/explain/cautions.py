@@ -15,7 +15,7 @@ from statsd_trio.protocol.messages import (
     Sample,
     ServiceCheck,
 )
-from statsd_trio.protocol.numbers import quote
+from statsd_trio.protocol.numbers import parse_rate, quote
 
 # Source: https://docs.datadoghq.com/metrics/custom_metrics/#naming-custom-metrics
 _MAX_NAME_LENGTH: Final = 200
@@ -137,7 +137,9 @@ def _check_name(name: str) -> Iterator[Caution]:
 
 
 def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[Caution]:
-    if sample.sample_rate != 1.0 and not has_effective_rate(sample):
+    # The sample itself does not bear a rate that is out of range where none counts.
+    rates = [field[1:] for field in _list_fields(line, sample) if field[:1] == "@"]
+    if rates and parse_rate(rates[-1]) != 1.0 and not has_effective_rate(sample):
         what = f"a {sample.type.name.lower()}"
         if sample.timestamp is not None:
             what = "a value that has a timestamp"

@@ -321,7 +321,7 @@ class Ingest:
                 self._remember(text, sample, None)
             return
         self._lines.metrics += 1
-        if kept.timestamp is not None or kept.is_repaired:
+        if kept.timestamp is not None or kept.dropped or kept.is_repaired:
             self._aggregator.insert(kept)
             return
         context = self._aggregator.open_context(kept)
@@ -339,13 +339,15 @@ class Ingest:
     def _insert_known(
         self, spelling: Spelling, name: bytes, value: bytes, suffix: bytes
     ) -> bool:
-        """Insert a line whose text is remembered; False if its value is bad.
+        """Insert a line whose text is remembered; False if its value is not all good.
 
         Then the parser will say what is wrong, and where in the line.
         """
         try:
-            values = read_values(spelling.kind, value)
+            values, dropped = read_values(spelling.kind, value)
         except ParseError:
+            return False
+        if dropped:
             return False
         self._lines.read += 1
         context = spelling.context

@@ -22,8 +22,8 @@ from statsd_trio.protocol.parser import parse_message
 def format_message(message: Message) -> bytes:
     """Write *message* as one line, without a newline.
 
-    ``unknown_fields``, ``is_repaired`` and ``warnings`` say how a line was read and are
-    not written.
+    ``unknown_fields``, ``is_repaired``, ``dropped`` and ``warnings`` say how a line was
+    read and are not written.
     For the rest ``parse_message(format_message(message)) == message``.
 
     Raises:
@@ -53,7 +53,7 @@ def _check_read_back(line: bytes, message: Message) -> None:
     if type(reread) is not type(message):
         raise ValueError(f"no line can carry {message!r}: it reads as {reread!r}")
     for field in attrs.fields(type(message)):
-        if field.name in {"unknown_fields", "is_repaired", "warnings"}:
+        if field.name in {"unknown_fields", "is_repaired", "dropped", "warnings"}:
             continue
         wanted, got = getattr(message, field.name), getattr(reread, field.name)
         if wanted != got:

@@ -4,6 +4,8 @@ import enum
 
 import attrs
 
+from statsd_trio.errors import Reason
+
 
 class MetricType(enum.StrEnum):
     """The type field of a metric line, as it stands on the wire."""
@@ -54,13 +56,16 @@ class Sample:
     """One metric line: a name, a type and the values packed in it.
 
     Attributes:
-        values: numbers, or for a set the one raw string.
-        sample_rate: in (0, 1].
+        values: finite numbers, or for a set the one raw string.
+        sample_rate: in (0, 1]; 1 where the line had one out of range that means
+            nothing, as on a gauge.
         tags: as sent, in order, without the reserved ones that became a field;
             ``device:`` and ``dd.internal.resource:`` stay until a series is built.
         timestamp: unix seconds from ``T``, else None.
         host: None for the server's own, "" for none.
         unknown_fields: how many fields were ignored.
+        dropped: why each value that is missing in *values* was dropped: NaN and
+            infinities.
         is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
     """
 
@@ -73,6 +78,7 @@ class Sample:
     host: str | None = None
     origin: ClientOrigin | None = None
     unknown_fields: int = 0
+    dropped: tuple[Reason, ...] = ()
     is_repaired: bool = False
 
 

@@ -1,11 +1,12 @@
 """Numbers as Go's strconv reads them in decimal, and nothing that only Python reads.
 
-Python's own `float` and `int` also take underscores, surrounding spaces and the
-digits of other scripts, none of which an Agent takes, so text is checked first.
+Python's own `float` and `int` also take surrounding spaces and the digits of other
+scripts, none of which an Agent takes, so text is checked first. Underscores between two
+digits are taken by both.
 """
 
 import re
-from math import inf, isinf, nan
+from math import inf, isfinite, isinf, isnan, nan
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
@@ -13,11 +14,15 @@ from statsd_trio.protocol.encoding import encode_escaped, replace_escaped
 
 # Text of only these is safe for `float`: what remains is malformed ("1.2.3"),
 # which raises, or too large ("1e400"), which gives an infinity.
-PLAIN_CHARACTERS: Final = b"0123456789.eE+-:"
+PLAIN_CHARACTERS: Final = b"0123456789.eE+-_:"
 
-_ITEM: Final = rb"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?"
-_DECIMAL: Final = re.compile(_ITEM)
-_DECIMALS: Final = re.compile(rb"(?:%b)?(?::(?:%b)?)*+" % (_ITEM, _ITEM))
+_DIGITS: Final = rb"[0-9]++(?:_[0-9]++)*+"
+_NUMBER: Final = rb"[+-]?(?:%(d)b(?:\.(?:%(d)b)?)?|\.%(d)b)(?:[eE][+-]?%(d)b)?" % {
+    b"d": _DIGITS
+}
+_ITEM: Final = rb"%b|[+-]?(?i:nan|inf(?:inity)?)(?![^:])" % _NUMBER
+_DECIMAL: Final = re.compile(_NUMBER)
+_ITEMS: Final = re.compile(rb"(?:%b)?(?::(?:%b)?)*+" % (_ITEM, _ITEM))
 _HEX: Final = re.compile(rb"[+-]?0[xX]")
 _NAN: Final = re.compile(rb"[+-]?nan", re.IGNORECASE)
 _INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -28,15 +33,20 @@ _INT64_DIGITS: Final = 19
 _QUOTED_CHARACTERS: Final = 40
 
 
-def parse_numbers(text: bytes) -> tuple[float, ...]:
+def parse_numbers(text: bytes) -> tuple[tuple[float, ...], tuple[Reason, ...]]:
     """Read the value of a line: one number, or several packed with colons.
 
-    Empty items are skipped.
+    Empty items are skipped. NaN and infinities are dropped, as long as there is a
+    number beside them: they would spoil every aggregate.
+
+    Returns:
+        The finite numbers, at least one, and the reason of each item that was dropped.
 
     Raises:
         ParseError: with a column that counts from the start of *text*.
 
-    Source: datadog-agent, comp/dogstatsd/server/impl/parse.go.
+    Source: datadog-agent, comp/dogstatsd/server/impl/parse.go, and
+    pkg/metrics/context_metrics.go for what is dropped.
     """
     if not text.translate(None, PLAIN_CHARACTERS):
         try:
@@ -48,38 +58,40 @@ def parse_numbers(text: bytes) -> tuple[float, ...]:
             pass
         else:
             if numbers and inf not in numbers and -inf not in numbers:
-                return numbers
-    raise _find_fault(text)
+                return numbers, ()
+    return _read_items(text)
 
 
 def parse_rate(text: str) -> float:
-    """Read a sample rate, which must be in (0, 1].
-
-    The Agent takes any number here and divides by it; a rate of zero then turns a
-    counter into an infinity, and one above one makes values vanish.
+    """Read a sample rate: any number, which `is_rate` judges.
 
     Raises:
         ParseError: with a column that counts from the start of *text*.
     """
     raw = encode_escaped(text)
     rate = _read_decimal(raw)
-    if rate is None:
-        if _NAN.fullmatch(raw) or _INFINITY.fullmatch(raw):
-            rate = nan
-        else:
-            message = (
-                f"The sample rate {quote(text)} is not a number; write the share "
-                "of samples that you send, such as @0.5, or leave @ out."
-            )
-            raise ParseError(Reason.BAD_RATE, _measure_decimal(raw), message)
-    # The smallest numbers have no finite reciprocal, and that is what a rate is for.
-    if 0.0 < rate <= 1.0 and 1.0 / rate != inf:
+    if rate is not None:
+        if isinf(rate):
+            message = f"The sample rate {quote(text)} is no number that a float holds."
+            raise ParseError(Reason.RATE_OUT_OF_RANGE, 0, message)
         return rate
+    if _NAN.fullmatch(raw) or _INFINITY.fullmatch(raw):
+        return nan
     message = (
-        f"The sample rate {quote(text)} must be above 0 and at most 1: "
-        "@0.1 says that one sample in ten is sent."
+        f"The sample rate {quote(text)} is not a number; write the share "
+        "of samples that you send, such as @0.5, or leave @ out."
     )
-    raise ParseError(Reason.RATE_OUT_OF_RANGE, 0, message)
+    raise ParseError(Reason.BAD_RATE, _measure_decimal(raw), message)
+
+
+def is_rate(rate: float) -> bool:
+    """Return whether a value can be divided by *rate*: it must be in (0, 1].
+
+    The Agent takes any number here and divides by it; a rate of zero then turns a
+    counter into an infinity, and one above one makes values vanish.
+    """
+    # The smallest numbers have no finite reciprocal, and that is what a rate is for.
+    return 0.0 < rate <= 1.0 and 1.0 / rate != inf
 
 
 def parse_integer(text: str) -> int | None:
@@ -128,33 +140,68 @@ def _measure_decimal(text: bytes) -> int:
     return match.end() if match else 0
 
 
-def _find_fault(text: bytes) -> ParseError:
-    """Find the first item that is not a decimal number, else the first too large."""
+def _read_items(text: bytes) -> tuple[tuple[float, ...], tuple[Reason, ...]]:
+    """Read *text* of which any item may be anything."""
     # The parser sees to these two for a line; here the text stands alone.
     if not text:
-        return ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
+        raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        return blame_bytes(text, error)
-    match = _DECIMALS.match(text)
+        raise blame_bytes(text, error) from None
+    match = _ITEMS.match(text)
     end = match.end() if match else 0
     if end < len(text):
         start = text.rfind(b":", 0, end) + 1
         item = text[start:].partition(b":")[0]
-        return _blame_item(item, start)
-    if not text.strip(b":"):
+        raise _blame_item(item, start)
+    items = text.split(b":")
+    texts = [item for item in items if item]
+    # Of what the pattern lets through, `float` reads the same.
+    numbers = list(map(float, texts))
+    for item, number in zip(texts, numbers, strict=True):
+        if isinf(number) and not item[-1:].isalpha():
+            raise _blame_overflow(items, item)
+    finite = tuple(filter(isfinite, numbers))
+    dropped = tuple(
+        [
+            Reason.NAN if isnan(number) else Reason.INFINITY
+            for number in numbers
+            if not isfinite(number)
+        ]
+    )
+    if not finite:
+        raise _blame_no_number(items)
+    return finite, dropped
+
+
+def _blame_overflow(items: list[bytes], item: bytes) -> ParseError:
+    quoted = quote(item.decode())
+    message = f"{quoted} is too large; the largest number is about 1.8e308."
+    return ParseError(Reason.OVERFLOW, _measure_items(items, item), message)
+
+
+def _blame_no_number(items: list[bytes]) -> ParseError:
+    """Say what is wrong with *items*, of which none is a finite number."""
+    first = next(filter(None, items), b"")
+    if not first:
         message = (
             "There are only colons where the value should be; write a number, or "
             "several with a colon between them, such as 1:2:3."
         )
         return ParseError(Reason.NO_VALUE, 0, message)
-    items = text.split(b":")
-    index = next(i for i, item in enumerate(items) if item and isinf(float(item)))
-    column = sum(len(item) + 1 for item in items[:index])
-    quoted = quote(items[index].decode())
-    message = f"{quoted} is too large; the largest number is about 1.8e308."
-    return ParseError(Reason.OVERFLOW, column, message)
+    quoted = quote(first.decode())
+    column = _measure_items(items, first)
+    if isnan(float(first)):
+        message = f"{quoted} is not a number that can be aggregated; send nothing."
+        return ParseError(Reason.NAN, column, message)
+    message = f"{quoted} cannot be aggregated; send a finite number or nothing."
+    return ParseError(Reason.INFINITY, column, message)
+
+
+def _measure_items(items: list[bytes], item: bytes) -> int:
+    """Count the bytes before *item*, the colons included."""
+    return sum(len(each) + 1 for each in items[: items.index(item)])
 
 
 def _blame_item(item: bytes, column: int) -> ParseError:
@@ -162,12 +209,6 @@ def _blame_item(item: bytes, column: int) -> ParseError:
     if _HEX.match(item):
         message = f"{quoted} is hexadecimal; write it in decimal digits."
         return ParseError(Reason.HEX_VALUE, column, message)
-    if _NAN.fullmatch(item):
-        message = f"{quoted} is not a number that can be aggregated; send nothing."
-        return ParseError(Reason.NAN, column, message)
-    if _INFINITY.fullmatch(item):
-        message = f"{quoted} cannot be aggregated; send a finite number or nothing."
-        return ParseError(Reason.INFINITY, column, message)
     message = (
         f"{quoted} is not a number; write digits with an optional sign, point "
         "and exponent, such as 10, -1.5 or 2e6."

@@ -4,8 +4,8 @@ Total: whatever the bytes, the result is a value or a `ParseError`. Left to righ
 and once: each byte is looked at a fixed number of times.
 
 What is accepted is what the Agent accepts, except for numbers that would poison an
-aggregate (see `numbers`), for timestamps on types that the Agent discards later,
-and for names that are not UTF-8.
+aggregate (see `numbers`; a sample rate is judged only where it counts), for timestamps
+on types that the Agent discards later, and for names that are not UTF-8.
 Source: datadog-agent, comp/dogstatsd/server/impl/parse.go and parse_metrics.go.
 """
 
@@ -27,6 +27,7 @@ from statsd_trio.protocol.fields import (
 )
 from statsd_trio.protocol.messages import Message, MetricType, Sample
 from statsd_trio.protocol.numbers import (
+    is_rate,
     parse_integer,
     parse_numbers,
     parse_rate,
@@ -40,6 +41,10 @@ _SET: Final = MetricType.SET
 # Source: datadog-agent, pkg/aggregator/no_aggregation_stream_worker.go: samples of
 # other types that have a timestamp are discarded.
 _TYPES_WITH_TIMESTAMP: Final = (MetricType.COUNTER, MetricType.GAUGE)
+
+# Nor does a rate count for what has a timestamp.
+# Source: datadog-agent, pkg/metrics/gauge.go and set.go.
+_TYPES_WITHOUT_RATE: Final = (MetricType.GAUGE, MetricType.SET)
 
 
 def parse_message(line: bytes, *, use_timestamps: bool = True) -> Message:
@@ -87,12 +92,13 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
     if metric_type is None or not name or not value:
         raise _find_head_fault(fields)
     values: tuple[float, ...] | tuple[str, ...]
+    dropped: tuple[Reason, ...] = ()
     if metric_type is _SET:
         values = (value,)
     else:
         try:
             # As `encode_escaped` does, without a call on the way of every line.
-            values = parse_numbers(value.encode("utf-8", "surrogateescape"))
+            values, dropped = parse_numbers(value.encode("utf-8", "surrogateescape"))
         except ParseError as error:
             raise _shift(error, f"{name}:") from None
 
@@ -108,8 +114,8 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
             try:
                 sample_rate = parse_rate(field[1:])
             except ParseError as error:
-                before = "|".join(fields[: fields.index(field, 2)])
-                raise _shift(error, f"{before}|@") from None
+                column = _measure(fields, fields.index(field, 2)) + 1 + error.column
+                raise ParseError(error.reason, column, error.message) from None
         elif kind == "T":
             if use_timestamps:
                 timestamp = parse_integer(field[1:])
@@ -125,6 +131,10 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
             unknown_fields += 1
     if timestamp is not None and metric_type not in _TYPES_WITH_TIMESTAMP:
         raise _blame_type_with_timestamp(fields, metric_type)
+    if sample_rate != 1.0 and not is_rate(sample_rate):
+        if timestamp is None and metric_type not in _TYPES_WITHOUT_RATE:
+            raise _blame_rate(fields)
+        sample_rate = 1.0
 
     if not (has_reserved(tags_text) or local_data or external_data or cardinality):
         tags = tuple(tags_text.split(",")) if tags_text else ()
@@ -138,6 +148,7 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
             None,
             None,
             unknown_fields,
+            dropped,
         )
     split = split_tags(tags_text, cardinality)
     return Sample(
@@ -150,6 +161,7 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
         split.host,
         read_origin(OriginFields(local_data, external_data, cardinality), split),
         unknown_fields,
+        dropped,
     )
 
 
@@ -190,6 +202,15 @@ def _find_head_fault(fields: list[str]) -> ParseError:
         return ParseError(Reason.NO_TYPE, column, message)
     message = f"{quote(fields[1])} is not a type; the types are {kinds}."
     return ParseError(Reason.UNKNOWN_TYPE, column, message)
+
+
+def _blame_rate(fields: list[str]) -> ParseError:
+    index = max(i for i in range(2, len(fields)) if fields[i][:1] == "@")
+    message = (
+        f"The sample rate {quote(fields[index][1:])} must be above 0 and at most 1: "
+        "@0.1 says that one sample in ten is sent."
+    )
+    return ParseError(Reason.RATE_OUT_OF_RANGE, _measure(fields, index) + 1, message)
 
 
 def _blame_timestamp(fields: list[str], index: int) -> ParseError:
