@@ -114,9 +114,13 @@ def test_a_bad_value_does_not_make_zeros_go_on(make_harness: Any) -> None:
 def test_counters_can_be_sent_as_counts(make_harness: Any) -> None:
     harness = make_harness(counter_type="count", interval_seconds=5)
     harness.put(1001, "hits", "c", 3)
-    series = harness.series(1005)["hits"]
-    assert (series.type, series.points) == (SeriesType.COUNT, ((1000, 3),))
-    assert series.interval_seconds == 5
+    harness.put(1001, "times", "ms", 7, 7, 7, sample_rate=0.5)
+    series = harness.series(1005)
+    for name, count in (("hits", 3), ("times.count", 6)):
+        assert series[name].type == SeriesType.COUNT
+        assert series[name].points == ((1000, count),)
+        assert series[name].interval_seconds == 5
+    assert series["times.max"].type == SeriesType.GAUGE
 
 
 def test_a_rate_is_divided_by_the_interval(make_harness: Any) -> None:
@@ -143,7 +147,12 @@ def test_histograms_give_aggregates_then_percentiles(make_harness: Any) -> None:
         "t.99percentile": 99,
     }
     assert list(series) == ["t.count", "t.min", "t.50percentile", "t.99percentile"]
-    assert {s.unit for s in series.values()} == {"millisecond"}
+    assert {name: s.unit for name, s in series.items()} == {
+        "t.count": "",
+        "t.min": "millisecond",
+        "t.50percentile": "millisecond",
+        "t.99percentile": "millisecond",
+    }
 
 
 def test_points_of_two_buckets_are_one_series(make_harness: Any) -> None:

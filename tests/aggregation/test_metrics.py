@@ -5,12 +5,13 @@ Source of the vectors: datadog-agent, pkg/metrics/histogram_test.go.
 
 import random
 from collections.abc import Iterable
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, strategies as st
 
 from statsd_trio.aggregation.metrics import KEPT_VALUES, KEPT_WEIGHTS, Histogram
-from statsd_trio.aggregation.sketch import MAX_SKETCH_COUNT
+from statsd_trio.aggregation.sketch import BIN_LIMIT, GAMMA, MAX_SKETCH_COUNT
 
 AGGREGATES = ("max", "median", "avg", "count", "min", "sum")
 PERCENTILES = (20, 80, 95)
@@ -80,11 +81,11 @@ def test_the_percentile_0_is_the_least_value() -> None:
     assert summarise(make_histogram([(5, 1), (1, 1)]), 0)["0"] == 1
 
 
-def test_a_rate_cuts_the_weight_but_not_the_sum() -> None:
+def test_a_rate_cuts_neither_the_weight_nor_the_sum() -> None:
     figures = summarise(make_histogram([(6, 0.3)]))
-    assert figures["count"] == 0.3
+    assert figures["count"] == pytest.approx(1 / 3)
     assert figures["sum"] == pytest.approx(20)
-    assert figures["avg"] == pytest.approx(20 / 3)
+    assert figures["avg"] == pytest.approx(6)
 
 
 def brute_force(samples: list[tuple[float, int]], percentile: int) -> float:
@@ -151,6 +152,60 @@ def test_weights_kept_so_far_are_condensed_too() -> None:
     assert histogram.insert([1.0]) == 1
     assert histogram.count == 2 * (KEPT_VALUES + 1) + 1
     assert summarise(histogram)["max"] == KEPT_VALUES
+
+
+rates = st.sampled_from([1.0, 0.9, 0.5, 0.33, 0.21, 0.07, 1e-3])
+uneven = st.lists(
+    st.tuples(st.sampled_from([1.0, -3.5, 1e16, -1e16, 1e100, -1e100]), rates),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(uneven)
+def test_a_sum_loses_nothing_to_rounding(samples: list[tuple[float, float]]) -> None:
+    exact = sum(Fraction(value * (1 / rate)) for value, rate in samples)
+    assert summarise(make_histogram(samples))["sum"] == float(exact)
+
+
+def test_a_sum_loses_nothing_when_values_are_condensed() -> None:
+    histogram = Histogram()
+    for value in (1e100, 1.0):
+        assert histogram.insert([value]) == 0
+    for start in range(0, 3 * KEPT_VALUES, 512):
+        histogram.insert([float(value) for value in range(start, start + 512)])
+    histogram.insert([-1e100, 1.0])
+    values = 3 * KEPT_VALUES
+    assert summarise(histogram)["sum"] == 2 + values * (values - 1) / 2
+
+
+def test_a_sum_that_overflows_only_in_another_order_is_sent() -> None:
+    samples = [(1e308, 1.0), (-5e307, 0.5), (1e308, 1.0)]
+    assert summarise(make_histogram(samples))["sum"] == 1e308
+
+
+def test_weights_of_condensed_values_are_not_cut() -> None:
+    samples = [(value, 0.3) for value in range(KEPT_VALUES + 1)]
+    histogram = make_histogram(samples)
+    assert histogram.kept == 0
+    found = summarise(histogram, 50)
+    assert found["count"] == pytest.approx(len(samples) / 0.3 / 10)
+    assert found["avg"] == pytest.approx(KEPT_VALUES / 2)
+    assert found["50"] == pytest.approx(KEPT_VALUES / 2, rel=0.0079)
+
+
+def test_bins_are_bounded_and_the_lowest_collapse() -> None:
+    histogram = Histogram()
+    # One a bin, and more of them than there may be.
+    values = [GAMMA**exponent for exponent in range(-500, BIN_LIMIT)]
+    assert histogram.insert(values) == len(values)
+    assert histogram._bins is not None
+    assert len(histogram._bins) == BIN_LIMIT
+    found = summarise(histogram, 99)
+    assert found["count"] == len(values) / 10
+    assert found["min"] == values[0]
+    assert found["max"] == values[-1]
+    assert found["99"] == pytest.approx(brute_force([(v, 1) for v in values], 99))
 
 
 def test_what_no_payload_could_hold_is_refused_whole() -> None:

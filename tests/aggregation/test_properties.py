@@ -185,7 +185,7 @@ def test_no_point_is_sent_twice_and_no_count_is_lost(
     sent: Counter[str] = Counter()
     for snapshot in machine.snapshots:
         for series in snapshot.series:
-            if series.type == 1:
+            if series.type == 1 and not series.name.endswith(".count"):
                 sent[series.name] += int(sum(point.value for point in series.points))
     assert +sent == machine.added
     samples = machine.harness.samples

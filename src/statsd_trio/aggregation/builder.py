@@ -245,7 +245,7 @@ class SnapshotBuilder:
                 starts.append(bucket.start)
                 rows.append(
                     histogram.summarise(
-                        self._aggregates, self._percentiles, self._interval
+                        self._aggregates, self._percentiles, self._divisor
                     )
                 )
         if not rows:
@@ -255,11 +255,14 @@ class SnapshotBuilder:
         for suffix, *figures in zip(self._suffixes, *rows, strict=True):
             name = context.key[0] + suffix
             if is_blocked is None or not is_blocked(name):
-                series_type = (
-                    SeriesType.RATE if suffix == ".count" else SeriesType.GAUGE
-                )
                 points = tuple(map(Point, starts, figures))
-                self._draft.add_series(context, series_type, points, name, unit)
+                # How many values there were is no figure of their dimension.
+                if suffix == ".count":
+                    self._draft.add_series(context, self._counter_type, points, name)
+                else:
+                    self._draft.add_series(
+                        context, SeriesType.GAUGE, points, name, unit
+                    )
 
     def _build_sketches(self) -> Iterator[None]:
         for context in self._unite([bucket.sketches for bucket in self._buckets]):

@@ -147,14 +147,14 @@ def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[Caution]
     exact = 1.0 / sample.sample_rate
     if (
         weight  # else nothing of it is counted
-        and sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
+        and sample.type is MetricType.DISTRIBUTION
         and exact > weight + _WHOLE_ENOUGH
     ):
         yield Caution(
             Oddity.FRACTIONAL_WEIGHT,
             f"Each value stands for {exact:.4g}, which is cut to {weight:.12g} in the "
-            "count but not in the sum, so the average comes out too high; rates such "
-            "as 0.5, 0.25, 0.2 and 0.1 are exact.",
+            "count of a distribution but not in its sum; rates such as 0.5, 0.25, 0.2 "
+            "and 0.1 are exact.",
         )
     if sample.type is MetricType.GAUGE:
         value = line.partition(":")[2].partition("|")[0]
