@@ -118,7 +118,7 @@ async def test_missing_key_is_told_before_anything_is_bound() -> None:
         holder.bind(("127.0.0.1", 0))
         # A taken port would be an OSError.
         config = quiet(port=holder.getsockname()[1], sinks=("datadog",))
-        with pytest.raises(ConfigError, match="DD_API_KEY"):
+        with pytest.raises(ConfigError, match=r"Config\(api_key=\.\.\.\)"):
             await serve(config)
 
 
@@ -436,5 +436,5 @@ async def read_packets(server: Server, count: int) -> None:
 
 
 async def test_empty_key_is_a_missing_one() -> None:
-    with pytest.raises(ConfigError, match="DD_API_KEY"):
+    with pytest.raises(ConfigError, match=r"Config\(api_key=\.\.\.\)"):
         await serve(quiet(sinks=("datadog",), api_key=""))

@@ -43,11 +43,63 @@ def test_show_as_json_has_every_field() -> None:
     assert shown["api_key"] == {"value": "***cdef", "source": "DD_API_KEY"}
 
 
-def test_show_refuses_with_a_line_a_problem() -> None:
-    done = run("show", "--port", "x", "--tcp-port", "y")
+def test_show_of_a_fresh_machine_needs_no_key() -> None:
+    done = run("show", DD_API_KEY=None)
+
+    assert done.exit_code == 0
+    assert done.stdout == f"{len(OPTIONS)} more are defaults; --all shows them.\n"
+    [problem] = done.stderr.splitlines()
+    assert problem.startswith("no API key")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=repr)
+def test_show_shows_what_it_can_read_of_a_file_that_nobody_can(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("port = \n")
+
+    done = run(
+        "show",
+        *arguments,
+        "--config",
+        str(path),
+        DD_API_KEY=None,
+        DD_DOGSTATSD_PORT="9125",
+    )
 
     assert done.exit_code == 2
-    assert done.stdout == ""
+    assert "9125" in done.stdout
+    # What the file says of the key is not known, so nothing is missed in it.
+    [problem] = done.stderr.splitlines()
+    assert problem.startswith(f"{path}: ")
+
+
+def test_show_warns_of_what_has_no_effect(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("statsd_forward_host: other\n")
+
+    done = run("show", "--config", str(path))
+
+    assert done.exit_code == 0
+    assert "warning: " in done.stderr
+
+
+def test_show_writes_out_what_would_steer_a_terminal() -> None:
+    done = run("show", "--socket-path", "/x\x1b[2J")
+
+    assert r"/x\x1b[2J" in done.stdout
+
+
+def test_show_leaves_out_what_cannot_be_read_and_says_why() -> None:
+    done = run("show", "--port", "x", "--tcp-port", "y", "--queue-size", "7")
+
+    assert done.exit_code == 2
+    assert done.stdout.splitlines() == [
+        "queue_size  7        --queue-size",
+        "api_key     ***cdef  DD_API_KEY",
+        f"{len(OPTIONS) - 4} more are defaults; --all shows them.",
+    ]
     assert done.stderr.splitlines() == [
         "--port=x: not a port",
         "--tcp-port=y: not a port",

@@ -1,3 +1,4 @@
+import functools
 import json
 import socket
 from collections.abc import Iterator
@@ -455,6 +456,20 @@ def test_missing_key_is_told_with_the_ways_out() -> None:
         assert words in problem
 
 
+def test_missing_key_is_told_to_the_shell_in_its_words() -> None:
+    with pytest.raises(ConfigError, match="--sink console"):
+        load_config(environ={}, flags={})
+    with pytest.raises(ConfigError, match="STATSD_TRIO_SINKS=console"):
+        load_config(environ={})
+
+
+@pytest.mark.parametrize("sinks", ["none console", "console,none", '["none","jsonl"]'])
+def test_no_sink_stands_alone(sinks: str) -> None:
+    assert find_problems_of(sinks=sinks) == [
+        f"--sink={sinks}: none stands alone; leave it out, or all the others"
+    ]
+
+
 @pytest.mark.parametrize("sinks", ["console", "jsonl", "none"])
 def test_other_sinks_need_no_key(sinks: str) -> None:
     load_config(environ={"STATSD_TRIO_SINKS": sinks})
@@ -673,6 +688,101 @@ def test_problem_of_a_file_names_file_and_key(tmp_path: Path) -> None:
     path.write_text("dogstatsd_port: eighty\n")
 
     assert find_problems_of(path=path) == [f"{path}: dogstatsd_port=eighty: not a port"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("STATSD_TRIO_SINK", "STATSD_TRIO_SINKS"),
+        ("STATSD_TRIO_SNIKS", "STATSD_TRIO_SINKS"),
+        ("STATSD_TRIO_COFNIG", "STATSD_TRIO_CONFIG"),
+        ("STATSD_TRIO_PORT", "DD_DOGSTATSD_PORT"),
+        ("STATSD_TRIO_API_KEY", "DD_API_KEY"),
+    ],
+)
+def test_variable_that_does_not_exist_is_a_problem(variable: str, meant: str) -> None:
+    # Whoever meant the key need not be told that it is missing too.
+    environ = {variable: "x"} if meant == "DD_API_KEY" else {"DD_API_KEY": KEY}
+
+    with pytest.raises(ConfigError) as refused:
+        load_config(environ={variable: "1", **environ})
+
+    assert refused.value.problems == [
+        f"{variable}: unknown variable; did you mean {meant}?"
+    ]
+
+
+def test_variable_that_is_like_no_other_names_those_there_are() -> None:
+    [problem] = find_problems_of({"STATSD_TRIO_ZZZZZZZZZZZZZZZZ": "1"})
+
+    assert "known are STATSD_TRIO_MAX_CONNECTIONS, " in problem
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("STATSD_TRIO_SERVICE_HOST", "10.0.0.1"),
+        ("STATSD_TRIO_SERVICE_PORT", "8125"),
+        ("STATSD_TRIO_SERVICE_PORT_DOGSTATSD", "8125"),
+        ("STATSD_TRIO_PORT", "udp://10.0.0.1:8125"),
+        ("STATSD_TRIO_PORT_8125_UDP", "udp://10.0.0.1:8125"),
+        ("STATSD_TRIO_PORT_8125_UDP_PROTO", "udp"),
+        ("STATSD_TRIO_HTTP_SERVICE_HOST", "10.0.0.1"),
+        ("STATSD_TRIO_HTTP_PORT", "tcp://10.0.0.1:80"),
+        ("STATSD_TRIO_HTTP_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("STATSD_TRIO_BUILD_NATIVE", "0"),
+        ("STATSD_TRIO_ENGINE", "plain"),
+        ("STATSD_TRIO_UNKNOWN_AND_EMPTY", ""),
+    ],
+)
+def test_variable_that_is_not_for_the_configuration_is_no_problem(
+    variable: str, text: str
+) -> None:
+    load_config(environ={"DD_API_KEY": KEY, variable: text})
+
+
+def test_names_of_tags_add_up_and_each_is_replaced_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "datadog.yaml"
+    path.write_text("api_key: abc\ntags: [team:a]\nextra_tags: [b:1]\nenv: old\n")
+
+    config = load_config(environ={"DD_ENV": "new", "DD_EXTRA_TAGS": "c:1"}, path=path)
+
+    assert config.tags == ("team:a", "c:1", "env:new")
+
+
+def test_tags_of_a_toml_file_stand_beside_the_agents_variables(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('tags = ["team:a"]\n')
+    environ = {"DD_API_KEY": KEY, "DD_ENV": "prod"}
+
+    load = functools.partial(load_config, path=path)
+
+    assert load(environ=environ).tags == ("team:a", "env:prod")
+    environ["DD_DOGSTATSD_TAGS"] = "team:b"
+    assert load(environ=environ).tags == ("team:b", "env:prod")
+    assert load(environ=environ, flags={"tags": "team:c"}).tags == ("team:c",)
+
+
+def test_unreadable_file_does_not_miss_the_key_too(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("api_key = \n")
+
+    with pytest.raises(ConfigError) as refused:
+        load_config(environ={}, path=path)
+
+    [problem] = refused.value.problems
+    assert problem.startswith(f"{path}: ")
+
+
+def test_misspelt_key_is_not_missed_too(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('api_kye = "abc"\n')
+
+    with pytest.raises(ConfigError) as refused:
+        load_config(environ={}, path=path)
+
+    [problem] = refused.value.problems
+    assert problem.endswith("did you mean api_key?")
 
 
 def test_unreadable_file_is_told_beside_the_rest(tmp_path: Path) -> None:

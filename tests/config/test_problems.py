@@ -14,7 +14,11 @@ async def fetch_key() -> str:
 def test_default_lacks_a_key_only() -> None:
     [problem] = find_problems(Config())
 
-    assert "DD_API_KEY" in problem
+    # It is a program that made it, and reads this.
+    assert "Config(api_key=...)" in problem
+    assert "sinks=[...]" in problem
+    assert "DD_API_KEY" not in problem
+    assert "--sink" not in problem
 
 
 def test_key_makes_it_complete() -> None:
@@ -23,6 +27,13 @@ def test_key_makes_it_complete() -> None:
 
 def test_key_that_is_fetched_is_not_looked_into() -> None:
     assert find_problems(Config(api_key=fetch_key)) == []
+
+
+def test_lack_of_a_listener_is_told_in_python() -> None:
+    [problem] = find_problems(Config(api_key=KEY, port=None))
+
+    assert problem.startswith("nothing to listen on: set one of port, socket_path")
+    assert "port=0 takes any free port" in problem
 
 
 def test_sinks_handed_over_need_no_key() -> None:

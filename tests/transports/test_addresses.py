@@ -19,6 +19,10 @@ from statsd_trio.transports.addresses import (
         ("UDP://localhost:9125/", Address("udp", "localhost", 9125)),
         ("localhost:9125", Address("udp", "localhost", 9125)),
         ("127.0.0.1", Address("udp", "127.0.0.1", 8125)),
+        ("9802", Address("udp", "localhost", 9802)),
+        (":9802", Address("udp", "localhost", 9802)),
+        ("tcp://9802", Address("tcp", "localhost", 9802)),
+        ("udp://:9802/", Address("udp", "localhost", 9802)),
         ("tcp://localhost:9125", Address("tcp", "localhost", 9125)),
         ("unix:///run/dsd.socket", Address("unixgram", path="/run/dsd.socket")),
         ("unixgram:///run/dsd.socket", Address("unixgram", path="/run/dsd.socket")),
@@ -46,6 +50,7 @@ def test_an_address_is_read(text: str, address: Address) -> None:
         ("udp://localhost:x", "expected HOST:PORT"),
         ("udp://localhost:0", "from 1 to 65535"),
         ("udp://localhost:65536", "from 1 to 65535"),
+        ("65536", "from 1 to 65535"),
     ],
 )
 def test_what_is_no_address_says_why(text: str, message: str) -> None:

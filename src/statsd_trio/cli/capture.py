@@ -26,7 +26,8 @@ from statsd_trio.transports.addresses import Address, parse_address
     multiple=True,
     default=("udp://localhost:8125",),
     show_default=True,
-    help="Where to receive: udp://, unix://, unixstream://, tcp:// or pipe://.",
+    help="Where to receive: udp://, unix://, unixstream://, tcp:// or pipe://; a port"
+    " alone is UDP on localhost.",
 )
 @click.option("--seconds", type=click.FloatRange(min=0), help="How long.")
 def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:

@@ -5,7 +5,14 @@ from typing import Any, cast
 
 import click
 
-from statsd_trio.cli.flags import config_command, load_from_flags, refuse
+from statsd_trio.cli.asking import make_printable
+from statsd_trio.cli.flags import (
+    USAGE_EXIT,
+    config_command,
+    load_from_flags,
+    read_from_flags,
+    refuse,
+)
 from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
@@ -26,12 +33,21 @@ def command() -> None:
 def show(
     *, config_path: str | None, as_json: bool, is_all: bool, **flags: object
 ) -> None:
-    """Show each value and where it came from; secrets are masked."""
-    try:
-        fields = show_fields(load_from_flags(config_path, flags))
-    except ConfigError as error:
-        refuse(error)
-        return
+    """Show each value and where it came from; secrets are masked.
+
+    What cannot be read is left out, and each problem follows on standard error.
+    """
+    sourced = read_from_flags(config_path, flags)
+    _print_fields(show_fields(sourced), as_json=as_json, is_all=is_all)
+    for warning in sourced.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for problem in (*sourced.problems, *sourced.contradictions):
+        click.echo(problem, err=True)
+    if sourced.problems:
+        click.get_current_context().exit(USAGE_EXIT)
+
+
+def _print_fields(fields: list[ShownField], *, as_json: bool, is_all: bool) -> None:
     if as_json:
         members = {
             field.name: {"value": field.value, "source": field.source}
@@ -61,7 +77,7 @@ def _write(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
-        return value or '""'
+        return make_printable(value) or '""'
     if isinstance(value, list):
         items = cast("list[object]", value)
         return ", ".join(map(_write, items)) or "-"

@@ -7,8 +7,8 @@ from typing import Any, Final, cast
 import click
 
 from statsd_trio.config import Config, SourcedConfig, load_sourced_config
-from statsd_trio.config.load import FILE_VARIABLE
-from statsd_trio.config.options import GROUPS, Option
+from statsd_trio.config.load import read_config
+from statsd_trio.config.options import FILE_VARIABLE, GROUPS, Option
 from statsd_trio.config.units import parse_strings
 from statsd_trio.errors import ConfigError
 
@@ -92,6 +92,13 @@ def _show_default(option: Option) -> str:
     return str(value) if isinstance(value, str | int) else ""
 
 
+def read_from_flags(
+    config_path: str | None, flags: Mapping[str, object]
+) -> SourcedConfig:
+    """Read the configuration that *flags* end, with every problem that it has."""
+    return read_config(path=config_path, flags=_join_each(flags))
+
+
 def load_from_flags(
     config_path: str | None,
     flags: Mapping[str, object],
@@ -104,9 +111,13 @@ def load_from_flags(
     """
     return load_sourced_config(
         path=config_path,
-        flags={name: _join(raw) for name, raw in flags.items()},
+        flags=_join_each(flags),
         sockets=sockets,
     )
+
+
+def _join_each(flags: Mapping[str, object]) -> dict[str, object]:
+    return {name: _join(raw) for name, raw in flags.items()}
 
 
 def _join(raw: object) -> object:

@@ -8,7 +8,7 @@ lines of them.
 
 import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -58,10 +58,16 @@ class Kind:
     items: type | None = None
 
 
+def find_nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one of *known* that was probably meant by *word*, if one is near."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return near[0] if near else None
+
+
 def suggest(word: str, known: Sequence[str]) -> str:
-    """Say which of *known* was meant, if one is near, and which there are."""
-    near = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    """Return words on which of *known* was meant, or which there are."""
+    near = find_nearest(word, known)
+    return f"known are {', '.join(known)}" if near is None else f"did you mean {near}?"
 
 
 def optional_text(raw: object) -> str | None:
@@ -193,8 +199,12 @@ def choices(*known: str, none: str | None = None) -> Kind:
     """Make the kind for any of *known*; the word *none* stands for none of them."""
 
     def parse(raw: object) -> tuple[str, ...]:
-        words = dict.fromkeys(word.lower() for word in parse_strings(raw))
-        return () if tuple(words) == (none,) else tuple(words)
+        words = tuple(dict.fromkeys(word.lower() for word in parse_strings(raw)))
+        if none not in words:
+            return words
+        if len(words) > 1:
+            raise ValueError(f"{none} stands alone; leave it out, or all the others")
+        return ()
 
     def check_item(word: str) -> None:
         if word not in known:

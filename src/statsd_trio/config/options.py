@@ -14,6 +14,17 @@ from statsd_trio.config.kinds import Kind
 PREFIX: Final = "STATSD_TRIO_"
 AGENT_PREFIX: Final = "DD_"
 
+# Where a file is, if no path is given.
+FILE_VARIABLE: Final = "STATSD_TRIO_CONFIG"
+
+# Variables that begin with the prefix and are no options: the file, how to build the
+# package, and which engine runs.
+OTHER_VARIABLES: Final = (
+    FILE_VARIABLE,
+    "STATSD_TRIO_BUILD_NATIVE",
+    "STATSD_TRIO_ENGINE",
+)
+
 
 def _find_agent_key(alias: "Alias") -> str | None:
     """Return the Agent's key for a variable, which is ``DD_`` and the key in capitals.

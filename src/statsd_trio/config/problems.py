@@ -1,12 +1,23 @@
 """A `Config` in; what is wrong with it, a line for each problem, out."""
 
+import enum
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from statsd_trio.config.fields import Config
 from statsd_trio.config.options import OPTIONS, Option
 from statsd_trio.config.secret import Secret, mask_urls
 from statsd_trio.errors import ConfigError
+
+_PORTS: Final = "port 0 turns UDP off, __random__ takes any free port"
+
+
+class Wording(enum.Enum):
+    """How a problem speaks of fields to whoever can mend it."""
+
+    PYTHON = "a program that makes a Config"
+    ENVIRONMENT = "a program that has one loaded"
+    SHELL = "a person at the command line"
 
 
 class Contradiction(NamedTuple):
@@ -50,41 +61,59 @@ def check_value(option: Option, value: Any) -> list[str]:
 
 
 def find_contradictions(
-    config: Config, *, has_sinks: bool = False, bad: Collection[str] = ()
+    config: Config,
+    *,
+    has_sinks: bool = False,
+    bad: Collection[str] = (),
+    wording: Wording = Wording.PYTHON,
 ) -> list[str]:
-    """Tell which fields cannot stand together, but for those already *bad*."""
+    """Return which fields cannot stand together, but for those already *bad*."""
     found = [
         contradiction
         for find in _FINDERS
-        if (contradiction := find(config)) is not None
+        if (contradiction := find(config, wording)) is not None
         and not (has_sinks and "sinks" in contradiction.fields)
     ]
     return [each.problem for each in found if each.fields.isdisjoint(bad)]
 
 
-def _find_no_listener(config: Config) -> Contradiction | None:
+def _find_no_listener(config: Config, wording: Wording) -> Contradiction | None:
     names = ("port", "socket_path", "stream_socket_path", "tcp_port", "pipe_name")
     if config.sockets or any(getattr(config, name) is not None for name in names):
         return None
-    return Contradiction(
-        frozenset(names),
-        "nothing to listen on: set one of port, socket_path, stream_socket_path,"
-        " tcp_port and pipe_name (port 0 turns UDP off, __random__ takes any free"
-        " port)",
-    )
+    listed = ", ".join(names)
+    hint = {
+        Wording.PYTHON: f"set one of {listed} and sockets (port=0 takes any free port)",
+        Wording.ENVIRONMENT: f"set one of {listed} ({_PORTS})",
+        Wording.SHELL: f"set one of {listed} ({_PORTS})",
+    }
+    return Contradiction(frozenset(names), f"nothing to listen on: {hint[wording]}")
 
 
-def _find_no_key(config: Config) -> Contradiction | None:
+def _find_no_key(config: Config, wording: Wording) -> Contradiction | None:
     if "datadog" not in config.sinks or config.api_key is not None:
         return None
+    hint = {
+        Wording.PYTHON: (
+            "pass Config(api_key=...), name sinks that need none, as in"
+            ' Config(sinks=["console"]), or hand over your own with sinks=[...]'
+        ),
+        Wording.ENVIRONMENT: (
+            "set DD_API_KEY, or choose sinks that need none:"
+            " STATSD_TRIO_SINKS=console, jsonl or none"
+        ),
+        Wording.SHELL: (
+            "set DD_API_KEY, or choose sinks that need none:"
+            " --sink console, --sink jsonl or --sink none"
+        ),
+    }
     return Contradiction(
         frozenset({"api_key", "sinks"}),
-        "no API key for the datadog sink: set DD_API_KEY, or choose sinks that need"
-        " none: --sink console, --sink jsonl or --sink none",
+        f"no API key for the datadog sink: {hint[wording]}",
     )
 
 
-def _find_half_a_spool(config: Config) -> Contradiction | None:
+def _find_half_a_spool(config: Config, _wording: Wording) -> Contradiction | None:
     if config.spool_path is None or config.spool_max_bytes:
         return None
     return Contradiction(
@@ -93,7 +122,7 @@ def _find_half_a_spool(config: Config) -> Contradiction | None:
     )
 
 
-def _find_half_a_forward(config: Config) -> Contradiction | None:
+def _find_half_a_forward(config: Config, _wording: Wording) -> Contradiction | None:
     if (config.forward_host is None) == (config.forward_port is None):
         return None
     return Contradiction(
@@ -102,7 +131,7 @@ def _find_half_a_forward(config: Config) -> Contradiction | None:
     )
 
 
-def _find_shared_path(config: Config) -> Contradiction | None:
+def _find_shared_path(config: Config, _wording: Wording) -> Contradiction | None:
     if config.socket_path is None or config.socket_path != config.stream_socket_path:
         return None
     return Contradiction(
@@ -111,7 +140,7 @@ def _find_shared_path(config: Config) -> Contradiction | None:
     )
 
 
-_FINDERS: tuple[Callable[[Config], Contradiction | None], ...] = (
+_FINDERS: tuple[Callable[[Config, Wording], Contradiction | None], ...] = (
     _find_no_listener,
     _find_no_key,
     _find_half_a_spool,

@@ -22,7 +22,7 @@ class ShownField(NamedTuple):
 
 
 def show_fields(sourced: SourcedConfig) -> list[ShownField]:
-    """Show every field, secrets masked."""
+    """Show every field that could be read, secrets masked."""
     return [
         ShownField(name, to_json(getattr(sourced.config, name)), source)
         for name, source in sourced.sources.items()

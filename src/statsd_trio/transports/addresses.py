@@ -16,6 +16,7 @@ _SCHEMES: Final[Mapping[str, Transport]] = {
     "pipe": "pipe",
 }
 _DEFAULT_PORT: Final = 8125
+_PORT: Final = re.compile(r":?[0-9]{1,5}/?")
 _HOST_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?/?")
 
 # Source: sd_listen_fds(3).
@@ -52,7 +53,8 @@ def parse_address(text: str) -> Address:
     r"""Read a URL such as ``udp://localhost:8125`` or ``unix:///run/dsd.socket``.
 
     ``host:port`` alone is UDP, a path that starts with ``/`` a Unix datagram socket
-    and one with ``\\.\pipe\`` a named pipe; a port left out is 8125.
+    and one with ``\\.\pipe\`` a named pipe. A port left out is 8125, and a host left
+    out, as in ``9125`` or ``tcp://:9125``, is ``localhost``.
 
     Raises:
         ValueError: if it is none of these; the message says what is wrong with it.
@@ -72,6 +74,8 @@ def parse_address(text: str) -> Address:
         if not rest or "\0" in rest:
             raise ValueError(f"{text!r}: it names no path")
         return Address(transport, path=rest)
+    if _PORT.fullmatch(rest):
+        rest = f"localhost:{rest.lstrip(':')}"
     found = _HOST_PORT.fullmatch(rest)
     if found is None:
         raise ValueError(f"{text!r}: expected HOST:PORT, an IPv6 host in brackets")

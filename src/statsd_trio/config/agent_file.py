@@ -1,0 +1,50 @@
+"""What an Agent reads past in its own file, so that a server starts with it too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from statsd_trio.config.fields import Config
+from statsd_trio.config.options import OPTIONS
+from statsd_trio.config.sources import Found
+
+
+def leave_out_unknown(found: dict[str, Found], warnings: list[str]) -> None:
+    """Leave out of the Agent's lists what it leaves out itself, and warn of it."""
+    for name, each in found.items():
+        kind = OPTIONS[name].kind
+        if not each.is_agents or kind.check_item is None:
+            continue
+        try:
+            items = kind.parse(each.raw)
+        except ValueError:
+            # Not a list at all, which will be refused.
+            continue
+        known: list[object] = []
+        for item in items:
+            try:
+                kind.check_item(item)
+            except ValueError as error:
+                warnings.append(f"{each.source}: left out: {error}")
+            else:
+                known.append(item)
+        found[name] = each._replace(raw=known)
+
+
+def leave_out_halves(
+    config: Config, found: Mapping[str, Found], warnings: list[str]
+) -> Config:
+    """Take back what has no effect in the Agent without another key."""
+    halves: dict[str, Any] = {}
+    for name, other, effect in (
+        ("forward_host", "forward_port", "nothing is forwarded"),
+        ("forward_port", "forward_host", "nothing is forwarded"),
+        ("spool_path", "spool_max_bytes", "nothing is spooled"),
+    ):
+        is_half = getattr(config, name) and not getattr(config, other)
+        if is_half and name in found and found[name].is_agents:
+            key = OPTIONS[other].keys[0]
+            warnings.append(f"{found[name].source}: {effect} without {key}")
+            halves[name] = None
+    return attrs.evolve(config, **halves)

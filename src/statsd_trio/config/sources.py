@@ -1,0 +1,230 @@
+"""A file, the environment and flags in; what they say of each field out.
+
+A later source replaces what an earlier one says of a field: a file, the environment,
+the command line. Where the names of a field add up, as those for tags do, a later
+source replaces what an earlier one says under the same name; a flag replaces all.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, cast
+
+import attrs
+
+from statsd_trio.config.files import is_agent_file, read_file
+from statsd_trio.config.kinds import find_nearest
+from statsd_trio.config.options import (
+    OPTIONS,
+    OTHER_VARIABLES,
+    PREFIX,
+    Alias,
+)
+from statsd_trio.config.units import parse_strings, parse_text
+from statsd_trio.errors import ConfigError
+
+# What Kubernetes, and Docker before it, sets for a service whose name begins with
+# `statsd-trio`.
+# Source: kubernetes.io, "Discovering services", environment variables.
+_OF_A_SERVICE: Final = re.compile(
+    r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+)
+_URL_OF_A_SERVICE: Final = re.compile(r"(tcp|udp|sctp)://.*")
+
+
+class Found(NamedTuple):
+    """What one source says.
+
+    Attributes:
+        raw: text, or what TOML or YAML made of it.
+        source: words for a person.
+        rank: which of the Agent's several names for the field it was.
+        is_agents: whether it stands in a file of the Agent's, which is good for us if
+            it is good for the Agent.
+    """
+
+    raw: object
+    source: str
+    rank: int | None = None
+    is_agents: bool = False
+
+
+@attrs.define
+class Findings:
+    """What all sources say together.
+
+    Attributes:
+        found: name of a field to the last that was said of it.
+        problems: what cannot be read or names nothing, one line each.
+        meant: the fields that names which do not exist were probably meant for.
+        has_whole_file: False if the file could not be read, so that nobody knows what
+            it says.
+    """
+
+    found: dict[str, Found] = attrs.field(factory=dict[str, Found])
+    problems: list[str] = attrs.field(factory=list[str])
+    meant: set[str] = attrs.field(factory=set[str])
+    has_whole_file: bool = True
+
+
+# Name of a field to what one source says under each of its names, by their rank.
+_ByRank = dict[str, dict[int, Found]]
+
+
+def search_sources(
+    environ: Mapping[str, str],
+    path: Path | None,
+    flags: Mapping[str, object],
+) -> Findings:
+    """Search the file, the environment and the flags, in this order."""
+    findings = Findings()
+    in_file = {} if path is None else _search_file(path, findings)
+    in_environ = _search_environ(environ)
+    _judge_variables(environ, findings)
+    for option in OPTIONS.values():
+        earlier = in_file.get(option.name, {})
+        later = in_environ.get(option.name, {})
+        said = earlier | later if option.adds_up else later or earlier
+        candidates = [said[rank] for rank in sorted(said)]
+        if candidates:
+            findings.found[option.name] = (
+                _combine(candidates) if option.adds_up else candidates[0]
+            )
+    findings.found |= {
+        name: Found(raw, f"--{OPTIONS[name].flag}")
+        for name, raw in flags.items()
+        if raw is not None
+    }
+    _separate_filterlists(findings.found)
+    return findings
+
+
+def _search_file(path: Path, findings: Findings) -> _ByRank:
+    try:
+        table = read_file(path)
+    except ConfigError as error:
+        findings.problems += error.problems
+        findings.has_whole_file = False
+        return {}
+    if is_agent_file(path):
+        return _search_agent_table(path, table)
+    found: _ByRank = {}
+    for key, raw in table.items():
+        if key in OPTIONS:
+            found[key] = {0: Found(raw, f"{path}: {key}")}
+        else:
+            hint = _suggest_key(key, findings)
+            findings.problems.append(f"{path}: {key}: unknown key; {hint}")
+    return found
+
+
+def _suggest_key(key: str, findings: Findings) -> str:
+    for option in OPTIONS.values():
+        if key in option.keys:
+            findings.meant.add(option.name)
+            return f"the Agent's {key} is {option.name} here"
+    near = find_nearest(key, OPTIONS)
+    if near is None:
+        return "`statsd-trio config schema` has them all"
+    findings.meant.add(near)
+    return f"did you mean {near}?"
+
+
+def _search_agent_table(path: Path, table: Mapping[str, object]) -> _ByRank:
+    # Other keys are the rest of the Agent's.
+    return {
+        option.name: {
+            rank: Found(
+                _read_alias(alias, raw), f"{path}: {alias.key}", rank, is_agents=True
+            )
+            for rank, alias in enumerate(option.aliases)
+            if alias.key is not None
+            and (raw := _look_up_dotted(table, alias.key)) not in (None, "")
+        }
+        for option in OPTIONS.values()
+    }
+
+
+def _look_up_dotted(table: object, key: str) -> object:
+    for part in key.split("."):
+        if not isinstance(table, dict):
+            return None
+        table = cast("dict[str, object]", table).get(part)
+    return table
+
+
+def _search_environ(environ: Mapping[str, str]) -> _ByRank:
+    return {
+        option.name: {
+            rank: Found(_read_alias(alias, raw), alias.variable, rank)
+            for rank, alias in enumerate(option.aliases)
+            if (raw := environ.get(alias.variable, "").strip())
+            or (alias.counts_if_empty and alias.variable in environ)
+        }
+        for option in OPTIONS.values()
+    }
+
+
+def _judge_variables(environ: Mapping[str, str], findings: Findings) -> None:
+    """Find variables that look like ours and are not."""
+    known = [name for option in OPTIONS.values() for name in option.environ]
+    ours = [*(name for name in known if name.startswith(PREFIX)), *OTHER_VARIABLES]
+    for name, text in environ.items():
+        rest = name.removeprefix(PREFIX)
+        if rest == name or name in ours or not text.strip():
+            continue
+        if _OF_A_SERVICE.fullmatch(f"_{rest}") or (
+            rest.endswith("PORT") and _URL_OF_A_SERVICE.fullmatch(text)
+        ):
+            continue
+        hint = _suggest_variable(name, ours, findings)
+        findings.problems.append(f"{name}: unknown variable; {hint}")
+
+
+def _suggest_variable(name: str, ours: list[str], findings: Findings) -> str:
+    field = name.removeprefix(PREFIX).lower()
+    variable = OPTIONS[field].environ[0] if field in OPTIONS else None
+    variable = variable or find_nearest(name, ours)
+    if variable is None:
+        return f"known are {', '.join(ours)}"
+    findings.meant |= {
+        option.name for option in OPTIONS.values() if variable in option.environ
+    }
+    return f"did you mean {variable}?"
+
+
+def _read_alias(alias: Alias, raw: object) -> object:
+    """Return what *alias* says of its option, where it is *raw*."""
+    if alias.tag is None:
+        return raw
+    try:
+        return [f"{alias.tag}:{parse_text(raw)}"]
+    except ValueError:
+        # As one value of a list it will be refused, under its own name.
+        return [raw]
+
+
+def _combine(candidates: list[Found]) -> Found:
+    strings: list[str] = []
+    for candidate in candidates:
+        try:
+            strings += parse_strings(candidate.raw)
+        except ValueError:
+            # Alone, it will be refused under its own name.
+            return candidate
+    strings = list(dict.fromkeys(strings))
+    return Found(strings, " + ".join(candidate.source for candidate in candidates))
+
+
+def _separate_filterlists(found: dict[str, Found]) -> None:
+    """Drop a match_prefix that belongs to the other of the Agent's two lists.
+
+    Source: datadog-agent, comp/filterlist/impl/filterlist.go: the older pair of keys
+    is read only when ``metric_filterlist`` is empty, and then as a pair.
+    """
+    ranks = [
+        found[name].rank if name in found else None
+        for name in ("metric_filterlist", "metric_filterlist_match_prefix")
+    ]
+    if None not in ranks and ranks[0] != ranks[1]:
+        del found["metric_filterlist_match_prefix"]
