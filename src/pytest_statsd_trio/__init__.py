@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-# What a test that used a fixture received, for `--dogstatsd-strict`.
-_ASSERT_VALID = pytest.StashKey[list[Any]]()
+# The fixtures that a test used, to be asked at its end.
+_USED = pytest.StashKey[list[Any]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +29,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         metavar="SECONDS",
         help="how long an assertion waits for what it names (default: the ini option)",
+    )
+    group.addoption(
+        "--dogstatsd-telemetry",
+        action="store_true",
+        help="count what Datadog's clients report of themselves among the metrics",
+    )
+    parser.addini(
+        "dogstatsd_telemetry",
+        "whether to count what clients report of themselves among the metrics",
+        type="bool",
+        default=False,
     )
     parser.addini(
         "dogstatsd_timeout",
@@ -48,16 +59,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test of a strict run if it sent a line that was rejected."""
-    __tracebackhide__ = True
-    result = yield
-    if item.config.getoption("dogstatsd_strict"):
-        for assert_valid in item.stash.setdefault(_ASSERT_VALID, []):
-            try:
-                assert_valid()
-            except AssertionError as error:
-                # There is no line of the test to show.
-                pytest.fail(str(error), pytrace=False)
+    """Fail a test that forgot an `await` or, in a strict run, sent a bad line."""
+    is_strict = False
+    problems: list[str] = []
+    try:
+        result = yield
+        is_strict = item.config.getoption("dogstatsd_strict")
+    finally:
+        # A test that failed by itself is asked too, so that no coroutine is left.
+        for fixture in item.stash.setdefault(_USED, []):
+            problems += fixture.finish(is_strict=is_strict)
+    if problems:
+        # There is no line of the test to show; two fixtures may say the same.
+        pytest.fail("\n\n".join(dict.fromkeys(problems)), pytrace=False)
     return result
 
 
@@ -75,16 +89,26 @@ def read_timeout(config: pytest.Config) -> float:
         ) from error
 
 
-def watch_item(item: pytest.Item, assert_valid: Any) -> None:
-    """Have *assert_valid* called at the end of *item*, should the run be strict."""
-    item.stash.setdefault(_ASSERT_VALID, []).append(assert_valid)
+def read_counts_telemetry(config: pytest.Config) -> bool:
+    """Read whether the telemetry of clients counts as metrics of a test."""
+    return bool(
+        config.getoption("dogstatsd_telemetry") or config.getini("dogstatsd_telemetry")
+    )
+
+
+def watch_item(item: pytest.Item, fixture: Any) -> None:
+    """Have *fixture* asked at the end of *item* what the test did wrong."""
+    item.stash.setdefault(_USED, []).append(fixture)
 
 
 @pytest.fixture(scope="session")
 def _dogstatsd_session(request: pytest.FixtureRequest) -> Iterator[Any]:
     from pytest_statsd_trio.session import open_session
 
-    with open_session(read_timeout(request.config)) as session:
+    with open_session(
+        read_timeout(request.config),
+        counts_telemetry=read_counts_telemetry(request.config),
+    ) as session:
         yield session
 
 
@@ -101,7 +125,7 @@ def dogstatsd(
     with _dogstatsd_session.begin_test() as received:
         for name, value in received.environment.items():
             monkeypatch.setenv(name, value)
-        watch_item(request.node, received.assert_valid)
+        watch_item(request.node, received)
         yield received
 
 
@@ -114,4 +138,6 @@ def dogstatsd_async(request: pytest.FixtureRequest) -> Any:
     is_trio = request.node.get_closest_marker("trio") is not None
     if is_trio and request.config.pluginmanager.hasplugin("statsd_trio_fixtures"):
         return request.getfixturevalue("_dogstatsd_trio")
-    return request.getfixturevalue("dogstatsd").make_async()
+    received = request.getfixturevalue("dogstatsd").make_async()
+    watch_item(request.node, received)
+    return received

@@ -13,12 +13,14 @@ from pytest_statsd_trio.expectations import (
     describe_values,
 )
 from pytest_statsd_trio.fields import FieldsExpectation, keep_wanted
+from pytest_statsd_trio.lines import format_number
 from pytest_statsd_trio.tags import Tags, read_tags
 from statsd_trio.protocol import MetricType, ServiceStatus
 
 
 def expect_counter(name: str, value: object, tags: Tags) -> MetricExpectation:
     """Expect a counter whose total is *value*."""
+    refuse_text("a counter's total", value)
     return MetricExpectation(
         name=name,
         type=MetricType.COUNTER,
@@ -30,6 +32,7 @@ def expect_counter(name: str, value: object, tags: Tags) -> MetricExpectation:
 
 def expect_gauge(name: str, value: object, tags: Tags) -> MetricExpectation:
     """Expect a gauge whose last value is *value*."""
+    refuse_text("a gauge's value", value)
     return MetricExpectation(
         name=name,
         type=MetricType.GAUGE,
@@ -40,12 +43,21 @@ def expect_gauge(name: str, value: object, tags: Tags) -> MetricExpectation:
 
 
 def expect_set(name: str, members: object, tags: Tags) -> MetricExpectation:
-    """Expect a set with *members*, or with so many."""
+    """Expect a set with *members*, or with so many.
+
+    Raises:
+        TypeError: if *members* is one text, whose characters would be the members.
+    """
+    if isinstance(members, str | bytes):
+        raise TypeError(
+            f"members are a collection, or a number of them, not the text {members!r}; "
+            f"write {{{members!r}}}"
+        )
     if members is ANY:
         text = ""
     elif isinstance(members, int):
         text = f"{members} members"
-    elif isinstance(members, Iterable) and not isinstance(members, str):
+    elif isinstance(members, Iterable):
         members = {str(member) for member in cast("Iterable[object]", members)}
         text = f"members {sorted(members)}"
     else:
@@ -69,6 +81,12 @@ def expect_values(
     values: object,
 ) -> MetricExpectation:
     """Expect single values of a histogram, a timing or a distribution."""
+    refuse_text("count", count)
+    refuse_text("values", values)
+    for bound in between or ():
+        refuse_text("a bound", bound)
+    for value in _list_values(values):
+        refuse_text("a value", value)
     return MetricExpectation(
         name=name,
         type=metric_type,
@@ -76,6 +94,25 @@ def expect_values(
         wanted=describe_values(count=count, between=between, values=values),
         check=check_values(count=count, between=between, values=values),
     )
+
+
+def _list_values(values: object) -> list[object]:
+    return cast("list[object]", values) if isinstance(values, list) else []
+
+
+def refuse_text(what: str, value: object) -> None:
+    """Refuse a number that is written as text, which equals no number.
+
+    Raises:
+        TypeError: naming *value*.
+    """
+    if not isinstance(value, str | bytes):
+        return
+    try:
+        instead = f"; write {format_number(float(value))}"
+    except ValueError:
+        instead = ""
+    raise TypeError(f"{what} is a number, but {value!r} is text{instead}")
 
 
 def expect_event(tags: Tags, **fields: object) -> FieldsExpectation:

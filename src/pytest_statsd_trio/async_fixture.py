@@ -5,11 +5,13 @@ from typing import Protocol
 from unittest.mock import ANY
 
 from pytest_statsd_trio import assertions
+from pytest_statsd_trio.awaiting import Calls, must_be_awaited
 from pytest_statsd_trio.endpoint import Endpoint
 from pytest_statsd_trio.expectations import Expectation, NothingExpectation
 from pytest_statsd_trio.failure import (
     Circumstances,
     write_absence,
+    write_forgotten,
     write_invalid,
     write_losses,
     write_silence,
@@ -43,6 +45,7 @@ class AsyncDogStatsd:
     """What one test sends, and assertions on it to await; see `DogStatsd`.
 
     Attributes:
+        calls: those that must be awaited before the test ends.
         environment: what points a client at this server; set during the test.
         flushed: in a Trio test, what the server has aggregated so far, a snapshot a
             bucket; elsewhere nothing.
@@ -63,6 +66,7 @@ class AsyncDogStatsd:
         self._read_ledger = read_ledger
         self._timeout_seconds = timeout_seconds
         self._ledger_before = read_ledger()
+        self.calls = Calls()
         self.environment = endpoint.environment
         self.flushed = flushed
 
@@ -117,6 +121,15 @@ class AsyncDogStatsd:
         return self._recorder.read().rejected
 
     @property
+    def telemetry(self) -> tuple[Sample, ...]:
+        """What Datadog's clients reported of themselves so far.
+
+        It is kept apart from `metrics`, and no assertion counts it, unless pytest is
+        run with ``--dogstatsd-telemetry``.
+        """
+        return self._recorder.read().telemetry
+
+    @property
     def late(self) -> Received:
         """What came between the former test and this one; no assertion counts it."""
         return self._recorder.late
@@ -125,6 +138,7 @@ class AsyncDogStatsd:
         """Read the server's ledger, of all tests so far."""
         return self._read_ledger()
 
+    @must_be_awaited
     async def settle(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - as in `DogStatsd`
@@ -140,6 +154,7 @@ class AsyncDogStatsd:
         if silent:
             raise AssertionError(write_silence(silent))
 
+    @must_be_awaited
     async def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
         """Write all that was sent so far as sorted text, one line a metric.
 
@@ -150,6 +165,7 @@ class AsyncDogStatsd:
         await self.settle()
         return write_snapshot(self._recorder.read(), mask)
 
+    @must_be_awaited
     async def assert_counter(
         self,
         name: str,
@@ -162,6 +178,7 @@ class AsyncDogStatsd:
         __tracebackhide__ = True
         await self._wait_for(assertions.expect_counter(name, value, tags), timeout)
 
+    @must_be_awaited
     async def assert_gauge(
         self,
         name: str,
@@ -174,6 +191,7 @@ class AsyncDogStatsd:
         __tracebackhide__ = True
         await self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
 
+    @must_be_awaited
     async def assert_set(
         self,
         name: str,
@@ -186,6 +204,7 @@ class AsyncDogStatsd:
         __tracebackhide__ = True
         await self._wait_for(assertions.expect_set(name, members, tags), timeout)
 
+    @must_be_awaited
     async def assert_histogram(
         self,
         name: str,
@@ -213,6 +232,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
+    @must_be_awaited
     async def assert_timing(
         self,
         name: str,
@@ -237,6 +257,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
+    @must_be_awaited
     async def assert_distribution(
         self,
         name: str,
@@ -261,6 +282,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
+    @must_be_awaited
     async def assert_event(
         self,
         *,
@@ -288,6 +310,7 @@ class AsyncDogStatsd:
             timeout,
         )
 
+    @must_be_awaited
     async def assert_service_check(
         self,
         name: str,
@@ -303,6 +326,7 @@ class AsyncDogStatsd:
             assertions.expect_service_check(name, status, message, tags), timeout
         )
 
+    @must_be_awaited
     async def assert_none(
         self,
         name: str | None = None,
@@ -322,19 +346,23 @@ class AsyncDogStatsd:
         if not expectation.is_met(circumstances.received):
             raise AssertionError(write_unwanted(expectation, circumstances))
 
+    @must_be_awaited
     async def assert_valid(self) -> None:
         """Check that no line sent so far was rejected."""
         __tracebackhide__ = True
         await self.settle()
-        self.assert_valid_nowait()
-
-    def assert_valid_nowait(self) -> None:
-        """Check that no line received so far was rejected."""
-        __tracebackhide__ = True
         rejected = self.rejected
         if rejected:
             raise AssertionError(write_invalid(rejected))
 
+    def finish(self, *, is_strict: bool) -> list[str]:
+        """Say what is wrong with the test, which has ended."""
+        problems = [write_forgotten(call) for call in self.calls.take_forgotten()]
+        if is_strict and self.rejected:
+            problems.append(write_invalid(self.rejected))
+        return problems
+
+    @must_be_awaited
     async def assert_lossless(self) -> None:
         """Check by the ledger that nothing sent so far in this test was lost."""
         __tracebackhide__ = True

@@ -14,9 +14,15 @@ from pytest_statsd_trio.lines import (
     write_service_check,
 )
 from pytest_statsd_trio.received import Received, Rejected
+from pytest_statsd_trio.recorder import TELEMETRY_PREFIX
 
 _SHOWN_MISSES: Final = 5
 _SHOWN_LINES: Final = 20
+
+_TELEMETRY_IS_APART: Final = (
+    "a client's telemetry arrived, and is kept apart in `dogstatsd.telemetry`; "
+    "the option --dogstatsd-telemetry counts it"
+)
 
 
 @attrs.frozen
@@ -49,8 +55,12 @@ def write_absence(
     lines = [headline]
     if silent:
         lines += ["", write_silence(silent)]
-    if not len(circumstances.received):
-        lines += ["", *circumstances.hints()]
+    received = circumstances.received
+    if received.telemetry and TELEMETRY_PREFIX in headline:
+        lines += ["", _TELEMETRY_IS_APART]
+    elif not len(received):
+        found = _TELEMETRY_IS_APART if received.telemetry else "no packet arrived"
+        lines += ["", found, *circumstances.hints()]
     lines += _write_misses(expectation.find_misses(circumstances.received))
     return "\n".join([*lines, *_write_all(circumstances)])
 
@@ -76,6 +86,11 @@ def write_invalid(rejected: Sequence[Rejected]) -> str:
     """Write which lines were rejected."""
     lines = "1 line was" if len(rejected) == 1 else f"{len(rejected)} lines were"
     return "\n".join([f"{lines} rejected", *_write_rejections(rejected)])
+
+
+def write_forgotten(call: str) -> str:
+    """Write that *call* checked nothing."""
+    return f"{call} was not awaited, so it has checked nothing: put `await` before it"
 
 
 def write_losses(losses: Sequence[str]) -> str:

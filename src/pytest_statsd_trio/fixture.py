@@ -1,7 +1,10 @@
 """`DogStatsd`: what the fixture hands to a test."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from unittest.mock import ANY
+
+import trio
 
 from pytest_statsd_trio import assertions
 from pytest_statsd_trio.async_fixture import AsyncDogStatsd
@@ -106,6 +109,15 @@ class DogStatsd:
         return self._recorder.read().rejected
 
     @property
+    def telemetry(self) -> tuple[Sample, ...]:
+        """What Datadog's clients reported of themselves so far.
+
+        It is kept apart from `metrics`, and no assertion counts it, unless pytest is
+        run with ``--dogstatsd-telemetry``.
+        """
+        return self._recorder.read().telemetry
+
+    @property
     def late(self) -> Received:
         """What came between the former test and this one; no assertion counts it."""
         return self._recorder.late
@@ -121,6 +133,7 @@ class DogStatsd:
         its own buffer has not been sent.
         """
         __tracebackhide__ = True
+        _refuse_to_block()
         seconds = self._timeout_seconds if timeout is None else timeout
         silent = self._waiter.settle(seconds)
         if silent:
@@ -324,6 +337,16 @@ class DogStatsd:
         if losses:
             raise AssertionError(write_losses(losses))
 
+    def finish(self, *, is_strict: bool) -> list[str]:
+        """Say what is wrong with the test, which has ended."""
+        if not is_strict:
+            return []
+        silent = self._waiter.settle(self._timeout_seconds)
+        problems = [write_silence(silent)] if silent else []
+        if self.rejected:
+            problems.append(write_invalid(self.rejected))
+        return problems
+
     def _look(self) -> Circumstances:
         return Circumstances(
             self._recorder.read(),
@@ -333,6 +356,7 @@ class DogStatsd:
 
     def _wait_for(self, expectation: Expectation, timeout: float | None) -> None:
         __tracebackhide__ = True
+        _refuse_to_block()
         seconds = self._timeout_seconds if timeout is None else timeout
         outcome = self._waiter.wait_until(
             lambda: expectation.is_met(self._recorder.read()), seconds
@@ -351,3 +375,25 @@ class DogStatsd:
             self._read_ledger,
             self._timeout_seconds,
         )
+
+
+def _refuse_to_block() -> None:
+    """Refuse to wait in a thread whose event loop could do nothing meanwhile."""
+    __tracebackhide__ = True
+    loop = _find_running_loop()
+    if loop:
+        raise RuntimeError(
+            f"`dogstatsd` waits in this thread, where {loop} is running and could do "
+            "nothing meanwhile: use the fixture `dogstatsd_async`, and `await` its "
+            "assertions"
+        )
+
+
+def _find_running_loop() -> str:
+    if trio.lowlevel.in_trio_run():
+        return "Trio"
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return ""
+    return "asyncio"

@@ -25,12 +25,17 @@ class Rejected:
 
 @attrs.frozen
 class Received:
-    """All that arrived during a stretch of time, in the order of its arrival."""
+    """All that arrived during a stretch of time, in the order of its arrival.
+
+    Attributes:
+        telemetry: what clients report of themselves; it is no part of the rest.
+    """
 
     metrics: tuple[Sample, ...] = ()
     events: tuple[Event, ...] = ()
     service_checks: tuple[ServiceCheck, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    telemetry: tuple[Sample, ...] = ()
 
     def __len__(self) -> int:
         return (

@@ -16,6 +16,10 @@ from statsd_trio.transports.packet import Origin
 
 _MARKER: Final = "pytest_statsd_trio.marker"
 
+# Datadog's clients send metrics of themselves with a flush that comes ten seconds or
+# more after the one before. Source: datadogpy 0.56.0, datadog/dogstatsd/base.py.
+TELEMETRY_PREFIX: Final = "datadog.dogstatsd.client."
+
 
 def format_marker(transport: str, number: int) -> bytes:
     """Write the marker that a recorder notes as *number* of *transport*."""
@@ -27,10 +31,18 @@ class Recorder:
 
     Args:
         notify: called by the server's thread after each arrival and marker.
+        counts_telemetry: keep the telemetry of clients among the metrics, and not
+            apart from them.
     """
 
-    def __init__(self, notify: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        notify: Callable[[], object] | None = None,
+        *,
+        counts_telemetry: bool = False,
+    ) -> None:
         self._notify = notify
+        self._counts_telemetry = counts_telemetry
         self._condition = threading.Condition()
         self._late = Received()
         self._arrivals = 0
@@ -62,7 +74,11 @@ class Recorder:
                 )
                 self._tell()
                 return None
-            self._metrics.append(sample)
+            is_telemetry = sample.name.startswith(TELEMETRY_PREFIX)
+            if is_telemetry and not self._counts_telemetry:
+                self._telemetry.append(sample)
+            else:
+                self._metrics.append(sample)
             self._count()
         return sample
 
@@ -101,6 +117,7 @@ class Recorder:
                 tuple(self._events),
                 tuple(self._service_checks),
                 tuple(self._rejected),
+                tuple(self._telemetry),
             )
 
     def begin(self) -> None:
@@ -140,6 +157,7 @@ class Recorder:
         self._events: list[Event] = []
         self._service_checks: list[ServiceCheck] = []
         self._rejected: list[Rejected] = []
+        self._telemetry: list[Sample] = []
 
     def _count(self) -> None:
         self._arrivals += 1

@@ -58,13 +58,15 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(timeout_seconds: float) -> Generator[Session]:
+def open_session(
+    timeout_seconds: float, *, counts_telemetry: bool = False
+) -> Generator[Session]:
     """Run a server for as long as the block lasts.
 
     Raises:
         OSError: if the system has no port or no path left.
     """
-    recorder = Recorder()
+    recorder = Recorder(counts_telemetry=counts_telemetry)
     with open_socket_folder() as folder:
         paths = next(folder)
         config = recorder.make_config(paths.datagram, paths.stream)

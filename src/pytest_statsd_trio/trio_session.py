@@ -33,7 +33,11 @@ class TrioSession:
 
 
 async def open_trio_session(
-    nursery: trio.Nursery, paths: SocketPaths, timeout_seconds: float
+    nursery: trio.Nursery,
+    paths: SocketPaths,
+    timeout_seconds: float,
+    *,
+    counts_telemetry: bool,
 ) -> TrioSession:
     """Start a server in *nursery*, which ends it.
 
@@ -43,7 +47,7 @@ async def open_trio_session(
         OSError: if the system has no port or no path left.
     """
     changed = trio.lowlevel.ParkingLot()
-    recorder = Recorder(notify=changed.unpark_all)
+    recorder = Recorder(notify=changed.unpark_all, counts_telemetry=counts_telemetry)
     memory = MemorySink()
     server: Server = await nursery.start(
         partial(

@@ -155,6 +155,51 @@ def test_other_plugin_that_runs_trio_awaits(
     trio.run(main)
 
 
+def test_other_loop_goes_on_while_an_assertion_waits(
+    dogstatsd_async: AsyncDogStatsd, send_udp: Send
+) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(dogstatsd_async.assert_counter("hits", 1))
+        await asyncio.sleep(0)
+        send_udp(dogstatsd_async, b"hits:1|c")
+        await task
+
+    asyncio.run(main())
+
+
+async def test_assertion_may_be_a_task(
+    dogstatsd_async: AsyncDogStatsd, send_udp: Send, nursery: trio.Nursery
+) -> None:
+    nursery.start_soon(dogstatsd_async.assert_counter, "hits", 1)
+    send_udp(dogstatsd_async, b"hits:1|c")
+
+
+def check_refuses_to_block(dogstatsd: DogStatsd, loop: str) -> None:
+    for wait in (
+        dogstatsd.settle,
+        dogstatsd.snapshot,
+        dogstatsd.assert_none,
+        dogstatsd.assert_valid,
+        dogstatsd.assert_lossless,
+        lambda: dogstatsd.assert_counter("hits", timeout=60),
+    ):
+        with pytest.raises(RuntimeError, match=f"{loop} is .* `dogstatsd_async`"):
+            wait()
+
+
+def test_fixture_that_blocks_refuses_to_in_asyncio(dogstatsd: DogStatsd) -> None:
+    async def main() -> None:
+        check_refuses_to_block(dogstatsd, "asyncio")
+        await asyncio.to_thread(dogstatsd.assert_none)
+
+    asyncio.run(main())
+
+
+async def test_fixture_that_blocks_refuses_to_in_trio(dogstatsd: DogStatsd) -> None:
+    check_refuses_to_block(dogstatsd, "Trio")
+    await trio.to_thread.run_sync(dogstatsd.assert_none)
+
+
 def test_both_have_the_same_assertions() -> None:
     def describe(owner: type) -> dict[str, object]:
         return {
@@ -164,5 +209,5 @@ def test_both_have_the_same_assertions() -> None:
         }
 
     sync, to_await = describe(DogStatsd), describe(AsyncDogStatsd)
-    del sync["make_async"], to_await["assert_valid_nowait"]
+    del sync["make_async"]
     assert sync == to_await

@@ -131,6 +131,44 @@ def test_assertion_waits_for_what_is_still_to_be_sent(
     dogstatsd.assert_counter("hits", Two(), timeout=60)
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted", "words"),
+    [
+        ("counter", {"value": "1"}, "'1' is text; write 1"),
+        ("counter", {"value": b"2.5"}, "b'2.5' is text; write 2.5"),
+        ("gauge", {"value": "high"}, "'high' is text$"),
+        ("histogram", {"count": "2"}, "'2' is text; write 2"),
+        ("timing", {"values": "1"}, "'1' is text; write 1"),
+        ("distribution", {"values": [1, "2"]}, "'2' is text; write 2"),
+        ("distribution", {"between": (1, "2")}, "'2' is text; write 2"),
+        ("set", {"members": "ann"}, r"the text 'ann'; write \{'ann'\}"),
+    ],
+)
+def test_text_in_place_of_a_number_is_an_error(
+    dogstatsd: DogStatsd, kind: str, wanted: dict[str, object], words: str
+) -> None:
+    with pytest.raises(TypeError, match=words):
+        getattr(dogstatsd, f"assert_{kind}")("hits", **wanted)
+
+
+def test_telemetry_of_a_client_is_kept_apart(dogstatsd: DogStatsd) -> None:
+    client = Client(telemetry_min_flush_interval=0)
+    client.increment("hits")
+    client.close_socket()
+    assert dogstatsd.snapshot() == "hits counter = 1\n"
+    names = {sample.name for sample in dogstatsd.telemetry}
+    assert "datadog.dogstatsd.client.metrics" in names
+    assert [sample.name for sample in dogstatsd.metrics] == ["hits"]
+    with pytest.raises(AssertionError):
+        dogstatsd.assert_counter("datadog.dogstatsd.client.metrics", timeout=0)
+
+
+def test_nothing_but_telemetry_is_nothing(dogstatsd: DogStatsd, send_udp: Send) -> None:
+    send_udp(dogstatsd, b"datadog.dogstatsd.client.metrics:3|c")
+    dogstatsd.assert_none()
+    assert len(dogstatsd.telemetry) == 1
+
+
 def test_none_is_told_apart_by_tags(dogstatsd: DogStatsd, send_udp: Send) -> None:
     send_udp(dogstatsd, b"hits:1|c|#env:prod")
     dogstatsd.assert_none("failures")

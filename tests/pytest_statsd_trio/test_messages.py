@@ -170,7 +170,8 @@ def test_no_packet_tells_of_buffers_and_of_port_8125(show: Callable[..., str]) -
     ) == (
         "AssertionError: no counter orders with total 1 arrived within 0.01 s\n"
         "\n"
-        "no packet arrived; `datadog` buffers by default, call `statsd.flush()`\n"
+        "no packet arrived\n"
+        "a client that collects metrics before it sends them must be flushed\n"
         "a client made before the test may still send to port 8125: make it in the "
         "test, or point it at HOST:PORT\n"
     )
@@ -185,6 +186,45 @@ def test_default_client_that_points_elsewhere_is_seen(show: Callable[..., str]) 
         "finally: del sys.modules['datadog']",
     )
     assert "`datadog.statsd` of this process sends to localhost:8125: call" in message
+
+
+def show_with_client(show: Callable[..., str], default: object, **flags: bool) -> str:
+    """Show a failure in a program with a client, and what its class has as default."""
+    return show(
+        "import sys, types",
+        f"client = types.SimpleNamespace(**{flags})",
+        f"def make(disable_buffering={default}): pass",
+        "base = types.SimpleNamespace(DogStatsd=make)",
+        "sys.modules['datadog'] = types.SimpleNamespace(statsd=client)",
+        "sys.modules['datadog.dogstatsd.base'] = base",
+        "try: dogstatsd.assert_counter('orders')",
+        "finally: del sys.modules['datadog'], sys.modules['datadog.dogstatsd.base']",
+    )
+
+
+def test_client_that_buffers_is_to_be_flushed(show: Callable[..., str]) -> None:
+    hint = "`datadog` collects metrics before it sends them: call `flush()`"
+    # As datadog 0.56 is by default, then when it is told to, and as 0.43 was.
+    assert "flush" not in show_with_client(show, default=True)
+    assert hint in show_with_client(show, default=True, _disable_buffering=False)
+    assert hint in show_with_client(show, default=True, _disable_aggregation=False)
+    assert hint in show_with_client(show, default=False, _disable_buffering=True)
+
+
+def test_real_client_is_not_said_to_buffer(show: Callable[..., str]) -> None:
+    assert "flush" not in show("import datadog", "dogstatsd.assert_counter('orders')")
+
+
+def test_telemetry_that_is_kept_apart_is_told_of(show: Callable[..., str]) -> None:
+    apart = "a client's telemetry arrived, and is kept apart in `dogstatsd.telemetry`"
+    sent = "send(dogstatsd, b'datadog.dogstatsd.client.metrics:1|c')"
+    message = show(sent, "dogstatsd.assert_counter('orders')")
+    assert apart in message
+    assert "no packet arrived" not in message
+    more = "send(dogstatsd, b'orders:1|c')"
+    wanted = "dogstatsd.assert_counter('datadog.dogstatsd.client.metrics')"
+    assert apart in show(sent, more, wanted)
+    assert apart not in show(sent, more, "dogstatsd.assert_counter('orders', 2)")
 
 
 def test_default_client_that_points_here_is_not_blamed(

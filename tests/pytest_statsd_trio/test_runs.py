@@ -80,6 +80,98 @@ def test_strict_run_fails_the_test_that_sent_a_rejected_line(run_tests: Run) -> 
     result.stdout.fnmatch_lines(["1 line was rejected", "FAILED *::test_guilty*"])
 
 
+def test_strict_run_says_it_once(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        def test_guilty(dogstatsd, dogstatsd_async):
+            send(dogstatsd, b"orders:one|c")
+        """,
+        "--dogstatsd-strict",
+    )
+    assert result.outlines.count("1 line was rejected") == 1
+    result.stdout.no_fnmatch_line("*traceback entries are hidden*")
+    result.stdout.no_fnmatch_line("*During handling*")
+
+
+FORGOTTEN = (
+    "assert_counter('orders', 1, timeout=9) in *test_forgotten*.py:1? was not awaited*"
+)
+
+
+def test_forgotten_await_fails_an_asyncio_test(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        import asyncio
+
+        def test_forgetful(dogstatsd_async):
+            async def main():
+                send(dogstatsd_async, b"orders:1|c")
+                await dogstatsd_async.settle()
+                dogstatsd_async.assert_counter("orders", 1, timeout=9)
+                dogstatsd_async.snapshot()
+            asyncio.run(main())
+
+        def test_innocent(dogstatsd_async):
+            asyncio.run(dogstatsd_async.assert_none())
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            FORGOTTEN,
+            "snapshot() in *test_forgotten*.py:1? was not awaited*",
+            "FAILED *::test_forgetful*",
+        ]
+    )
+
+
+def test_forgotten_await_fails_a_trio_test(run_tests: Run) -> None:
+    result = run_tests(
+        """
+        import pytest
+
+        @pytest.mark.trio
+        async def test_forgetful(dogstatsd_async):
+            dogstatsd_async.assert_counter("orders", 1, timeout=9)
+
+        @pytest.mark.trio
+        async def test_fails_by_itself(dogstatsd_async):
+            dogstatsd_async.assert_counter("orders", 1)
+            raise OSError
+        """,
+        "-W",
+        "error",
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines([FORGOTTEN, "FAILED *::test_fails* - OSE*"])
+    assert "never awaited" not in result.outlines
+
+
+@pytest.mark.parametrize("where", ["option", "ini"])
+def test_telemetry_is_counted_where_it_is_asked_for(
+    run_tests: Run, pytester: pytest.Pytester, where: str
+) -> None:
+    if where == "ini":
+        pytester.makeini("[pytest]\ndogstatsd_telemetry = true")
+    result = run_tests(
+        """
+        import pytest
+
+        def test_sync(dogstatsd):
+            send(dogstatsd, b"datadog.dogstatsd.client.metrics:3|c")
+            dogstatsd.assert_counter("datadog.dogstatsd.client.metrics", 3)
+            assert not dogstatsd.telemetry
+
+        @pytest.mark.trio
+        async def test_trio(dogstatsd_async):
+            send(dogstatsd_async, b"datadog.dogstatsd.client.metrics:3|c")
+            await dogstatsd_async.assert_counter("datadog.dogstatsd.client.metrics", 3)
+        """,
+        *(["--dogstatsd-telemetry"] if where == "option" else []),
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_strict_run_fails_a_trio_test_too(run_tests: Run) -> None:
     result = run_tests(
         """
