@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.metadata
 import inspect
 from pathlib import Path
 
@@ -20,6 +21,7 @@ PUBLIC_NAMES = {
         "Server",
         "ServerThread",
         "Snapshot",
+        "__version__",
         "load_config",
         "serve",
     ],
@@ -30,6 +32,10 @@ PUBLIC_NAMES = {
 def test_all_lists_exactly_the_public_names(module_name: str) -> None:
     module = importlib.import_module(module_name)
     assert sorted(module.__all__) == PUBLIC_NAMES[module_name]
+
+
+def test_version_is_the_one_that_is_installed() -> None:
+    assert statsd_trio.__version__ == importlib.metadata.version("statsd-trio")
 
 
 @pytest.mark.parametrize("module_name", PUBLIC_NAMES)

@@ -6,6 +6,7 @@ from statsd_trio.errors import ConfigError, IntakeError, ParseError, Reason
 from statsd_trio.ledger import Ledger
 from statsd_trio.server import Server, serve
 from statsd_trio.thread import ServerThread
+from statsd_trio.version import __version__
 
 __all__ = [
     "Config",
@@ -17,6 +18,7 @@ __all__ = [
     "Server",
     "ServerThread",
     "Snapshot",
+    "__version__",
     "load_config",
     "serve",
 ]

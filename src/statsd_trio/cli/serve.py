@@ -1,7 +1,6 @@
 """``statsd-trio serve``: receive, aggregate, deliver, until told to stop."""
 
 import functools
-import importlib.metadata
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from statsd_trio.config import Config
 from statsd_trio.errors import ConfigError, describe_os_error
 from statsd_trio.operating.systemd import Supervisor, take_sockets
 from statsd_trio.server import serve
+from statsd_trio.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
         for warning in sourced.warnings:
             logger.warning("%s", warning)
         config = sourced.config
-        logger.info("statsd-trio %s", importlib.metadata.version("statsd-trio"))
+        logger.info("statsd-trio %s", __version__)
         trio.run(
             functools.partial(
                 serve_until_signalled,

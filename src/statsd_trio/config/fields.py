@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from statsd_trio.config.docstring import extend_docstring
 from statsd_trio.config.secret import Secret, hide_credentials
 from statsd_trio.config.state import find_state_folder
 from statsd_trio.errors import ParseError
@@ -116,15 +117,8 @@ class Config:
 
     Nothing is checked here but types that would go unnoticed: `load_config` and
     `serve` refuse a configuration that cannot work, with every problem at once.
-    `Config()` needs no key.
-
-    Attributes:
-        sockets: sockets handed in, already bound.
-        on_sample: sees each metric line; what it returns is aggregated, None drops
-            it. Every line is parsed then, which costs speed.
-        on_rejected: sees each line that is refused when it is read; a bad number may
-            be found later, and is then counted only.
-        on_event: sees each event and service check.
+    `Config()` needs no key. A server takes a new value of a field that is live when it
+    reloads.
     """
 
     use_dogstatsd: bool = True
@@ -213,3 +207,7 @@ class Config:
         if self.spool_max_bytes and not self.spool_path:
             # As attrs advises for a frozen class.
             object.__setattr__(self, "spool_path", find_state_folder())
+
+
+# From the table of options, so that nothing is said twice.
+Config.__doc__ = extend_docstring(Config.__doc__, attrs.fields(Config))

@@ -43,6 +43,7 @@ class Kind:
         is_list: whether its flag can be repeated.
         is_fact: whether its flag is one of a pair, ``--x`` and ``--no-x``.
         mask: hides in a value, as somebody wrote it, what nobody else may see.
+        known: the words that it is one of, or any of; empty if there are others.
         items: the class of the items, where *parse* leaves them tables.
     """
 
@@ -55,6 +56,7 @@ class Kind:
     is_list: bool = False
     is_fact: bool = False
     mask: Callable[[str], str] = mask_urls
+    known: tuple[str, ...] = ()
     items: type | None = None
 
 
@@ -192,6 +194,7 @@ def choice(*known: str, aliases: Mapping[str, str] | None = None) -> Kind:
         schema={"enum": [*known, *(aliases or {})]},
         parse=parse,
         check=_one_of(known),
+        known=known,
     )
 
 
@@ -218,6 +221,7 @@ def choices(*known: str, none: str | None = None) -> Kind:
         check=each(check_item),
         check_item=check_item,
         is_list=True,
+        known=known,
     )
 
 

@@ -64,6 +64,7 @@ class Option:
 
     Attributes:
         help: one or two sentences for a flag's help and for the page.
+        in_python: the same for a program, where it differs.
         aliases: its names outside of Python; the first that is set wins.
         flag: its name on the command line, without dashes.
         adds_up: all of the aliases count rather than the first.
@@ -73,6 +74,7 @@ class Option:
     name: str
     kind: Kind
     help: str
+    in_python: str = attrs.field(default="", kw_only=True)
     aliases: tuple[Alias, ...] = attrs.field(kw_only=True)
     flag: str = attrs.field(kw_only=True)
     adds_up: bool = attrs.field(default=False, kw_only=True)
@@ -102,6 +104,7 @@ def _option(
     kind: Kind,
     *aliases: str | Alias,
     help: str,  # noqa: A002 - the word for it, as in click
+    in_python: str = "",
     flag: str | None = None,
     adds_up: bool = False,
     is_live: bool = False,
@@ -110,6 +113,7 @@ def _option(
         name,
         kind,
         help,
+        in_python=in_python,
         aliases=tuple(
             Alias(alias) if isinstance(alias, str) else alias
             for alias in aliases or (PREFIX + name.upper(),)
@@ -129,6 +133,7 @@ GROUPS: Final = (
                 kinds.FACT,
                 "DD_USE_DOGSTATSD",
                 help="Without it `serve` binds nothing, says so and ends with 0.",
+                in_python="Without it serve binds nothing and raises ConfigError.",
             ),
             _option(
                 "host",
@@ -148,6 +153,7 @@ GROUPS: Final = (
                 kinds.PORT,
                 "DD_DOGSTATSD_PORT",
                 help="UDP port; 0 turns UDP off, __random__ takes any free port.",
+                in_python="UDP port; 0 takes any free port, None turns UDP off.",
             ),
             _option(
                 "socket_path",
@@ -166,6 +172,8 @@ GROUPS: Final = (
                 kinds.PORT,
                 "DD_DOGSTATSD_TCP_PORT",
                 help="TCP port for lines that end in a newline.",
+                in_python="TCP port for lines that end in a newline; 0 takes any free"
+                " port.",
             ),
             _option(
                 "pipe_name",
@@ -261,6 +269,7 @@ GROUPS: Final = (
                 Alias("DD_ENV", tag="env"),
                 help="Tags for every metric, event and check; all of these add up, and"
                 " DD_ENV=prod is env:prod.",
+                in_python="Tags for every metric, event and check.",
                 adds_up=True,
                 is_live=True,
             ),
@@ -268,7 +277,8 @@ GROUPS: Final = (
                 "hostname",
                 kinds.TEXT,
                 "DD_HOSTNAME",
-                help="Host of all that names none; the system's name by default.",
+                help="Host of every metric, event and check that names none; by default"
+                " the name of the system.",
             ),
             _option(
                 "namespace",
@@ -384,6 +394,8 @@ GROUPS: Final = (
                 "sinks",
                 kinds.choices("datadog", "console", "jsonl", none="none"),
                 help="Where to deliver; none is for nowhere.",
+                in_python="Where to deliver; () is for nowhere. Sinks that are handed"
+                " to serve take the place of these.",
                 flag="sink",
             ),
             _option(
@@ -396,6 +408,7 @@ GROUPS: Final = (
                 places.SECRET,
                 "DD_API_KEY",
                 help="Datadog API key; better in the environment than in a flag.",
+                in_python="Datadog API key, or an async callable that returns it.",
                 is_live=True,
             ),
             _option(
@@ -540,4 +553,12 @@ GROUPS: Final = (
 OPTIONS: Final = {option.name: option for group in GROUPS for option in group.options}
 
 # What only a program can hand over.
-PYTHON_ONLY: Final = ("sockets", "on_sample", "on_rejected", "on_event")
+PYTHON_ONLY: Final = {
+    "sockets": "Sockets handed in, already bound.",
+    "on_sample": "Sees each metric line as a Sample; what it returns is aggregated, and"
+    " None drops it. Every line is parsed then, which costs speed.",
+    "on_rejected": "Sees each line that is rejected when it is read: the ParseError,"
+    " the line and where it came from. A bad number may be found later, and is then"
+    " counted only.",
+    "on_event": "Sees each event and service check.",
+}

@@ -6,7 +6,6 @@ turns a redirected POST into a GET without its body, the body is sent again.
 """
 
 import base64
-import importlib.metadata
 import re
 import ssl
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
@@ -19,8 +18,7 @@ import trio
 from statsd_trio.errors import explain_os_error
 from statsd_trio.sinks.datadog.payloads import Payload
 from statsd_trio.sinks.datadog.retry import parse_retry_after
-
-VERSION: Final = importlib.metadata.version("statsd-trio")
+from statsd_trio.version import __version__
 
 # The schema that the protobuf payloads follow.
 # Source: datadog-agent, comp/forwarder/defaultforwarder, DD-Agent-Payload.
@@ -92,7 +90,7 @@ class Endpoint:
         parsed = parse_endpoint_url(url)
         self._url = parsed.copy_with(username=None, password=None)
         self._headers = {
-            "User-Agent": f"statsd-trio/{VERSION}",
+            "User-Agent": f"statsd-trio/{__version__}",
             "Accept-Encoding": "identity",
         }
         if parsed.userinfo:
@@ -108,7 +106,7 @@ class Endpoint:
         """Send *payload*."""
         headers = {
             "DD-API-KEY": key,
-            "DD-Agent-Version": VERSION,
+            "DD-Agent-Version": __version__,
             "Content-Type": "application/json",
         }
         if payload.route.is_protobuf:

@@ -1,0 +1,50 @@
+"""The options in; what ``help(Config)`` says of each field out."""
+
+import inspect
+import textwrap
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from statsd_trio.config.options import OPTIONS, PYTHON_ONLY
+
+_WIDTH: Final = 79
+
+# A default that is longer than this is no help to anybody.
+_MAX_DEFAULT: Final = 60
+
+
+def extend_docstring(
+    start: str | None, fields: Iterable["attrs.Attribute[Any]"]
+) -> str:
+    """Return *start* and a section with every one of *fields*."""
+    sections = [inspect.cleandoc(start or ""), "Attributes:"]
+    sections += [
+        textwrap.fill(
+            f"{field.name}: {_describe(field)}",
+            _WIDTH,
+            initial_indent=" " * 4,
+            subsequent_indent=" " * 8,
+            break_on_hyphens=False,
+        )
+        for field in fields
+    ]
+    return "\n".join([sections[0], "", *sections[1:]])
+
+
+def _describe(field: "attrs.Attribute[Any]") -> str:
+    option = OPTIONS.get(field.name)
+    if option is None:
+        return PYTHON_ONLY[field.name]
+    words = [option.in_python or option.help]
+    if option.kind.known:
+        words.append(f"Known are {', '.join(option.kind.known)}.")
+    default = repr(field.default)
+    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
+        default = ""
+    if default and len(default) <= _MAX_DEFAULT:
+        words.append(f"Default: {default}.")
+    if option.is_live:
+        words.append("Live.")
+    return " ".join(words)
