@@ -20,6 +20,7 @@ from benchmarks.stages import Stages
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
 from statsd_trio import Config
 from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.udp import UdpListener
 
 # A text is kept by the memo from its second sight on, and used from the third.
@@ -65,22 +66,23 @@ async def _fill_queue(datagram_bytes: int) -> dict[str, float]:
     listener = UdpListener(
         sock, buffer_size=config.buffer_size, receive_buffer_bytes=config.so_rcvbuf
     )
-    send, receive = trio.open_memory_channel[Packet](config.queue_size)
+    queue = PacketQueue(config.queue_size)
+    channel = queue.open_send_channel(listener.counters)
     before = _measure_rss()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.connect(listener.address)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(listener.receive, send)
+            nursery.start_soon(listener.receive, channel)
             for _ in range(3 * config.queue_size):
                 sender.send(b"x" * datagram_bytes)
                 await trio.lowlevel.checkpoint()
             await trio.testing.wait_all_tasks_blocked()
-            used = receive.statistics().current_buffer_used
+            used = queue.used
             held = _measure_rss() - before
-            # What is cancelled still queues the packets that it holds.
+            # What is cancelled still queues what the kernel holds.
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
-                async for _ in receive:
+                async for _ in queue:
                     pass
     return {
         "packets in the queue": used,

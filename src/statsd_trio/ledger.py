@@ -20,7 +20,15 @@ import attrs
 
 @attrs.frozen
 class ListenerLedger:
-    """What one listener read, and what it could not."""
+    """What one listener read, and what it could not.
+
+    Attributes:
+        dropped_bytes: bytes of a stream that were read, or waited at its end, and
+            became no packet: of a frame or a line that was too long or incomplete,
+            or that a stop had no time for.
+        failures: how often it failed as a whole, and tried again.
+        failure: why it does not receive now; "" while it does.
+    """
 
     name: str
     packets: int
@@ -31,6 +39,9 @@ class ListenerLedger:
     refused: Mapping[str, int]
     waits: int
     longest_wait_seconds: float
+    dropped_bytes: int = 0
+    failures: int = 0
+    failure: str = ""
 
 
 @attrs.frozen
@@ -161,6 +172,9 @@ class ListenerCounters:
     refused: Counter[str] = attrs.field(factory=Counter[str])
     waits: int = 0
     longest_wait_seconds: float = 0.0
+    dropped_bytes: int = 0
+    failures: int = 0
+    failure: str = ""
 
     def freeze(self) -> ListenerLedger:
         """Copy the counts as they are now."""

@@ -17,7 +17,8 @@ from statsd_trio.aggregation.folder import Folder
 from statsd_trio.ingest import Ingest
 from statsd_trio.mock_intake import MockIntake, open_mock_intake
 from statsd_trio.sinks.datadog.delivery import Delivery
-from statsd_trio.transports.stream import StreamListener
+from statsd_trio.transports.feed import StreamFeed
+from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.udp import UdpListener
 
 SCRIPT = """
@@ -146,7 +147,7 @@ def test_interrupt_in_mid_work_loses_nothing(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (StreamListener, "_add"),
+        (StreamFeed, "add"),
         (Delivery, "_post"),
     ],
 )
@@ -193,8 +194,7 @@ def test_interrupt_of_a_task_that_a_stage_started_loses_nothing(
     [
         (Server, "_process_and_deliver"),
         (Server, "_accept_submissions"),
-        (trio.MemorySendChannel, "clone"),
-        (trio.MemorySendChannel, "__enter__"),
+        (PacketSendChannel, "__enter__"),
     ],
 )
 def test_interrupt_at_the_start_leaves_no_task_waiting(

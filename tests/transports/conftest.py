@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 import trio
+from queues import open_queue
 
 from statsd_trio.transports.listener import Listener
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 
 def count_descriptors() -> int:
@@ -33,8 +32,8 @@ def no_leaks() -> Iterator[None]:
 @asynccontextmanager
 async def _receive(
     listener: Listener, queue_size: int = 1024
-) -> AsyncIterator[trio.MemoryReceiveChannel[Packet]]:
-    send, receive = trio.open_memory_channel[Packet](queue_size)
+) -> AsyncIterator[PacketQueue]:
+    send, receive = open_queue(listener.counters, queue_size)
     async with receive, trio.open_nursery() as nursery:
         nursery.start_soon(listener.receive, send)
         try:

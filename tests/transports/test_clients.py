@@ -15,16 +15,14 @@ from senders import (
     send_with_statsd,
 )
 
-from statsd_trio.transports.fifo import bind_fifo
+from statsd_trio.transports.fifo import FifoListener
 from statsd_trio.transports.listener import Listener
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -64,12 +62,12 @@ async def bind(transport: str, path: Path) -> Listener:
         case "unixstream":
             return bind_unix_stream(str(path / "s"), buffer_size=8192, **limits)
         case _:
-            return bind_fifo(str(path / "s"), buffer_size=8192)
+            return FifoListener(
+                str(path / "s"), buffer_size=8192, frame_timeout_seconds=10
+            )
 
 
-async def receive_lines(
-    packets: trio.MemoryReceiveChannel[Packet], count: int
-) -> list[bytes]:
+async def receive_lines(packets: PacketQueue, count: int) -> list[bytes]:
     lines: list[bytes] = []
     while len(lines) < count:
         lines += (await packets.receive()).data.split()

@@ -1,18 +1,25 @@
 import errno
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 import trio
+from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.ledger import ListenerCounters
-from statsd_trio.transports.datagram import Backlog, DatagramReader
-from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.datagram import DatagramReader, DrainLimit
+from statsd_trio.transports.losses import Losses
+from statsd_trio.transports.packet import Origin
+from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
+from statsd_trio.transports.receiving import OneByOne
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 Read = Callable[[int], tuple[bytes, int]]
+
+NOTHING = DrainLimit(packets=0, leaves_rest=True)
 
 
 @pytest.fixture
@@ -31,19 +38,20 @@ def read_for_ever(size: int) -> tuple[bytes, int]:
 def make_reader(
     sock: socket.socket,
     read: Read,
-    backlog: Backlog = Backlog(0, 0, 0),  # noqa: B008 - immutable
-    identify: Callable[[int], Origin] = lambda _: Origin("udp", "fake"),
-) -> tuple[DatagramReader[int], ListenerCounters]:
+    limit: DrainLimit = NOTHING,
+    *,
+    capacity: int = 1024,
+) -> tuple[DatagramReader[int], PacketSendChannel, PacketQueue]:
     counters = ListenerCounters("fake")
     reader = DatagramReader[int](
         sock,
         buffer_size=100,
-        counters=counters,
-        read=read,
-        identify=identify,
-        begin_stop=lambda: backlog,
+        losses=Losses(counters),
+        receive_many=OneByOne(read, 101),
+        identify=lambda _: Origin("udp", "fake"),
+        begin_stop=lambda: limit,
     )
-    return reader, counters
+    return reader, *open_queue(counters, capacity)
 
 
 def read_each(*results: object) -> Read:
@@ -62,62 +70,69 @@ def read_each(*results: object) -> Read:
     return read
 
 
-async def receive_cancelled(reader: DatagramReader[int], room: int) -> int:
-    """Receive in a scope already cancelled; tell how many packets were queued."""
-    send, receive = trio.open_memory_channel[Packet](room)
+async def receive_cancelled(
+    reader: DatagramReader[int], channel: PacketSendChannel
+) -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
-        await reader.receive(send)
-    return len([packet async for packet in receive])
+        await reader.receive(channel)
 
 
 async def test_a_flood_lets_others_run(readable: socket.socket) -> None:
-    reader, counters = make_reader(readable, read_for_ever)
-    send, receive = trio.open_memory_channel[Packet](1_000_000)
-    with receive:
+    reader, channel, queue = make_reader(readable, read_for_ever, capacity=1_000_000)
+    with queue:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(reader.receive, send)
+            nursery.start_soon(reader.receive, channel)
             for _ in range(10):
                 await trio.lowlevel.checkpoint()
             nursery.cancel_scope.cancel()
-    assert 0 < counters.packets <= 10 * 256
+    assert 0 < channel.counters.packets <= 10 * 256
 
 
 async def test_a_stop_under_flood_takes_no_more_packets_than_waited(
     readable: socket.socket,
 ) -> None:
-    reader, _ = make_reader(readable, read_for_ever, Backlog(300, 10**9, 0))
-    assert await receive_cancelled(reader, 100_000) == 300
+    limit = DrainLimit(packets=300, leaves_rest=True)
+    reader, channel, _ = make_reader(readable, read_for_ever, limit, capacity=10_000)
+    await receive_cancelled(reader, channel)
+    assert channel.counters.packets == 300
+    assert not channel.counters.refused
 
 
 async def test_a_stop_under_flood_takes_no_more_bytes_than_waited(
     readable: socket.socket,
 ) -> None:
     # 5 bytes and 95 of overhead each; looked at after each stretch of 256 packets.
-    reader, _ = make_reader(readable, read_for_ever, Backlog(10**9, 50_000, 95))
-    assert await receive_cancelled(reader, 100_000) == 512
+    limit = DrainLimit(bytes=50_000, overhead_bytes=95, leaves_rest=True)
+    reader, channel, _ = make_reader(readable, read_for_ever, limit, capacity=10_000)
+    await receive_cancelled(reader, channel)
+    assert channel.counters.packets == 512
+
+
+async def test_what_comes_after_the_limit_is_counted_up_to_a_bound(
+    readable: socket.socket,
+) -> None:
+    limit = DrainLimit(packets=300)
+    reader, channel, _ = make_reader(readable, read_for_ever, limit, capacity=10_000)
+    await receive_cancelled(reader, channel)
+    assert channel.counters.packets == 300
+    assert channel.counters.refused == {"stop": 16_384}
 
 
 async def test_a_stop_under_flood_ends_after_two_seconds(
     readable: socket.socket, autojump_clock: MockClock
 ) -> None:
-    reader, counters = make_reader(readable, read_for_ever, Backlog(10**9, 10**9, 0))
-    send, receive = trio.open_memory_channel[Packet](1)
+    limit = DrainLimit(leaves_rest=True)
+    reader, channel, queue = make_reader(readable, read_for_ever, limit, capacity=1)
     got = 0
     async with trio.open_nursery() as nursery:
-
-        async def receive_cancelled() -> None:
-            with trio.CancelScope() as scope:
-                scope.cancel()
-                await reader.receive(send)
-
-        nursery.start_soon(receive_cancelled)
+        nursery.start_soon(receive_cancelled, reader, channel)
         started = trio.current_time()
-        async for _ in receive:
+        async for _ in queue:
             await trio.sleep(0.01)
             got += 1
         assert 2 <= trio.current_time() - started < 2.1
-    assert got == counters.packets
+    assert got == channel.counters.packets
 
 
 @pytest.mark.parametrize(
@@ -126,57 +141,81 @@ async def test_a_stop_under_flood_ends_after_two_seconds(
 async def test_an_icmp_answer_is_counted_and_survived(
     readable: socket.socket, number: int
 ) -> None:
-    reader, counters = make_reader(
-        readable, read_each(OSError(number, "icmp"), (b"a:1|c", 1))
-    )
-    send, receive = trio.open_memory_channel[Packet](10)
-    async with receive, trio.open_nursery() as nursery:
-        nursery.start_soon(reader.receive, send)
-        assert (await receive.receive()).data == b"a:1|c"
+    read = read_each(OSError(number, "icmp"), (b"a:1|c", 1))
+    reader, channel, queue = make_reader(readable, read)
+    async with queue, trio.open_nursery() as nursery:
+        nursery.start_soon(reader.receive, channel)
+        assert (await queue.receive()).data == b"a:1|c"
         nursery.cancel_scope.cancel()
-    assert counters.refused == {"network_error": 1}
+    assert channel.counters.refused == {"network_error": 1}
+
+
+async def test_an_error_amid_packets_loses_none_of_them(
+    readable: socket.socket,
+) -> None:
+    icmp = OSError(errno.ECONNREFUSED, "icmp")
+    read = read_each((b"first", 1), icmp, (b"second", 1), icmp, (b"third", 1))
+    reader, channel, queue = make_reader(readable, read, DrainLimit())
+    await receive_cancelled(reader, channel)
+    assert [packet.data async for packet in queue] == [b"first", b"second", b"third"]
+    assert channel.counters.refused == {"network_error": 2}
 
 
 async def test_a_shortage_of_memory_is_waited_out(
     readable: socket.socket, autojump_clock: MockClock
 ) -> None:
-    reader, counters = make_reader(
-        readable, read_each(OSError(errno.ENOBUFS, "full"), (b"a:1|c", 1))
-    )
-    send, receive = trio.open_memory_channel[Packet](10)
+    read = read_each(OSError(errno.ENOBUFS, "full"), (b"a:1|c", 1))
+    reader, channel, queue = make_reader(readable, read)
     started = trio.current_time()
-    async with receive, trio.open_nursery() as nursery:
-        nursery.start_soon(reader.receive, send)
-        await receive.receive()
+    async with queue, trio.open_nursery() as nursery:
+        nursery.start_soon(reader.receive, channel)
+        await queue.receive()
         nursery.cancel_scope.cancel()
     assert trio.current_time() > started
-    assert counters.refused == {"out_of_memory": 1}
+    assert channel.counters.refused == {"out_of_memory": 1}
 
 
-async def test_an_error_of_the_socket_itself_is_raised(readable: socket.socket) -> None:
-    reader, counters = make_reader(
-        readable, read_each((b"a:1|c", 1), OSError(errno.ENOTSOCK, "gone"))
-    )
-    send, receive = trio.open_memory_channel[Packet](10)
-    with pytest.raises(OSError, match="gone"):
-        await reader.receive(send)
-    assert counters.packets == 1
-    assert receive.receive_nowait().data == b"a:1|c"
-    with pytest.raises(trio.EndOfChannel):
-        receive.receive_nowait()
+async def test_an_error_of_the_socket_is_counted_and_tried_again(
+    readable: socket.socket,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = OSError(errno.EIO, "broken")
+    read = read_each((b"first", 1), broken, broken, (b"second", 1))
+    reader, channel, queue = make_reader(readable, read)
+    counters = channel.counters
+    async with queue, trio.open_nursery() as nursery:
+        nursery.start_soon(reader.receive, channel)
+        assert (await queue.receive()).data == b"first"
+        await trio.sleep(0.1)
+        assert counters.failure == "broken"
+        assert (await queue.receive()).data == b"second"
+        assert trio.current_time() == pytest.approx(0.5 + 1, abs=0.1)
+        nursery.cancel_scope.cancel()
+    assert (counters.failures, counters.failure) == (2, "")
+    assert "fake: receiving failed: broken. Trying again in 0.5 seconds" in caplog.text
+
+
+async def test_an_error_of_the_socket_at_a_stop_ends_it(
+    readable: socket.socket,
+) -> None:
+    read = read_each((b"first", 1), OSError(errno.EIO, "broken"), (b"second", 1))
+    reader, channel, queue = make_reader(readable, read, DrainLimit())
+    await receive_cancelled(reader, channel)
+    assert [packet.data async for packet in queue] == [b"first"]
+    assert channel.counters.failures == 1
+    assert channel.counters.refused == {"stop": 1}
 
 
 async def test_forged_senders_do_not_grow_the_memory_of_senders(
     readable: socket.socket,
 ) -> None:
-    reader, counters = make_reader(
-        readable, read_each(*((b"a:1|c", number) for number in range(5000)))
-    )
-    send, receive = trio.open_memory_channel[Packet](5000)
-    with receive:
+    read = read_each(*((b"a:1|c", number) for number in range(5000)))
+    reader, channel, queue = make_reader(readable, read, capacity=5000)
+    with queue:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(reader.receive, send)
-            await wait_until_packets(counters, 5000)
+            nursery.start_soon(reader.receive, channel)
+            await wait_until_packets(channel.counters, 5000)
             nursery.cancel_scope.cancel()
     assert len(reader._origins) <= 1024
 
@@ -189,49 +228,67 @@ async def wait_until_packets(counters: ListenerCounters, packets: int) -> None:
     pytest.fail(f"{counters.packets} packets of {packets}")
 
 
-async def test_a_stop_is_noticed_after_a_wait_for_room(
+async def test_a_stop_is_noticed_while_it_waits_for_room(
     readable: socket.socket,
 ) -> None:
-    reader, _ = make_reader(readable, read_for_ever)
-    send, receive = trio.open_memory_channel[Packet](2)
+    reader, channel, queue = make_reader(readable, read_for_ever, capacity=2)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(reader.receive, send)
+        nursery.start_soon(reader.receive, channel)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-        with trio.CancelScope(shield=True):
-            got = [packet.data async for packet in receive]
-    assert len(got) == 3
+    assert len([packet.data async for packet in queue]) == 2
 
 
-async def test_a_packet_in_hand_outlives_a_cancel(readable: socket.socket) -> None:
-    reader, counters = make_reader(readable, read_each((b"first", 1), (b"second", 1)))
-    send, receive = trio.open_memory_channel[Packet](1)
+async def test_nothing_is_read_that_finds_no_room(readable: socket.socket) -> None:
+    read = read_each((b"first", 1), (b"second", 1))
+    reader, channel, queue = make_reader(readable, read, capacity=1)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(reader.receive, send)
+        nursery.start_soon(reader.receive, channel)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True):
             await wait_all_tasks_blocked()
-            got = [packet.data async for packet in receive]
-    assert got == [b"first", b"second"]
-    assert counters.waits == 1
+    assert [packet.data async for packet in queue] == [b"first"]
+    assert channel.counters.waits == 1
+    assert read(101) == (b"second", 1)
 
 
 async def test_what_a_stop_has_no_time_for_is_counted(
     readable: socket.socket, autojump_clock: MockClock
 ) -> None:
     read = read_each(*[(b"a:1|c", 1)] * 1000)
-    reader, counters = make_reader(readable, read, Backlog(10**9, 10**9, 0))
-    send, receive = trio.open_memory_channel[Packet](1)
+    reader, channel, queue = make_reader(readable, read, DrainLimit(), capacity=1)
+    counters = channel.counters
     async with trio.open_nursery() as nursery:
-
-        async def receive_cancelled() -> None:
-            with trio.CancelScope() as scope:
-                scope.cancel()
-                await reader.receive(send)
-
-        nursery.start_soon(receive_cancelled)
-        async for _ in receive:
+        nursery.start_soon(receive_cancelled, reader, channel)
+        async for _ in queue:
             await trio.sleep(0.01)
     assert 200 <= counters.packets < 210
     assert counters.packets + counters.refused["stop"] == 1000
+
+
+async def test_what_nobody_takes_any_more_is_counted(readable: socket.socket) -> None:
+    read = read_each(*[(b"a:1|c", 1)] * 1000)
+    reader, channel, queue = make_reader(readable, read, DrainLimit(), capacity=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader.receive, channel)
+        await wait_all_tasks_blocked()
+        queue.close()
+    assert channel.counters.packets == 10
+    assert channel.counters.refused == {"stop": 990}
+
+
+async def test_each_cause_is_warned_of_once_an_interval(
+    readable: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    read = read_each(*[OSError(errno.ECONNREFUSED, "refused")] * 3, (b"a:1|c", 1))
+    reader, channel, _ = make_reader(readable, read, DrainLimit())
+    await receive_cancelled(reader, channel)
+    channel.counters.kernel_dropped = 7
+    for _ in range(2):
+        reader._losses.warn()
+    first, second = [record.getMessage() for record in caplog.records]
+    assert first.startswith("fake: network_error, 3 times: the system reported")
+    assert "The first: " in first
+    assert second.startswith("fake: the kernel dropped 7 packets because")

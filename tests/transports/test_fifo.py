@@ -9,15 +9,15 @@ from typing import Self
 
 import pytest
 import trio
+from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.pipe import bind_pipe
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -26,7 +26,9 @@ pytestmark = [
 
 
 def bind(path: str, buffer_size: int = 8192) -> Listener:
-    return bind_pipe(path, buffer_size=buffer_size, max_connections=10)
+    return bind_pipe(
+        path, buffer_size=buffer_size, max_connections=10, frame_timeout_seconds=10
+    )
 
 
 @pytest.fixture
@@ -138,7 +140,7 @@ async def test_a_full_queue_stops_the_writer_and_drops_nothing(
 
 async def test_a_stop_takes_what_was_written(path: str) -> None:
     listener = bind(path)
-    send, receive = trio.open_memory_channel[Packet](100)
+    send, receive = open_queue(listener.counters, 100)
     with Writer(path) as writer:
         writer.write(b"a:1|c\n" * 1000 + b"b:1")
         with trio.CancelScope() as scope:
@@ -152,7 +154,7 @@ async def test_a_stop_does_not_wait_for_a_writer_that_goes_on(
     path: str, autojump_clock: MockClock
 ) -> None:
     listener = bind(path, buffer_size=20)
-    send, receive = trio.open_memory_channel[Packet](1)
+    send, receive = open_queue(listener.counters, 1)
     with Writer(path) as writer:
         writer.write(b"a:1|c\n" * 100)
         async with trio.open_nursery() as nursery:

@@ -9,16 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-import trio
 
 from statsd_trio.transports.addresses import InheritedDescriptor
 from statsd_trio.transports.inherited import open_descriptors, open_inherited
 from statsd_trio.transports.listener import Listener
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -146,6 +143,7 @@ _CHILD = """
 import os, trio
 from statsd_trio.transports.addresses import parse_listen_fds
 from statsd_trio.transports.inherited import open_descriptors, open_inherited
+from statsd_trio.transports.packet_queue import PacketQueue
 
 async def main():
     descriptors = parse_listen_fds(os.environ, os.getpid())
@@ -155,7 +153,8 @@ async def main():
             sock, buffer_size=8192, receive_buffer_bytes=0, max_connections=10,
             frame_timeout_seconds=10,
         )
-        send, receive = trio.open_memory_channel(100)
+        receive = PacketQueue(100)
+        send = receive.open_send_channel(listener.counters)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.receive, send)
             packet = await receive.receive()

@@ -4,13 +4,23 @@ import sys
 
 import pytest
 import trio
+from queues import open_queue
 
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.pipe import bind_pipe
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "win32", reason="named pipes of this kind exist on Windows only"
 )
+
+
+def bind() -> Listener:
+    return bind_pipe(
+        "statsd-trio-test",
+        buffer_size=8192,
+        max_connections=10,
+        frame_timeout_seconds=10,
+    )
 
 
 def write(path: str, data: bytes) -> None:
@@ -19,8 +29,8 @@ def write(path: str, data: bytes) -> None:
 
 
 async def test_lines_of_several_clients_become_packets() -> None:
-    listener = bind_pipe("statsd-trio-test", buffer_size=8192, max_connections=10)
-    send, receive = trio.open_memory_channel[Packet](100)
+    listener = bind()
+    send, receive = open_queue(listener.counters, 100)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listener.receive, send)
         for number in range(3):
@@ -33,13 +43,13 @@ async def test_lines_of_several_clients_become_packets() -> None:
 
 
 def test_the_prefix_is_added_where_it_is_missing() -> None:
-    listener = bind_pipe("statsd-trio-test", buffer_size=8192, max_connections=10)
+    listener = bind()
     listener.close()
     assert listener.address == r"\\.\pipe\statsd-trio-test"
 
 
 def test_a_taken_name_is_refused() -> None:
-    listener = bind_pipe("statsd-trio-test", buffer_size=8192, max_connections=10)
+    listener = bind()
     with pytest.raises(OSError, match="cannot listen on"):
-        bind_pipe("statsd-trio-test", buffer_size=8192, max_connections=10)
+        bind()
     listener.close()

@@ -7,15 +7,14 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
+from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.tcp import bind_tcp
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -91,7 +90,7 @@ async def test_a_stop_does_not_wait_for_a_sender_that_goes_on(
     autojump_clock: MockClock,
 ) -> None:
     [listener] = await bind()
-    send, receive = trio.open_memory_channel[Packet](1)
+    send, receive = open_queue(listener.counters, 1)
     with socket.create_connection(listener.address) as client:
         client.setblocking(False)
         async with trio.open_nursery() as nursery:

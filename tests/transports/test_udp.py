@@ -6,15 +6,15 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
+from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.transports import binding
 from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.udp import UdpListener, bind_udp
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -126,13 +126,13 @@ async def test_a_full_queue_makes_the_reader_wait_and_loses_nothing(
         for number in range(10):
             client.send(b"%d" % number)
         await wait_all_tasks_blocked()
-        assert packets.statistics().current_buffer_used == 2
+        assert packets.used == 2
         got = [(await packets.receive()).data for _ in range(10)]
     assert got == [b"%d" % number for number in range(10)]
     assert listener.counters.waits >= 1
 
 
-async def test_a_reader_that_waits_has_counted_the_packet_it_holds(
+async def test_a_reader_that_waits_holds_no_packet(
     client: socket.socket, receiving: Receiving
 ) -> None:
     listener = await bind_one()
@@ -141,7 +141,7 @@ async def test_a_reader_that_waits_has_counted_the_packet_it_holds(
         for _ in range(10):
             client.send(b"a:1|c")
         await wait_all_tasks_blocked()
-        assert listener.counters.packets == 3
+        assert listener.counters.packets == packets.used == 2
         for _ in range(10):
             await packets.receive()
 
@@ -165,7 +165,7 @@ async def test_a_cancel_takes_what_waits_for_room_and_in_the_kernel(
 ) -> None:
     listener = await bind_one()
     client.connect(listener.address)
-    send, receive = trio.open_memory_channel[Packet](2)
+    send, receive = open_queue(listener.counters, 2)
     got: list[bytes] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listener.receive, send)
@@ -182,7 +182,7 @@ async def test_a_cancel_takes_what_waits_for_room_and_in_the_kernel(
 async def test_a_stop_empties_a_large_kernel_buffer(client: socket.socket) -> None:
     listener = await bind_one(receive_buffer_bytes=8 << 20)
     client.connect(listener.address)
-    send, receive = trio.open_memory_channel[Packet](10_000)
+    send, receive = open_queue(listener.counters, 10_000)
     for _ in range(2000):
         client.send(b"a:1|c")
     with trio.CancelScope() as scope:
@@ -190,13 +190,13 @@ async def test_a_stop_empties_a_large_kernel_buffer(client: socket.socket) -> No
         await listener.receive(send)
     listener.refresh_counters()
     assert listener.counters.packets + (listener.counters.kernel_dropped or 0) == 2000
-    assert receive.statistics().current_buffer_used == listener.counters.packets
+    assert receive.used == listener.counters.packets
     assert listener.counters.packets > 256
 
 
 async def test_receiving_ends_as_cancelled_with_channel_and_socket_closed() -> None:
     listener = await bind_one()
-    send, receive = trio.open_memory_channel[Packet](1)
+    send, receive = open_queue(listener.counters, 1)
     with trio.CancelScope() as scope:
         scope.cancel()
         await listener.receive(send)

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 import trio
+from queues import open_queue
 from trio.testing import MockClock
 
 from statsd_trio.transports import unix
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.unix import UnixDatagramListener, bind_unix_datagram
 
-Receiving = Callable[
-    ..., AbstractAsyncContextManager[trio.MemoryReceiveChannel[Packet]]
-]
+Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -141,7 +140,7 @@ async def test_a_stop_takes_what_was_sent_and_tells_later_senders(
         while True:
             client.send(b"%d" % sent)
             sent += 1
-    send, receive = trio.open_memory_channel[Packet](1000)
+    send, receive = open_queue(listener.counters, 1000)
     with trio.CancelScope() as scope:
         scope.cancel()
         await listener.receive(send)
@@ -163,7 +162,7 @@ async def test_a_socket_handed_in_stays_open_for_others_after_a_stop(
         for _ in range(5):
             client.send(b"a:1|c")
         listener = UnixDatagramListener(sock, buffer_size=8192)
-        send, receive = trio.open_memory_channel[Packet](1000)
+        send, receive = open_queue(listener.counters, 1000)
         with trio.CancelScope() as scope:
             scope.cancel()
             await listener.receive(send)

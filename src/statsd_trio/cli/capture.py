@@ -52,9 +52,7 @@ def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
     except OSError as error:
         raise click.ClickException(describe_os_error(error)) from error
     except ExceptionGroup as group:
-        # A failed write closes the queue, which the readers then find closed.
-        found, others = group.split((OSError, trio.BrokenResourceError))
-        failed = found and found.subgroup(OSError)
+        failed, others = group.split(OSError)
         if others or not failed:
             raise
         first = cast("OSError", _first(failed))

@@ -14,8 +14,9 @@ The memo changes no result: with it off, every line takes the slow path and ends
 same lane, or in the same rejection.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Final, Protocol
 
 import trio
 
@@ -79,6 +80,31 @@ Hot = dict[
 ]
 
 
+class PacketSource(Protocol):
+    """What packets are taken from, such as a memory channel of Trio."""
+
+    def receive_nowait(self) -> Packet:
+        """Take a packet.
+
+        Raises:
+            trio.WouldBlock: if there is none now.
+            trio.EndOfChannel: if there will be none any more.
+        """
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Packet]: ...
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
 class Ingest:
     """Takes packets, parses, applies the rules, adds to the aggregator, and counts."""
 
@@ -135,15 +161,15 @@ class Ingest:
         self._packets_done = 0
         self._waiting = trio.lowlevel.ParkingLot()
 
-    async def run(self, channel: trio.MemoryReceiveChannel[Packet]) -> None:
-        """Process packets until every sender of *channel* has closed.
+    async def run(self, queue: PacketSource) -> None:
+        """Process packets until *queue* ends, and close it however this ends.
 
-        Owns *channel*'s receiving end. Awaits once a slice, not once a packet.
+        Awaits once a slice, not once a packet.
         """
         clock = self._monotonic_clock
-        receive_nowait = channel.receive_nowait
-        async with channel:
-            async for first in channel:
+        receive_nowait = queue.receive_nowait
+        async with queue:
+            async for first in queue:
                 packet = first
                 self.advance()
                 deadline = clock() + SLICE_SECONDS

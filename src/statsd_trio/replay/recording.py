@@ -9,7 +9,7 @@ import trio
 from statsd_trio.replay.capture import CapturedPacket
 from statsd_trio.transports.addresses import Address
 from statsd_trio.transports.listener import Listener
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.pipe import bind_pipe
 from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
@@ -50,16 +50,21 @@ async def record(
 
     An error of *write* ends it, in an `ExceptionGroup`.
     """
-    channel, packets = trio.open_memory_channel[Packet](_QUEUE_PACKETS)
-    async with trio.open_nursery() as nursery:
-        with channel:
+    queue = PacketQueue(_QUEUE_PACKETS)
+    listeners = list(listeners)
+    try:
+        async with trio.open_nursery() as nursery:
             for listener in listeners:
-                nursery.start_soon(listener.receive, channel.clone())
-        nursery.start_soon(_write_packets, packets, write, wall_clock)
+                channel = queue.open_send_channel(listener.counters)
+                nursery.start_soon(listener.receive, channel)
+            nursery.start_soon(_write_packets, queue, write, wall_clock)
+    finally:
+        for listener in listeners:
+            listener.warn_of_losses()
 
 
 async def _write_packets(
-    packets: trio.MemoryReceiveChannel[Packet],
+    packets: PacketQueue,
     write: Callable[[CapturedPacket], None],
     wall_clock: Callable[[], float],
 ) -> None:
@@ -108,5 +113,6 @@ async def _bind(address: Address) -> list[Listener]:
                     address.path,
                     buffer_size=_BUFFER_BYTES,
                     max_connections=_MAX_CONNECTIONS,
+                    frame_timeout_seconds=_FRAME_TIMEOUT_SECONDS,
                 )
             ]

@@ -222,6 +222,7 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
                 config.pipe_name,
                 buffer_size=config.buffer_size,
                 max_connections=config.max_connections,
+                frame_timeout_seconds=config.frame_timeout_seconds,
             )
         )
     for sock in config.sockets:

@@ -4,15 +4,16 @@ The life of a server:
 
 1. What can fail fails first: the key, the sinks, the sockets. Nothing has started.
 2. One nursery hosts a reader task for each listener, the flusher, and the task that
-   processes and delivers. A bounded channel joins the readers to the processor.
+   processes and delivers. A bounded queue joins the readers to the processor.
 3. A cancel reaches the readers and the flusher. The readers take what the kernel holds
    and close their senders. The task that processes and delivers is shielded: it ends
-   when the channel does, then takes the last snapshot, and gives the destinations
+   when the queue does, then takes the last snapshot, and gives the destinations
    `shutdown_seconds` to deliver it.
 """
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
@@ -55,6 +56,7 @@ from statsd_trio.sinks.sink import Destination, Sink
 from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +91,11 @@ class Server:
         self._samples = SampleCounters()
         self._contexts = ContextCounters()
         self._submitted = ListenerCounters(_IN_PROCESS.listener)
-        self._channel, self._receive_channel = trio.open_memory_channel[Packet](
-            config.queue_size
-        )
+        self._queue = PacketQueue(config.queue_size)
+        self._channels = [
+            self._queue.open_send_channel(listener.counters) for listener in listeners
+        ]
+        self._submissions = self._queue.open_send_channel(self._submitted)
         self._refusals = Refusals(self._lines, config.on_rejected)
         rules = make_rules(config)
         _log_warnings(rules)
@@ -129,7 +133,7 @@ class Server:
             describe_self=(
                 self._telemetry.describe if config.self_metrics else _say_nothing
             ),
-            report=self._refusals.warn,
+            report=self._warn_of_losses,
         )
 
     @property
@@ -149,7 +153,6 @@ class Server:
         self._ingest.fold()
         for listener in self._listeners:
             listener.refresh_counters()
-        queue = self._channel.statistics()
         return Ledger(
             listeners=(
                 *(listener.counters.freeze() for listener in self._listeners),
@@ -157,8 +160,8 @@ class Server:
             ),
             queue=QueueLedger(
                 capacity=self._config.queue_size,
-                used=queue.current_buffer_used,
-                peak=queue.peak_buffer_used,
+                used=self._queue.used,
+                peak=self._queue.peak,
             ),
             lines=self._lines.freeze(),
             samples=self._samples.freeze(),
@@ -181,6 +184,12 @@ class Server:
             interval_seconds=self._config.interval_seconds,
         )
 
+    def _warn_of_losses(self) -> None:
+        """Log what the interval lost: before there was a line, and line by line."""
+        for listener in self._listeners:
+            listener.warn_of_losses()
+        self._refusals.warn()
+
     async def rank_contexts(self) -> ContextRanking:
         """Tell which names have most contexts, and which tag keys most values."""
         ranker = self._aggregator.rank_contexts(_RANKED)
@@ -195,12 +204,8 @@ class Server:
         refused it. What came after an earlier flush within the same bucket goes with
         the next bucket, since a point is never sent twice.
         """
-        # Counted as they are read, so that one on its way through the channel, or in
-        # the hand of a reader that waits for room, is waited for.
-        await self._ingest.wait_processed(
-            self._submitted.packets
-            + sum(listener.counters.packets for listener in self._listeners)
-        )
+        await self._queue.wait_taken()
+        await self._ingest.wait_processed(self._queue.taken)
         await self._flusher.flush(include_open=True)
         async with trio.open_nursery() as nursery:
             for destination in self._destinations:
@@ -226,15 +231,13 @@ class Server:
         if reason:
             self._submitted.refused[reason] += 1
             return False
-        self._submitted.packets += 1
-        self._submitted.bytes += len(packet)
         return True
 
     def _try_submit(self, packet: bytes) -> str:
         if len(packet) > self._config.buffer_size:
             return "too_long"
         try:
-            self._channel.send_nowait(Packet(packet, _IN_PROCESS))
+            self._submissions.put_nowait([Packet(packet, _IN_PROCESS)])
         except trio.WouldBlock:
             return "queue_full"
         except (trio.ClosedResourceError, trio.BrokenResourceError):
@@ -291,9 +294,8 @@ class Server:
     @trio.lowlevel.enable_ki_protection
     def _start_tasks(self, nursery: trio.Nursery) -> None:
         nursery.start_soon(uninterrupted(self._process_and_deliver))
-        for listener in self._listeners:
-            receive = uninterrupted(listener.receive)
-            nursery.start_soon(receive, self._channel.clone())
+        for listener, channel in zip(self._listeners, self._channels, strict=True):
+            nursery.start_soon(uninterrupted(listener.receive), channel)
         nursery.start_soon(uninterrupted(self._flusher.run))
         nursery.start_soon(uninterrupted(self._accept_submissions))
         if self._http_listeners:
@@ -308,11 +310,11 @@ class Server:
 
     async def _accept_submissions(self) -> None:
         """Hold the channel open for `submit`, until cancelled."""
-        with self._channel:
+        with self._submissions:
             await trio.sleep_forever()
 
     async def _process_and_deliver(self) -> None:
-        """Process to the end of the channel, then deliver what is left.
+        """Process to the end of the queue, then deliver what is left.
 
         Shielded: it ends because the senders closed, never in mid-work.
         """
@@ -322,7 +324,7 @@ class Server:
                     for destination in self._destinations:
                         run = uninterrupted(self._run_destination)
                         delivery.start_soon(run, destination)
-                    await self._ingest.run(self._receive_channel)
+                    await self._ingest.run(self._queue)
                     await self._flusher.flush(include_open=True, final=True)
                     with trio.move_on_after(self._config.shutdown_seconds):
                         async with trio.open_nursery() as last:
@@ -411,15 +413,23 @@ def _log_warnings(rules: Rules) -> None:
 
 def _log_ledger(ledger: Ledger) -> None:
     lines, samples = ledger.lines, ledger.samples
+    refused: Counter[str] = Counter()
+    for listener in ledger.listeners:
+        refused.update(listener.refused)
+    dropped = sum(listener.kernel_dropped or 0 for listener in ledger.listeners)
+    lost = [f"{dropped} dropped by the kernel"]
+    lost += [f"{count} {reason}" for reason, count in sorted(refused.items())]
+    dropped_bytes = sum(listener.dropped_bytes for listener in ledger.listeners)
+    if dropped_bytes:
+        lost.append(f"{dropped_bytes} bytes of streams left out")
     points = "; ".join(
         f"{sink.name}: {sink.delivered} of {sink.snapshotted} points delivered"
         for sink in ledger.sinks
     )
     logger.info(
-        "stopped: %d packets (%d dropped by the kernel), %d lines (%d rejected), "
-        "%d samples (%d refused); %s",
+        "stopped: %d packets (%s), %d lines (%d rejected), %d samples (%d refused); %s",
         sum(listener.packets for listener in ledger.listeners),
-        sum(listener.kernel_dropped or 0 for listener in ledger.listeners),
+        ", ".join(lost),
         lines.read,
         sum(lines.rejected.values()),
         samples.parsed,

@@ -1,31 +1,34 @@
 """The reader that UDP and Unix datagram sockets share: a socket in, packets out.
 
 It waits until its socket is readable, then reads without blocking until nothing
-waits. When the channel is full it waits too, and the kernel's buffer is the second
-buffer: reading on only to drop would cost CPU and lose more. There is no checkpoint
-between taking a packet and holding it, and the wait for room is shielded, so no
-cancel loses a packet.
+waits. Where the queue has no room it does not read: the kernel's buffer is then the
+second buffer, and reading on only to drop would cost CPU and lose more. A packet is
+queued in the same breath as it is read, so no cancel can come between.
 """
 
 import errno
 import math
 import socket
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import trio
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.transports.losses import Loss, Losses
 from statsd_trio.transports.packet import Origin, Packet
-from statsd_trio.transports.queueing import wait_for_room
+from statsd_trio.transports.packet_queue import PacketSendChannel
+from statsd_trio.transports.receiving import ReceiveMany
+from statsd_trio.transports.recovery import count_failure, retry
 
 # Reading and queueing one packet takes 3 microseconds, so this is about 1 ms.
-_MAX_PACKETS_A_STRETCH: Final = 256
+MAX_PACKETS_A_STRETCH: Final = 256
 
-# How long a stop may go on reading: a flood must not hold it up.
-_MAX_STOP_SECONDS: Final = 2.0
+# How long a stop may go on reading: a processor that is slow must not hold it up.
+MAX_STOP_SECONDS: Final = 2.0
 
-# What a buffer of 8 MiB holds at the most; a flood that goes on is left to the kernel.
+# What a buffer of 8 MiB holds at the most. What a stop had no time for is counted up
+# to this, in a tenth of a second; only where senders cannot be refused there is more.
 _MAX_REFUSED_AT_STOP: Final = 16_384
 
 # Enough for every client of one host; a flood of forged senders must not grow it.
@@ -59,18 +62,24 @@ _make: Callable[[type[Packet], tuple[bytes, Origin, bool]], Packet] = tuple.__ne
 _SenderT = TypeVar("_SenderT", bound=Hashable)
 
 
-class Backlog(NamedTuple):
-    """What a socket held at one moment, as an upper bound.
+class DrainLimit(NamedTuple):
+    """How much of a socket a stop reads.
+
+    Infinite where senders are refused from the stop on, so that what waits is all
+    there will be. Where they are not, it is what waited when the stop began, as an
+    upper bound.
 
     Attributes:
         packets: at most so many.
         bytes: at most so many, *overhead_bytes* of each packet included.
         overhead_bytes: what each packet costs beyond its own bytes.
+        leaves_rest: the socket lives on elsewhere, so what is left is not lost.
     """
 
-    packets: int
-    bytes: int
-    overhead_bytes: int
+    packets: float = math.inf
+    bytes: float = math.inf
+    overhead_bytes: int = 0
+    leaves_rest: bool = False
 
 
 class DatagramReader(Generic[_SenderT]):
@@ -79,12 +88,14 @@ class DatagramReader(Generic[_SenderT]):
     Args:
         sock: waited for; its owner closes it.
         buffer_size: bytes of the longest packet that is handed on whole.
-        counters: filled while receiving.
-        read: takes a size and returns a datagram and who sent it, as `recvfrom`.
-        identify: makes an origin of what *read* said of the sender; what it returns
-            is kept for the sender's next packets.
-        begin_stop: called once, before the last reads; tells what the socket holds.
-        origin_lifetime_seconds: how long an origin stands; infinite for good.
+        losses: of the listener.
+        receive_many: reads *sock*, at least one byte more of each datagram than
+            *buffer_size*, so that a longer one is noticed.
+        identify: makes an origin of what *receive_many* said of the sender; what it
+            returns is kept for the sender's next packets.
+        begin_stop: called once, before the last reads; refuses more to senders if it
+            can.
+        origin_lifetime_seconds: how long an origin is kept.
     """
 
     def __init__(
@@ -92,113 +103,117 @@ class DatagramReader(Generic[_SenderT]):
         sock: socket.socket,
         *,
         buffer_size: int,
-        counters: ListenerCounters,
-        read: Callable[[int], tuple[bytes, _SenderT]],
+        losses: Losses,
+        receive_many: ReceiveMany[_SenderT],
         identify: Callable[[_SenderT], Origin],
-        begin_stop: Callable[[], Backlog],
+        begin_stop: Callable[[], DrainLimit],
         origin_lifetime_seconds: float = math.inf,
     ) -> None:
         self._sock = sock
         self._buffer_size = buffer_size
-        self._counters = counters
-        self._read = read
+        self._losses = losses
+        self._counters = losses.counters
+        self._receive_many = receive_many
         self._identify = identify
         self._begin_stop = begin_stop
         self._origins: dict[_SenderT, Origin] = {}
         self._origin_lifetime_seconds = origin_lifetime_seconds
 
-    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
-        """Feed *channel* until cancelled, then take what waits; closes *channel*.
-
-        The receiving end must be closed by its owner however it ends: a packet in
-        hand waits for room without regard to cancellation.
-        """
-        lifetime = self._origin_lifetime_seconds
-        forget_at = trio.current_time() + lifetime
+    async def receive(self, channel: PacketSendChannel) -> None:
+        """Feed *channel* until cancelled, then take what waits; closes *channel*."""
         with channel:
             try:
-                while True:
-                    await trio.lowlevel.wait_readable(self._sock)
-                    if trio.current_time() >= forget_at:
-                        self._origins.clear()
-                        forget_at = trio.current_time() + lifetime
-                    await self._take_ready(channel, _MAX_PACKETS_A_STRETCH)
-            except trio.Cancelled:
-                with trio.move_on_after(_MAX_STOP_SECONDS, shield=True) as limit:
-                    await self._take_backlog(channel)
-                if limit.cancelled_caught:
+                await retry(partial(self._read_socket, channel), self._counters)
+            except trio.BrokenResourceError:
+                # Nobody takes from the queue any more.
+                pass
+            finally:
+                limit = self._begin_stop()
+                is_all_read = False
+                with trio.move_on_after(MAX_STOP_SECONDS, shield=True):
+                    is_all_read = await self._read_rest(channel, limit)
+                if not (is_all_read or limit.leaves_rest):
                     # It shields its own checkpoints, and ends after a count.
-                    await self._refuse_backlog()  # noqa: ASYNC102
-                raise
+                    await self._refuse_rest()  # noqa: ASYNC102
 
-    async def _take_ready(
-        self, channel: trio.MemorySendChannel[Packet], max_packets: int
-    ) -> bool:
-        """Move up to *max_packets* to *channel*; True when the socket was emptied."""
-        counters = self._counters
-        origins = self._origins
-        read = self._read
-        send_nowait = channel.send_nowait
-        buffer_size = self._buffer_size
-        # One byte more than allowed shows that a datagram was longer.
-        read_size = buffer_size + 1
-        packets = size = 0
-        try:
-            for _ in range(max_packets):
-                data, sender = read(read_size)
-                packets += 1
-                origin = origins.get(sender) or self._meet(sender)
-                if len(data) > buffer_size:
-                    packet = Packet(data[:buffer_size], origin, is_truncated=True)
-                    counters.truncated += 1
-                    size += buffer_size
-                else:
-                    packet = _make(Packet, (data, origin, False))
-                    size += len(data)
-                try:
-                    send_nowait(packet)
-                except trio.WouldBlock:
-                    # Counted before others run: the ledger may be read meanwhile.
-                    counters.packets += packets
-                    counters.bytes += size
-                    packets = size = 0
-                    await wait_for_room(channel, packet, counters)
-                    # That was shielded; now there is nothing in hand to lose.
-                    await trio.lowlevel.checkpoint_if_cancelled()
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            await self._survive(error)
-        finally:
-            counters.packets += packets
-            counters.bytes += size
-        return False
+    async def _read_socket(self, channel: PacketSendChannel) -> None:
+        lifetime = self._origin_lifetime_seconds
+        forget_at = trio.current_time() + lifetime
+        while True:
+            await trio.lowlevel.wait_readable(self._sock)
+            if trio.current_time() >= forget_at:
+                self._origins.clear()
+                forget_at = trio.current_time() + lifetime
+            await self._read_waiting(channel)
 
-    async def _take_backlog(self, channel: trio.MemorySendChannel[Packet]) -> None:
-        """Take what the socket holds now, not what comes while it is taken."""
-        backlog = self._begin_stop()
-        counters = self._counters
-        packets_before, bytes_before = counters.packets, counters.bytes
-        is_empty = False
-        while not is_empty:
-            packets = counters.packets - packets_before
-            size = counters.bytes - bytes_before + packets * backlog.overhead_bytes
-            if packets >= backlog.packets or size >= backlog.bytes:
-                break
-            left = min(backlog.packets - packets, _MAX_PACKETS_A_STRETCH)
-            is_empty = await self._take_ready(channel, left)
+    async def _read_waiting(self, channel: PacketSendChannel) -> None:
+        """Queue what waits in the socket, letting others run at times."""
+        while True:
+            await channel.wait_for_room()
+            asked = min(channel.room, MAX_PACKETS_A_STRETCH)
+            try:
+                taken = self._read(channel, asked)
+            except OSError as error:
+                await self._survive(error)
+                return
+            if taken < asked:
+                return
             await trio.lowlevel.checkpoint()
 
-    async def _refuse_backlog(self) -> None:
-        """Count what there was no time to take; else nobody would know of it."""
-        for number in range(1, _MAX_REFUSED_AT_STOP + 1):
+    def _read(self, channel: PacketSendChannel, max_packets: int) -> int:
+        """Move up to *max_packets*, for which there is room, to *channel*."""
+        origins = self._origins
+        buffer_size = self._buffer_size
+        packets: list[Packet] = []
+        for data, sender in self._receive_many(max_packets):
+            origin = origins.get(sender) or self._meet(sender)
+            if len(data) > buffer_size:
+                packets.append(Packet(data[:buffer_size], origin, is_truncated=True))
+                self._counters.truncated += 1
+            else:
+                packets.append(_make(Packet, (data, origin, False)))
+        channel.put_nowait(packets)
+        return len(packets)
+
+    async def _read_rest(self, channel: PacketSendChannel, limit: DrainLimit) -> bool:
+        """Queue what *limit* allows; True if nothing waits any more."""
+        counters = self._counters
+        packets_before, bytes_before = counters.packets, counters.bytes
+        while True:
+            packets = counters.packets - packets_before
+            size = counters.bytes - bytes_before + packets * limit.overhead_bytes
+            if packets >= limit.packets or size >= limit.bytes:
+                return False
             try:
-                self._read(1)
+                await channel.wait_for_room()
+            except trio.BrokenResourceError:
+                return False
+            asked = min(channel.room, MAX_PACKETS_A_STRETCH, limit.packets - packets)
+            try:
+                if not self._read(channel, int(asked)):
+                    return True
+            except OSError as error:
+                try:
+                    await self._survive(error)
+                except OSError:
+                    count_failure(self._counters, error)
+                    return False
+            await trio.lowlevel.checkpoint()
+
+    async def _refuse_rest(self) -> None:
+        """Count what there was no time to read; else nobody would know of it."""
+        refused = 0
+        for _ in range(_MAX_REFUSED_AT_STOP // MAX_PACKETS_A_STRETCH):
+            try:
+                taken = len(self._receive_many(MAX_PACKETS_A_STRETCH))
             except OSError:
-                return  # nothing waits any more
-            self._counters.refused["stop"] += 1
-            if number % _MAX_PACKETS_A_STRETCH == 0:
-                await trio.lowlevel.cancel_shielded_checkpoint()
+                continue
+            if not taken:
+                break
+            refused += taken
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        if refused:
+            self._losses.count(Loss.STOP, number=refused)
 
     def _meet(self, sender: _SenderT) -> Origin:
         if len(self._origins) >= _MAX_KNOWN_SENDERS:
@@ -210,9 +225,9 @@ class DatagramReader(Generic[_SenderT]):
         """Count an error that leaves the socket usable; raise any other."""
         number = error.errno
         if number in _SHORTAGE_ERRNOS:
-            self._counters.refused["out_of_memory"] += 1
+            self._losses.count(Loss.OUT_OF_MEMORY, str(error))
             await trio.sleep(_SHORTAGE_PAUSE_SECONDS)
         elif number in _PASSING_ERRNOS:
-            self._counters.refused["network_error"] += 1
+            self._losses.count(Loss.NETWORK_ERROR, str(error))
         else:
             raise error

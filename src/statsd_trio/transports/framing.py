@@ -1,128 +1,256 @@
 """A byte stream in, packets out, whatever way the stream was cut; pure.
 
-Each function takes complete packets off the front of a buffer and leaves what is
-incomplete for the next call. A call takes at most *max_packets*, so that the caller
-can let others run: call again until it takes none. A stream that breaks a limit
-raises once everything before the break was taken.
+A framer keeps what is incomplete for the next bytes. One call looks at a bounded
+number of frames, the empty ones included, so that the caller can let others run:
+`has_more` says whether to call again.
 """
 
 import struct
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 # Source: datadog-agent, comp/dogstatsd/listeners/uds_stream.go.
 _LENGTH: Final = struct.Struct("<I")
 
 # Splitting and queueing so many takes under a millisecond.
-MAX_PACKETS_A_CALL: Final = 256
+MAX_FRAMES_A_CALL: Final = 256
+
+# Of a line that is incomplete, so much is shown to a person.
+_SHOWN_BYTES: Final = 60
 
 
 class FramingError(Exception):
     """A peer sent a frame or a line longer than allowed."""
 
 
-def split_frames(
-    buffer: bytearray, max_packet_bytes: int, max_packets: int = MAX_PACKETS_A_CALL
-) -> list[bytes]:
-    """Take packets that each follow their length, a little-endian uint32.
-
-    A length of 0 is skipped: it holds no line.
-
-    Raises:
-        FramingError: if a length exceeds *max_packet_bytes*; where the next frame
-            starts cannot be trusted after that.
-    """
-    packets: list[bytes] = []
-    position = 0
-    waiting = len(buffer)
-    try:
-        while waiting - position >= _LENGTH.size and len(packets) < max_packets:
-            (length,) = _LENGTH.unpack_from(buffer, position)
-            if length > max_packet_bytes:
-                if packets:
-                    break
-                raise FramingError(
-                    f"frame of {length} bytes, {max_packet_bytes} allowed"
-                )
-            start = position + _LENGTH.size
-            end = start + length
-            if end > waiting:
-                break
-            if length:
-                packets.append(bytes(buffer[start:end]))
-            position = end
-    finally:
-        del buffer[:position]
-    return packets
-
-
-def split_lines(
-    buffer: bytearray, max_packet_bytes: int, max_packets: int = MAX_PACKETS_A_CALL
-) -> list[bytes]:
-    r"""Take whole lines, as many in a packet as fit; each keeps its newline.
-
-    Raises:
-        FramingError: if a line exceeds *max_packet_bytes*, its newline included.
-    """
-    packets: list[bytes] = []
-    position = 0
-    try:
-        while len(packets) < max_packets:
-            limit = position + max_packet_bytes
-            end = buffer.rfind(b"\n", position, limit) + 1
-            if not end:
-                if len(buffer) < limit or packets:
-                    break
-                raise FramingError(f"line of more than {max_packet_bytes} bytes")
-            packets.append(bytes(buffer[position:end]))
-            position = end
-    finally:
-        del buffer[:position]
-    return packets
-
-
-class LineFramer:
-    """Splits a stream that cannot be closed for one bad line into whole lines.
+class Framer(Protocol):
+    """Cuts one byte stream into packets.
 
     Attributes:
-        dropped: how many lines were longer than allowed, and left out.
+        has_more: whether the last call of `take_packets` stopped at its limit, so
+            that there may be more to take.
+        empty: how many frames were empty, and left out.
+        too_long: how many lines were longer than allowed, and left out.
+        skipped_bytes: the bytes of those frames and lines.
+    """
+
+    has_more: bool
+    empty: int
+    too_long: int
+    skipped_bytes: int
+
+    @property
+    def rest_bytes(self) -> int:
+        """How many bytes are kept."""
+        ...
+
+    @property
+    def is_in_packet(self) -> bool:
+        """Whether a frame or a line has begun and not ended."""
+        ...
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Add *data* to the end of the stream."""
+        ...
+
+    def take_packets(self, max_packets: int = MAX_FRAMES_A_CALL) -> list[bytes]:
+        """Take complete packets off the front, at most *max_packets*.
+
+        Raises:
+            FramingError: if the stream cannot be read beyond this point; earlier
+                calls gave what came before it.
+        """
+        ...
+
+    def count(self, packets: Iterable[bytes]) -> int:
+        """Return how many frames, or lines, *packets* hold."""
+        ...
+
+    def drop_rest(self) -> int:
+        """Forget all that is kept, and return how many bytes it was."""
+        ...
+
+    def describe_rest(self) -> str:
+        """Say what is missing of the frame or the line that has begun."""
+        ...
+
+
+class FrameFramer:
+    """Cuts a stream of packets that each follow their length, a little-endian uint32.
+
+    A frame of length 0 holds no line: it is left out and counted. After a length
+    above *max_packet_bytes* it cannot be trusted where the next frame starts, so
+    that is a `FramingError`.
     """
 
     def __init__(self, max_packet_bytes: int) -> None:
-        self.dropped = 0
+        self.has_more = False
+        self.empty = 0
+        self.too_long = 0
+        self.skipped_bytes = 0
         self._max_packet_bytes = max_packet_bytes
+        self._buffer = bytearray()
+
+    @property
+    def rest_bytes(self) -> int:
+        """How many bytes are kept."""
+        return len(self._buffer)
+
+    @property
+    def is_in_packet(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._buffer)
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Add *data* to the end of the stream."""
+        self._buffer += data
+
+    def take_packets(self, max_packets: int = MAX_FRAMES_A_CALL) -> list[bytes]:
+        """Take complete frames off the front, at most *max_packets*."""
+        buffer = self._buffer
+        waiting = len(buffer)
+        packets: list[bytes] = []
+        position = 0
+        self.has_more = False
+        try:
+            for _ in range(max_packets):
+                start = position + _LENGTH.size
+                if start > waiting:
+                    break
+                (length,) = _LENGTH.unpack_from(buffer, position)
+                if length > self._max_packet_bytes:
+                    self.has_more = True
+                    if packets:
+                        break
+                    raise FramingError(
+                        f"a frame of {length} bytes, and buffer_size is "
+                        f"{self._max_packet_bytes}"
+                    )
+                end = start + length
+                if end > waiting:
+                    break
+                if length:
+                    packets.append(bytes(buffer[start:end]))
+                else:
+                    self.empty += 1
+                    self.skipped_bytes += _LENGTH.size
+                position = end
+            else:
+                self.has_more = True
+        finally:
+            del buffer[:position]
+        return packets
+
+    def count(self, packets: Iterable[bytes]) -> int:
+        """Return how many frames *packets* are."""
+        return sum(1 for _ in packets)
+
+    def drop_rest(self) -> int:
+        """Forget all that is kept, and return how many bytes it was."""
+        size = len(self._buffer)
+        self._buffer.clear()
+        return size
+
+    def describe_rest(self) -> str:
+        """Say how much of the frame that has begun is there."""
+        there = len(self._buffer)
+        if there < _LENGTH.size:
+            return f"{there} of the 4 bytes of a frame's length had arrived"
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        return f"{there - _LENGTH.size} of the {length} bytes of a frame had arrived"
+
+
+class LineFramer:
+    """Cuts a stream of lines into packets of whole lines, as many in each as fit.
+
+    Each line keeps its newline, which counts. A line longer than *max_packet_bytes*
+    is a `FramingError`, or is left out where *skips_long_lines*: a pipe, for
+    instance, cannot be closed for one bad line.
+    """
+
+    def __init__(
+        self, max_packet_bytes: int, *, skips_long_lines: bool = False
+    ) -> None:
+        self.has_more = False
+        self.empty = 0
+        self.too_long = 0
+        self.skipped_bytes = 0
+        self._max_packet_bytes = max_packet_bytes
+        self._skips_long_lines = skips_long_lines
         self._buffer = bytearray()
         self._is_skipping = False
 
     @property
-    def has_rest(self) -> bool:
+    def rest_bytes(self) -> int:
+        """How many bytes are kept."""
+        return len(self._buffer)
+
+    @property
+    def is_in_packet(self) -> bool:
         """Whether a line has begun and not ended."""
         return bool(self._buffer) or self._is_skipping
 
     def add(self, data: bytes | memoryview) -> None:
-        """Take *data* in; `take_packets` gives what it completed."""
+        """Add *data* to the end of the stream."""
         self._buffer += data
 
-    def take_packets(self) -> list[bytes]:
-        """Take complete packets, a bounded number; call until there are none."""
-        while not self._is_skipping or self._skip_line():
-            try:
-                return split_lines(self._buffer, self._max_packet_bytes)
-            except FramingError:
-                self.dropped += 1
-                self._is_skipping = True
-        return []
+    def take_packets(self, max_packets: int = MAX_FRAMES_A_CALL) -> list[bytes]:
+        """Take whole lines off the front, at most *max_packets* packets of them."""
+        buffer = self._buffer
+        packets: list[bytes] = []
+        position = 0
+        self.has_more = False
+        try:
+            for _ in range(max_packets):
+                if self._is_skipping:
+                    position = self._skip(position)
+                limit = position + self._max_packet_bytes
+                end = buffer.rfind(b"\n", position, limit) + 1
+                if end:
+                    packets.append(bytes(buffer[position:end]))
+                    position = end
+                elif len(buffer) < limit:
+                    break
+                elif self._skips_long_lines:
+                    self.too_long += 1
+                    self._is_skipping = True
+                elif packets:
+                    self.has_more = True
+                    break
+                else:
+                    raise FramingError(
+                        f"a line of more than {self._max_packet_bytes} bytes, which "
+                        "is buffer_size"
+                    )
+            else:
+                self.has_more = True
+        finally:
+            del buffer[:position]
+        return packets
 
-    def drop_rest(self) -> None:
-        """Forget the line that has begun: its writer is gone."""
+    def count(self, packets: Iterable[bytes]) -> int:
+        """Return how many lines *packets* hold."""
+        return sum(packet.count(b"\n") for packet in packets)
+
+    def drop_rest(self) -> int:
+        """Forget all that is kept, and return how many bytes it was."""
+        size = len(self._buffer)
         self._buffer.clear()
         self._is_skipping = False
+        return size
 
-    def _skip_line(self) -> bool:
-        """Drop bytes to the end of a line; False if it has not ended."""
-        end = self._buffer.find(b"\n") + 1
-        if end:
-            del self._buffer[:end]
-            self._is_skipping = False
-        else:
-            self._buffer.clear()
-        return bool(end)
+    def describe_rest(self) -> str:
+        """Show the line that has begun."""
+        if self._is_skipping:
+            return "the last line has no newline, and is longer than buffer_size"
+        shown = repr(bytes(self._buffer[:_SHOWN_BYTES]))[1:]
+        more = "..." if len(self._buffer) > _SHOWN_BYTES else ""
+        return f"the last line has no newline: {shown}{more}"
+
+    def _skip(self, position: int) -> int:
+        """Go to the end of a line that is too long, or of what is there of it."""
+        end = self._buffer.find(b"\n", position) + 1
+        self._is_skipping = not end
+        end = end or len(self._buffer)
+        self.skipped_bytes += end - position
+        return end

@@ -101,6 +101,7 @@ def open_inherited(
                 receive_buffer_bytes=(
                     receive_buffer_bytes if granted < receive_buffer_bytes else 0
                 ),
+                is_handed_in=True,
             )
         if is_datagram:
             return UnixDatagramListener(

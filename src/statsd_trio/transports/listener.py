@@ -2,10 +2,8 @@
 
 from typing import Protocol
 
-import trio
-
 from statsd_trio.ledger import ListenerCounters
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet_queue import PacketSendChannel
 
 
 class Listener(Protocol):
@@ -21,16 +19,20 @@ class Listener(Protocol):
         """Counts, filled while receiving."""
         ...
 
-    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+    async def receive(self, channel: PacketSendChannel) -> None:
         """Feed *channel* until cancelled, then take what waits and close it.
 
-        When the channel is full it waits, shielded: a packet once taken is held
-        until it is queued. Closes *channel* and itself in every case.
+        Where the channel has no room it waits, and holds nothing that has no place.
+        Closes *channel* and itself in every case.
         """
         ...
 
     def refresh_counters(self) -> None:
         """Ask the system for what only it knows, such as the kernel's drops."""
+        ...
+
+    def warn_of_losses(self) -> None:
+        """Log one WARNING for each cause of a loss since the last call."""
         ...
 
     def close(self) -> None:

@@ -1,17 +1,22 @@
 r"""A Windows named pipe's name in, packets out: many clients, each an instance.
 
-Glue between the system and `LineFeed`, which does all the work and is tested
+Glue between the system and `StreamFeed`, which does all the work and is tested
 everywhere. This file itself runs on Windows only; elsewhere it is type-checked.
 """
 
 import sys
+from functools import partial
 from typing import Final
 
 import trio
 
 from statsd_trio.ledger import ListenerCounters
-from statsd_trio.transports.lines import LineFeed
-from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.feed import StreamFeed
+from statsd_trio.transports.framing import LineFramer
+from statsd_trio.transports.losses import Losses
+from statsd_trio.transports.packet import Origin
+from statsd_trio.transports.packet_queue import PacketSendChannel
+from statsd_trio.transports.recovery import retry
 
 assert sys.platform == "win32"  # noqa: S101 - type checkers read it
 
@@ -33,10 +38,19 @@ class NamedPipeListener:
     The pipe gets the default security: its user and administrators may write.
     """
 
-    def __init__(self, name: str, *, buffer_size: int, max_connections: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        buffer_size: int,
+        max_connections: int,
+        frame_timeout_seconds: float,
+    ) -> None:
         self._path = name if name.startswith(_PREFIX) else _PREFIX + name
         self._buffer_size = buffer_size
+        self._frame_timeout_seconds = frame_timeout_seconds
         self._counters = ListenerCounters(f"pipe://{self._path}")
+        self._losses = Losses(self._counters)
         self._room = trio.Semaphore(max_connections)
         self._waiting: int | None = self._create(_FILE_FLAG_FIRST_PIPE_INSTANCE)
 
@@ -53,23 +67,37 @@ class NamedPipeListener:
     def refresh_counters(self) -> None:
         """Do nothing: there is nothing that only the system knows."""
 
+    def warn_of_losses(self) -> None:
+        """Log one WARNING for each cause of a loss since the last call."""
+        self._losses.warn()
+
     def close(self) -> None:
         """Release the instance that waits; again does nothing."""
         if self._waiting is not None:
             _winapi.CloseHandle(self._waiting)
             self._waiting = None
 
-    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+    async def receive(self, channel: PacketSendChannel) -> None:
         """Feed *channel* until cancelled, then take what waits and close."""
         try:
             with channel:
                 async with trio.open_nursery() as nursery:
-                    while True:
-                        await self._room.acquire()
-                        handle = await self._connect()
-                        nursery.start_soon(self._receive_client, handle, channel)
+                    accept = partial(self._accept_clients, nursery, channel)
+                    await retry(accept, self._counters)
         finally:
             self.close()
+
+    async def _accept_clients(
+        self, nursery: trio.Nursery, channel: PacketSendChannel
+    ) -> None:
+        while True:
+            await self._room.acquire()
+            try:
+                handle = await self._connect()
+            except BaseException:
+                self._room.release()
+                raise
+            nursery.start_soon(self._receive_client, handle, channel)
 
     async def _connect(self) -> int:
         """Wait for a client, and give its instance away."""
@@ -89,11 +117,13 @@ class NamedPipeListener:
         return handle
 
     @trio.lowlevel.enable_ki_protection
-    async def _receive_client(
-        self, handle: int, channel: trio.MemorySendChannel[Packet]
-    ) -> None:
-        origin = Origin("pipe", self._counters.name)
-        feed = LineFeed(self._buffer_size, origin, self._counters)
+    async def _receive_client(self, handle: int, channel: PacketSendChannel) -> None:
+        feed = StreamFeed(
+            LineFramer(self._buffer_size, skips_long_lines=True),
+            Origin("pipe", self._counters.name),
+            self._losses,
+            self._frame_timeout_seconds,
+        )
         buffer = bytearray(_READ_BYTES)
         try:
             trio.lowlevel.register_with_iocp(handle)
@@ -103,6 +133,7 @@ class NamedPipeListener:
                     await feed.add(memoryview(buffer)[:size], channel)
             except trio.Cancelled:
                 with trio.move_on_after(_MAX_STOP_SECONDS, shield=True):
+                    await feed.queue_complete(channel)
                     left = int(_winapi.PeekNamedPipe(handle)[0])
                     while left > 0:
                         size = await trio.lowlevel.readinto_overlapped(
@@ -115,6 +146,8 @@ class NamedPipeListener:
             # Broken or reset: the client is gone, as every client is some time.
             pass
         finally:
+            while feed.refuse(b""):
+                pass
             feed.end()
             _winapi.CloseHandle(handle)
             self._room.release()

@@ -5,7 +5,13 @@ import sys
 from statsd_trio.transports.listener import Listener
 
 
-def bind_pipe(name: str, *, buffer_size: int, max_connections: int) -> Listener:
+def bind_pipe(
+    name: str,
+    *,
+    buffer_size: int,
+    max_connections: int,
+    frame_timeout_seconds: float,
+) -> Listener:
     r"""Open the pipe *name*: ``\\.\pipe\name`` on Windows, a FIFO's path elsewhere.
 
     A FIFO has no connections to bound.
@@ -19,9 +25,14 @@ def bind_pipe(name: str, *, buffer_size: int, max_connections: int) -> Listener:
         )
 
         return NamedPipeListener(
-            name, buffer_size=buffer_size, max_connections=max_connections
+            name,
+            buffer_size=buffer_size,
+            max_connections=max_connections,
+            frame_timeout_seconds=frame_timeout_seconds,
         )
     else:  # noqa: RET505 - so that type checkers of each system skip the other's
-        from statsd_trio.transports.fifo import bind_fifo  # noqa: PLC0415 - as above
+        from statsd_trio.transports.fifo import FifoListener  # noqa: PLC0415 - as above
 
-        return bind_fifo(name, buffer_size=buffer_size)
+        return FifoListener(
+            name, buffer_size=buffer_size, frame_timeout_seconds=frame_timeout_seconds
+        )

@@ -1,40 +1,37 @@
 """The listener that Unix streams and TCP share: connections in, packets out.
 
-A full queue makes a connection wait, and so its sender: nothing is dropped. What a
-peer can hold of us is bounded: bytes by the framing, time by a limit from a frame's
-first byte to its last, connections by their number, the longest idle yielding to
-the new. A connection that breaks a limit is closed and counted; the others go on.
+A full queue makes the connections wait, and so their senders: nothing is dropped.
+The connections of a listener are read one at a time, a piece of each in turn, so that
+however many there are, they cost the other listeners no more than one does.
+
+What a peer can hold of us is bounded: bytes by the framing, time by a limit from a
+frame's first byte to its last, connections by their number, the longest idle yielding
+to the new. A connection that breaks a limit is closed and counted; the others go on.
 """
 
-import contextlib
 import errno
 import logging
 import math
 import socket
-import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-import attrs
 import trio
 
 from statsd_trio.ledger import ListenerCounters
-from statsd_trio.transports.buffer import read_waiting_stream_bytes
-from statsd_trio.transports.framing import FramingError
-from statsd_trio.transports.packet import Origin, Packet
-from statsd_trio.transports.queueing import wait_for_room
+from statsd_trio.transports.binding import LISTEN_BACKLOG
+from statsd_trio.transports.connection import Connection
+from statsd_trio.transports.drain import READ_BYTES, drain_streams
+from statsd_trio.transports.feed import StreamFeed
+from statsd_trio.transports.framing import Framer
+from statsd_trio.transports.losses import Loss, Losses
+from statsd_trio.transports.packet import Origin
+from statsd_trio.transports.packet_queue import PacketSendChannel
+from statsd_trio.transports.recovery import retry
 from statsd_trio.transports.unixpath import OwnedPath
 
 logger = logging.getLogger(__name__)
-
-# Enough for four of the longest packets, small enough to split in a millisecond.
-_READ_BYTES: Final = 32 * 1024
-
-# Packets and reads without a checkpoint: about a millisecond.
-_MAX_STEPS_A_STRETCH: Final = 256
-
-# How long a connection may go on being read once it was told to end.
-_MAX_STOP_SECONDS: Final = 2.0
 
 _SHORTAGE_ERRNOS: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -57,24 +54,6 @@ _PASSING_ERRNOS: Final = frozenset(
 )
 
 
-@attrs.define(eq=False)
-class _Connection:
-    """One peer, and what it sent of its next packet.
-
-    Attributes:
-        frame_deadline: when that packet must be complete.
-        idle_since: since when it is waited for; infinite while it is not.
-    """
-
-    sock: socket.socket
-    origin: Origin
-    buffer: bytearray = attrs.field(factory=bytearray)
-    frame_deadline: float = math.inf
-    idle_since: float = math.inf
-    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    ended: trio.Event = attrs.field(factory=trio.Event)
-
-
 class StreamListener:
     """One listening socket and its connections.
 
@@ -82,9 +61,8 @@ class StreamListener:
         sock: bound; owned from now on.
         address: what a client connects to.
         counters: named and empty.
-        split: takes complete packets off a buffer, none longer than a limit.
+        make_framer: makes what cuts a new connection's bytes into packets.
         identify: tells who is at the other end of a connection.
-        buffer_size: bytes of the longest packet.
         max_connections: at most so many at a time.
         frame_timeout_seconds: how long a packet may take to arrive.
         path: what to remove at the end, if anything.
@@ -98,9 +76,8 @@ class StreamListener:
         *,
         address: object,
         counters: ListenerCounters,
-        split: Callable[[bytearray, int], list[bytes]],
+        make_framer: Callable[[], Framer],
         identify: Callable[[socket.socket], Origin],
-        buffer_size: int,
         max_connections: int,
         frame_timeout_seconds: float,
         path: OwnedPath | None = None,
@@ -110,16 +87,18 @@ class StreamListener:
         self._sock = sock
         self._address = address
         self._counters = counters
-        self._split = split
+        self._losses = Losses(counters)
+        self._make_framer = make_framer
         self._identify = identify
-        self._buffer_size = buffer_size
         self._max_connections = max_connections
         self._frame_timeout_seconds = frame_timeout_seconds
         self._path = path
         self._is_handed_in = is_handed_in
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         # Who waits for a connection to end or to fall idle.
         self._changed = trio.lowlevel.ParkingLot()
+        # Held by the connection that is read; first come, first served.
+        self._turn = trio.Lock()
 
     @property
     def address(self) -> object:
@@ -134,80 +113,99 @@ class StreamListener:
     def refresh_counters(self) -> None:
         """Do nothing: senders wait, so there is nothing that only the system knows."""
 
+    def warn_of_losses(self) -> None:
+        """Log one WARNING for each cause of a loss since the last call."""
+        self._losses.warn()
+
     def close(self) -> None:
         """Release the socket and its path; again does nothing."""
         if self._path is not None:
             self._path.remove()
         self._sock.close()
 
-    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
-        """Feed *channel* until cancelled, then take what waits and close.
-
-        The receiving end must be closed by its owner however it ends: a packet in
-        hand waits for room without regard to cancellation.
-        """
+    async def receive(self, channel: PacketSendChannel) -> None:
+        """Feed *channel* until cancelled, then take what waits and close."""
         try:
             with channel:
-                async with trio.open_nursery() as nursery:
-                    try:
-                        await self._accept_for_ever(nursery, channel)
-                    finally:
-                        self._accept_waiting(nursery, channel)
+                try:
+                    async with trio.open_nursery() as nursery:
+                        accept = partial(self._accept_connections, nursery, channel)
+                        await retry(accept, self._counters)
+                except* trio.BrokenResourceError:
+                    # Nobody takes from the queue any more.
+                    pass
+                finally:
+                    self._accept_waiting()
+                    # It shields itself, and has limits of its own.
+                    await drain_streams(self._connections, channel)  # noqa: ASYNC102
+                    self._connections.clear()
         finally:
             self.close()
 
-    async def _accept_for_ever(
-        self, nursery: trio.Nursery, channel: trio.MemorySendChannel[Packet]
+    async def _accept_connections(
+        self, nursery: trio.Nursery, channel: PacketSendChannel
     ) -> None:
         while True:
             await trio.lowlevel.wait_readable(self._sock)
             while len(self._connections) >= self._max_connections:
                 if not await self._evict_idle():
                     await self._changed.park()
-            has_shortage = False
             try:
-                self._accept(nursery, channel)
+                connection = self._accept()
             except BlockingIOError:
                 continue
             except OSError as error:
-                if error.errno in _SHORTAGE_ERRNOS:
-                    self._counters.refused["out_of_descriptors"] += 1
-                    has_shortage = True
-                elif error.errno in _PASSING_ERRNOS:
-                    self._counters.refused["network_error"] += 1
-                else:
-                    raise
-            if has_shortage and not await self._evict_idle():
-                await trio.sleep(_SHORTAGE_PAUSE_SECONDS)
+                await self._survive(error)
+            else:
+                if connection is not None:
+                    nursery.start_soon(self._serve_connection, connection, channel)
 
-    def _accept_waiting(
-        self, nursery: trio.Nursery, channel: trio.MemorySendChannel[Packet]
-    ) -> None:
-        """Accept what connected before a stop: its first packets may wait already."""
+    async def _survive(self, error: OSError) -> None:
+        """Count an error that leaves the socket usable; raise any other."""
+        if error.errno in _SHORTAGE_ERRNOS:
+            self._losses.count(Loss.OUT_OF_DESCRIPTORS, str(error))
+            if not await self._evict_idle():
+                await trio.sleep(_SHORTAGE_PAUSE_SECONDS)
+        elif error.errno in _PASSING_ERRNOS:
+            self._losses.count(Loss.NETWORK_ERROR, str(error))
+        else:
+            raise error
+
+    def _accept_waiting(self) -> None:
+        """Accept what connected before a stop: its first packets may wait already.
+
+        They are closed soon, so they may be more than at other times; what connects
+        meanwhile must not hold the stop up.
+        """
         if self._is_handed_in:
             return
         if self._path is not None:
             self._path.remove()
-        try:
-            while len(self._connections) < self._max_connections:
-                self._accept(nursery, channel)
-        except OSError:
-            # None waits, or none can be had; either way it is over.
-            return
+        for _ in range(LISTEN_BACKLOG + 1):
+            try:
+                self._accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _SHORTAGE_ERRNOS:
+                    self._losses.count(Loss.OUT_OF_DESCRIPTORS, str(error))
+                    return
 
-    def _accept(
-        self, nursery: trio.Nursery, channel: trio.MemorySendChannel[Packet]
-    ) -> None:
+    def _accept(self) -> Connection | None:
+        """Accept a connection; None if its peer is gone already."""
         sock, _ = self._sock.accept()
         sock.setblocking(False)
         try:
-            connection = _Connection(sock, self._identify(sock))
+            origin = self._identify(sock)
         except OSError:
-            # Gone already.
             sock.close()
-            return
+            return None
+        feed = StreamFeed(
+            self._make_framer(), origin, self._losses, self._frame_timeout_seconds
+        )
+        connection = Connection(sock, origin, feed)
         self._connections.add(connection)
-        nursery.start_soon(self._receive_connection, connection, channel)
+        return connection
 
     async def _evict_idle(self) -> bool:
         """End the connection that was quiet longest; False if none is quiet.
@@ -221,146 +219,86 @@ class StreamListener:
         ]
         if not idle:
             return False
-        victim = min(idle, key=lambda each: (bool(each.buffer), each.idle_since))
-        self._counters.refused["evicted_idle"] += 1
-        logger.debug("%s: closing %s for another", self._counters.name, victim.origin)
+        victim = min(idle, key=lambda each: (each.feed.is_in_packet, each.idle_since))
+        self._losses.count(Loss.EVICTED_IDLE, origin=victim.origin)
         victim.scope.cancel()
         await victim.ended.wait()
         return True
 
     @trio.lowlevel.enable_ki_protection
-    async def _receive_connection(
-        self, connection: _Connection, channel: trio.MemorySendChannel[Packet]
+    async def _serve_connection(
+        self, connection: Connection, channel: PacketSendChannel
     ) -> None:
-        """Feed *channel* from one connection to its end, or until told to end it."""
-        try:
-            with connection.scope:
-                try:
-                    await self._read_to_end(connection, channel)
-                except trio.Cancelled:
-                    connection.idle_since = math.inf
-                    with trio.move_on_after(_MAX_STOP_SECONDS, shield=True):
-                        await self._take_waiting(connection, channel)
-                    raise
-        finally:
-            connection.sock.close()
-            self._connections.remove(connection)
-            connection.ended.set()
-            self._changed.unpark_all()
+        """Feed *channel* from one connection to its end, or until it is told to end.
+
+        A stop passes through here, and leaves the connection to be drained with all
+        others.
+        """
+        with connection.scope:
+            await self._read_to_end(connection, channel)
+        if connection.scope.cancelled_caught:
+            await self._read_waiting(connection, channel)
+        connection.feed.end()
+        connection.feed.lose_unread(connection.measure_waiting())
+        connection.close()
+        self._connections.remove(connection)
+        self._changed.unpark_all()
 
     async def _read_to_end(
-        self, connection: _Connection, channel: trio.MemorySendChannel[Packet]
+        self, connection: Connection, channel: PacketSendChannel
     ) -> None:
-        steps = 0
+        """Read until the peer closes, breaks a limit or takes too long."""
         while True:
+            self._changed.unpark_all()
+            in_time = await connection.wait_readable()
             try:
-                data = connection.sock.recv(_READ_BYTES)
-            except BlockingIOError:
-                steps = 0
-                if not await self._wait_readable(connection):
-                    self._refuse(connection, "frame_timeout")
+                if not await self._read_piece(connection, channel):
                     return
-                continue
-            except OSError as error:
-                logger.debug("%s: %s", connection.origin, error)
-                data = b""
-            if not data:
-                if connection.buffer:
-                    self._refuse(connection, "half_frame")
-                return
-            packets = await self._add(connection, channel, data)
-            if packets is None:
-                return
-            steps += 1 + packets
-            if steps >= _MAX_STEPS_A_STRETCH:
-                steps = 0
-                await trio.lowlevel.checkpoint()
-            else:
-                # The waits for room were shielded.
-                await trio.lowlevel.checkpoint_if_cancelled()
+            except BlockingIOError:
+                # Only now: the whole program may have been paused, and the packet be
+                # there since long.
+                if not in_time:
+                    connection.feed.expire()
+                    return
 
-    async def _wait_readable(self, connection: _Connection) -> bool:
-        """Wait for bytes; False when the packet that has begun took too long."""
-        connection.idle_since = trio.current_time()
-        self._changed.unpark_all()
-        with trio.move_on_at(connection.frame_deadline) as waiting:
-            await trio.lowlevel.wait_readable(connection.sock)
-        connection.idle_since = math.inf
-        return not waiting.cancelled_caught
-
-    async def _add(
-        self,
-        connection: _Connection,
-        channel: trio.MemorySendChannel[Packet],
-        data: bytes,
-    ) -> int | None:
-        """Queue the packets that *data* completes; their number, None to close."""
-        had_begun = bool(connection.buffer)
-        connection.buffer += data
-        packets = await self._queue_complete(connection, channel)
-        if not connection.buffer:
-            connection.frame_deadline = math.inf
-        elif packets or not had_begun:
-            # The time that the queue was full is not the sender's.
-            connection.frame_deadline = (
-                trio.current_time() + self._frame_timeout_seconds
-            )
-        return packets
-
-    async def _queue_complete(
-        self, connection: _Connection, channel: trio.MemorySendChannel[Packet]
-    ) -> int | None:
-        """Queue what is complete in the buffer; None if the stream broke a limit."""
-        counters = self._counters
-        queued = 0
-        while True:
-            try:
-                packets = self._split(connection.buffer, self._buffer_size)
-            except FramingError as error:
-                logger.debug("%s: %s", connection.origin, error)
-                self._refuse(connection, "frame_too_long")
-                return None
-            if not packets:
-                return queued
-            for data in packets:
-                packet = Packet(data, connection.origin)
-                counters.packets += 1
-                counters.bytes += len(data)
-                try:
-                    channel.send_nowait(packet)
-                except trio.WouldBlock:
-                    await wait_for_room(channel, packet, counters)
-            queued += len(packets)
-            if queued >= _MAX_STEPS_A_STRETCH:
-                # Shielded: packets that are complete stand in the buffer.
-                await trio.lowlevel.cancel_shielded_checkpoint()
-
-    async def _take_waiting(
-        self, connection: _Connection, channel: trio.MemorySendChannel[Packet]
+    async def _read_waiting(
+        self, connection: Connection, channel: PacketSendChannel
     ) -> None:
-        """Take what the connection holds now, not what comes while it is taken."""
-        waiting = read_waiting_stream_bytes(connection.sock)
-        if sys.platform == "linux":
-            # From here on a local sender gets EPIPE, so that it takes nothing for
-            # sent that nobody will read. Elsewhere it throws away what waits.
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RD)
+        """Read what waits now, not what comes meanwhile."""
+        waiting = connection.measure_waiting()
         while waiting > 0:
             try:
-                data = connection.sock.recv(min(waiting, _READ_BYTES))
-            except OSError:
-                # Nothing waits any more, or the peer is gone with it.
-                break
-            waiting -= len(data)
-            if not data or await self._add(connection, channel, data) is None:
-                break
+                if not await self._read_piece(connection, channel):
+                    return
+            except BlockingIOError:
+                return
+            waiting -= READ_BYTES
             await trio.lowlevel.checkpoint()
-        if connection.buffer:
-            self._refuse(connection, "half_frame")
 
-    def _refuse(self, connection: _Connection, reason: str) -> None:
-        self._counters.refused[reason] += 1
-        logger.debug(
-            "%s: %s closed: %s", self._counters.name, connection.origin, reason
-        )
-        connection.buffer.clear()
+    async def _read_piece(
+        self, connection: Connection, channel: PacketSendChannel
+    ) -> bool:
+        """Read and queue a piece, when it is this connection's turn; False at the end.
+
+        A cancel leaves what was read in the connection's feed.
+
+        Raises:
+            BlockingIOError: if nothing waits.
+        """
+        # Most of the time nobody else wants it.
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
+            await channel.wait_for_room()
+            try:
+                data = connection.read(READ_BYTES)
+            except BlockingIOError:
+                raise
+            except OSError as error:
+                logger.debug("%s: %s", connection.origin, error)
+                return False
+            return bool(data) and await connection.feed.add(data, channel)
+        finally:
+            self._turn.release()

@@ -1,11 +1,12 @@
 """TCP, on every address that a name resolves to: lines in, packets out."""
 
 import socket
+from functools import partial
 
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.addresses import format_host_port
 from statsd_trio.transports.binding import bind_name
-from statsd_trio.transports.framing import split_lines
+from statsd_trio.transports.framing import LineFramer
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.stream import StreamListener
 
@@ -31,9 +32,8 @@ def open_tcp_listener(
         sock,
         address=address,
         counters=ListenerCounters(name),
-        split=split_lines,
+        make_framer=partial(LineFramer, buffer_size),
         identify=identify,
-        buffer_size=buffer_size,
         max_connections=max_connections,
         frame_timeout_seconds=frame_timeout_seconds,
         is_handed_in=is_handed_in,

@@ -2,9 +2,7 @@
 
 import logging
 import socket
-import sys
-
-import trio
+from typing import Final
 
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.addresses import format_host_port
@@ -16,11 +14,17 @@ from statsd_trio.transports.buffer import (
     read_waiting_bytes,
     request_buffer,
 )
-from statsd_trio.transports.datagram import Backlog, DatagramReader
-from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.datagram import DatagramReader, DrainLimit
+from statsd_trio.transports.losses import Losses
+from statsd_trio.transports.packet import Origin
+from statsd_trio.transports.packet_queue import PacketSendChannel
+from statsd_trio.transports.receiving import OneByOne
 
 logger = logging.getLogger(__name__)
 
+
+# A wildcard address cannot be connected to everywhere.
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
 
 # What recvfrom says of an internet peer.
 _Sender = tuple[str, int] | tuple[str, int, int, int]
@@ -32,6 +36,8 @@ class UdpListener:
     Args:
         sock: bound; owned from now on.
         receive_buffer_bytes: asked of the kernel; 0 keeps what the socket has.
+        is_handed_in: the socket lives on elsewhere, so that what comes after a stop
+            is left to who has it then.
     """
 
     def __init__(
@@ -40,8 +46,10 @@ class UdpListener:
         *,
         buffer_size: int,
         receive_buffer_bytes: int = 0,
+        is_handed_in: bool = False,
     ) -> None:
         sock.setblocking(False)
+        self._is_handed_in = is_handed_in
         self._sock = sock
         self._address: tuple[str, int] = sock.getsockname()[:2]
         name = f"udp://{format_host_port(*self._address)}"
@@ -58,11 +66,12 @@ class UdpListener:
             kernel_dropped=None if self._drops_seen is None else 0,
             granted_buffer_bytes=granted,
         )
+        self._losses = Losses(self._counters)
         self._reader = DatagramReader[_Sender](
             sock,
             buffer_size=buffer_size,
-            counters=self._counters,
-            read=sock.recvfrom,
+            losses=self._losses,
+            receive_many=OneByOne(sock.recvfrom, buffer_size + 1),
             identify=self._identify,
             begin_stop=self._begin_stop,
         )
@@ -77,7 +86,7 @@ class UdpListener:
         """Counts, filled while receiving."""
         return self._counters
 
-    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+    async def receive(self, channel: PacketSendChannel) -> None:
         """Feed *channel* until cancelled, then take what waits and close."""
         try:
             await self._reader.receive(channel)
@@ -95,6 +104,11 @@ class UdpListener:
         self._counters.kernel_dropped = (self._counters.kernel_dropped or 0) + dropped
         self._drops_seen = drops
 
+    def warn_of_losses(self) -> None:
+        """Log one WARNING for each cause of a loss since the last call."""
+        self.refresh_counters()
+        self._losses.warn()
+
     def close(self) -> None:
         """Take the last counts and release the socket; again does nothing."""
         self.refresh_counters()
@@ -103,12 +117,28 @@ class UdpListener:
     def _identify(self, sender: _Sender) -> Origin:
         return Origin("udp", self._counters.name, format_host_port(*sender[:2]))
 
-    def _begin_stop(self) -> Backlog:
-        return Backlog(
-            packets=sys.maxsize,
+    def _begin_stop(self) -> DrainLimit:
+        if not self._is_handed_in and _refuse_more(self._sock):
+            return DrainLimit()
+        return DrainLimit(
             bytes=read_waiting_bytes(self._sock),
             overhead_bytes=PACKET_OVERHEAD_BYTES,
+            leaves_rest=self._is_handed_in,
         )
+
+
+def _refuse_more(sock: socket.socket) -> bool:
+    """Have the kernel refuse what comes from now on, as if *sock* were closed.
+
+    A UDP socket that is connected takes packets of its peer only; this one's peer is
+    itself, which sends none. What came before stays, and so do the counts of drops.
+    """
+    host, *rest = sock.getsockname()
+    try:
+        sock.connect((_LOOPBACK.get(host, host), *rest))
+    except OSError:
+        return False
+    return True
 
 
 async def bind_udp(

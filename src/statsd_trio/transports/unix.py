@@ -4,15 +4,15 @@ import math
 import socket
 import sys
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import trio
-
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.buffer import PACKET_OVERHEAD_BYTES
-from statsd_trio.transports.datagram import Backlog, DatagramReader
-from statsd_trio.transports.framing import split_frames
+from statsd_trio.transports.datagram import DatagramReader, DrainLimit
+from statsd_trio.transports.framing import FrameFramer
+from statsd_trio.transports.losses import Losses
 from statsd_trio.transports.origin import (
     CONTAINER_LIFETIME_SECONDS,
     CREDENTIAL_BYTES,
@@ -21,7 +21,9 @@ from statsd_trio.transports.origin import (
     read_container_id,
     unpack_credentials,
 )
-from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.packet import Origin
+from statsd_trio.transports.packet_queue import PacketSendChannel
+from statsd_trio.transports.receiving import OneByOne
 from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.unixpath import OwnedPath, bind_path
 
@@ -51,12 +53,13 @@ class UnixDatagramListener:
         self._path = path
         self._address = str(path or sock.getsockname())
         self._counters = ListenerCounters(f"unixgram://{self._address}")
+        self._losses = Losses(self._counters)
         self._detects_containers = detects_containers
         self._reader = DatagramReader[Hashable](
             sock,
             buffer_size=buffer_size,
-            counters=self._counters,
-            read=_choose_read(sock),
+            losses=self._losses,
+            receive_many=OneByOne(_choose_read(sock), buffer_size + 1),
             identify=self._identify,
             begin_stop=self._begin_stop,
             origin_lifetime_seconds=(
@@ -74,7 +77,7 @@ class UnixDatagramListener:
         """Counts, filled while receiving; the kernel drops nothing here."""
         return self._counters
 
-    async def receive(self, channel: trio.MemorySendChannel[Packet]) -> None:
+    async def receive(self, channel: PacketSendChannel) -> None:
         """Feed *channel* until cancelled, then take what waits and close."""
         try:
             await self._reader.receive(channel)
@@ -83,6 +86,10 @@ class UnixDatagramListener:
 
     def refresh_counters(self) -> None:
         """Do nothing: senders wait, so there is nothing that only the system knows."""
+
+    def warn_of_losses(self) -> None:
+        """Log one WARNING for each cause of a loss since the last call."""
+        self._losses.warn()
 
     def close(self) -> None:
         """Remove the path if it is still ours and release the socket."""
@@ -99,7 +106,8 @@ class UnixDatagramListener:
             read_container_id if self._detects_containers else None,
         )
 
-    def _begin_stop(self) -> Backlog:
+    def _begin_stop(self) -> DrainLimit:
+        is_handed_in = self._path is None
         if self._path is not None:
             # From here on senders get EPIPE, so none takes for sent what nobody will
             # read; what was sent before can still be read, to its end.
@@ -107,7 +115,7 @@ class UnixDatagramListener:
             if sys.platform == "linux":
                 # Elsewhere it throws away what waits.
                 self._sock.shutdown(socket.SHUT_RD)
-            return Backlog(sys.maxsize, sys.maxsize, 0)
+                return DrainLimit()
         # A socket that was handed in lives on with whoever holds it too.
         try:
             # What waits is charged to its senders, so only its number is known: one
@@ -115,8 +123,12 @@ class UnixDatagramListener:
             packets = int(_QUEUE_LENGTH_FILE.read_text("ascii")) + 1
         except (OSError, ValueError):
             granted = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            return Backlog(sys.maxsize, granted, PACKET_OVERHEAD_BYTES)
-        return Backlog(packets, sys.maxsize, 0)
+            return DrainLimit(
+                bytes=granted,
+                overhead_bytes=PACKET_OVERHEAD_BYTES,
+                leaves_rest=is_handed_in,
+            )
+        return DrainLimit(packets=packets, leaves_rest=is_handed_in)
 
 
 def _choose_read(sock: socket.socket) -> Callable[[int], tuple[bytes, Hashable]]:
@@ -181,9 +193,8 @@ def open_unix_stream_listener(
         sock,
         address=address,
         counters=counters,
-        split=split_frames,
+        make_framer=partial(FrameFramer, buffer_size),
         identify=identify,
-        buffer_size=buffer_size,
         max_connections=max_connections,
         frame_timeout_seconds=frame_timeout_seconds,
         path=path,

@@ -1,0 +1,152 @@
+"""What a listener loses before there is a line: counted at once, told once an interval.
+
+Each cause is a count of the ledger and, at most once an interval, a WARNING that names
+the listener, the first sender where it is known, and what to do.
+"""
+
+import logging
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from statsd_trio.ledger import ListenerCounters
+from statsd_trio.transports.packet import Origin
+
+logger = logging.getLogger(__name__)
+
+
+class Loss(StrEnum):
+    """Why something that a client sent, or a connection of it, was refused."""
+
+    EMPTY_FRAME = "empty_frame"
+    EVICTED_IDLE = "evicted_idle"
+    FRAME_TIMEOUT = "frame_timeout"
+    FRAME_TOO_LONG = "frame_too_long"
+    HALF_FRAME = "half_frame"
+    LINE_TOO_LONG = "line_too_long"
+    NETWORK_ERROR = "network_error"
+    OUT_OF_DESCRIPTORS = "out_of_descriptors"
+    OUT_OF_MEMORY = "out_of_memory"
+    STOP = "stop"
+
+
+# What happened, and what to do.
+_EXPLAINED: Final = {
+    Loss.EMPTY_FRAME: (
+        "a frame of length 0 was left out",
+        "A client that sends these is broken",
+    ),
+    Loss.EVICTED_IDLE: (
+        "an idle connection was closed to make room for a new one",
+        "Raise max_connections, or have clients close what they do not use",
+    ),
+    Loss.FRAME_TIMEOUT: (
+        "a frame or a line did not arrive within frame_timeout_seconds, and is lost",
+        "Clients must send a frame or a line whole",
+    ),
+    Loss.FRAME_TOO_LONG: (
+        "a connection was closed because a frame or a line is longer than buffer_size",
+        "Have clients send smaller packets, or raise buffer_size",
+    ),
+    Loss.HALF_FRAME: (
+        "a stream ended in the middle of a frame or a line, which is lost",
+        "Clients must send frames whole, and end each line, the last too, by a newline",
+    ),
+    Loss.LINE_TOO_LONG: (
+        "a line was left out because it is longer than buffer_size",
+        "Have writers send shorter lines, or raise buffer_size",
+    ),
+    Loss.NETWORK_ERROR: (
+        "the system reported an error of the network, or of one packet or connection",
+        "A few are harmless",
+    ),
+    Loss.OUT_OF_DESCRIPTORS: (
+        "no connection could be accepted for lack of descriptors",
+        "Raise the limit of open files, or lower max_connections",
+    ),
+    Loss.OUT_OF_MEMORY: (
+        "the system was short of memory for its network buffers",
+        "Free memory; what waits is read once there is some",
+    ),
+    Loss.STOP: (
+        "a stop had no time to read it",
+        "Stop the clients first, or send less",
+    ),
+}
+_KERNEL_DROPPED: Final = (
+    "%s: the kernel dropped %d packets because its receive buffer (%s bytes) was full. "
+    "Raise so_rcvbuf (on Linux net.core.rmem_max too), or send fewer, larger packets"
+)
+
+
+@attrs.define
+class _Cause:
+    count: int = 0
+    first: str = ""
+
+
+class Losses:
+    """Counts the losses of one listener, and logs them with restraint.
+
+    Attributes:
+        counters: of the listener.
+    """
+
+    def __init__(self, counters: ListenerCounters) -> None:
+        self.counters = counters
+        self._causes: dict[Loss, _Cause] = {}
+        self._kernel_dropped = 0
+
+    def count(
+        self,
+        loss: Loss,
+        detail: str = "",
+        *,
+        origin: Origin | None = None,
+        number: int = 1,
+        size: int = 0,
+    ) -> None:
+        """Count *loss*, *number* times.
+
+        Args:
+            detail: what exactly; shown with the first of an interval.
+            origin: whose it was, where that is known.
+            size: how many bytes of a stream were left out.
+        """
+        self.counters.dropped_bytes += size
+        if not number:
+            return
+        self.counters.refused[loss.value] += number
+        cause = self._causes.setdefault(loss, _Cause())
+        if not cause.count:
+            sender = origin.sender if origin is not None else ""
+            cause.first = ": ".join(filter(None, (sender, detail)))
+        cause.count += number
+        logger.debug("%s: %s: %s: %s", self.counters.name, loss, origin, detail)
+
+    def warn(self) -> None:
+        """Log one WARNING for each cause that was counted since the last call."""
+        causes, self._causes = self._causes, {}
+        for loss, cause in causes.items():
+            what, advice = _EXPLAINED[loss]
+            times = "once" if cause.count == 1 else f"{cause.count} times"
+            first = f"The first: {cause.first}. " if cause.first else ""
+            logger.warning(
+                "%s: %s, %s: %s. %s%s",
+                self.counters.name,
+                loss,
+                times,
+                what,
+                first,
+                advice,
+            )
+        dropped = self.counters.kernel_dropped or 0
+        if dropped > self._kernel_dropped:
+            logger.warning(
+                _KERNEL_DROPPED,
+                self.counters.name,
+                dropped - self._kernel_dropped,
+                self.counters.granted_buffer_bytes,
+            )
+            self._kernel_dropped = dropped
