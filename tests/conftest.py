@@ -80,6 +80,7 @@ def check_ledger() -> Callable[[Ledger], None]:
                 + sink.evicted
                 + sink.oversize
                 + sink.abandoned
+                + sink.spool_gone
             )
 
     return check

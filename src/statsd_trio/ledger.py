@@ -8,7 +8,7 @@ and whatever leaves is counted once, so that these hold whenever the queue is em
 * lines: ``read = metrics + events + service_checks + sum(rejected) + filtered``
 * samples: ``parsed = aggregated + sum(refused)``
 * points, for each destination: ``snapshotted = delivered + pending + spooled +
-  sum(refused) + evicted + oversize + abandoned``
+  sum(refused) + evicted + oversize + abandoned + spool_gone``
 """
 
 from collections import Counter
@@ -118,16 +118,40 @@ class ContextsLedger:
 
 
 @attrs.frozen
+class RouteLedger:
+    """How one route of an intake does.
+
+    Attributes:
+        name: ``series``, ``sketches``, ``service_checks`` or ``events``.
+        failing_since: unix seconds of the first error, or refusal, after the last
+            payload that was accepted; None while the route works.
+        failure: what the intake answered last, or why it did not, while it fails.
+    """
+
+    name: str
+    failing_since: float | None = None
+    failure: str = ""
+
+
+@attrs.frozen
 class SinkLedger:
     """What became of the points handed to one destination.
 
     Attributes:
+        spool_gone: points in files of the spool that this process wrote and that are
+            not there any more: another server took them, somebody removed them, or
+            they could not be read.
         api_key: what the intake last said of the key: ``valid``, ``invalid`` or
             ``unknown``; "" where there is no key.
         spool_set_aside: files of the spool that could not be read and were renamed.
+        switched_off: points of routes that this destination does not get. They are
+            not handed to it, and stand in no sum.
+        is_additional: an additional endpoint, on which readiness does not depend.
         failing_since: unix seconds of the first failure since something was last
-            delivered; None while the destination works.
+            delivered; None while the destination works. A route that carries no
+            metrics counts only if no other works.
         failure: what went wrong last, while it fails.
+        routes: how each route does; none where there are no routes.
     """
 
     name: str
@@ -140,10 +164,14 @@ class SinkLedger:
     oversize: int
     abandoned: int
     resent: int
+    spool_gone: int = 0
     api_key: str = ""
     spool_set_aside: int = 0
+    switched_off: int = 0
+    is_additional: bool = False
     failing_since: float | None = None
     failure: str = ""
+    routes: tuple[RouteLedger, ...] = ()
 
 
 @attrs.frozen
@@ -262,10 +290,14 @@ class SinkCounters:
     oversize: int = 0
     abandoned: int = 0
     resent: int = 0
+    spool_gone: int = 0
     api_key: str = ""
     spool_set_aside: int = 0
+    switched_off: int = 0
+    is_additional: bool = False
     failing_since: float | None = None
     failure: str = ""
+    routes: tuple[RouteLedger, ...] = ()
 
     def freeze(self) -> SinkLedger:
         """Copy the counts as they are now."""

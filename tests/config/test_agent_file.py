@@ -241,7 +241,8 @@ async def test_size_of_the_spool_alone_is_enough(
     )
     [destination] = open_destinations(sourced.config)
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
-    await destination.abandon()
+    destination.close(0)
+    await destination.run()
 
 
 def test_warnings_are_logged_for_a_program(

@@ -100,6 +100,7 @@ def check_identity() -> Callable[..., None]:
                 + ledger.evicted
                 + ledger.oversize
                 + ledger.abandoned
+                + ledger.spool_gone
             ), ledger
             assert ledger.pending >= 0, ledger
             assert ledger.spooled >= 0, ledger

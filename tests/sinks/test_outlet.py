@@ -102,37 +102,32 @@ async def test_slow_sink_loses_its_oldest_and_counts_them(
     assert "too slow" in caplog.text
 
 
-async def test_finish_beside_run_interrupts_no_call(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery, autojump_clock: MockClock
+async def test_stop_interrupts_no_call_and_delivers_the_rest(
+    make_snapshot: MakeSnapshot, autojump_clock: MockClock
 ) -> None:
     sink = SlowSink()
     outlet = Outlet("slow", sink)
-    nursery.start_soon(outlet.run)
-    outlet.put_nowait(make_snapshot(0))
-    outlet.put_nowait(make_snapshot(1))
-    await trio.sleep(5)
-    await outlet.finish()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outlet.run)
+        outlet.put_nowait(make_snapshot(0))
+        outlet.put_nowait(make_snapshot(1))
+        await trio.sleep(5)
+        outlet.close(60)
     assert sink.started == sink.ended == [make_snapshot(0), make_snapshot(1)]
 
 
-async def test_finish_after_run_repeats_the_interrupted_call_and_says_so(
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: Callable[..., None],
+async def test_stop_delivers_what_was_put_just_before(
+    make_snapshot: MakeSnapshot, autojump_clock: MockClock
 ) -> None:
     sink = SlowSink()
     outlet = Outlet("slow", sink)
-    outlet.put_nowait(make_snapshot(0, series=3))
-    with trio.move_on_after(5):
-        await outlet.run()
-    assert sink.ended == []
-    await outlet.finish()
-    assert sink.ended == [make_snapshot(0, series=3)]
-    assert outlet.ledgers()[0].resent == 3
-    check_identity(*outlet.ledgers())
+    outlet.put_nowait(make_snapshot())
+    outlet.close(60)
+    await outlet.run()
+    assert sink.ended == [make_snapshot()]
 
 
-async def test_abandon_counts_what_is_left(
+async def test_what_is_left_when_time_is_up_is_abandoned(
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
@@ -141,26 +136,29 @@ async def test_abandon_counts_what_is_left(
     outlet = Outlet("slow", SlowSink())
     for number in range(3):
         outlet.put_nowait(make_snapshot(number))
-    with trio.move_on_after(15):
-        await outlet.finish()
-    await outlet.abandon()
+    outlet.close(15)
+    start = trio.current_time()
+    await outlet.run()
+    assert trio.current_time() - start == 15
     (ledger,) = outlet.ledgers()
     assert (ledger.delivered, ledger.abandoned, ledger.pending) == (1, 2, 0)
     check_identity(ledger)
     assert "abandoned 2 points" in caplog.text
 
 
-async def test_run_that_starts_after_finish_does_nothing_twice(
-    make_snapshot: MakeSnapshot, autojump_clock: MockClock
+async def test_cancel_abandons_what_is_left(
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: Callable[..., None],
 ) -> None:
-    sink = SlowSink()
-    outlet = Outlet("slow", sink)
-    outlet.put_nowait(make_snapshot())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(outlet.finish)
-        await wait_all_tasks_blocked()
-        nursery.start_soon(outlet.run)
-    assert sink.started == sink.ended == [make_snapshot()]
+    outlet = Outlet("slow", SlowSink())
+    outlet.put_nowait(make_snapshot(0, series=2))
+    outlet.put_nowait(make_snapshot(1, series=3))
+    with trio.move_on_after(5):
+        await outlet.run()
+    (ledger,) = outlet.ledgers()
+    assert (ledger.abandoned, ledger.pending) == (5, 0)
+    check_identity(ledger)
 
 
 class FailingSink:
@@ -237,7 +235,8 @@ async def test_failure_outside_the_program_is_one_line_a_while(
     await trio.sleep(10)
     await put(outlet, make_snapshot())
     await put(outlet, make_snapshot())
-    await outlet.abandon()
+    outlet.close(60)
+    await wait_all_tasks_blocked()
 
     told = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
     assert told == ["2 points are lost", "5 points are lost", "1 points are lost"]
@@ -268,8 +267,6 @@ async def test_sink_that_is_over_ends_the_run_and_refuses_what_comes(
 
     await outlet.run()
     ledger = await put(outlet, make_snapshot(3))
-    await outlet.finish()
-    await outlet.abandon()
 
     assert sink.calls == 1
     assert ledger.refused == {"EPIPE": 4}

@@ -122,6 +122,8 @@ def _render_sink(sink: SinkLedger) -> Iterator[str]:
         "evicted": sink.evicted,
         "oversize": sink.oversize,
         "abandoned": sink.abandoned,
+        "gone from the spool": sink.spool_gone or None,
+        "switched off": sink.switched_off or None,
         "resent": sink.resent,
     }
     yield from _render_counts(counts | _name_reasons("refused", sink.refused))

@@ -10,6 +10,16 @@ from statsd_trio.ledger import Ledger
 
 _PREFIX: Final = "statsd_trio."
 
+# What may become of a point in the end.
+_FINAL_STATES: Final = (
+    "delivered",
+    "refused",
+    "evicted",
+    "oversize",
+    "abandoned",
+    "spool_gone",
+)
+
 _Key = tuple[str, tuple[str, ...]]
 
 
@@ -99,7 +109,7 @@ def _count(ledger: Ledger) -> Iterator[tuple[_Key, int]]:
     for sink in ledger.sinks:
         states = attrs.asdict(sink)
         states["refused"] = sum(sink.refused.values())
-        for state in ("delivered", "refused", "evicted", "oversize", "abandoned"):
+        for state in _FINAL_STATES:
             yield ("points", (f"state:{state}", f"sink:{sink.name}")), states[state]
 
 

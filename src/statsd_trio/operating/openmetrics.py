@@ -125,6 +125,8 @@ def _list_sink_families(sinks: tuple[SinkLedger, ...]) -> Iterator[_Family]:
         ("evicted", "counter", "Points dropped for lack of room."),
         ("oversize", "counter", "Points too large to send."),
         ("abandoned", "counter", "Points given up at a stop."),
+        ("spool_gone", "counter", "Points whose file left the spool otherwise."),
+        ("switched_off", "counter", "Points of routes that a sink does not get."),
         ("resent", "counter", "Points sent again after a lost answer."),
     ):
         yield _Family(

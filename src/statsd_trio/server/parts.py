@@ -115,20 +115,23 @@ def _open_datadog(
 ) -> Destination:
     # A third of a second of imports, for those alone who deliver to Datadog.
     from statsd_trio.sinks.datadog.destination import (  # noqa: PLC0415
+        Account,
         open_datadog_destination,
     )
 
     url = f"https://api.{config.site}"
     if config.dd_url is not None:
         url = config.dd_url.reveal()
-    endpoints: dict[str, list[KeySource | ApiKey]] = {}
+    accounts: list[Account] = []
     api_key = api_key or make_api_key(config)
     if api_key is not None:
-        endpoints[url] = [api_key]
+        accounts.append(Account(url, api_key))
     for other, keys in config.additional_endpoints.items():
-        endpoints.setdefault(other.reveal(), []).extend(key.reveal() for key in keys)
+        accounts += [
+            Account(other.reveal(), key.reveal(), is_additional=True) for key in keys
+        ]
     return open_datadog_destination(
-        endpoints,
+        accounts,
         compression=config.compression,
         compression_level=config.compression_level,
         max_concurrent_requests=config.max_concurrent_requests,
@@ -141,6 +144,7 @@ def _open_datadog(
         retry_queue_bytes=config.retry_queue_bytes,
         spool_path=config.spool_path,
         spool_max_bytes=config.spool_max_bytes,
+        report_seconds=config.interval_seconds,
         wall_clock=wall_clock,
     )
 

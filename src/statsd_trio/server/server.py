@@ -326,15 +326,9 @@ class Server:
                         delivery.start_soon(run, destination)
                     await self._ingest.run(self._queue)
                     await self._flusher.flush(include_open=True, final=True)
-                    with trio.move_on_after(self._config.shutdown_seconds):
-                        async with trio.open_nursery() as last:
-                            for destination in self._destinations:
-                                last.start_soon(uninterrupted(destination.finish))
-                    delivery.cancel_scope.cancel()
+                    for destination in self._destinations:
+                        destination.close(self._config.shutdown_seconds)
             finally:
-                for destination in self._destinations:
-                    # Shielded above, and it waits for no network.
-                    await destination.abandon()  # noqa: ASYNC102
                 if self._forwarder is not None:
                     self._forwarder.close()
                 _log_ledger(self.ledger())

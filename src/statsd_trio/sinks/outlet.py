@@ -11,8 +11,8 @@ import trio
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.errors import describe_os_error
 from statsd_trio.ledger import SinkCounters, SinkLedger
-from statsd_trio.sinks.backlog import Backlog, Entry
 from statsd_trio.sinks.sink import Sink, SinkError
+from statsd_trio.sinks.snapshot_queue import Entry, SnapshotPoints, SnapshotQueue
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +27,7 @@ class Outlet:
 
     What the sink raises means that none of that snapshot arrived: it is counted as
     refused, by the name of the exception, and the next one is tried. A `SinkError`
-    may say that a part of it arrived, or that nothing ever will again. A snapshot
-    whose call was cancelled is handed over once more by `finish`, and counts as
-    resent.
+    may say that a part of it arrived, or that nothing ever will again.
     """
 
     def __init__(
@@ -43,53 +41,69 @@ class Outlet:
         self._sink = sink
         self._wall_clock = wall_clock
         self._counters = SinkCounters(name)
-        self._backlog = Backlog(
+        self._queue = SnapshotQueue(
             max_snapshots, on_counted=self._expect, on_evicted=self._evict
         )
-        self._current: Entry | None = None
-        self._is_finishing = False
+        self._scope = trio.CancelScope()
         # Why nothing can be delivered any more.
         self._end_reason = ""
         # What failed since the last line of the log about it.
         self._unreported = 0
         self._last_failure = ""
         self._next_report = -math.inf
-        self._working = trio.Lock()
-        self._changed = trio.lowlevel.ParkingLot()
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
-        """Tell what became of every point."""
-        self._backlog.count_nowait()
+        """Return what became of every point."""
+        self._queue.count_nowait()
         return (self._counters.freeze(),)
 
     def put_nowait(self, snapshot: Snapshot) -> None:
         """Queue *snapshot*, evicting and counting the oldest if there is no room."""
-        self._backlog.put_nowait(snapshot)
+        self._queue.put_nowait(snapshot)
         if self._end_reason:
             self._refuse_queued()
-        self._changed.unpark_all()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
-        """Deliver what is queued, until cancelled or all of `finish` is done.
+        """Deliver what is queued to its end; what is left at a cancel is abandoned.
 
         It also ends when the sink says that it can never deliver again.
         """
-        await self._work()
+        try:
+            with self._scope:
+                while not self._end_reason:
+                    entry = await self._queue.take()
+                    if entry is None:
+                        break
+                    await self._deliver(entry)
+                    await self._queue.finish(entry)
+        finally:
+            self._abandon()
 
     async def settle(self) -> None:
         """Wait until all that was put is delivered or refused."""
-        while self._has_work():
-            await self._changed.park()
+        await self._queue.settle()
 
-    async def finish(self) -> None:
-        """Deliver all that is queued; works beside `run` and without it."""
-        self._is_finishing = True
-        self._changed.unpark_all()
-        await self._work()
+    def close(self, seconds: float) -> None:
+        """Put nothing more; let `run` deliver the rest for *seconds* at most."""
+        self._queue.close()
+        self._scope.deadline = trio.current_time() + seconds
 
-    async def abandon(self) -> None:
-        """Count what is left as abandoned."""
-        self._backlog.count_nowait()
+    def _expect(self, points: SnapshotPoints) -> None:
+        self._counters.snapshotted += points.total
+        self._counters.pending += points.total
+
+    def _evict(self, points: SnapshotPoints) -> None:
+        self._counters.pending -= points.total
+        self._counters.evicted += points.total
+        logger.warning(
+            "%s: lost %d points in a snapshot: the sink is too slow",
+            self._counters.name,
+            points.total,
+        )
+
+    def _abandon(self) -> None:
+        self._queue.count_nowait()
         counters = self._counters
         if self._unreported:
             self._report(None)
@@ -100,39 +114,9 @@ class Outlet:
         counters.abandoned += counters.pending
         counters.pending = 0
 
-    def _expect(self, points: int) -> None:
-        self._counters.snapshotted += points
-        self._counters.pending += points
-
-    def _evict(self, points: int) -> None:
-        self._counters.pending -= points
-        self._counters.evicted += points
-        logger.warning(
-            "%s: lost %d points in a snapshot: the sink is too slow",
-            self._counters.name,
-            points,
-        )
-
-    def _has_work(self) -> bool:
-        return bool(self._backlog) or self._current is not None
-
-    async def _work(self) -> None:
-        """Do the work, or wait for whoever does it and go on where it was cut off."""
-        async with self._working:
-            if self._current is not None:
-                # Its call was cancelled, so that some of it may have arrived.
-                self._counters.resent += self._current.points or 0
-                await self._deliver(self._current)
-            while not self._end_reason and (not self._is_finishing or self._backlog):
-                if not self._backlog:
-                    await self._changed.park()
-                    continue
-                self._current = await self._backlog.take()
-                await self._deliver(self._current)
-
     async def _deliver(self, entry: Entry) -> None:
         counters = self._counters
-        points = entry.points or 0
+        points = 0 if entry.points is None else entry.points.total
         try:
             await self._sink(entry.snapshot)
         except SinkError as error:
@@ -155,9 +139,6 @@ class Outlet:
             if points:
                 counters.failing_since, counters.failure = None, ""
         counters.pending -= points
-        self._current = None
-        self._changed.unpark_all()
-        await entry.release()
 
     def _fail(
         self, points: int, reason: str, failure: str, error: Exception | None
@@ -184,6 +165,6 @@ class Outlet:
         self._next_report = trio.current_time() + _REPORT_SECONDS
 
     def _refuse_queued(self) -> None:
-        points = self._backlog.drop_nowait()
+        points = self._queue.drop_nowait()
         self._counters.pending -= points
         self._counters.refused[self._end_reason] += points

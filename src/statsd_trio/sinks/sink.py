@@ -42,13 +42,13 @@ class Sink(Protocol):
 class Destination(Protocol):
     """A sink with a bounded queue and a ledger, so that none delays another.
 
-    Its life: `put_nowait` and `run` side by side; then `finish`, best while `run`
-    still runs, so that no request is cut off; then `run` is cancelled, if it has not
-    ended with `finish`; then `abandon`, once.
+    Its life: `run` delivers what is put, until the queue is closed and empty, or the
+    time that `close` allows is over, or it is cancelled. When it has ended, every
+    point is in a count of the ledger.
     """
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
-        """Tell what became of every point, one entry an endpoint."""
+        """Return what became of every point, one entry for each endpoint."""
         ...
 
     def put_nowait(self, snapshot: Snapshot) -> None:
@@ -56,7 +56,7 @@ class Destination(Protocol):
         ...
 
     async def run(self) -> None:
-        """Deliver what is queued, until cancelled or `finish` has ended.
+        """Deliver what is queued to its end.
 
         It also ends when nothing can ever be delivered again; what is put after that
         is refused and counted.
@@ -70,17 +70,10 @@ class Destination(Protocol):
         """
         ...
 
-    async def finish(self) -> None:
-        """Deliver all that can be, newest first; the caller sets the deadline.
+    def close(self, seconds: float) -> None:
+        """Put nothing more; let `run` deliver the rest for *seconds* at most.
 
-        Nothing may be put after this.
-        """
-        ...
-
-    async def abandon(self) -> None:
-        """Spool what is left if there is a spool, else count it as abandoned.
-
-        Called once, after `run` and `finish` have ended or were cancelled; needs
-        no network and raises nothing.
+        What is left then is spooled if there is a spool, which may take a second
+        more, and counted as abandoned otherwise.
         """
         ...

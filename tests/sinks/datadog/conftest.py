@@ -3,14 +3,17 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import attrs
 import httpx2
 import pytest
 import trio
+import trio.testing
 
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload
 from statsd_trio.sinks.datadog.destination import (
+    Account,
     DatadogDestination,
     open_datadog_destination,
 )
@@ -35,6 +38,8 @@ class Attempt:
     is_held: bool = False
 
     def series_names(self) -> list[str]:
+        if not self.url.path.endswith("/api/v2/series"):
+            return []
         payload = MetricPayload.FromString(zstd.decompress(self.body))
         return [series.metric for series in payload.series]
 
@@ -147,9 +152,17 @@ def intake() -> FakeIntake:
 def open_destination(intake: FakeIntake) -> Callable[..., DatadogDestination]:
     """A destination with one endpoint and no chance, unless told otherwise."""
 
-    def open_it(endpoints: object = None, **options: object) -> DatadogDestination:
+    def open_it(
+        endpoints: Any = None, *, accounts: Any = None, **options: Any
+    ) -> DatadogDestination:
+        endpoints = endpoints or {"https://api.example.com": ["secret-key"]}
+        pairs = [(url, key) for url in endpoints for key in endpoints[url]]
         return open_datadog_destination(
-            endpoints or {"https://api.example.com": ["secret-key"]},
+            accounts
+            or [
+                Account(url, key, is_additional=number > 0)
+                for number, (url, key) in enumerate(pairs)
+            ],
             **{
                 "transport": intake,
                 "wall_clock": lambda: EPOCH,
@@ -169,10 +182,25 @@ async def run_destination(
         nursery.start_soon(destination.run)
         yield nursery
         nursery.cancel_scope.cancel()
-    await destination.abandon()
 
 
 @pytest.fixture
 def running() -> Callable[..., object]:
-    """Run a destination for the length of a block, then abandon what is left."""
+    """Run a destination for the length of a block, then keep what is left."""
     return partial(run_destination)
+
+
+async def stop_destination(destination: DatadogDestination, seconds: float) -> float:
+    """Close it, run it to its end, and return how long that took."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
+        await trio.testing.wait_all_tasks_blocked()
+        start = trio.current_time()
+        destination.close(seconds)
+    return trio.current_time() - start
+
+
+@pytest.fixture
+def stop() -> Callable[..., object]:
+    """Run a destination that is closed at once, and return how long that took."""
+    return stop_destination

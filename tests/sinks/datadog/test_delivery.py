@@ -385,7 +385,10 @@ async def test_full_queue_loses_the_oldest_and_counts_them(
         assert 0 < evicted < 20
         await trio.sleep(10.5)
         told = [r.getMessage() for r in caplog.records if "evicted" in r.message]
-        loss = f"lost {evicted} points in {evicted} payloads: evicted"
+        loss = (
+            f"lost {evicted} points in {evicted} payloads: series evicted, since"
+            " retry_queue_bytes=500 are used up"
+        )
         assert told == [f"datadog:https://api.example.com: {loss}"]
         intake.accept_all()
         await trio.sleep(600)
@@ -558,46 +561,45 @@ async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
     ledger = ledger_of(destination)
     assert (ledger.evicted, ledger.pending) == (8, 32)
     check_identity(ledger)
-    await destination.abandon()
 
 
-async def test_finish_sends_what_waits_without_waiting_for_the_backoff(
+async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
     intake: Any,
     destination: Any,
-    running: Any,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
     intake.answer_with(500)
-    async with running(destination):
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
         for number in range(3):
             destination.put_nowait(make_snapshot(number))
             await destination.settle()
         intake.accept_all()
         start = trio.current_time()
-        await destination.finish()
-        assert trio.current_time() == start
+        destination.close(60)
+    assert trio.current_time() == start
     assert ledger_of(destination).delivered == 3
 
 
-async def test_finish_tries_each_payload_once_at_most(
+async def test_stop_tries_each_payload_once_at_most(
     intake: Any,
     destination: Any,
-    running: Any,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     intake.answer_with(500)
-    async with running(destination):
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
         for number in range(5):
             destination.put_nowait(make_snapshot(number, series=2))
             await destination.settle()
         intake.attempts.clear()
         start = trio.current_time()
-        await destination.finish()
-        assert trio.current_time() == start
+        destination.close(60)
+    assert trio.current_time() == start
     assert Counter(a.series_names()[0] for a in intake.attempts) == Counter(
         f"s{number}.m0" for number in range(5)
     )
@@ -607,80 +609,72 @@ async def test_finish_tries_each_payload_once_at_most(
     assert "lost 10 points in 5 payloads: abandoned" in caplog.text
 
 
-async def test_finish_sends_the_newest_first(
+async def test_stop_sends_the_newest_first(
     intake: Any,
     open_destination: Any,
+    stop: Any,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
     destination = open_destination(max_concurrent_requests=1)
     intake.answer_with(500)
-    with trio.move_on_after(1):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(destination.run)
-            for number in range(3):
-                destination.put_nowait(make_snapshot(number))
-                await destination.settle()
-    intake.accept_all()
-    intake.attempts.clear()
-    await destination.finish()
-    await destination.abandon()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
+        for number in range(3):
+            destination.put_nowait(make_snapshot(number))
+            await destination.settle()
+        intake.accept_all()
+        intake.attempts.clear()
+        destination.close(60)
     names = [attempt.series_names()[0] for attempt in intake.attempts]
     assert names == ["s2.m0", "s1.m0", "s0.m0"]
 
 
-async def test_finish_works_without_run(
+async def test_stop_delivers_what_was_put_just_before(
     intake: Any,
     destination: Any,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
     destination.put_nowait(make_snapshot(series=2))
-    await destination.finish()
-    await destination.abandon()
+    destination.close(60)
+    await destination.run()
     assert intake.count_held() == {"s0.m0": 1, "s0.m1": 1}
 
 
-async def test_request_cut_off_by_a_cancel_is_sent_again_and_counted(
+async def test_stop_waits_for_a_request_under_way(
     intake: Any,
     destination: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    intake.accept_after(10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
+        destination.put_nowait(make_snapshot())
+        await trio.sleep(5)
+        start = trio.current_time()
+        destination.close(60)
+    assert trio.current_time() - start == 5
+    assert ledger_of(destination).delivered == 1
+
+
+async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
+    intake: Any,
+    destination: Any,
+    stop: Any,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
 ) -> None:
-    intake.accept_after(10)
+    intake.accept_after(math.inf)
     destination.put_nowait(make_snapshot())
-    with trio.move_on_after(5):
-        await destination.run()
+    assert await stop(destination, 5) == 5
+    assert ledger_of(destination).abandoned == 1
     check_identity(*destination.ledgers())
-    assert ledger_of(destination).pending == 1
-    await destination.finish()
-    await destination.abandon()
-    ledger = ledger_of(destination)
-    assert (ledger.delivered, ledger.resent) == (1, 1)
 
 
-async def test_finish_takes_over_when_run_is_cancelled(
-    intake: Any,
-    destination: Any,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-) -> None:
-    intake.accept_after(10)
-    destination.put_nowait(make_snapshot())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(destination.run)
-        await trio.sleep(5)
-        with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as finishing:
-                finishing.start_soon(destination.finish)
-                await wait_all_tasks_blocked()
-                nursery.cancel_scope.cancel()
-    await destination.abandon()
-    assert ledger_of(destination).delivered == 1
-
-
-async def test_abandon_counts_payloads_and_snapshots_alike(
+async def test_cancel_abandons_payloads_and_snapshots_alike(
     intake: Any,
     destination: Any,
     make_snapshot: MakeSnapshot,
@@ -688,13 +682,12 @@ async def test_abandon_counts_payloads_and_snapshots_alike(
     check_identity: CheckIdentity,
 ) -> None:
     intake.accept_after(math.inf)
-    with trio.move_on_after(5):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(destination.run)
-            destination.put_nowait(make_snapshot(0, series=2))
-            await trio.sleep_forever()
-    destination.put_nowait(make_snapshot(1, series=3))
-    await destination.abandon()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
+        destination.put_nowait(make_snapshot(0, series=2))
+        await trio.sleep(5)
+        destination.put_nowait(make_snapshot(1, series=3))
+        nursery.cancel_scope.cancel()
     ledger = ledger_of(destination)
     assert (ledger.abandoned, ledger.pending) == (5, 0)
     check_identity(ledger)
@@ -719,8 +712,8 @@ async def test_outage_is_told_once_and_so_is_its_end(
     told = [r.getMessage() for r in caplog.records if "API key" not in r.message]
     name = "datadog:https://api.example.com"
     assert told == [
-        f"{name}: answered 500; payloads are kept and tried again",
-        f"{name}: answers again",
+        f"{name}: /api/v2/series: answered 500; payloads are kept and tried again",
+        f"{name}: /api/v2/series answers again",
     ]
 
 
@@ -742,22 +735,6 @@ async def test_outage_stands_in_the_ledger_while_it_lasts(
         await trio.sleep(300)
     assert first.failing_since is not None
     assert second.failing_since == first.failing_since
-    assert second.failure == "answered 500"
+    assert second.failure == "/api/v2/series: answered 500"
     last = ledger_of(destination)
     assert (last.failing_since, last.failure) == (None, "")
-
-
-async def test_run_that_starts_after_finish_does_nothing_twice(
-    intake: Any,
-    destination: Any,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-) -> None:
-    intake.accept_after(10)
-    destination.put_nowait(make_snapshot())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(destination.finish)
-        await wait_all_tasks_blocked()
-        nursery.start_soon(destination.run)
-    await destination.abandon()
-    assert intake.count_held() == {"s0.m0": 1}

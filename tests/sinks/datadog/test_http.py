@@ -11,11 +11,12 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.sinks.datadog.destination import open_datadog_destination
+from statsd_trio.sinks.datadog.destination import Account, open_datadog_destination
 from statsd_trio.sinks.datadog.http import (
     choose_proxy,
     describe_error,
     find_redirect,
+    make_excerpt,
     open_ssl_context,
     open_transport,
     parse_endpoint_url,
@@ -288,16 +289,14 @@ class RefusingProxy:
 async def post_through(proxy: RefusingProxy, url: str, snapshot: Snapshot) -> str:
     """Post to *url*, and return why that failed."""
     destination = open_datadog_destination(
-        {url: ["secret-key"]}, proxy=proxy.url, proxy_http=proxy.url
+        [Account(url, "secret-key")], proxy=proxy.url, proxy_http=proxy.url
     )
     async with trio.open_nursery() as running:
         running.start_soon(destination.run)
         destination.put_nowait(snapshot)
         await destination.settle()
         running.cancel_scope.cancel()
-    failure = destination.ledgers()[0].failure
-    await destination.abandon()
-    return failure
+    return destination.ledgers()[0].routes[0].failure
 
 
 async def test_https_goes_through_the_proxy_with_its_credentials(
@@ -374,7 +373,7 @@ def test_own_authority_is_trusted_beside_the_system_s(tmp_path: Path) -> None:
 def test_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing.pem"
     with pytest.raises(OSError, match="could not read the CA file") as raised:
-        open_datadog_destination({}, ca_file=str(path))
+        open_datadog_destination([], ca_file=str(path))
     assert raised.value.strerror == (
         f"could not read the CA file {path}: No such file or directory. Check ca_file."
     )
@@ -384,19 +383,19 @@ def test_authority_without_a_certificate_is_named(tmp_path: Path) -> None:
     path = tmp_path / "empty.pem"
     path.touch()
     with pytest.raises(OSError, match=f"{path}: it holds no certificate"):
-        open_datadog_destination({}, ca_file=str(path))
+        open_datadog_destination([], ca_file=str(path))
 
 
 def test_spool_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with pytest.raises(OSError, match="could not write to the spool folder") as raised:
-        open_datadog_destination({}, spool_path=str(path / "spool"), spool_max_bytes=1)
+        open_datadog_destination([], spool_path=str(path / "spool"), spool_max_bytes=1)
     assert f"{path}/spool" in str(raised.value)
 
 
 def test_skipped_validation_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    open_datadog_destination({}, skip_ssl_validation=True)
+    open_datadog_destination([], skip_ssl_validation=True)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "skip_ssl_validation" in record.message
@@ -405,14 +404,14 @@ def test_skipped_validation_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_loggers_of_the_http_library_are_quiet() -> None:
-    open_datadog_destination({})
+    open_datadog_destination([])
     for name in ("httpx2", "httpcore2"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING
 
 
 def test_level_that_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("httpx2"), "level", logging.DEBUG)
-    open_datadog_destination({})
+    open_datadog_destination([])
     assert logging.getLogger("httpx2").level == logging.DEBUG
 
 
@@ -440,3 +439,56 @@ def test_circle_of_causes_ends() -> None:
     one, other = ValueError(), KeyError()
     one.__cause__, other.__cause__ = other, one
     assert describe_error(one) == "ValueError"
+
+
+def make_answer(body: bytes, **headers: str) -> str:
+    return make_excerpt(body, httpx2.Headers(headers))
+
+
+def test_excerpt_is_one_printable_line() -> None:
+    body = b"<p>no\x1b[31m such\r\n\troute\xff</p>\n"
+    assert make_answer(body) == "<p>no [31m such route\N{REPLACEMENT CHARACTER}</p>"
+
+
+def test_excerpt_is_bounded() -> None:
+    assert len(make_answer(b"word " * 1000)) == 200
+    assert make_answer(b"word " * 1000).endswith("...")
+    assert make_answer(b"") == ""
+
+
+@pytest.mark.parametrize("shift", range(0, 64, 7))
+def test_excerpt_shows_nothing_secret(shift: int) -> None:
+    key, credentials = "0123456789abcdef" * 2, "bWU6aHVzaA=="
+    headers = {"DD-API-KEY": key, "Authorization": f"Basic {credentials}"}
+    body = f"bad key {key.upper()}, Basic {credentials}".encode()
+    assert make_answer(body, **headers) == "bad key ***, Basic ***"
+    # Not even half of it, where the answer was cut off.
+    padded = (b" " * (4096 - shift) + b"x" + key.encode())[:4096]
+    assert "0123456789" not in make_answer(padded, **headers)
+
+
+async def test_start_of_a_refusal_is_logged_with_route_and_status(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def refuse(attempt: Any) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        return httpx2.Response(
+            400, content=f"no route for {attempt.headers['DD-API-KEY']}".encode()
+        )
+
+    intake.respond = refuse
+    destination = open_destination()
+    async with running(destination):
+        destination.put_nowait(make_snapshot(series=108))
+        await trio.sleep(11)
+    name = "datadog:https://api.example.com"
+    assert (
+        f"{name}: lost 108 points in 1 payloads: /api/v2/series answered 400:"
+        " no route for ***" in caplog.text
+    )
+    assert "secret-key" not in caplog.text

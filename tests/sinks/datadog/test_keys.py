@@ -313,3 +313,103 @@ async def test_payload_that_the_old_key_was_refused_for_is_sent_with_the_new(
     keys = [attempt.headers["DD-API-KEY"] for attempt in intake.attempts]
     assert keys == ["old-key", "new-key"]
     assert ledger_of(destination).delivered == 1
+
+
+async def test_key_revoked_while_running_is_checked_at_once(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_destination()
+    async with running(destination):
+        for number in range(5):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        assert ledger_of(destination).api_key == "valid"
+        intake.key_status = 403
+        intake.answer_with(403)
+        for number in range(5, 10):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(1)
+            assert ledger_of(destination).api_key == "invalid"
+            await trio.sleep(9)
+        intake.key_status = 200
+        intake.accept_all()
+        destination.put_nowait(make_snapshot(11))
+        await trio.sleep(1)
+        assert ledger_of(destination).api_key == "valid"
+    # At the start, with each refusal, and with the first payload that was accepted.
+    assert len(intake.validations) == 1 + 5 + 1
+    assert caplog.text.count("the API key is not valid") == 1
+
+
+async def test_key_that_only_payloads_are_refused_for_is_invalid_with_the_second(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    # An engine that stands in for Datadog and knows no route for the check.
+    intake.key_status = 404
+    destination = open_destination()
+    async with running(destination):
+        destination.put_nowait(make_snapshot(0))
+        await trio.sleep(10)
+        intake.answer_with(403)
+        states = []
+        for number in range(1, 4):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+            states.append(ledger_of(destination).api_key)
+        assert states == ["unknown", "invalid", "invalid"]
+        intake.accept_all()
+        destination.put_nowait(make_snapshot(4))
+        await trio.sleep(1)
+        assert ledger_of(destination).api_key == "unknown"
+
+
+async def test_refusals_in_a_burst_check_the_key_once(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    event: Any,
+    autojump_clock: MockClock,
+) -> None:
+    destination = open_destination()
+    async with running(destination):
+        await trio.sleep(20)
+        intake.answer_with(403)
+        destination.put_nowait(make_snapshot(events=(event,) * 100))
+        await destination.settle()
+        await trio.sleep(1)
+    assert len(intake.validations) == 2
+
+
+async def test_route_that_refuses_alone_does_not_condemn_the_key(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    event: Any,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def refuse_events(attempt: Any) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        is_event = attempt.url.path == "/api/v1/events"
+        return httpx2.Response(403 if is_event else 202)
+
+    intake.respond = refuse_events
+    destination = open_destination()
+    async with running(destination):
+        for number in range(10):
+            destination.put_nowait(make_snapshot(number, events=(event,)))
+            await trio.sleep(10)
+            assert ledger_of(destination).api_key == "valid"
+    assert ledger_of(destination).refused == {"403": 10}
+    assert "not valid" not in caplog.text

@@ -71,11 +71,11 @@ async def test_large_snapshot_never_holds_the_loop_for_long(
         destination.put_nowait(large_snapshot.pop())
         longest = LongestStep()
         trio.lowlevel.add_instrument(longest)
-        await destination.finish()
+        destination.close(60)
+        await destination.settle()
         trio.lowlevel.remove_instrument(longest)
     assert destination.ledgers()[0].delivered == 10_000 + 10_000 + 100
     assert longest.seconds < MAX_SECONDS
-    await destination.abandon()
 
 
 @pytest.mark.parametrize("kind", ["console", "jsonl"])
@@ -88,7 +88,8 @@ async def test_written_snapshot_never_holds_the_loop_for_long(
         outlet.put_nowait(large_snapshot.pop())
         longest = LongestStep()
         trio.lowlevel.add_instrument(longest)
-        await outlet.finish()
+        outlet.close(60)
+        await outlet.run()
         trio.lowlevel.remove_instrument(longest)
     assert outlet.ledgers()[0].delivered > 10_000
     assert longest.seconds < MAX_SECONDS

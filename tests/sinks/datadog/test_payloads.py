@@ -96,9 +96,9 @@ def test_every_kind_goes_to_its_route(full_snapshot: Snapshot) -> None:
     assert [payload.route.value for payload in payloads] == [
         "/api/v2/series",
         "/api/beta/sketches",
-        "/api/v1/events",
-        "/api/v1/events",
         "/api/v1/check_run",
+        "/api/v1/events",
+        "/api/v1/events",
     ]
 
 
@@ -106,7 +106,7 @@ def test_points_of_the_payloads_are_those_of_the_snapshot(
     full_snapshot: Snapshot,
 ) -> None:
     payloads, _ = build(full_snapshot)
-    assert [payload.points for payload in payloads] == [4, 2, 1, 1, 2]
+    assert [payload.points for payload in payloads] == [4, 2, 2, 1, 1]
     assert sum(p.points for p in payloads) == full_snapshot.count_points()
 
 
@@ -347,7 +347,7 @@ def test_series_of_too_many_points_is_dropped_alone(
     )
     payloads, dropped = build(snapshot)
     assert [series.metric for series in read_series(payloads)] == ["a", "c"]
-    assert dropped == [Dropped("b", 10_001, Fault.OVERSIZE)]
+    assert dropped == [Dropped(Route.SERIES, "b", 10_001, Fault.OVERSIZE)]
 
 
 def test_points_split_payloads_at_the_limit(make_series: Callable[..., Series]) -> None:
@@ -363,7 +363,7 @@ def test_item_longer_than_a_payload_is_dropped_alone(
     snapshot = Snapshot(EPOCH, 10, series=(make_series("a"), giant, make_series("b")))
     payloads, dropped = build(snapshot, "zstd")
     assert [series.metric for series in read_series(payloads)] == ["a", "b"]
-    assert dropped == [Dropped("giant", 1, Fault.OVERSIZE)]
+    assert dropped == [Dropped(Route.SERIES, "giant", 1, Fault.OVERSIZE)]
 
 
 def test_item_that_compresses_into_a_payload_is_kept(
@@ -379,7 +379,10 @@ def test_item_that_compresses_too_badly_is_dropped(
 ) -> None:
     long = make_series("long", points=1, tags=("x" * 600_000,))
     payloads, dropped = build(Snapshot(EPOCH, 10, series=(long,)), "")
-    assert (payloads, dropped) == ([], [Dropped("long", 1, Fault.OVERSIZE)])
+    assert (payloads, dropped) == (
+        [],
+        [Dropped(Route.SERIES, "long", 1, Fault.OVERSIZE)],
+    )
 
 
 def test_item_that_cannot_be_encoded_takes_no_other_with_it(

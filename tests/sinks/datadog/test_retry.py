@@ -1,43 +1,34 @@
 import math
 import string
 
-import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from statsd_trio.sinks.datadog.retry import (
     MAX_RETRY_AFTER_SECONDS,
     Circuit,
-    RetryQueue,
-    Verdict,
+    Outcome,
+    classify_status,
     compute_backoff,
-    judge_status,
     parse_retry_after,
 )
 
 
-@attrs.frozen
-class Item:
-    order: tuple[int, int]
-    size: int = 10
-    not_before: float = -math.inf
-
-
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_success_is_delivered(status: int) -> None:
-    assert judge_status(status) is Verdict.DELIVERED
+    assert classify_status(status) is Outcome.DELIVERED
 
 
 @pytest.mark.parametrize("status", [400, 403, 413])
 def test_what_can_never_succeed_is_refused(status: int) -> None:
-    assert judge_status(status) is Verdict.REFUSED
+    assert classify_status(status) is Outcome.REFUSED
 
 
 @pytest.mark.parametrize(
     "status", [301, 304, 307, 401, 402, 404, 405, 408, 429, 500, 502, 503, 504, 599]
 )
 def test_everything_else_is_tried_again(status: int) -> None:
-    assert judge_status(status) is Verdict.RETRY
+    assert classify_status(status) is Outcome.RETRY
 
 
 @pytest.mark.parametrize(
@@ -100,9 +91,9 @@ def test_circuit_opens_with_the_first_error() -> None:
 
 def test_requests_in_flight_together_count_as_one_error() -> None:
     circuit = Circuit()
-    tickets = [circuit.start() for _ in range(10)]
-    for ticket in tickets:
-        circuit.fail(ticket, 100.0, 0.0, None)
+    attempts = [circuit.start() for _ in range(10)]
+    for attempt in attempts:
+        circuit.fail(attempt, 100.0, 0.0, None)
     assert circuit.errors == 1
 
 
@@ -187,69 +178,12 @@ def test_retry_after_of_a_late_answer_opens_the_circuit_again() -> None:
     assert not circuit.may_send(161.0)
 
 
-def test_newest_is_taken_first() -> None:
-    queue = RetryQueue[Item](100)
-    for order in [(2, 1), (3, 2), (1, 3)]:
-        queue.push(Item(order))
-    taken = [queue.take_newest(lambda item: item.size == 10) for _ in range(4)]
-    assert [item and item.order for item in taken] == [(3, 2), (2, 1), (1, 3), None]
-
-
-def test_what_is_not_eligible_is_passed_over() -> None:
-    queue = RetryQueue[Item](100)
-    queue.push(Item((1, 1)))
-    queue.push(Item((2, 2), not_before=5.0))
-    taken = queue.take_newest(lambda item: item.not_before <= 4.0)
-    assert taken == Item((1, 1))
-    assert queue.has(lambda item: item.not_before > 4.0)
-    assert queue.find_next_time() == 5.0
-
-
-def test_nothing_overflows_at_the_bound() -> None:
-    queue = RetryQueue[Item](20)
-    queue.push(Item((1, 1)))
-    queue.push(Item((2, 2)))
-    assert queue.take_overflow() == []
-
-
-def test_oldest_overflow_whatever_order_they_came_in() -> None:
-    queue = RetryQueue[Item](20)
-    for order in [(3, 1), (1, 2), (2, 3)]:
-        queue.push(Item(order))
-    assert queue.take_overflow() == [Item((1, 2))]
-    assert queue.size == 20
-
-
-def test_overflow_can_make_more_room_than_needed() -> None:
-    queue = RetryQueue[Item](40)
-    for number in range(5):
-        queue.push(Item((number, number)))
-    assert len(queue.take_overflow(down_to=0.5)) == 3
-    assert queue.size == 20
-
-
-def test_item_larger_than_the_bound_does_not_stay() -> None:
-    queue = RetryQueue[Item](20)
-    queue.push(Item((1, 1), size=21))
-    assert queue.take_overflow() == [Item((1, 1), size=21)]
-    assert (len(queue), queue.size) == (0, 0)
-
-
-def test_empty_queue_waits_for_nothing() -> None:
-    assert RetryQueue[Item](10).find_next_time() == math.inf
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 30)), max_size=40))
-def test_size_is_the_sum_of_what_waits(pushed: list[tuple[int, int]]) -> None:
-    queue = RetryQueue[Item](100)
-    gone = 0
-    for serial, (age, size) in enumerate(pushed):
-        queue.push(Item((age, serial), size))
-        gone += sum(item.size for item in queue.take_overflow())
-        assert queue.size <= 100
-    assert queue.size + gone == sum(size for _, size in pushed)
-    assert sum(item.size for item in queue.take_all()) + gone == sum(
-        size for _, size in pushed
-    )
-    assert queue.size == 0
+def test_next_time_is_the_end_of_the_backoff_unless_a_probe_is_under_way() -> None:
+    circuit = Circuit()
+    assert circuit.next_time == -math.inf
+    circuit.fail(circuit.start(), 100.0, 0.0, None)
+    assert circuit.next_time == 102.0
+    assert circuit.is_blocked(101.0)
+    assert not circuit.is_blocked(102.0)
+    circuit.start()
+    assert circuit.next_time == math.inf

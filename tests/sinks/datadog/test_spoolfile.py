@@ -7,14 +7,14 @@ from hypothesis import given, settings, strategies as st
 from statsd_trio.sinks.datadog.compression import ENCODINGS
 from statsd_trio.sinks.datadog.payloads import Payload, Route
 from statsd_trio.sinks.datadog.spoolfile import (
-    Record,
     SpoolFileError,
     format_spool_file,
     parse_spool_file,
 )
+from statsd_trio.sinks.datadog.transaction import Transaction
 
-records = st.builds(
-    Record,
+transactions = st.builds(
+    Transaction,
     st.builds(
         Payload,
         st.sampled_from(Route),
@@ -22,20 +22,20 @@ records = st.builds(
         st.integers(0, 10**6),
         st.binary(max_size=50),
     ),
-    st.integers(0, 10**11),
-    st.booleans(),
+    st.tuples(st.integers(0, 10**11), st.integers(0, 10**6)),
+    is_doubtful=st.booleans(),
 )
 
 
-def describe(record: Record) -> tuple[object, ...]:
-    payload = record.payload
+def describe(transaction: Transaction) -> tuple[object, ...]:
+    payload = transaction.payload
     return (
         payload.route,
         payload.encoding,
         payload.points,
         payload.body,
-        record.time,
-        record.is_doubtful,
+        transaction.order[0],
+        transaction.is_doubtful,
     )
 
 
@@ -57,15 +57,15 @@ ENTRY = {
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(records, max_size=5))
-def test_parsing_what_was_formatted_gives_it_back(written: list[Record]) -> None:
+@given(st.lists(transactions, max_size=5))
+def test_parsing_what_was_formatted_gives_it_back(written: list[Transaction]) -> None:
     read = parse_spool_file(format_spool_file(written))
     assert [describe(one) for one in read] == [describe(one) for one in written]
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(records, min_size=1, max_size=3), st.data())
-def test_torn_file_is_refused(written: list[Record], data: st.DataObject) -> None:
+@given(st.lists(transactions, min_size=1, max_size=3), st.data())
+def test_torn_file_is_refused(written: list[Transaction], data: st.DataObject) -> None:
     whole = format_spool_file(written)
     cut = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(SpoolFileError):
@@ -73,9 +73,9 @@ def test_torn_file_is_refused(written: list[Record], data: st.DataObject) -> Non
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(records, min_size=1, max_size=3), st.data())
+@given(st.lists(transactions, min_size=1, max_size=3), st.data())
 def test_file_with_a_flipped_bit_is_refused(
-    written: list[Record], data: st.DataObject
+    written: list[Transaction], data: st.DataObject
 ) -> None:
     rotten = bytearray(format_spool_file(written))
     rotten[data.draw(st.integers(0, len(rotten) - 1))] ^= 1
@@ -84,8 +84,8 @@ def test_file_with_a_flipped_bit_is_refused(
 
 
 def test_whole_file_is_read() -> None:
-    (record,) = parse_spool_file(make_file([ENTRY], b"abc"))
-    assert record.payload.body == b"abc"
+    (transaction,) = parse_spool_file(make_file([ENTRY], b"abc"))
+    assert transaction.payload.body == b"abc"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.mock_intake import Act, MockIntake, Route, Rule, open_mock_intake
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.datadog.destination import (
+    Account,
     DatadogDestination,
     open_datadog_destination,
 )
@@ -33,13 +34,12 @@ CheckIdentity = Callable[..., None]
 @asynccontextmanager
 async def delivering(url: str, **options: Any) -> AsyncGenerator[DatadogDestination]:
     destination = open_datadog_destination(
-        {url: ["secret-key"]}, choose_fraction=lambda: 0.5, **options
+        [Account(url, "secret-key")], choose_fraction=lambda: 0.5, **options
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         yield destination
         nursery.cancel_scope.cancel()
-    await destination.abandon()
 
 
 def count_series(intake: MockIntake) -> Counter[str]:
@@ -199,12 +199,12 @@ KILLED_SERVER = """
 import sys
 import trio
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
-from statsd_trio.sinks.datadog.destination import open_datadog_destination
+from statsd_trio.sinks.datadog.destination import Account, open_datadog_destination
 
 async def main():
     url, spool = sys.argv[1:]
     destination = open_datadog_destination(
-        {url: ["secret-key"]},
+        [Account(url, "secret-key")],
         retry_queue_bytes=500,
         spool_path=spool,
         spool_max_bytes=10**7,
@@ -251,7 +251,7 @@ async def test_killed_server_loses_nothing_that_was_spooled(
             intake.url, spool_path=spool, spool_max_bytes=10**7
         ) as destination:
             await intake.wait_for(lambda one: len(count_series(one)) >= spooled)
-            await destination.finish()
+            await destination.settle()
             (ledger,) = destination.ledgers()
         check_identity(ledger)
     held = count_series(intake)

@@ -1,59 +1,68 @@
 """Delivers payloads to one endpoint with one key, however the intake behaves.
 
-Every payload is in exactly one place: waiting in the retry queue, in flight, or on
-its way to the spool. All of these are ``pending``. It leaves for exactly one count of
-the ledger. The queue is bounded in bytes and spools, or loses, its oldest; the circuit
-says when a request may start; the newest goes first, so that what is recent is seen
-while an outage is worked off.
+Every payload is in exactly one place: waiting in memory, in flight, or on its way to
+the spool. All of these are ``pending``. It leaves for exactly one count of the ledger.
+
+Each route has a circuit, which says when a request may start, and may always have one
+request under way, so that none delays another. Beyond that the most important route
+goes first, and of its payloads the newest, so that what is recent is seen while an
+outage is worked off.
 
 A request that was under way when its task was cancelled may have arrived, so its
-payload goes back into the queue and counts as resent when it is sent again.
+payload is doubtful from then on, and counts as resent when it is sent again.
 """
 
+import itertools
 import logging
 import math
 import random
 import time
-from collections.abc import Callable
-from typing import Final, NoReturn
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
+import attrs
 import trio
 
 from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.sinks.datadog.disk_queue import DiskQueue
 from statsd_trio.sinks.datadog.http import Answer, Endpoint
+from statsd_trio.sinks.datadog.key_check import KeyCheck
 from statsd_trio.sinks.datadog.keys import ApiKey
 from statsd_trio.sinks.datadog.losses import LossReport
-from statsd_trio.sinks.datadog.payloads import Dropped, Fault, Payload
+from statsd_trio.sinks.datadog.payload_queue import WaitingPayloads
+from statsd_trio.sinks.datadog.payloads import Dropped, Fault, Payload, Route
 from statsd_trio.sinks.datadog.retry import (
-    Circuit,
-    RetryQueue,
-    Ticket,
-    Verdict,
+    Attempt,
+    Outcome,
+    classify_status,
     compute_backoff,
-    judge_status,
 )
-from statsd_trio.sinks.datadog.spooling import SharedSpool, Spooling
+from statsd_trio.sinks.datadog.route_state import RouteState
+from statsd_trio.sinks.datadog.spooler import RunInThread, Spooler, run_in_thread
 from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.snapshot_queue import SnapshotPoints
 
 logger = logging.getLogger(__name__)
 
-_REPORT_SECONDS: Final = 10.0
+# What may wait for its first try while the intake is slow: several intervals of a
+# hundred thousand series. Beyond it, the oldest wait with the retries.
+_NEW_BYTES: Final = 8 * 1024 * 1024
 
 # Source: datadog-agent, forwarder_flush_to_disk_mem_ratio.
 _KEPT_IN_MEMORY: Final = 0.5
 
-# How often to look for what other processes left in the spool.
-_LOOK_AGAIN_SECONDS: Final = 60.0
+_WARNING_SECONDS: Final = 10.0
 
-# The longest that a stop spends on writing to the spool.
-_STORE_SECONDS: Final = 10.0
+# An intake that answers so may have no such route at all.
+_UNKNOWN_ROUTE: Final = frozenset({404, 405, 501})
 
 
 class Delivery:
-    """The queue, the circuit and the counts of one endpoint and key.
+    """The queues, the circuits and the counts of one endpoint and key.
 
     Attributes:
         name: as in the ledger; never holds the key.
+        routes: where payloads go; those of others are not handed over.
     """
 
     def __init__(
@@ -62,53 +71,97 @@ class Delivery:
         endpoint: Endpoint,
         key: ApiKey,
         *,
+        routes: Collection[Route] = tuple(Route),
+        is_additional: bool = False,
         max_concurrent_requests: int,
         request_timeout_seconds: float,
         retry_queue_bytes: int,
+        report_seconds: float = 10.0,
         choose_fraction: Callable[[], float] = random.random,
-        spool: SharedSpool | None = None,
-        spool_target: str = "",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self.routes = frozenset(routes)
         self._endpoint = endpoint
         self._key = key
+        self._key_check = KeyCheck(name, endpoint, key, pause_seconds=report_seconds)
         self._max_concurrent_requests = max_concurrent_requests
         self._request_timeout_seconds = request_timeout_seconds
+        self._retry_queue_bytes = retry_queue_bytes
+        self._report_seconds = report_seconds
         self._choose_fraction = choose_fraction
         self._wall_clock = wall_clock
-        self._counters = SinkCounters(name)
+        self._counters = SinkCounters(name, is_additional=is_additional)
         self._losses = LossReport(name)
-        self._circuit = Circuit()
-        self._queue: RetryQueue[Transaction] = RetryQueue(retry_queue_bytes)
-        self._spooling: Spooling | None = None
-        if spool is not None:
-            self._spooling = Spooling(
-                spool,
-                spool_target,
-                self._counters,
-                self._losses,
-                max_file_bytes=retry_queue_bytes // 2,
-            )
+        # The most important first.
+        self._states = {
+            route: RouteState(route) for route in Route if route in self.routes
+        }
+        self._waiting = WaitingPayloads(
+            new_bytes=_NEW_BYTES, retry_bytes=retry_queue_bytes
+        )
+        # What had its last try, or was cut off by the end.
+        self._left: list[Transaction] = []
+        self._spooler: Spooler | None = None
         self._in_flight = 0
-        self._serial = 0
+        self._serial = itertools.count()
         self._is_last = False
-        self._next_warning = -math.inf
         self._changed = trio.lowlevel.ParkingLot()
 
-    def ledger(self) -> SinkLedger:
-        """Tell what became of every point."""
-        return self._counters.freeze()
+    def use_spool(
+        self,
+        disk: DiskQueue,
+        targets: Mapping[Route, str],
+        run_in_thread: RunInThread = run_in_thread,
+    ) -> None:
+        """Keep on *disk* what memory has no room for; call this before `run`.
 
-    def expect(self, points: int) -> None:
+        Args:
+            disk: where.
+            targets: the name of each route's queue there.
+            run_in_thread: calls what blocks.
+        """
+        self._spooler = Spooler(
+            disk,
+            targets,
+            self._counters,
+            self._losses,
+            run_in_thread=run_in_thread,
+        )
+
+    def ledger(self) -> SinkLedger:
+        """Return what became of every point, and how the routes do."""
+        states = self._states.values()
+        failing = [one for one in states if one.failing_since is not None]
+        if any(one.works for one in states):
+            failing = [one for one in failing if one.route.carries_metrics]
+        worst = min(failing, key=lambda one: one.failing_since or 0.0, default=None)
+        ledger = attrs.evolve(
+            self._counters.freeze(),
+            api_key=self._key_check.state,
+            failing_since=None if worst is None else worst.failing_since,
+            failure="" if worst is None else worst.describe(),
+            routes=tuple(state.freeze() for state in states),
+        )
+        return ledger if self._spooler is None else self._spooler.add_counts(ledger)
+
+    def expect(self, points: SnapshotPoints) -> None:
         """Count a snapshot whose payloads will follow."""
-        self._counters.snapshotted += points
-        self._counters.pending += points
+        taken = self._count_taken(points)
+        self._counters.snapshotted += taken
+        self._counters.pending += taken
+        self._counters.switched_off += points.total - taken
 
     def put_nowait(self, payload: Payload, time: int) -> None:
-        """Queue *payload* of the snapshot of *time*; the oldest make room for it."""
-        self._serial += 1
-        self._push(Transaction(payload, (time, self._serial)))
+        """Queue *payload* of the snapshot of *time*; older ones may have to go."""
+        transaction = Transaction(payload, (time, next(self._serial)))
+        circuit = self._states[payload.route].circuit
+        if circuit.is_blocked(trio.current_time()) and not self._is_last:
+            self._waiting.push(transaction)
+        else:
+            self._waiting.push_new(transaction)
+        self._make_room()
+        self._changed.unpark_all()
 
     def drop(self, dropped: Dropped) -> None:
         """Count an item that is in no payload."""
@@ -117,219 +170,194 @@ class Delivery:
             self._counters.oversize += dropped.points
         else:
             self._counters.refused[dropped.fault.value] += dropped.points
-        self._losses.add(dropped.fault.value, dropped.points)
+        self._losses.add(f"{dropped.route.word}, {dropped.fault}", dropped.points)
 
-    def evict(self, points: int) -> None:
+    def evict(self, points: SnapshotPoints) -> None:
         """Count a snapshot that had to make room before it became payloads."""
-        self._counters.pending -= points
-        self._counters.evicted += points
-        self._losses.add("evicted", points)
+        taken = self._count_taken(points)
+        self._evict("evicted before they could be encoded", taken)
 
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Send until all had a last try after `expect_no_more`, or cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._report_losses)
-            if self._spooling is not None:
-                nursery.start_soon(self._spooling.run)
-                nursery.start_soon(self._load_spooled, self._spooling)
+            nursery.start_soon(self._key_check.run)
+            nursery.start_soon(self._report)
+            if self._spooler is not None:
+                nursery.start_soon(self._spool, self._spooler)
             async with trio.open_nursery() as requests:
                 while not self._is_over():
                     transaction = self._take_next()
                     if transaction is not None:
                         # Now, not when its task begins: one probe at a time.
-                        ticket = self._circuit.start()
-                        requests.start_soon(self._send, transaction, ticket)
+                        state = self._states[transaction.payload.route]
+                        requests.start_soon(
+                            self._send, transaction, state, state.circuit.start()
+                        )
                         continue
                     with trio.move_on_at(self._find_next_time()):
                         await self._changed.park()
             nursery.cancel_scope.cancel()
 
     def expect_no_more(self) -> None:
-        """Let `run` give each payload one last try, however the endpoint behaves."""
+        """Let `run` give each payload one last try, whatever the circuits say."""
         self._is_last = True
         self._changed.unpark_all()
+
+    def set_deadline(self, deadline: float) -> None:
+        """Wait for the disk until *deadline* at most, by Trio's clock."""
+        if self._spooler is not None:
+            self._spooler.set_deadline(deadline)
 
     async def settle(self) -> None:
         """Wait until all is delivered, refused, or kept for a later try."""
         while self._in_flight or self._has_eligible():
             await self._changed.park()
 
-    async def abandon(self) -> None:
-        """Spool what is left if there is a spool; count the rest as abandoned."""
-        left = self._queue.take_all()
-        if self._spooling is not None:
-            with trio.move_on_after(_STORE_SECONDS, shield=True):
-                await self._spooling.store(left)
+    async def store(self) -> None:
+        """Spool what is left, if there is a spool; for the end, without `run`."""
+        self._left += self._waiting.take_all()
+        if self._spooler is not None:
+            await self._spooler.store(self._left)
+
+    def abandon(self) -> None:
+        """Count what is left as abandoned; nothing may follow."""
         pending = self._counters.pending
         if pending:
             self._counters.abandoned += pending
             self._counters.pending = 0
-            self._losses.add("abandoned", pending, len(left))
-        self._losses.tell()
+            self._losses.add("abandoned at the stop", pending, len(self._left))
+        self._log_losses()
 
-    @trio.lowlevel.enable_ki_protection
-    async def keep_key_checked(self, interval_seconds: float) -> NoReturn:
-        """Check the key at start, each interval, and at once when it is replaced."""
-        while True:
-            # Taken before the check, so that a replacement during it is noticed.
-            replaced = self._key.replaced
-            await self.check_key()
-            with trio.move_on_after(interval_seconds):
-                await replaced.wait()
+    def _count_taken(self, points: SnapshotPoints) -> int:
+        return points.of(*(route.word for route in self.routes))
 
-    async def check_key(self) -> None:
-        """Ask the intake whether the key is valid; says so, and never fails."""
-        key = await self._key.get()
-        if key is None:
-            self._counters.api_key = "unknown"
-            return
-        answer = await self._endpoint.validate(key)
-        # Source: datadog-agent, forwarder_health.go: 200, 403, or inconclusive.
-        if answer.status == 200:
-            self._counters.api_key = "valid"
-            logger.info("%s: the API key is valid", self.name)
-        elif answer.status == 403:
-            self._counters.api_key = "invalid"
-            logger.error("%s: the API key is not valid; check DD_API_KEY", self.name)
-        else:
-            self._counters.api_key = "unknown"
-            logger.warning(
-                "%s: could not check the API key: %s", self.name, _describe(answer)
-            )
-
-    def _push(self, transaction: Transaction) -> None:
-        """Queue *transaction*; what overflows is spooled, or lost.
+    def _make_room(self) -> None:
+        """Spool, or lose, what memory has no room for.
 
         The oldest half goes to the spool at once, so that it has few large files.
-        While that is being written, what overflows is lost: memory is bounded.
+        When too much waits to be written, what overflows is lost: memory is bounded.
         """
-        self._queue.push(transaction)
-        if self._spooling is not None and not self._spooling.is_busy:
-            self._spooling.offer(self._queue.take_overflow(down_to=_KEPT_IN_MEMORY))
-        for evicted in self._queue.take_overflow():
-            points = evicted.payload.points
-            self._counters.pending -= points
-            self._counters.evicted += points
-            self._losses.add("evicted", points)
-            self._forget(evicted)
-        self._changed.unpark_all()
+        if self._spooler is not None and not self._spooler.is_full:
+            self._spooler.offer(self._waiting.take_overflow(_KEPT_IN_MEMORY))
+        for evicted in self._waiting.take_overflow():
+            word, limit = evicted.payload.route.word, self._retry_queue_bytes
+            cause = f"{word} evicted, since retry_queue_bytes={limit} are used up"
+            self._evict(cause, evicted.payload.points)
 
-    def _forget(self, transaction: Transaction) -> None:
-        """Note that *transaction* is delivered or lost."""
-        if self._spooling is not None:
-            self._spooling.settle(transaction)
+    def _evict(self, cause: str, points: int) -> None:
+        self._counters.pending -= points
+        self._counters.evicted += points
+        self._losses.add(cause, points)
 
     @trio.lowlevel.enable_ki_protection
-    async def _load_spooled(self, spooling: Spooling) -> None:
-        """Take files back when there is nothing else to send, until cancelled."""
+    async def _spool(self, spooler: Spooler) -> None:
+        """Keep the disk and memory in balance, until cancelled."""
         while True:
-            if self._queue or self._circuit.is_open or self._is_last:
-                await self._changed.park()
-                continue
-            loaded = await spooling.load()
-            # Past the bound, since the queue was empty: what is in a file need not
-            # be written to another.
+            await spooler.write_offered()
+            await spooler.remove_sent()
+            loaded: list[Transaction] = []
+            for route in self._list_idle_routes():
+                if spooler.has_files(route):
+                    loaded += await spooler.load(route)
             for transaction in loaded:
-                self._queue.push(transaction)
-            self._changed.unpark_all()
-            if not loaded:
-                with trio.move_on_after(_LOOK_AGAIN_SECONDS):
-                    await spooling.wait_written()
+                self._waiting.push(transaction)
+            if loaded:
+                self._changed.unpark_all()
+            else:
+                await spooler.wait()
+
+    def _list_idle_routes(self) -> list[Route]:
+        """List the routes that could send, and have less than they could send."""
+        now = trio.current_time()
+        return [
+            state.route
+            for state in self._states.values()
+            if state.circuit.may_send(now)
+            and self._waiting.count(state.route) < self._max_concurrent_requests
+            and not self._is_last
+        ]
 
     def _take_next(self) -> Transaction | None:
-        """Take what is to be sent now and count it as in flight."""
-        if self._in_flight >= self._max_concurrent_requests:
-            return None
-        now = trio.current_time()
-        if self._is_last:
-            transaction = self._queue.take_newest(lambda item: not item.had_last_try)
+        """Take what is to be sent now, and count it as in flight."""
+        now = math.inf if self._is_last else trio.current_time()
+        for state in self._states.values():
+            if not self._may_start(state, now):
+                continue
+            transaction = self._waiting.take_newest(state.route, now)
             if transaction is not None:
-                transaction.had_last_try = True
-        elif self._circuit.may_send(now):
-            transaction = self._queue.take_newest(lambda item: item.not_before <= now)
-        else:
-            transaction = None
-        if transaction is not None:
-            self._in_flight += 1
-        return transaction
+                self._in_flight += 1
+                state.in_flight += 1
+                return transaction
+        return None
+
+    def _may_start(self, state: RouteState, now: float) -> bool:
+        return self._has_slot(state) and (self._is_last or state.circuit.may_send(now))
+
+    def _has_slot(self, state: RouteState) -> bool:
+        return not state.in_flight or self._in_flight < self._max_concurrent_requests
 
     def _has_eligible(self) -> bool:
         now = trio.current_time()
-        return self._circuit.may_send(now) and self._queue.find_next_time() <= now
-
-    def _find_next_time(self) -> float:
-        """Tell when to look again though nothing changed."""
-        if self._is_last or self._in_flight >= self._max_concurrent_requests:
-            return math.inf
-        next_time = self._queue.find_next_time()
-        if self._circuit.is_open:
-            if self._circuit.is_probing:
-                return math.inf
-            next_time = max(next_time, self._circuit.blocked_until)
-        return next_time
-
-    def _is_over(self) -> bool:
-        return (
-            self._is_last
-            and not self._in_flight
-            and not self._queue.has(lambda item: not item.had_last_try)
+        return any(
+            state.circuit.may_send(now)
+            and self._waiting.find_next_time(state.route) <= now
+            for state in self._states.values()
         )
 
+    def _find_next_time(self) -> float:
+        """Return when to look again though nothing changed."""
+        if self._is_last:
+            return math.inf
+        return min(
+            (
+                max(
+                    self._waiting.find_next_time(state.route),
+                    state.circuit.next_time,
+                )
+                for state in self._states.values()
+                if self._has_slot(state)
+            ),
+            default=math.inf,
+        )
+
+    def _is_over(self) -> bool:
+        return self._is_last and not self._in_flight and not self._waiting
+
     @trio.lowlevel.enable_ki_protection
-    async def _send(self, transaction: Transaction, ticket: Ticket) -> None:
+    async def _send(
+        self, transaction: Transaction, state: RouteState, attempt: Attempt
+    ) -> None:
         """Try once, and put the payload where the answer says."""
+        is_last = self._is_last
         try:
             answer = await self._post(transaction)
         except BaseException:
             # Cancelled on the way, so that it may have arrived.
-            self._circuit.cancel(ticket)
-            transaction.is_doubtful = True
-            self._push(transaction)
+            state.circuit.cancel(attempt)
+            transaction.doubt()
+            self._left.append(transaction)
             raise
         finally:
             self._in_flight -= 1
+            state.in_flight -= 1
         if transaction.is_doubtful and (answer.status is not None or answer.is_lost):
             self._counters.resent += transaction.payload.points
-        now = trio.current_time()
         fraction = self._choose_fraction()
-        was_open = self._circuit.is_open
-        verdict = Verdict.RETRY
-        if answer.status is not None:
-            verdict = judge_status(answer.status)
-        if verdict is Verdict.RETRY:
-            self._circuit.fail(ticket, now, fraction, answer.retry_after)
-            if self._counters.failing_since is None:
-                self._counters.failing_since = self._wall_clock()
-            self._counters.failure = _describe(answer)
-            if not was_open and now >= self._next_warning:
-                self._next_warning = now + _REPORT_SECONDS
-                logger.warning(
-                    "%s: %s; payloads are kept and tried again",
-                    self.name,
-                    _describe(answer),
-                )
-            transaction.errors += 1
-            transaction.not_before = now + compute_backoff(transaction.errors, fraction)
-            transaction.is_doubtful = transaction.is_doubtful or answer.is_lost
-            self._push(transaction)
-            return
-        self._circuit.succeed(ticket, now, fraction)
-        self._counters.failing_since, self._counters.failure = None, ""
-        if was_open and not self._circuit.is_open:
-            logger.info("%s: answers again", self.name)
-        if verdict is Verdict.DELIVERED:
-            self._counters.pending -= transaction.payload.points
-            self._counters.delivered += transaction.payload.points
-            self._forget(transaction)
-        elif answer.status == 403 and self._may_use_new_key(transaction):
-            transaction.had_new_key = True
-            transaction.had_last_try = False
-            self._push(transaction)
+        if answer.status is None or classify_status(answer.status) is Outcome.RETRY:
+            self._note_error(state, attempt, answer, fraction)
+            if answer.is_lost:
+                transaction.doubt()
+            if is_last:
+                self._left.append(transaction)
+            else:
+                self._keep(transaction, fraction)
         else:
-            self._refuse(transaction.payload, str(answer.status))
-            self._forget(transaction)
+            self._note_answer(state, attempt, fraction)
+            self._note_outcome(state, transaction, answer, answer.status)
         self._changed.unpark_all()
+        if self._spooler is not None:
+            self._spooler.wake()
 
     async def _post(self, transaction: Transaction) -> Answer:
         limit = self._request_timeout_seconds
@@ -344,21 +372,85 @@ class Delivery:
                 await self._key.renew(key)
         return answer
 
+    def _note_error(
+        self, state: RouteState, attempt: Attempt, answer: Answer, fraction: float
+    ) -> None:
+        """Note an answer, or its absence, after which a payload is tried again."""
+        now = trio.current_time()
+        was_open = state.circuit.is_open
+        state.circuit.fail(attempt, now, fraction, answer.retry_after)
+        state.note_error(answer.describe(), self._wall_clock())
+        if was_open or now < state.next_warning:
+            return
+        state.next_warning = now + _WARNING_SECONDS
+        hint = ""
+        if answer.status in _UNKNOWN_ROUTE:
+            hint = f"; if it never takes {state.route.word}, leave them out of routes"
+        logger.warning(
+            "%s: %s; payloads are kept and tried again%s",
+            self.name,
+            state.describe(),
+            hint,
+        )
+
+    def _keep(self, transaction: Transaction, fraction: float) -> None:
+        """Have *transaction*, which failed, wait for another try."""
+        now = trio.current_time()
+        route = transaction.payload.route
+        transaction.errors += 1
+        transaction.not_before = now + compute_backoff(transaction.errors, fraction)
+        self._waiting.push(transaction)
+        if self._states[route].circuit.is_blocked(now):
+            self._waiting.block(route)
+        self._make_room()
+
+    def _note_answer(
+        self, state: RouteState, attempt: Attempt, fraction: float
+    ) -> None:
+        """Note that the intake took or refused a payload, so that it works."""
+        was_open = state.circuit.is_open
+        state.circuit.succeed(attempt, trio.current_time(), fraction)
+        if was_open and not state.circuit.is_open:
+            logger.info("%s: %s answers again", self.name, state.route.value)
+
+    def _note_outcome(
+        self, state: RouteState, transaction: Transaction, answer: Answer, status: int
+    ) -> None:
+        """Count *transaction*, which was taken or refused with *status*."""
+        if status == 403 and self._may_use_new_key(transaction):
+            transaction.had_new_key = True
+            self._waiting.push_new(transaction)
+            return
+        points = transaction.payload.points
+        self._counters.pending -= points
+        if classify_status(status) is Outcome.DELIVERED:
+            self._counters.delivered += points
+            state.note_accepted()
+            self._key_check.note_accepted()
+        else:
+            self._counters.refused[str(status)] += points
+            cause = f"{state.route.value} answered {status}"
+            self._losses.add(cause, points, detail=answer.text)
+            snapshot_time, _ = transaction.order
+            state.note_refused(answer.describe(), snapshot_time, self._wall_clock())
+            if status == 403:
+                self._key_check.note_refused(snapshot_time)
+        if self._spooler is not None:
+            self._spooler.settle(transaction)
+
     def _may_use_new_key(self, transaction: Transaction) -> bool:
         return self._key.is_renewable and not transaction.had_new_key
 
-    def _refuse(self, payload: Payload, status: str) -> None:
-        self._counters.pending -= payload.points
-        self._counters.refused[status] += payload.points
-        self._losses.add(f"refused with {status}", payload.points)
-
     @trio.lowlevel.enable_ki_protection
-    async def _report_losses(self) -> None:
-        """Tell the losses of each interval, until cancelled."""
+    async def _report(self) -> None:
+        """Log the losses of each interval, until cancelled."""
         while True:
-            await trio.sleep(_REPORT_SECONDS)
-            self._losses.tell()
+            await trio.sleep(self._report_seconds)
+            self._log_losses()
+            for state in self._states.values():
+                state.note_interval()
 
-
-def _describe(answer: Answer) -> str:
-    return f"answered {answer.status}" if answer.status is not None else answer.error
+    def _log_losses(self) -> None:
+        if self._spooler is not None:
+            self._spooler.report()
+        self._losses.log()

@@ -39,6 +39,12 @@ _MAX_REDIRECTS: Final = 5
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _ANSWER_SECONDS: Final = 1.0
 
+# Of an answer that refuses a payload, so much is kept, and so much is shown.
+_MAX_EXCERPT_BYTES: Final = 4096
+_MAX_EXCERPT_CHARACTERS: Final = 200
+# A shorter word of a header, such as "Basic", says nothing.
+_LEAST_SECRET_CHARACTERS: Final = 6
+
 # How deep to look for what the system said.
 _MAX_CAUSES: Final = 10
 
@@ -66,12 +72,21 @@ class Answer:
         error: for a person, where there was none; holds nothing secret.
         is_lost: the request may have arrived, though there was no answer.
         retry_after: seconds that the intake asks us to wait.
+        text: the start of what the intake said of its refusal; printable, and
+            without what was secret in the request.
     """
 
     status: int | None
     error: str = ""
     is_lost: bool = False
     retry_after: float | None = None
+    text: str = ""
+
+    def describe(self) -> str:
+        """Say in a few words what came of the request."""
+        if self.status is None:
+            return self.error
+        return f"answered {self.status}" + (f": {self.text}" if self.text else "")
 
 
 class Endpoint:
@@ -109,7 +124,7 @@ class Endpoint:
             "DD-Agent-Version": __version__,
             "Content-Type": "application/json",
         }
-        if payload.route.is_protobuf:
+        if payload.route.carries_metrics:
             headers["Content-Type"] = "application/x-protobuf"
             headers["DD-Agent-Payload"] = _AGENT_PAYLOAD_VERSION
         if payload.encoding:
@@ -177,19 +192,29 @@ class Endpoint:
         if status in _REDIRECTS:
             location = find_redirect(url, response.headers.get("Location", ""))
         # The status is the answer: what breaks afterwards takes nothing back.
+        body = b""
         if isinstance(response.stream, httpx2.AsyncByteStream):
-            await _read_answer(response.stream)
-        return Answer(status, retry_after=retry_after), location
+            body = await _read_answer(response.stream)
+        text = ""
+        if not 200 <= status < 300:
+            text = make_excerpt(body, request.headers)
+        return Answer(status, retry_after=retry_after, text=text), location
 
 
-async def _read_answer(stream: httpx2.AsyncByteStream) -> None:
-    """Read to the end, so that the connection can be used again, or close it."""
+async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
+    """Read to the end, so that the connection can be used again, or close it.
+
+    Returns:
+        the start of the body.
+    """
+    start = bytearray()
     size = 0
     pieces = aiter(stream)
     try:
         with trio.move_on_after(_ANSWER_SECONDS):
             async for piece in pieces:
                 size += len(piece)
+                start += piece[: _MAX_EXCERPT_BYTES - len(start)]
                 if size > _MAX_ANSWER_BYTES:
                     break
     except (httpx2.HTTPError, OSError):
@@ -199,6 +224,28 @@ async def _read_answer(stream: httpx2.AsyncByteStream) -> None:
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()
             await stream.aclose()
+    return bytes(start)
+
+
+def make_excerpt(body: bytes, headers: httpx2.Headers) -> str:
+    """Return the start of an answer's *body* in one printable line.
+
+    What was secret in the *headers* of the request is masked: some servers send back
+    what they were sent.
+    """
+    text = body.decode(errors="replace")
+    if len(body) == _MAX_EXCERPT_BYTES:
+        # The last word may be half of a secret, which nothing would recognise.
+        text = text.rpartition(" ")[0]
+    for name in ("DD-API-KEY", "Authorization"):
+        for secret in headers.get(name, "").split():
+            if len(secret) >= _LEAST_SECRET_CHARACTERS:
+                text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+    words = "".join(char if char.isprintable() else " " for char in text).split()
+    excerpt = " ".join(words)
+    if len(excerpt) > _MAX_EXCERPT_CHARACTERS:
+        excerpt = excerpt[: _MAX_EXCERPT_CHARACTERS - 3] + "..."
+    return excerpt
 
 
 def parse_endpoint_url(url: str) -> httpx2.URL:

@@ -27,7 +27,7 @@ class ApiKey:
         self._value = _read_source(source)
         self._lock = trio.Lock()
         self._was_replaced = False
-        self._replaced = trio.Event()
+        self._check_requested = trio.Event()
 
     @property
     def is_renewable(self) -> bool:
@@ -35,9 +35,14 @@ class ApiKey:
         return self._was_replaced or not isinstance(self._source, str)
 
     @property
-    def replaced(self) -> trio.Event:
-        """Set at the next `replace`, which makes a new one."""
-        return self._replaced
+    def check_requested(self) -> trio.Event:
+        """Set at the next `request_check` or `replace`, which make a new one."""
+        return self._check_requested
+
+    def request_check(self) -> None:
+        """Have the key checked: an answer of the intake throws doubt on it."""
+        self._check_requested.set()
+        self._check_requested = trio.Event()
 
     def replace(self, source: KeySource) -> None:
         """Use *source* from the next request on.
@@ -48,8 +53,7 @@ class ApiKey:
         self._value = _read_source(source)
         self._source = source
         self._was_replaced = True
-        self._replaced.set()
-        self._replaced = trio.Event()
+        self.request_check()
 
     async def get(self) -> str | None:
         """Give the key, asking for it if need be; None if there is none now."""

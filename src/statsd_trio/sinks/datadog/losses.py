@@ -7,27 +7,49 @@ logger = logging.getLogger(__name__)
 
 
 class LossReport:
-    """Gathers losses of one endpoint until they are told."""
+    """Gathers the losses of one endpoint and key until they are logged."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._points: Counter[str] = Counter()
-        self._payloads: Counter[str] = Counter()
+        self._points = Counter[str]()
+        self._payloads = Counter[str]()
+        self._details: dict[str, str] = {}
+        self._troubles: dict[str, None] = {}
 
-    def add(self, cause: str, points: int, payloads: int = 1) -> None:
-        """Count so many points in so many payloads, or items."""
+    def add(
+        self, cause: str, points: int, payloads: int = 1, *, detail: str = ""
+    ) -> None:
+        """Count points lost in payloads, or items.
+
+        Args:
+            cause: one of few; all that have the same share a line.
+            points: how many.
+            payloads: how many; 0 if that is not known.
+            detail: what was said of the latest, such as the start of an answer.
+        """
         self._points[cause] += points
         self._payloads[cause] += payloads
+        self._details[cause] = detail
 
-    def tell(self) -> None:
-        """Log one WARNING a cause, and begin anew."""
+    def complain(self, trouble: str) -> None:
+        """Note *trouble* that loses nothing yet; it is logged once."""
+        self._troubles[trouble] = None
+
+    def log(self) -> None:
+        """Log one WARNING for each cause and trouble, and begin anew."""
         for cause, points in self._points.items():
+            payloads, detail = self._payloads[cause], self._details[cause]
             logger.warning(
-                "%s: lost %d points in %d payloads: %s",
+                "%s: lost %d points%s: %s%s",
                 self._name,
                 points,
-                self._payloads[cause],
+                f" in {payloads} payloads" if payloads else "",
                 cause,
+                f": {detail}" if detail else "",
             )
+        for trouble in self._troubles:
+            logger.warning("%s: %s", self._name, trouble)
         self._points.clear()
         self._payloads.clear()
+        self._details.clear()
+        self._troubles.clear()

@@ -9,7 +9,7 @@ the caller gets its turn.
 
 import enum
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import attrs
@@ -55,16 +55,21 @@ _PIECE_BYTES: Final = 16 * 1024
 
 
 class Route(enum.Enum):
-    """Where a payload goes, under the endpoint's URL."""
+    """Where a payload goes, under the endpoint's URL; the most important first."""
 
     SERIES = "/api/v2/series"
     SKETCHES = "/api/beta/sketches"
-    EVENTS = "/api/v1/events"
     SERVICE_CHECKS = "/api/v1/check_run"
+    EVENTS = "/api/v1/events"
 
     @property
-    def is_protobuf(self) -> bool:
-        """Whether the body is protobuf; else it is JSON."""
+    def word(self) -> str:
+        """What it carries, as the configuration calls it."""
+        return self.name.lower()
+
+    @property
+    def carries_metrics(self) -> bool:
+        """Whether it carries metrics, as protobuf; the others carry JSON."""
         return self in {Route.SERIES, Route.SKETCHES}
 
 
@@ -113,6 +118,7 @@ class Dropped:
         name: of the metric or check, or an event's title.
     """
 
+    route: Route
     name: str
     points: int
     fault: Fault
@@ -126,11 +132,14 @@ def build_payloads(
     snapshot: Snapshot,
     encoding: str,
     *,
+    routes: Collection[Route] = tuple(Route),
     zstd_level: int = DEFAULT_ZSTD_LEVEL,
     series_limits: Limits = SERIES_LIMITS,
     other_limits: Limits = OTHER_LIMITS,
 ) -> Iterator[Step]:
-    """Encode all of *snapshot*, a small step each time the iterator is asked.
+    """Encode *snapshot*, a small step each time the iterator is asked.
+
+    The most important come first: series, sketches, service checks, events.
 
     Events go one a request and uncompressed: their public route documents no
     Content-Encoding, and one event is small.
@@ -138,55 +147,60 @@ def build_payloads(
     Args:
         snapshot: what to encode.
         encoding: one of `compression.ENCODINGS`.
-        zstd_level: where that is ``zstd``.
+        routes: what goes elsewhere is left out.
+        zstd_level: where the encoding is ``zstd``.
         series_limits: for series.
         other_limits: for sketches, events and service checks.
     """
-    series = _PayloadBuilder(
-        Route.SERIES, encoding, series_limits, zstd_level=zstd_level
-    )
-    for one_series in snapshot.series:
-        yield from _add_item(
-            series,
-            one_series.name,
-            len(one_series.points),
-            _encode_series(one_series),
-            tag=b"\x0a",
+    if Route.SERIES in routes:
+        builder = _PayloadBuilder(
+            Route.SERIES, encoding, series_limits, zstd_level=zstd_level
         )
-    yield from series.close()
-    # The second field of the payload, present and empty, as the Agent sends it.
-    sketches = _PayloadBuilder(
-        Route.SKETCHES,
-        encoding,
-        other_limits,
-        zstd_level=zstd_level,
-        end=b"\x12\x00",
-    )
-    for sketch in snapshot.sketches:
-        yield from _add_item(
-            sketches,
-            sketch.name,
-            len(sketch.points),
-            _encode_sketch(sketch),
-            tag=b"\x0a",
+        for series in snapshot.series:
+            yield from _add_item(
+                builder,
+                series.name,
+                len(series.points),
+                _encode_series(series),
+                tag=b"\x0a",
+            )
+        yield from builder.close()
+    if Route.SKETCHES in routes:
+        builder = _PayloadBuilder(
+            Route.SKETCHES,
+            encoding,
+            other_limits,
+            zstd_level=zstd_level,
+            # The second field of the payload, present and empty, as the Agent sends it.
+            end=b"\x12\x00",
         )
-    yield from sketches.close()
-    for event in snapshot.events:
-        events = _PayloadBuilder(Route.EVENTS, IDENTITY, other_limits)
-        yield from _add_item(events, event.title, 1, _encode_event(event))
-        yield from events.close()
-    checks = _PayloadBuilder(
-        Route.SERVICE_CHECKS,
-        encoding,
-        other_limits,
-        zstd_level=zstd_level,
-        start=b"[",
-        separator=b",",
-        end=b"]",
-    )
-    for check in snapshot.service_checks:
-        yield from _add_item(checks, check.name, 1, _encode_service_check(check))
-    yield from checks.close()
+        for sketch in snapshot.sketches:
+            yield from _add_item(
+                builder,
+                sketch.name,
+                len(sketch.points),
+                _encode_sketch(sketch),
+                tag=b"\x0a",
+            )
+        yield from builder.close()
+    if Route.SERVICE_CHECKS in routes:
+        builder = _PayloadBuilder(
+            Route.SERVICE_CHECKS,
+            encoding,
+            other_limits,
+            zstd_level=zstd_level,
+            start=b"[",
+            separator=b",",
+            end=b"]",
+        )
+        for check in snapshot.service_checks:
+            yield from _add_item(builder, check.name, 1, _encode_service_check(check))
+        yield from builder.close()
+    if Route.EVENTS in routes:
+        for event in snapshot.events:
+            builder = _PayloadBuilder(Route.EVENTS, IDENTITY, other_limits)
+            yield from _add_item(builder, event.title, 1, _encode_event(event))
+            yield from builder.close()
 
 
 class _PayloadBuilder:
@@ -203,7 +217,7 @@ class _PayloadBuilder:
         separator: bytes = b"",
         end: bytes = b"",
     ) -> None:
-        self._route = route
+        self.route = route
         self._encoding = encoding
         self._zstd_level = zstd_level
         self._limits = limits
@@ -216,7 +230,7 @@ class _PayloadBuilder:
         """Append *item*; what was full before it comes out."""
         limits = self._limits
         if limits.points is not None and points > limits.points:
-            yield Dropped(name, points, Fault.OVERSIZE)
+            yield Dropped(self.route, name, points, Fault.OVERSIZE)
             return
         if self._points and not self._has_room(points, len(item)):
             yield from self.close()
@@ -224,14 +238,14 @@ class _PayloadBuilder:
             # Alone in a payload, and the bound says no: what counts is how far it
             # really compresses.
             if len(self._start) + len(item) + len(self._end) > limits.raw_bytes:
-                yield Dropped(name, points, Fault.OVERSIZE)
+                yield Dropped(self.route, name, points, Fault.OVERSIZE)
                 return
             yield from self._append(points, item)
             self._flush()
             end_bound = self._compressor.bound(len(self._end))
             if self._compressed + end_bound > limits.compressed_bytes:
                 self._begin()
-                yield Dropped(name, points, Fault.OVERSIZE)
+                yield Dropped(self.route, name, points, Fault.OVERSIZE)
             return
         yield from self._append(points, item)
 
@@ -242,7 +256,7 @@ class _PayloadBuilder:
         self._buffer += self._end
         self._write_buffer()
         self._keep(self._compressor.close())
-        yield Payload(self._route, self._encoding, self._points, b"".join(self._output))
+        yield Payload(self.route, self._encoding, self._points, b"".join(self._output))
         self._begin()
 
     def _begin(self) -> None:
@@ -317,7 +331,7 @@ def _add_item(
     # What a client cannot send but a host program can: a lone surrogate, a number
     # beyond 64 bits. One such item must not take the others with it.
     except (ValueError, TypeError, OverflowError):
-        yield Dropped(name, points, Fault.UNENCODABLE)
+        yield Dropped(builder.route, name, points, Fault.UNENCODABLE)
         return
     if points == 0:
         return

@@ -1,21 +1,21 @@
-"""The arithmetic of retrying: what an answer means, when to try again, what to keep.
+"""The arithmetic of retrying: what an answer means, and when to try again.
 
-The rules are the Agent's: a circuit an endpoint, whose wait doubles with each error
-and shrinks by two steps with each success, and the newest payload first. Ours are
-that requests in flight together count as one error, that one probe at a time tries a
+The rules are the Agent's: each route of an endpoint and key has a circuit, whose wait
+doubles with each error and shrinks by two steps with each success. Ours are that
+requests in flight together count as one error, that one probe at a time tries a
 circuit that is open, and that a payload waits for itself too, so that one that
 always fails does not keep the circuit open for the others.
+
+Source: datadog-agent, comp/forwarder/defaultforwarder, blocked_endpoints.go.
 
 Time and chance are passed in: *now* is any clock that only goes forward, *fraction*
 is a random number in [0, 1).
 """
 
-import bisect
 import email.utils
 import enum
 import math
-from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 # Source: datadog-agent, pkg/config/setup/common_settings.go: forwarder_backoff_*,
 # forwarder_recovery_interval.
@@ -29,7 +29,7 @@ MAX_ERRORS: Final = int(math.log2(_BACKOFF_MAX_SECONDS / _BACKOFF_BASE_SECONDS))
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 
 
-class Verdict(enum.Enum):
+class Outcome(enum.Enum):
     """What becomes of a payload after an answer."""
 
     DELIVERED = enum.auto()
@@ -37,8 +37,8 @@ class Verdict(enum.Enum):
     REFUSED = enum.auto()
 
 
-def judge_status(status: int) -> Verdict:
-    """Tell what *status* means for the payload.
+def classify_status(status: int) -> Outcome:
+    """Return what *status* means for the payload.
 
     A redirect that was not followed is tried again: nothing was delivered. 404 is
     tried again on purpose, since an intake region or a proxy may be late.
@@ -46,10 +46,10 @@ def judge_status(status: int) -> Verdict:
     Source: datadog-agent, comp/forwarder/defaultforwarder, transaction.go.
     """
     if 200 <= status < 300:
-        return Verdict.DELIVERED
+        return Outcome.DELIVERED
     if status in {400, 403, 413}:
-        return Verdict.REFUSED
-    return Verdict.RETRY
+        return Outcome.REFUSED
+    return Outcome.RETRY
 
 
 def parse_retry_after(value: str, wall_now: float) -> float | None:
@@ -89,7 +89,7 @@ def compute_backoff(errors: int, fraction: float) -> float:
     return shortest + (longest - shortest) * fraction
 
 
-class Ticket:
+class Attempt:
     """One request that is under way.
 
     Attributes:
@@ -101,7 +101,7 @@ class Ticket:
 
 
 class Circuit:
-    """Tells when an endpoint may be tried.
+    """Decides when a route of an endpoint may be tried.
 
     Attributes:
         errors: how far the backoff has gone; 0 is closed.
@@ -112,11 +112,11 @@ class Circuit:
         self.errors = 0
         self.blocked_until = -math.inf
         self._generation = 0
-        self._probe: Ticket | None = None
+        self._probe: Attempt | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether the endpoint failed and has not recovered."""
+        """Whether the route failed and has not recovered."""
         return self.errors > 0
 
     @property
@@ -124,25 +124,36 @@ class Circuit:
         """Whether a request is trying the open circuit."""
         return self._probe is not None
 
+    @property
+    def next_time(self) -> float:
+        """When a request may start; infinity while a probe is under way."""
+        if not self.is_open:
+            return -math.inf
+        return math.inf if self.is_probing else self.blocked_until
+
+    def is_blocked(self, now: float) -> bool:
+        """Return whether requests have to wait for the backoff."""
+        return self.is_open and now < self.blocked_until
+
     def may_send(self, now: float) -> bool:
-        """Tell whether a request may start."""
+        """Return whether a request may start."""
         if not self.is_open:
             return True
-        return not self.is_probing and now >= self.blocked_until
+        return not self.is_probing and not self.is_blocked(now)
 
-    def start(self) -> Ticket:
-        """Note that a request starts; its end is told with the ticket."""
-        ticket = Ticket(self._generation)
+    def start(self) -> Attempt:
+        """Note that a request starts; its end is noted with the same attempt."""
+        attempt = Attempt(self._generation)
         if self.is_open:
-            self._probe = ticket
-        return ticket
+            self._probe = attempt
+        return attempt
 
     def fail(
-        self, ticket: Ticket, now: float, fraction: float, retry_after: float | None
+        self, attempt: Attempt, now: float, fraction: float, retry_after: float | None
     ) -> None:
         """Note that a request failed; those in flight with it count no more."""
-        self.cancel(ticket)
-        if ticket.generation == self._generation:
+        self.cancel(attempt)
+        if attempt.generation == self._generation:
             self._generation += 1
             self.errors = min(self.errors + 1, MAX_ERRORS)
             self.blocked_until = now + compute_backoff(self.errors, fraction)
@@ -151,98 +162,14 @@ class Circuit:
             self.errors = max(self.errors, 1)
             self.blocked_until = max(self.blocked_until, now + retry_after)
 
-    def succeed(self, ticket: Ticket, now: float, fraction: float) -> None:
-        """Note that the endpoint answered as one that works."""
-        self.cancel(ticket)
+    def succeed(self, attempt: Attempt, now: float, fraction: float) -> None:
+        """Note that the route answered as one that works."""
+        self.cancel(attempt)
         if self.is_open:
             self.errors = max(self.errors - _RECOVERY_STEPS, 0)
             self.blocked_until = now + compute_backoff(self.errors, fraction)
 
-    def cancel(self, ticket: Ticket) -> None:
-        """Note that a request ended and says nothing about the endpoint."""
-        if ticket is self._probe:
+    def cancel(self, attempt: Attempt) -> None:
+        """Note that a request ended and says nothing about the route."""
+        if attempt is self._probe:
             self._probe = None
-
-
-class Waiting(Protocol):
-    """What a `RetryQueue` needs to know of what waits in it."""
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """Greater for what is newer; unique."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        ...
-
-    @property
-    def not_before(self) -> float:
-        """When this may be tried, by the clock of *now*."""
-        ...
-
-
-T = TypeVar("T", bound=Waiting)
-
-
-def _get_order(item: Waiting) -> tuple[int, int]:
-    return item.order
-
-
-class RetryQueue(Generic[T]):
-    """Holds what waits to be sent, within a number of bytes.
-
-    Attributes:
-        size: bytes held.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self.size = 0
-        self._max_bytes = max_bytes
-        self._items: list[T] = []  # oldest first
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def push(self, item: T) -> None:
-        """Add *item* where its age puts it; may go over the bound."""
-        bisect.insort(self._items, item, key=_get_order)
-        self.size += item.size
-
-    def take_overflow(self, down_to: float = 1.0) -> list[T]:
-        """Take the oldest off, if there is more than the bound allows.
-
-        Args:
-            down_to: the part of the bound that is left filled.
-        """
-        taken: list[T] = []
-        if self.size > self._max_bytes:
-            while self._items and self.size > self._max_bytes * down_to:
-                taken.append(self._take(0))
-        return taken
-
-    def take_newest(self, is_eligible: Callable[[T], bool]) -> T | None:
-        """Take the newest that *is_eligible*, None if there is none."""
-        for index in range(len(self._items) - 1, -1, -1):
-            if is_eligible(self._items[index]):
-                return self._take(index)
-        return None
-
-    def take_all(self) -> list[T]:
-        """Take everything, oldest first."""
-        taken, self._items, self.size = self._items, [], 0
-        return taken
-
-    def has(self, is_eligible: Callable[[T], bool]) -> bool:
-        """Tell whether anything *is_eligible*."""
-        return any(is_eligible(item) for item in self._items)
-
-    def find_next_time(self) -> float:
-        """Tell when the first of what waits may be tried, infinity for never."""
-        return min((item.not_before for item in self._items), default=math.inf)
-
-    def _take(self, index: int) -> T:
-        item = self._items.pop(index)
-        self.size -= item.size
-        return item

@@ -1,4 +1,4 @@
-"""Payloads to the bytes of a spool file and back; pure.
+"""The bytes of a file of the spool, from payloads and back.
 
 A file is a line that says what it is, the SHA-256 of all that follows, the length of
 a JSON header, the header, and the bodies one after another. The checksum finds what
@@ -8,13 +8,12 @@ checked. There is no API key in it, and no URL.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Final
-
-import attrs
 
 from statsd_trio.sinks.datadog.compression import ENCODINGS
 from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.datadog.transaction import Transaction
 
 _MAGIC: Final = b"statsd-trio spool 1\n"
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
@@ -25,47 +24,32 @@ class SpoolFileError(Exception):
     """The file is torn, rotten, or somebody else's."""
 
 
-@attrs.frozen
-class Record:
-    """One payload in a file.
-
-    Attributes:
-        time: of its snapshot, in unix seconds.
-        is_doubtful: it may have arrived already.
-    """
-
-    payload: Payload
-    time: int
-    is_doubtful: bool = False
-
-
-def format_spool_file(records: Iterable[Record]) -> bytes:
-    """Give the bytes of a file that holds *records*."""
-    records = tuple(records)
+def format_spool_file(transactions: Collection[Transaction]) -> bytes:
+    """Return the bytes of a file that holds *transactions*."""
     header = json.dumps(
         [
             {
-                "route": record.payload.route.value,
-                "encoding": record.payload.encoding,
-                "points": record.payload.points,
-                "size": len(record.payload.body),
-                "time": record.time,
-                "is_doubtful": record.is_doubtful,
+                "route": one.payload.route.value,
+                "encoding": one.payload.encoding,
+                "points": one.payload.points,
+                "size": one.size,
+                "time": one.order[0],
+                "is_doubtful": one.is_doubtful,
             }
-            for record in records
+            for one in transactions
         ]
     ).encode()
     content = b"".join(
         (
             len(header).to_bytes(_LENGTH_BYTES, "little"),
             header,
-            *(record.payload.body for record in records),
+            *(one.payload.body for one in transactions),
         )
     )
     return _MAGIC + hashlib.sha256(content).digest() + content
 
 
-def parse_spool_file(data: bytes) -> tuple[Record, ...]:
+def parse_spool_file(data: bytes) -> list[Transaction]:
     """Read what `format_spool_file` wrote.
 
     Raises:
@@ -80,27 +64,28 @@ def parse_spool_file(data: bytes) -> tuple[Record, ...]:
     header_end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     try:
         header: Any = json.loads(content[_LENGTH_BYTES:header_end])
-        records: list[Record] = []
+        transactions: list[Transaction] = []
         position = header_end
-        for entry in header:
+        for number, entry in enumerate(header):
             size = _check_natural(entry["size"])
             body = content[position : position + size]
             position += size
-            records.append(_parse_record(entry, body))
+            transactions.append(_parse_transaction(number, entry, body))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SpoolFileError("the header cannot be read") from error
     if position != len(content):
         raise SpoolFileError("the bodies are not those of the header")
-    return tuple(records)
+    return transactions
 
 
-def _parse_record(entry: Any, body: bytes) -> Record:
+def _parse_transaction(number: int, entry: Any, body: bytes) -> Transaction:
     if entry["encoding"] not in ENCODINGS or not isinstance(entry["is_doubtful"], bool):
         raise ValueError
     payload = Payload(
         Route(entry["route"]), entry["encoding"], _check_natural(entry["points"]), body
     )
-    return Record(payload, _check_natural(entry["time"]), entry["is_doubtful"])
+    order = (_check_natural(entry["time"]), number)
+    return Transaction(payload, order, is_doubtful=entry["is_doubtful"])
 
 
 def _check_natural(value: Any) -> int:

@@ -1,23 +1,33 @@
 """One payload on its way to one endpoint with one key."""
 
 import math
+from pathlib import Path
 
 import attrs
 
 from statsd_trio.sinks.datadog.payloads import Payload
-from statsd_trio.sinks.datadog.spool import Claim
 
 
 @attrs.define(eq=False)
-class LoadedFile:
-    """A claimed file whose payloads are in memory.
+class SpoolFile:
+    """A file of the spool that was taken from it, and whose payloads are in memory.
 
     Attributes:
-        remaining: payloads of it that are neither delivered nor lost.
+        stem: its name, without what changes when it is taken.
+        path: where it is now.
+        points: of all its payloads.
+        is_own: this process wrote it, and has counted its points.
+        is_changed: what is in the file is not what is in memory any more, since a
+            payload was sent or its answer was lost.
+        waiting: the payloads that are neither delivered nor lost nor elsewhere.
     """
 
-    claim: Claim
-    remaining: int
+    stem: str
+    path: Path
+    points: int
+    is_own: bool
+    is_changed: bool
+    waiting: set["Transaction"] = attrs.field(factory=set["Transaction"])
 
 
 @attrs.define(eq=False)
@@ -30,8 +40,7 @@ class Transaction:
         errors: how often it failed.
         is_doubtful: an answer was lost, so that it may have arrived.
         had_new_key: it was tried again after a 403.
-        had_last_try: it was tried while stopping.
-        loaded_from: the spool's file that also holds it.
+        file: the spool's file that also holds it.
     """
 
     payload: Payload
@@ -40,10 +49,15 @@ class Transaction:
     errors: int = 0
     is_doubtful: bool = False
     had_new_key: bool = False
-    had_last_try: bool = False
-    loaded_from: LoadedFile | None = None
+    file: SpoolFile | None = None
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """The bytes that it holds."""
         return len(self.payload.body)
+
+    def doubt(self) -> None:
+        """Note that an answer was lost, so that the payload may have arrived."""
+        self.is_doubtful = True
+        if self.file is not None:
+            self.file.is_changed = True

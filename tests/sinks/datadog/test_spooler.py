@@ -1,4 +1,7 @@
+import math
 import os
+import shutil
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +13,11 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.protocol.messages import Event
+from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
+from statsd_trio.sinks.datadog.spooler import run_in_thread
+from statsd_trio.sinks.datadog.transaction import Transaction
 
 MakeSnapshot = Callable[..., Snapshot]
 CheckIdentity = Callable[..., None]
@@ -107,23 +115,28 @@ async def test_file_sent_while_another_is_removed_is_removed_too(
         await trio.sleep(0.5)
         return function()
 
-    first = open_spooling(retry_queue_bytes=600)
+    first = open_spooling(retry_queue_bytes=0)
     await leave_spooled(
         first, intake, [make_snapshot(number) for number in range(5)], running
     )
     second = open_spooling(run_in_thread=run_slowly)
-    removing = second._deliveries[0]._spooling
+    disk, spooler = second._disk, second._deliveries[0]._spooler
     removed: list[Any] = []
-    remove = removing._shared.remove
+    acknowledge = disk.acknowledge
 
-    async def remove_while_more_comes(file: Any) -> None:
-        removed.append(file)
-        if len(removed) == 1:
-            await trio.sleep(60)
-            assert removing._sent
-        await remove(file)
+    def remove_while_more_is_sent(files: Any) -> None:
+        if not removed:
+            assert spooler._done
+        removed.extend(files)
+        acknowledge(files)
 
-    removing._shared.remove = remove_while_more_comes
+    async def accept_one_after_another(attempt: Any) -> httpx2.Response:
+        await trio.sleep(0.1 * len(intake.attempts))
+        attempt.is_held = True
+        return httpx2.Response(202)
+
+    disk.acknowledge = remove_while_more_is_sent
+    intake.respond = accept_one_after_another
     async with running(second):
         await trio.sleep(600)
         assert len(removed) == len(set(map(id, removed))) > 1
@@ -184,7 +197,7 @@ async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
     destination.put_nowait(make_snapshot(series=3))
     with trio.CancelScope() as scope:
         scope.cancel()
-        await destination.abandon()
+        await destination.run()
     assert ledger_of(destination).spooled == 3
     check_identity(*destination.ledgers())
 
@@ -269,21 +282,22 @@ async def test_claim_of_a_killed_server_is_resent_and_counted(
     await leave_spooled(open_spooling(), intake, [make_snapshot(series=2)], running)
     intake.accept_after(30)
     killed = open_spooling()
-    with trio.move_on_after(10):
-        await killed.run()
-    # What the system does for a process that is killed.
-    owner = killed._spool._spool._owner
-    os.close(owner._descriptor)
-    owner._descriptor = os.open(os.devnull, os.O_RDONLY)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(killed.run)
+        await trio.sleep(10)
+        # What the system does for a process that is killed.
+        lock = killed._disk._process
+        os.close(lock._descriptor)
+        lock._descriptor = os.open(os.devnull, os.O_RDONLY)
 
-    intake.accept_all()
-    second = open_spooling()
-    async with running(second):
-        await trio.sleep(1)
-    ledger = ledger_of(second)
-    assert (ledger.delivered, ledger.resent) == (2, 2)
-    check_identity(ledger)
-    owner.leave()
+        intake.accept_all()
+        second = open_spooling()
+        async with running(second):
+            await trio.sleep(1)
+        ledger = ledger_of(second)
+        assert (ledger.delivered, ledger.resent) == (2, 2)
+        check_identity(ledger)
+        nursery.cancel_scope.cancel()
 
 
 async def test_two_servers_on_one_spool_send_no_file_twice(
@@ -294,16 +308,16 @@ async def test_two_servers_on_one_spool_send_no_file_twice(
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
 ) -> None:
-    snapshots = [make_snapshot(number) for number in range(20)]
+    snapshots = [make_snapshot(number) for number in range(200)]
     first = open_spooling(retry_queue_bytes=260)
     await leave_spooled(first, intake, snapshots, running)
     intake.accept_after(1)
     second, third = open_spooling(), open_spooling()
     async with running(second), running(third):
         await trio.sleep(300)
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(20))
+    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(200))
     delivered = [ledger_of(one).delivered for one in (second, third)]
-    assert sum(delivered) == 20
+    assert sum(delivered) == 200
     assert min(delivered) > 0
     check_identity(*second.ledgers(), *third.ledgers())
 
@@ -429,14 +443,17 @@ async def test_files_of_a_server_that_stopped_later_are_found(
         await trio.sleep(1)
         other = open_spooling()
         other.put_nowait(make_snapshot())
-        await other.abandon()
-        await trio.sleep(61)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await other.run()
+        await trio.sleep(11)
     assert intake.count_held() == {"s0.m0": 1}
 
 
 async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
     intake: Any,
     open_spooling: Any,
+    running: Any,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -447,22 +464,21 @@ async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
 
     # A file holds two payloads, so that what overflows takes several.
     first = open_spooling(retry_queue_bytes=600, run_in_thread=run_slowly)
-    spool = first._spool
+    spooler = first._deliveries[0]._spooler
     intake.answer_with(500)
-    with trio.move_on_after(95) as scope:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(first.run)
-            for number in range(1000):
-                first.put_nowait(make_snapshot(number))
-                await trio.sleep(10)
-                if len(first._deliveries[0]._spooling._offered) > 1:
-                    # The first of its files is written, the next is not.
-                    await trio.sleep(4)
-                    scope.cancel()
-    check_identity(*first.ledgers())
-    assert len(first._deliveries[0]._spooling._offered) > 0
-    spool._run_in_thread = run_inline
-    await first.abandon()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(first.run)
+        for number in range(1000):
+            first.put_nowait(make_snapshot(number))
+            await trio.sleep(1)
+            if len(spooler._offered) > 2:
+                # The first of its files is written, the next is not.
+                await trio.sleep(4)
+                break
+            await trio.sleep(9)
+        check_identity(*first.ledgers())
+        assert len(spooler._offered) > 0
+        first.close(60)
     ledger = ledger_of(first)
     assert (ledger.evicted, ledger.abandoned) == (0, 0)
     assert ledger.spooled == ledger.snapshotted
@@ -470,9 +486,285 @@ async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
 
     intake.accept_all()
     second = open_spooling()
-    with trio.move_on_after(5):
-        await second.run()
-    await second.abandon()
+    async with running(second):
+        await trio.sleep(5)
     assert intake.count_held() == Counter(
         f"s{number}.m0" for number in range(ledger.snapshotted)
     )
+
+
+async def hang(function: Callable[[], T]) -> T:
+    """Stand in for a thread whose disk does not answer."""
+    await trio.sleep_forever()
+    return function()
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+async def test_frozen_disk_does_not_outlast_the_stop(
+    intake: Any,
+    open_spooling: Any,
+    stop: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    caplog: pytest.LogCaptureFixture,
+    seconds: int,
+) -> None:
+    destination = open_spooling(run_in_thread=hang)
+    intake.accept_after(math.inf)
+    for number in range(3):
+        destination.put_nowait(make_snapshot(number))
+    took = await stop(destination, seconds)
+    assert seconds <= took <= seconds + 1
+    assert ledger_of(destination).abandoned == 3
+    check_identity(*destination.ledgers())
+    assert "the disk did not answer in time" in caplog.text
+
+
+async def test_disk_that_froze_before_does_not_outlast_the_stop_either(
+    intake: Any,
+    open_spooling: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    destination = open_spooling(retry_queue_bytes=200, run_in_thread=hang)
+    intake.answer_with(503)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
+        for number in range(20):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        start = trio.current_time()
+        destination.close(5)
+    assert trio.current_time() - start <= 6
+    check_identity(*destination.ledgers())
+
+
+async def test_cancel_waits_for_a_frozen_disk_for_a_second_at_most(
+    intake: Any,
+    open_spooling: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    destination = open_spooling(retry_queue_bytes=200, run_in_thread=hang)
+    intake.answer_with(503)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(destination.run)
+        for number in range(20):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        start = trio.current_time()
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - start <= 1
+    check_identity(*destination.ledgers())
+
+
+async def test_thread_that_is_not_waited_for_is_left_to_itself() -> None:
+    is_over = threading.Event()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await run_in_thread(is_over.wait)
+    assert scope.cancelled_caught
+    is_over.set()
+
+
+async def test_stop_with_a_spool_that_vanished_raises_nothing(
+    intake: Any,
+    open_spooling: Any,
+    stop: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+    check_identity: CheckIdentity,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_spooling()
+    intake.answer_with(503)
+    destination.put_nowait(make_snapshot(series=2))
+    shutil.rmtree(directory)
+    await stop(destination, 5)
+    assert ledger_of(destination).abandoned == 2
+    check_identity(*destination.ledgers())
+    assert "lost 2 points in 1 payloads: abandoned, not spooled" in caplog.text
+
+
+async def test_counts_follow_the_disk(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+    check_identity: CheckIdentity,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_spooling(retry_queue_bytes=260)
+    intake.answer_with(503)
+    async with running(destination):
+        for number in range(10):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        before = ledger_of(destination)
+        assert before.spooled > 3
+        newest = list_spooled(directory)[-1]
+        (directory / newest).unlink()
+        await trio.sleep(11)
+        # Another server takes the rest.
+        async with running(open_spooling()):
+            await trio.sleep(11)
+            after = ledger_of(destination)
+            assert (after.spooled, after.spool_gone) == (0, before.spooled)
+            check_identity(after)
+            await trio.sleep(11)
+    assert "points are not there any more" in caplog.text
+
+
+async def test_small_files_are_drained_without_reading_the_directory_for_each(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    disk = DiskQueue(directory, 10**6)
+    target = name_target("https://api.example.com", 0, Route.SERIES)
+    for number in range(500):
+        *_, payload = build_payloads(make_snapshot(number), "zstd")
+        assert isinstance(payload, Payload)
+        disk.push(target, [Transaction(payload, (number, 0))])
+    disk.close()
+    scans, operations = [], []
+    scandir = os.scandir
+
+    def count_scans(path: Any) -> Any:
+        scans.append(path)
+        return scandir(path)
+
+    async def count_operations(function: Callable[[], T]) -> T:
+        operations.append(function)
+        return await run_inline(function)
+
+    monkeypatch.setattr(os, "scandir", count_scans)
+    second = open_spooling(run_in_thread=count_operations)
+    async with running(second):
+        await trio.sleep(5)
+        assert ledger_of(second).delivered == 500
+    assert len(scans) <= 3
+    assert len(operations) <= 100
+
+
+@pytest.mark.parametrize("retry_queue_bytes", [0, 100])
+async def test_memory_smaller_than_a_payload_still_probes(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    retry_queue_bytes: int,
+) -> None:
+    destination = open_spooling(retry_queue_bytes=retry_queue_bytes)
+    intake.answer_with(503)
+    async with running(destination):
+        for number in range(5):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        ledger = ledger_of(destination)
+        assert ledger.spooled + ledger.pending == 5
+        intake.accept_all()
+        # Nothing new comes: what is on disk probes.
+        await trio.sleep(200)
+        ledger = ledger_of(destination)
+        assert (ledger.delivered, ledger.spooled) == (5, 0)
+        check_identity(ledger)
+
+
+async def test_empty_memory_and_a_full_disk_still_probe(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = open_spooling()
+    await leave_spooled(first, intake, [make_snapshot(n) for n in range(3)], running)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    intake.answer_with(503)
+    destination = open_spooling(retry_queue_bytes=0)
+    async with running(destination):
+        await trio.sleep(100)
+        intake.accept_all()
+        await trio.sleep(100)
+        ledger = ledger_of(destination)
+        assert (ledger.delivered, ledger.evicted) == (3, 0)
+        check_identity(ledger)
+
+
+async def test_file_that_was_taken_for_nothing_goes_back_to_a_full_disk(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    monkeypatch: pytest.MonkeyPatch,
+    directory: Path,
+) -> None:
+    first = open_spooling()
+    await leave_spooled(first, intake, [make_snapshot(n) for n in range(3)], running)
+    before = list_spooled(directory)
+    intake.answer_with(503)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(30)
+        assert ledger_of(second).pending == 3
+    ledger = ledger_of(second)
+    assert (ledger.spooled, ledger.abandoned) == (3, 0)
+    check_identity(ledger)
+    assert list_spooled(directory) == before
+    assert list_all(directory) == before
+
+
+async def test_spooled_payloads_of_a_blocked_route_delay_no_other(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    event: Event,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+) -> None:
+    first = open_spooling(retry_queue_bytes=260)
+    snapshots = [make_snapshot(n, events=(event,) * 10) for n in range(10)]
+    await leave_spooled(first, intake, snapshots, running)
+
+    async def refuse_events(attempt: Any) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        attempt.is_held = attempt.url.path != "/api/v1/events"
+        return httpx2.Response(202 if attempt.is_held else 404)
+
+    intake.respond = refuse_events
+    second = open_spooling()
+    async with running(second):
+        await trio.sleep(5)
+        assert len(intake.count_held()) == 10
+        intake.accept_all()
+        await trio.sleep(60)
+        assert ledger_of(second).delivered == 110
+        check_identity(*second.ledgers())

@@ -1,11 +1,13 @@
-"""Says which process holds a claim, and whether it still lives.
+"""A name for each process that uses a directory, and whether that process still runs.
 
-A process that uses a spool holds a lock on a file of its own for as long as it
-lives; the system releases it, however the process ends. Whoever can lock the file
-of another knows that the other is dead.
+A process holds a lock on a file of its own for as long as it runs; the system releases
+it, however the process ends. Whoever can lock the file of another process knows that
+it has ended.
 """
 
+import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final, Self
@@ -22,11 +24,12 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-OWNER_SUFFIX: Final = ".owner"
+_SUFFIX: Final = ".owner"
+_FILE_NAME: Final = re.compile(r"([0-9a-f]{8})\.owner")
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
 
 
-class Owner:
+class ProcessLock:
     """This process's name among those that share a directory.
 
     Attributes:
@@ -35,11 +38,11 @@ class Owner:
 
     def __init__(self, directory: Path, name: str, descriptor: int) -> None:
         self.name = name
-        self._path = directory / f"{name}{OWNER_SUFFIX}"
+        self._path = directory / f"{name}{_SUFFIX}"
         self._descriptor = descriptor
 
     @classmethod
-    def enter(cls, directory: Path) -> Self:
+    def acquire(cls, directory: Path) -> Self:
         """Take a name in *directory* and lock its file.
 
         Raises:
@@ -47,7 +50,7 @@ class Owner:
         """
         while True:
             name = os.urandom(4).hex()
-            path = directory / f"{name}{OWNER_SUFFIX}"
+            path = directory / f"{name}{_SUFFIX}"
             try:
                 descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
@@ -55,34 +58,45 @@ class Owner:
             try:
                 _lock(descriptor)
             except BlockingIOError:
-                # Somebody looked at it before it was locked, takes it for a dead
-                # one's, and is about to remove it.
+                # Somebody looked at it before it was locked, takes it for that of an
+                # ended process, and is about to remove it.
                 os.close(descriptor)
                 continue
             if _is_file_of(path, descriptor):
                 return cls(directory, name, descriptor)
             os.close(descriptor)
 
-    def leave(self) -> None:
-        """Give up the name."""
-        self._path.unlink(missing_ok=True)
+    def release(self) -> None:
+        """Give up the name; a file that cannot be removed is left to the next."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
-def is_owner_alive(directory: Path, name: str) -> bool:
-    """Tell whether the process of that *name* lives; remove its file if not."""
-    path = directory / f"{name}{OWNER_SUFFIX}"
+def parse_lock_name(file_name: str) -> str | None:
+    """Return the process's name if *file_name* is that of a lock, else None."""
+    match = _FILE_NAME.fullmatch(file_name)
+    return None if match is None else match[1]
+
+
+def is_process_running(directory: Path, name: str) -> bool:
+    """Return whether the process of that *name* runs; remove its file if not."""
+    path = directory / f"{name}{_SUFFIX}"
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
         return False
+    except OSError:
+        # It cannot be said, so that what it holds is left alone.
+        return True
     try:
         _lock(descriptor)
     except OSError:
         return True
     else:
         if _is_file_of(path, descriptor):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         return False
     finally:
         os.close(descriptor)

@@ -1,0 +1,104 @@
+"""Keeps track of whether the intake knows an API key."""
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Final, NoReturn
+
+import trio
+
+from statsd_trio.sinks.datadog.http import Endpoint
+from statsd_trio.sinks.datadog.keys import ApiKey
+
+logger = logging.getLogger(__name__)
+
+# Source: datadog-agent, forwarder_apikey_validation_interval.
+_INTERVAL_SECONDS: Final = 3600.0
+
+_STATES: Final[Mapping[int | None, str]] = {200: "valid", 403: "invalid"}
+
+
+class KeyCheck:
+    """Asks the intake about the key of one endpoint.
+
+    What it says counts, and so does what becomes of payloads: answers of 403 to those
+    of two snapshots, and none accepted in between, mean that the key is not valid.
+    """
+
+    def __init__(
+        self, name: str, endpoint: Endpoint, key: ApiKey, *, pause_seconds: float
+    ) -> None:
+        """Check *key* at *endpoint*.
+
+        Args:
+            name: of the endpoint and key, for the log.
+            endpoint: where to ask.
+            key: which may be replaced at any time.
+            pause_seconds: after a check, doubts are not heard for so long.
+        """
+        self._state = ""
+        self._refused_snapshot: int | None = None
+        self._is_refused = False
+        self._name = name
+        self._endpoint = endpoint
+        self._key = key
+        self._pause_seconds = pause_seconds
+        self._pause_until = math.inf
+
+    @property
+    def state(self) -> str:
+        """``valid``, ``invalid`` or ``unknown``; "" before the first answer."""
+        return "invalid" if self._is_refused else self._state
+
+    def note_refused(self, snapshot_time: int) -> None:
+        """Note an answer of 403 to a payload of the snapshot of *snapshot_time*."""
+        if self._refused_snapshot is None:
+            self._refused_snapshot = snapshot_time
+        elif self._refused_snapshot != snapshot_time:
+            self._is_refused = True
+        self._doubt()
+
+    def note_accepted(self) -> None:
+        """Note that a payload was accepted."""
+        self._refused_snapshot = None
+        self._is_refused = False
+        if self._state == "invalid":
+            self._doubt()
+
+    def _doubt(self) -> None:
+        """Have the key checked now, unless it just was."""
+        if trio.current_time() >= self._pause_until:
+            self._pause_until = math.inf
+            self._key.request_check()
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(self) -> NoReturn:
+        """Check at the start, each hour, and when asked to, until cancelled."""
+        while True:
+            # Taken before the check, so that a replacement during it is noticed.
+            requested = self._key.check_requested
+            await self._check()
+            self._pause_until = trio.current_time() + self._pause_seconds
+            with trio.move_on_after(_INTERVAL_SECONDS):
+                await requested.wait()
+
+    async def _check(self) -> None:
+        """Ask once; log what changed, and never fail."""
+        key = await self._key.get()
+        if key is None:
+            self._state = "unknown"
+            return
+        answer = await self._endpoint.validate(key)
+        before = self._state
+        # Source: datadog-agent, forwarder_health.go: 200, 403, or inconclusive.
+        self._state = _STATES.get(answer.status, "unknown")
+        if self._state == before:
+            return
+        if self._state == "valid":
+            logger.info("%s: the API key is valid", self._name)
+        elif self._state == "invalid":
+            logger.error("%s: the API key is not valid; check DD_API_KEY", self._name)
+        else:
+            logger.warning(
+                "%s: could not check the API key: %s", self._name, answer.describe()
+            )

@@ -1,0 +1,223 @@
+"""Payloads that wait, the newest of each route first, within a number of bytes.
+
+All routes share the bound, and none can push out the others: each has a part of it
+that is always its own, and what it leaves free the others may use. Over the bound,
+the oldest payloads go of the least important route that holds more than its part.
+"""
+
+import bisect
+import heapq
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.transaction import Transaction
+
+# Metrics are what a server is for. The parts add up to one, so that there is always
+# a route over its part when the queue is over its bound.
+SHARES: Final[Mapping[Route, float]] = {
+    Route.SERIES: 0.5,
+    Route.SKETCHES: 0.25,
+    Route.SERVICE_CHECKS: 0.125,
+    Route.EVENTS: 0.125,
+}
+
+_LEAST_IMPORTANT_FIRST: Final = tuple(reversed(Route))
+
+
+def _get_order(transaction: Transaction) -> tuple[int, int]:
+    return transaction.order
+
+
+class _RouteQueue:
+    """The payloads of one route.
+
+    Attributes:
+        size: the bytes that they hold.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._ready: list[Transaction] = []  # oldest first
+        # Those that wait for themselves after an error; few, since an error also
+        # closes the route for a while.
+        self._resting: list[tuple[float, int, Transaction]] = []
+        self._serial = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._resting)
+
+    def push(self, transaction: Transaction) -> None:
+        self.size += transaction.size
+        if transaction.not_before == -math.inf:
+            bisect.insort(self._ready, transaction, key=_get_order)
+        else:
+            entry = (transaction.not_before, next(self._serial), transaction)
+            heapq.heappush(self._resting, entry)
+
+    def find_newest(self, now: float) -> Transaction | None:
+        while self._resting and self._resting[0][0] <= now:
+            transaction = heapq.heappop(self._resting)[2]
+            bisect.insort(self._ready, transaction, key=_get_order)
+        return self._ready[-1] if self._ready else None
+
+    def take_newest(self) -> Transaction:
+        transaction = self._ready.pop()
+        self.size -= transaction.size
+        return transaction
+
+    def take_oldest(self) -> Transaction:
+        oldest = min(self._resting, key=lambda entry: entry[2].order, default=None)
+        if oldest is None or (self._ready and self._ready[0].order <= oldest[2].order):
+            transaction = self._ready.pop(0)
+        else:
+            self._resting.remove(oldest)
+            heapq.heapify(self._resting)
+            transaction = oldest[2]
+        self.size -= transaction.size
+        return transaction
+
+    def take_all(self) -> list[Transaction]:
+        taken = self._ready + [entry[2] for entry in self._resting]
+        self._ready, self._resting, self.size = [], [], 0
+        return taken
+
+    def find_next_time(self) -> float:
+        if self._ready:
+            return -math.inf
+        return self._resting[0][0] if self._resting else math.inf
+
+
+class PayloadQueue:
+    """The payloads of all routes of one endpoint and key.
+
+    Attributes:
+        size: the bytes that they hold.
+    """
+
+    def __init__(self, max_bytes: float = math.inf) -> None:
+        self.size = 0
+        self._max_bytes = max_bytes
+        self._routes = {route: _RouteQueue() for route in Route}
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._routes.values())
+
+    def count(self, route: Route) -> int:
+        """Return how many payloads of *route* wait."""
+        return len(self._routes[route])
+
+    def push(self, transaction: Transaction) -> None:
+        """Add *transaction* where its age puts it; this may go over the bound."""
+        self._routes[transaction.payload.route].push(transaction)
+        self.size += transaction.size
+
+    def find_newest(self, route: Route, now: float) -> Transaction | None:
+        """Return the newest payload of *route* that may be tried, and leave it here."""
+        return self._routes[route].find_newest(now)
+
+    def take_newest(self, route: Route) -> Transaction:
+        """Take what `find_newest` has returned."""
+        transaction = self._routes[route].take_newest()
+        self.size -= transaction.size
+        return transaction
+
+    def take_overflow(self, down_to: float = 1.0) -> list[Transaction]:
+        """Take off what is over the bound.
+
+        Args:
+            down_to: the part of the bound that is left filled once it was exceeded.
+        """
+        taken: list[Transaction] = []
+        bound = self._max_bytes
+        if self.size > bound:
+            bound *= down_to
+        while self.size > bound:
+            route = next(
+                route
+                for route in _LEAST_IMPORTANT_FIRST
+                if self._routes[route].size > bound * SHARES[route]
+            )
+            transaction = self._routes[route].take_oldest()
+            self.size -= transaction.size
+            taken.append(transaction)
+        return taken
+
+    def take_all(self, route: Route | None = None) -> list[Transaction]:
+        """Take everything, or everything of *route*."""
+        queues = self._routes.values() if route is None else [self._routes[route]]
+        taken: list[Transaction] = []
+        for queue in queues:
+            self.size -= queue.size
+            taken += queue.take_all()
+        return taken
+
+    def find_next_time(self, route: Route) -> float:
+        """Return when a payload of *route* may be tried; infinity if none waits."""
+        return self._routes[route].find_next_time()
+
+
+class WaitingPayloads:
+    """Everything of one endpoint and key that waits in memory.
+
+    New payloads wait apart from those that failed or whose route is blocked, so that
+    the first try of a payload needs no room in the retry queue. What came from the
+    spool waits apart too: a file on disk holds it, so that it needs no room at all.
+    """
+
+    def __init__(self, *, new_bytes: float, retry_bytes: float) -> None:
+        self._new = PayloadQueue(new_bytes)
+        self._retries = PayloadQueue(retry_bytes)
+        self._loaded = PayloadQueue()
+        self._queues = (self._new, self._retries, self._loaded)
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._queues)
+
+    def count(self, route: Route) -> int:
+        """Return how many payloads of *route* wait."""
+        return sum(queue.count(route) for queue in self._queues)
+
+    def push_new(self, transaction: Transaction) -> None:
+        """Add a payload that can be tried soon, and needs no room for retries."""
+        queue = self._new if transaction.file is None else self._loaded
+        queue.push(transaction)
+
+    def push(self, transaction: Transaction) -> None:
+        """Add a payload that failed, whose route is blocked, or that a file holds."""
+        queue = self._retries if transaction.file is None else self._loaded
+        queue.push(transaction)
+
+    def block(self, route: Route) -> None:
+        """Have the new payloads of *route* wait with those that failed."""
+        for transaction in self._new.take_all(route):
+            self._retries.push(transaction)
+
+    def take_newest(self, route: Route, now: float) -> Transaction | None:
+        """Take the newest payload of *route* that may be tried, if there is one."""
+        found = [
+            (transaction.order, number)
+            for number, queue in enumerate(self._queues)
+            if (transaction := queue.find_newest(route, now)) is not None
+        ]
+        return self._queues[max(found)[1]].take_newest(route) if found else None
+
+    def take_overflow(self, down_to: float = 1.0) -> list[Transaction]:
+        """Take off what the retry queue has no room for.
+
+        Args:
+            down_to: the part of its bound that is left filled once it was exceeded.
+        """
+        for transaction in self._new.take_overflow():
+            self._retries.push(transaction)
+        return self._retries.take_overflow(down_to)
+
+    def take_all(self) -> list[Transaction]:
+        """Take everything."""
+        return [one for queue in self._queues for one in queue.take_all()]
+
+    def find_next_time(self, route: Route) -> float:
+        """Return when a payload of *route* may be tried; infinity if none waits."""
+        return min(queue.find_next_time(route) for queue in self._queues)

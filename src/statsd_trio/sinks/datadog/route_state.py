@@ -1,0 +1,97 @@
+"""How one route of an endpoint and key does: its circuit, and what is wrong with it."""
+
+import math
+from typing import Final
+
+import attrs
+
+from statsd_trio.ledger import RouteLedger
+from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.retry import Circuit
+
+# One payload may be refused for what is in it. When those of two snapshots are, and
+# none was accepted in between, the route does not work.
+_REFUSED_SNAPSHOTS: Final = 2
+
+# After so many intervals without another refusal, the last one is history.
+_REMEMBERED_INTERVALS: Final = 3
+
+
+@attrs.define(eq=False)
+class RouteState:
+    """The state of one route.
+
+    A route fails from the first error that makes a payload wait for another try, or
+    from the first refusal when everything is refused, until a payload is accepted.
+
+    Attributes:
+        in_flight: requests under way.
+        failing_since: unix seconds; None while it works.
+        failure: what was answered last, or why nothing was, while it fails.
+        next_warning: no warning is logged before, by Trio's clock.
+    """
+
+    route: Route
+    circuit: Circuit = attrs.field(factory=Circuit)
+    in_flight: int = 0
+    failing_since: float | None = None
+    failure: str = ""
+    next_warning: float = -math.inf
+    _was_accepted: bool = False
+    _is_down: bool = False
+    _refused_since: float | None = None
+    _refused_snapshots: int = 0
+    _last_refused: int | None = None
+    _quiet_intervals: int = 0
+
+    @property
+    def works(self) -> bool:
+        """Whether a payload was accepted and nothing is wrong since."""
+        return self._was_accepted and self.failing_since is None
+
+    def describe(self) -> str:
+        """Say in a few words what fails."""
+        return f"{self.route.value}: {self.failure}"
+
+    def freeze(self) -> RouteLedger:
+        """Copy the state as it is now."""
+        return RouteLedger(self.route.word, self.failing_since, self.failure)
+
+    def note_accepted(self) -> None:
+        """Note that a payload was accepted."""
+        self._was_accepted = True
+        self._recover()
+
+    def note_error(self, failure: str, wall_now: float) -> None:
+        """Note an answer, or its absence, after which a payload is tried again."""
+        self._is_down = True
+        self._fail(wall_now, failure)
+
+    def note_refused(self, failure: str, snapshot_time: int, wall_now: float) -> None:
+        """Note that a payload of the snapshot of *snapshot_time* was refused."""
+        self._is_down = False
+        self._quiet_intervals = 0
+        if self._refused_since is None:
+            self._refused_since = wall_now
+        if snapshot_time != self._last_refused:
+            self._last_refused = snapshot_time
+            self._refused_snapshots += 1
+        if self._refused_snapshots >= _REFUSED_SNAPSHOTS or not self._was_accepted:
+            self._fail(self._refused_since, failure)
+
+    def note_interval(self) -> None:
+        """Note that an interval has passed."""
+        self._quiet_intervals += 1
+        if self._quiet_intervals > _REMEMBERED_INTERVALS and not self._is_down:
+            self._recover()
+
+    def _fail(self, since: float, failure: str) -> None:
+        if self.failing_since is None:
+            self.failing_since = since
+        self.failure = failure
+
+    def _recover(self) -> None:
+        self.failing_since, self.failure = None, ""
+        self._is_down = False
+        self._refused_since, self._refused_snapshots = None, 0
+        self._last_refused = None

@@ -1,0 +1,303 @@
+"""Moves payloads of one endpoint and key between memory and its queues on disk.
+
+Disks are slow at the wrong moment, so all of it happens in worker threads. A payload
+is ``pending`` until its file is synced, and ``spooled`` only then. A stop does not wait
+for a disk that does not answer: the thread is left to itself, and what it was to write
+counts as abandoned.
+"""
+
+import errno
+import math
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+import attrs
+import trio
+
+from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.sinks.datadog.disk_queue import DiskQueue, SpoolFullError
+from statsd_trio.sinks.datadog.losses import LossReport
+from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
+
+# A file is read whole and is claimed until all of it is sent.
+_MAX_FILE_BYTES: Final = 2 * 1024 * 1024
+# Nor is it a large part of the spool, since the oldest go as whole files.
+_MAX_PART_OF_SPOOL: Final = 8
+
+# What may wait to be written, beyond what was handed over last: a disk that is slower
+# than the intake's failures costs payloads, not memory.
+_MAX_OFFERED_BYTES: Final = 4 * 1024 * 1024
+
+# How often to look what others did to the directory.
+_REFRESH_SECONDS: Final = 10.0
+
+T = TypeVar("T")
+
+
+class RunInThread(Protocol):
+    """Calls a function where blocking is allowed."""
+
+    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
+        """Call *function*; a cancel leaves it to itself."""
+        ...
+
+
+async def run_in_thread(function: Callable[[], T]) -> T:
+    """Call *function* in a worker thread; a cancel leaves it to itself."""
+    return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+
+
+class Spooler:
+    """The spool as one endpoint and key sees it."""
+
+    def __init__(
+        self,
+        disk: DiskQueue,
+        targets: Mapping[Route, str],
+        counters: SinkCounters,
+        losses: LossReport,
+        *,
+        run_in_thread: RunInThread = run_in_thread,
+    ) -> None:
+        self._disk = disk
+        self._targets = targets
+        self._counters = counters
+        self._losses = losses
+        part = disk.max_bytes // _MAX_PART_OF_SPOOL
+        self._max_file_bytes = min(_MAX_FILE_BYTES, part)
+        self._run_in_thread = run_in_thread
+        self._deadline = math.inf
+        self._operation = trio.CancelScope()
+        self._refresh_at = -math.inf
+        self._offered: list[Transaction] = []
+        self._offered_size = 0
+        # Taken from the disk, and those of them that are not needed any more.
+        self._files: set[SpoolFile] = set()
+        self._done: list[SpoolFile] = []
+        self._changed = trio.lowlevel.ParkingLot()
+        self._reported_evicted = 0
+        self._reported_gone = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether enough waits to be written."""
+        return self._offered_size > _MAX_OFFERED_BYTES
+
+    def offer(self, transactions: Iterable[Transaction]) -> None:
+        """Hand over *transactions* to be written."""
+        for one in transactions:
+            self._offered.append(one)
+            self._offered_size += one.size
+        self._changed.unpark_all()
+
+    def settle(self, transaction: Transaction) -> None:
+        """Note that *transaction* is delivered or lost, and needs no file."""
+        file = transaction.file
+        if file is not None:
+            file.is_changed = True
+            file.waiting.discard(transaction)
+            if not file.waiting:
+                self._done.append(file)
+                self._changed.unpark_all()
+
+    def wake(self) -> None:
+        """Have `wait` return: payloads may be needed from the disk."""
+        self._changed.unpark_all()
+
+    def add_counts(self, ledger: SinkLedger) -> SinkLedger:
+        """Add what became of the points on disk to *ledger*."""
+        counts = [self._disk.counts_of(target) for target in self._targets.values()]
+        return attrs.evolve(
+            ledger,
+            spooled=sum(one.spooled for one in counts),
+            evicted=ledger.evicted + sum(one.evicted for one in counts),
+            spool_gone=sum(one.gone for one in counts),
+            spool_set_aside=sum(one.set_aside for one in counts),
+        )
+
+    def report(self) -> None:
+        """Add what happened on disk since the last call to the losses."""
+        counts = [self._disk.counts_of(target) for target in self._targets.values()]
+        evicted = sum(one.evicted for one in counts)
+        gone = sum(one.gone for one in counts)
+        if evicted > self._reported_evicted:
+            cause = "evicted from the spool, since spool_max_bytes are used up"
+            self._losses.add(cause, evicted - self._reported_evicted, payloads=0)
+        if gone > self._reported_gone:
+            self._losses.complain(
+                f"files of the spool with {gone - self._reported_gone} points are not"
+                " there any more: another server took them, or they were removed"
+            )
+        self._reported_evicted, self._reported_gone = evicted, gone
+
+    def set_deadline(self, deadline: float) -> None:
+        """Wait for no operation longer than until *deadline*, by Trio's clock."""
+        self._deadline = deadline
+        self._operation.deadline = deadline
+
+    @trio.lowlevel.enable_ki_protection
+    async def wait(self) -> None:
+        """Wait until there may be something to do; look at the disk now and then."""
+        if self._offered or self._done:
+            await trio.lowlevel.checkpoint()
+            return
+        with trio.move_on_at(self._refresh_at) as until_refresh:
+            await self._changed.park()
+        if until_refresh.cancelled_caught:
+            self._refresh_at = trio.current_time() + _REFRESH_SECONDS
+            try:
+                await self._call(self._disk.refresh)
+            except OSError as error:
+                self._losses.complain(f"cannot read the spool: {error.strerror}")
+
+    @trio.lowlevel.enable_ki_protection
+    async def write_offered(self) -> None:
+        """Write what was offered; what cannot be written is evicted."""
+        # What is offered stays so until its file is written: a cancel before that
+        # leaves it to `store`.
+        for batch in self._split(self._offered):
+            if not await self._write(batch, "evicted"):
+                points = _count_points(batch)
+                self._counters.pending -= points
+                self._counters.evicted += points
+            written = set(batch)
+            self._offered = [one for one in self._offered if one not in written]
+            self._offered_size -= sum(one.size for one in batch)
+
+    @trio.lowlevel.enable_ki_protection
+    async def remove_sent(self) -> None:
+        """Remove the files all of whose payloads were sent."""
+        # More may come meanwhile.
+        while self._done:
+            done, self._done = self._done, []
+            await self._remove(done)
+
+    def has_files(self, route: Route) -> bool:
+        """Return whether payloads of *route* are on disk."""
+        return self._disk.has_files(self._targets[route])
+
+    @trio.lowlevel.enable_ki_protection
+    async def load(self, route: Route) -> list[Transaction]:
+        """Take the newest payloads of *route* from the disk, if there are any."""
+        target = self._targets[route]
+        try:
+            files = await self._call(partial(self._disk.pop, target, route))
+        except OSError as error:
+            self._losses.complain(f"cannot read the spool: {error.strerror}")
+            return []
+        loaded: list[Transaction] = []
+        for file in files:
+            if file.is_own:
+                self._disk.counts_of(target).spooled -= file.points
+            else:
+                # Another process counted them; for this one they are new.
+                self._counters.snapshotted += file.points
+            self._counters.pending += file.points
+            self._files.add(file)
+            loaded += sorted(file.waiting, key=lambda one: one.order)
+        return loaded
+
+    @trio.lowlevel.enable_ki_protection
+    async def store(self, transactions: Iterable[Transaction]) -> None:
+        """Write *transactions* and what was offered, at a stop.
+
+        A file that is still as it was when it was taken is put back. What cannot be
+        written is abandoned, unless a file holds it that was partly sent: that one is
+        put back too, and all of it will be sent again.
+        """
+        left = [*self._offered, *transactions]
+        self._offered = []
+        for file in [*self._files]:
+            if not file.is_changed:
+                await self._put_back(file)
+        left = [one for one in left if one.file is None or one.file in self._files]
+        for batch in self._split(left):
+            if not await self._write(batch, "abandoned"):
+                points = _count_points(one for one in batch if one.file is None)
+                self._counters.pending -= points
+                self._counters.abandoned += points
+        await self._remove([file for file in self._files if not file.waiting])
+        for file in [*self._files]:
+            await self._put_back(file)
+
+    async def _write(self, batch: list[Transaction], if_not: str) -> bool:
+        """Write one file, and return whether it is safe."""
+        target = self._targets[batch[0].payload.route]
+        points = _count_points(batch)
+        try:
+            await self._call(partial(self._disk.push, target, batch))
+        except (OSError, SpoolFullError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is full"
+            self._losses.add(f"{if_not}, not spooled: {reason}", points, len(batch))
+            return False
+        self._counters.pending -= points
+        self._disk.counts_of(target).spooled += points
+        for one in batch:
+            self.settle(one)
+        return True
+
+    async def _remove(self, files: Collection[SpoolFile]) -> None:
+        if not files:
+            return
+        try:
+            await self._call(partial(self._disk.acknowledge, files))
+        except OSError as error:
+            self._losses.complain(
+                "cannot remove a file of the spool, it may be sent twice:"
+                f" {error.strerror}"
+            )
+        self._files.difference_update(files)
+
+    async def _put_back(self, file: SpoolFile) -> None:
+        try:
+            await self._call(partial(self._disk.release, file))
+        except OSError as error:
+            self._losses.complain(
+                f"cannot put back a file of the spool: {error.strerror}"
+            )
+            return
+        points = _count_points(file.waiting)
+        self._counters.pending -= points
+        target = self._targets[next(iter(file.waiting)).payload.route]
+        self._disk.counts_of(target).spooled += points
+        self._files.discard(file)
+
+    async def _call(self, operation: Callable[[], T]) -> T:
+        """Call *operation* in a thread, and count what came of it.
+
+        Only the deadline of a stop cancels it: what an operation did must be known.
+
+        Raises:
+            OSError: also if it took longer than the deadline.
+        """
+        with trio.CancelScope(deadline=self._deadline, shield=True) as scope:
+            self._operation = scope
+            try:
+                return await self._run_in_thread(operation)
+            finally:
+                self._disk.settle_counts()
+        raise OSError(errno.ETIMEDOUT, "the disk did not answer in time")
+
+    def _split(
+        self, transactions: Iterable[Transaction]
+    ) -> Iterator[list[Transaction]]:
+        """Split into batches of one route for files, the oldest first."""
+        batches: dict[Route, list[Transaction]] = {}
+        sizes: dict[Route, int] = {}
+        for one in sorted(transactions, key=lambda one: one.order):
+            route = one.payload.route
+            batch = batches.get(route)
+            if batch is not None and sizes[route] + one.size <= self._max_file_bytes:
+                batch.append(one)
+                sizes[route] += one.size
+                continue
+            if batch is not None:
+                yield batch
+            batches[route], sizes[route] = [one], one.size
+        yield from batches.values()
+
+
+def _count_points(transactions: Iterable[Transaction]) -> int:
+    return sum(one.payload.points for one in transactions)
