@@ -213,6 +213,15 @@ def test_list_may_be_repeated_or_joined(arguments: list[str]) -> None:
     assert shown["sinks"]["value"] == ["console", "jsonl"]
 
 
+def test_none_and_another_sink_are_told_that_none_stands_alone() -> None:
+    done = run("check", "--sink", "none", "--sink", "console")
+
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "--sink=none,console: none stands alone; leave it out, or all the others\n"
+    )
+
+
 def test_bad_item_of_a_repeated_flag_is_refused() -> None:
     done = run("check", "--tags", "a", "--tags", "[1")
 

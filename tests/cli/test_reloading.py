@@ -49,7 +49,7 @@ async def test_what_is_live_is_taken_over_and_the_rest_needs_a_restart(
     assert server.configs == [loaded.config]
     assert caplog.messages == [
         "not reloaded: port changed to 9125 (--port), which needs a restart",
-        "reloaded: tags is now ['env:b'] (--tags)",
+        "reloaded: tags is now env:b (--tags)",
     ]
 
 

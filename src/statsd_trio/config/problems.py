@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Callable, Collection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from statsd_trio.config.fields import Config
 from statsd_trio.config.options import OPTIONS, Option
@@ -151,6 +151,9 @@ _FINDERS: tuple[Callable[[Config, Wording], Contradiction | None], ...] = (
 
 def show_value(raw: object, mask: Callable[[str], str] = mask_urls) -> str:
     """Return *raw* as one short line, with what *mask* hides in it hidden."""
+    if isinstance(raw, list):
+        # As it would be written in a variable or a flag.
+        raw = ",".join(map(str, cast("list[object]", raw)))
     text = str(raw) if raw is None or isinstance(raw, Secret) else mask(str(raw))
     if len(text) > 60:
         text = f"{text[:57]}..."
