@@ -195,12 +195,12 @@ def test_series_and_sketches_bear_their_origin(
     assert read_origin(attrs.evolve(make_sketch(), **changes)) == origin
 
 
-def test_host_is_a_resource_even_when_empty(
+def test_a_series_without_a_host_has_no_resource_for_it(
     make_series: Callable[..., Series],
 ) -> None:
     payloads, _ = build(Snapshot(EPOCH, 10, series=(make_series(host=""),)))
     (decoded,) = read_series(payloads)
-    assert [(r.type, r.name) for r in decoded.resources] == [("host", "")]
+    assert list(decoded.resources) == []
 
 
 @pytest.mark.parametrize(

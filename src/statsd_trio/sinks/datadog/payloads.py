@@ -349,9 +349,11 @@ def _encode_series(series: Series) -> Iterator[bytes]:
         unit=series.unit,
         interval=series.interval_seconds,
     )
-    # Always a host, even an empty one, and always first.
-    # Source: datadog-agent, pkg/serializer/internal/metrics/iterable_series.go.
-    message.resources.add(type="host", name=series.host)
+    # The host comes first; a series without one has no such resource.
+    # Source: datadog-agent, pkg/serializer/internal/metrics/iterable_series.go, 7.85.3
+    # and later; an empty name was sent before.
+    if series.host:
+        message.resources.add(type="host", name=series.host)
     if series.device:
         message.resources.add(type="device", name=series.device)
     for resource_type, resource_name in series.resources:
