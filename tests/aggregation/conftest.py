@@ -22,13 +22,17 @@ Points = dict[str, list[tuple[int, float]]]
 class Harness:
     """An aggregator, what it counts and what it reports."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, started: float = 0.0, **settings: Any) -> None:
         self.samples = SampleCounters()
         self.contexts = ContextCounters()
         self.rejections: list[tuple[str, Reason, int, bytes]] = []
         self.repairs: list[tuple[str, bytes]] = []
         self.aggregator = Aggregator(
-            AggregationSettings(**settings), self.samples, self.contexts, self
+            AggregationSettings(**settings),
+            self.samples,
+            self.contexts,
+            self,
+            started=started,
         )
         self.builder: SnapshotBuilder | None = None
 

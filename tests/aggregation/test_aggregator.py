@@ -201,12 +201,25 @@ def test_what_is_sent_early_is_not_sent_again(make_harness: Any) -> None:
     assert harness.flush(1030) == {"hits": [(1020, 0.5)]}
 
 
+def test_a_first_bucket_in_mid_interval_is_flushed_early_and_once(
+    make_harness: Any,
+) -> None:
+    harness = make_harness(started=1003.5)
+    harness.put(1004, "hits", "c", 1)
+    assert harness.flush(1005, include_open=True) == {"hits": [(1003, 0.1)]}
+    harness.put(1006, "hits", "c", 2)
+    assert harness.flush(1007, include_open=True) == {}
+    assert harness.flush(1010) == {}
+    assert harness.flush(1020) == {"hits": [(1010, 0.2)]}
+
+
 def test_the_last_flush_sends_what_waits_too(make_harness: Any) -> None:
     harness = make_harness()
     harness.put(1001, "hits", "c", 1)
     harness.flush(1002, include_open=True)
     harness.put(1003, "hits", "c", 2)
-    assert harness.flush(1004, final=True) == {"hits": [(1010, 0.2)]}
+    # Not with 1010, which the server after this one will fill.
+    assert harness.flush(1004, final=True) == {"hits": [(1004, 0.2)]}
     assert harness.flush(1005, final=True) == {}
 
 

@@ -14,8 +14,25 @@ def go(stamps: Stamps, now: float, *, spend: bool = True) -> int:
 
 
 def test_time_goes_from_one_interval_to_the_next() -> None:
-    stamps = Stamps(10, 1004.9)
+    stamps = Stamps(10, 1000)
     assert [go(stamps, now) for now in (1009.9, 1010.0, 1031.5)] == [1000, 1010, 1030]
+
+
+def test_the_first_interval_starts_with_the_server_and_ends_on_an_edge() -> None:
+    stamps = Stamps(10, 1004.9)
+    assert stamps.start == 1004
+    assert [go(stamps, now) for now in (1009.9, 1010.0, 1031.5)] == [1004, 1010, 1030]
+
+
+def test_what_follows_the_first_interval_starts_on_an_edge() -> None:
+    stamps = Stamps(10, 1004.9)
+    stamps.spend(1004)
+    assert stamps.follow(1004) == 1010
+
+
+def test_a_small_step_back_stays_in_the_first_interval() -> None:
+    stamps = Stamps(10, 1004)
+    assert [go(stamps, now) for now in (1005, 995, 990, 1009)] == [1004] * 4
 
 
 def test_a_small_step_back_stays_in_the_open_bucket() -> None:
@@ -65,16 +82,17 @@ def test_ranges_do_not_pile_up() -> None:
             st.one_of(st.integers(-30, 40), st.integers(-5000, 5000)), st.booleans()
         ),
         max_size=40,
-    )
+    ),
+    st.integers(100_000, 100_009),
 )
-def test_no_start_is_spent_twice(steps: list[tuple[int, bool]]) -> None:
-    now = 100_000
+def test_no_start_is_spent_twice(steps: list[tuple[int, bool]], started: int) -> None:
+    now = started
     stamps = Stamps(10, now)
     spent: set[int] = set()
     for step, is_used in steps:
         now += step
         start = stamps.choose(now)
-        assert start % 10 == 0
+        assert start % 10 == 0 or start == started
         assert start not in spent
         if start != stamps.start:
             if is_used:

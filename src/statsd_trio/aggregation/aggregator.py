@@ -63,7 +63,19 @@ class Aggregator:
         samples: SampleCounters,
         contexts: ContextCounters,
         report: Report,
+        *,
+        started: float = 0.0,
     ) -> None:
+        """Open the first bucket.
+
+        Args:
+            settings: what an operator may choose.
+            samples: counts of values.
+            contexts: counts of contexts.
+            report: is told of lines that are found bad after they were counted.
+            started: unix time; the first bucket starts with that second, and all
+                others on whole intervals.
+        """
         self._settings = settings
         self._samples = samples
         self._report = report
@@ -79,7 +91,7 @@ class Aggregator:
             ),
             counters=contexts,
         )
-        self._stamps = Stamps(settings.interval_seconds, 0.0)
+        self._stamps = Stamps(settings.interval_seconds, started)
         self._now = 0.0
         self._second = 0.0
         self._open = OpenBucket(self._stamps.start, self._adder, report)
@@ -293,14 +305,19 @@ class Aggregator:
         """Detach what is closed; with *include_open*, the open bucket too.
 
         The open one only if *now* lies in it, or later: what was put into the next
-        one by an early flush waits there, unless *final*.
+        one by an early flush waits there, unless *final*. Then it is sent with the
+        present second, for its own has not come.
         """
         self._move(now)
         self._now = now
         stamps = self._stamps
         if self._open.bucket.is_used and (
-            final or (include_open and stamps.start <= stamps.floor(now))
+            final or (include_open and stamps.start <= now)
         ):
+            bucket = self._open.bucket
+            if bucket.start > now:
+                # The server that comes next would fill the same interval.
+                bucket.start = stamps.find_second(now)
             self._close(stamps.follow(stamps.start))
         buckets = sorted(self._closed, key=lambda bucket: bucket.start)
         if not buckets and len(self._table):

@@ -2,6 +2,10 @@
 
 No bucket is closed twice, whatever the wall clock does: what was closed is remembered
 as ranges of starts, and time inside a range is sent past its end.
+
+Buckets start on whole intervals, but for the first one, which starts with the second in
+which the server does. The server before it may have sent the bucket of the whole
+interval, and a point that bears the same stamp would replace what it sent.
 """
 
 from typing import Final
@@ -18,11 +22,11 @@ class Stamps:
         start: of the open bucket; never one that is spent.
     """
 
-    def __init__(self, interval_seconds: int, now: float) -> None:
+    def __init__(self, interval_seconds: int, started: float) -> None:
         self._interval = interval_seconds
         self._spent: list[list[int]] = []
         self._current: list[int] | None = None
-        self.start = self.floor(now)
+        self.start = int(started // 1)
 
     def floor(self, now: float) -> int:
         """Round *now* down to a whole interval."""
@@ -38,7 +42,8 @@ class Stamps:
         floor = self.floor(now)
         if floor < self.start:
             first = self.start if self._current is None else self._current[0]
-            if floor >= first - self._interval or len(self._spent) >= MAX_RANGES:
+            earliest = self.floor(first) - self._interval
+            if floor >= earliest or len(self._spent) >= MAX_RANGES:
                 return self.start
         return self._skip_spent(floor)
 
@@ -59,15 +64,24 @@ class Stamps:
 
     def follow(self, start: int) -> int:
         """Tell the first one after *start* that is free."""
-        return self._skip_spent(start + self._interval)
+        return self._skip_spent(self.floor(start) + self._interval)
+
+    def find_second(self, now: float) -> int:
+        """Return the first second from *now* on that is not spent."""
+        second = int(now // 1)
+        while ends := self._list_ends(second):
+            second = max(ends) + 1
+        return second
 
     def is_spent(self, start: int) -> bool:
         """Tell whether *start* must not be sent again."""
-        return any(first <= start <= last for first, last in self._spent)
+        return bool(self._list_ends(start))
 
     def _skip_spent(self, start: int) -> int:
-        while True:
-            ends = [last for first, last in self._spent if first <= start <= last]
-            if not ends:
-                return start
-            start = max(ends) + self._interval
+        while ends := self._list_ends(start):
+            start = self.floor(max(ends)) + self._interval
+        return start
+
+    def _list_ends(self, start: int) -> list[int]:
+        """List the ends of the ranges that hold *start*."""
+        return [last for first, last in self._spent if first <= start <= last]

@@ -33,13 +33,25 @@ class Telemetry:
         interval_seconds: int,
         host: str,
         tags: tuple[str, ...],
+        started: float = 0.0,
     ) -> None:
+        """Describe what changes from now on.
+
+        Args:
+            read_ledger: called for each interval.
+            interval_seconds: the width of a bucket.
+            host: of every series.
+            tags: of every series.
+            started: unix time; no point is stamped earlier, since a server that
+                stopped before may have sent the interval that holds it.
+        """
         self._read_ledger = read_ledger
         self._interval_seconds = interval_seconds
         self._host = host
         self._tags = tags
         self._sent: dict[_Key, int] = {}
         self._last_timestamp = 0
+        self._started = int(started // 1)
 
     def replace_tags(self, tags: tuple[str, ...]) -> None:
         """Put *tags* on every series from now on."""
@@ -54,7 +66,7 @@ class Telemetry:
         """
         interval = self._interval_seconds
         # On an edge it is the bucket that closed there.
-        timestamp = (time - 1) // interval * interval
+        timestamp = max((time - 1) // interval * interval, self._started)
         if timestamp <= self._last_timestamp:
             return ()
         self._last_timestamp = timestamp

@@ -75,6 +75,7 @@ class Server:
         listeners: Sequence[Listener],
         destinations: Sequence[Destination],
         wall_clock: Callable[[], float],
+        started: float,
         forwarder: Forwarder | None = None,
         http_listeners: Sequence[trio.SocketListener] = (),
         api_key: ApiKey | None = None,
@@ -104,6 +105,7 @@ class Server:
             self._samples,
             self._contexts,
             self._refusals,
+            started=started,
         )
         self._ingest = Ingest(
             self._aggregator,
@@ -124,6 +126,7 @@ class Server:
             interval_seconds=config.interval_seconds,
             host=config.hostname,
             tags=config.tags,
+            started=started,
         )
         self._flusher = Flusher(
             self._ingest.take_snapshot,
@@ -363,6 +366,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     problems = find_problems(config, has_sinks=sinks is not None)
     if problems:
         raise ConfigError(problems)
+    started = wall_clock()
     api_key = None
     if sinks is None:
         api_key = make_api_key(config) if "datadog" in config.sinks else None
@@ -388,6 +392,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         listeners,
         destinations,
         wall_clock,
+        started,
         forwarder,
         http_listeners,
         api_key,
