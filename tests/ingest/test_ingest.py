@@ -20,12 +20,19 @@ from statsd_trio.ingest.ingest import (
     MAX_WAITING_BYTES,
     MAX_WAITING_LINES,
     Ingest,
+    count_lines_per_look,
 )
 from statsd_trio.ingest.refusals import Refusals
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
-from statsd_trio.rules import FilterList, Rules
+from statsd_trio.rules import (
+    FilterList,
+    Mapper,
+    MapperProfile,
+    MetricMapping,
+    Rules,
+)
 from statsd_trio.sinks.datadog.payloads import Payload, build_payloads
 from statsd_trio.testing.strategies import lines as some_lines
 from statsd_trio.transports.packet import Origin, Packet
@@ -449,6 +456,19 @@ async def test_channel_is_processed_to_its_end() -> None:
     stage = open_stage()
     await run_stage(stage, [b"a:1|c"] * 50)
     assert total(stage.take(), "a") == 50
+
+
+@pytest.mark.parametrize(
+    ("mappings", "lines"), [(0, LINES_PER_LOOK), (1, 69), (10, 13), (1000, 4)]
+)
+def test_slow_rules_let_others_run_sooner(mappings: int, lines: int) -> None:
+    mapping = MetricMapping("a.*", "b")
+    profile = MapperProfile("a", "a.", [mapping] * mappings)
+    rules = Rules(mapper=Mapper([profile]))
+    assert count_lines_per_look(rules) == lines
+    stage = open_stage()
+    stage.ingest.replace_rules(rules)
+    assert stage.ingest._lines_per_look == lines
 
 
 async def test_long_packet_lets_others_run() -> None:

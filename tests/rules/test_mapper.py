@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from statsd_trio.errors import ConfigError
+from statsd_trio.rules import regex
 from statsd_trio.rules.mapper import (
     MAX_REGEX_NAME_LENGTH,
     Groups,
@@ -15,6 +16,14 @@ from statsd_trio.rules.mapper import (
     MetricMapping,
     expand,
 )
+
+
+@pytest.fixture(params=["python", "re2"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "re2":
+        pytest.importorskip("re2")
+    else:
+        monkeypatch.setattr(regex, "find_re2", lambda: None)
 
 
 def make_mapper(*mappings: MetricMapping, prefix: str = "test.") -> Mapper:
@@ -107,6 +116,7 @@ def test_pattern_without_star_renames() -> None:
     assert mapper.map_name("test.my-worker.start") == ("test.worker.start", ())
 
 
+@pytest.mark.usefixtures("engine")
 def test_regex_crosses_dots() -> None:
     mapper = make_mapper(
         MetricMapping(
@@ -122,6 +132,7 @@ def test_regex_crosses_dots() -> None:
     assert mapped == ("test.job.duration", ("job_name:my.funky.job$name-abc/123",))
 
 
+@pytest.mark.usefixtures("engine")
 def test_regex_that_does_not_match_leaves_the_name_alone() -> None:
     mapper = make_mapper(
         MetricMapping(
@@ -229,10 +240,9 @@ def test_incomplete_profile_is_a_problem(profile: MapperProfile, problem: str) -
         (MetricMapping("(?#a)", "b", "regex"), "knows no comment"),
         (MetricMapping("a*+b", "b", "regex"), "knows no possessive repeat"),
         (MetricMapping("(?x)a", "b", "regex"), "knows no flag"),
-        (MetricMapping("[[:alpha:]]", "b", "regex"), "has a POSIX class"),
-        (MetricMapping(r"\pL", "b", "regex"), "is no regular expression"),
     ],
 )
+@pytest.mark.usefixtures("engine")
 def test_unusable_mapping_is_a_problem(mapping: MetricMapping, words: str) -> None:
     with pytest.raises(ConfigError) as refused:
         make_mapper(mapping)
@@ -240,6 +250,72 @@ def test_unusable_mapping_is_a_problem(mapping: MetricMapping, words: str) -> No
     [problem] = refused.value.problems
     assert problem.startswith("profile 1 (test): mapping 1: ")
     assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("[[:alpha:]]", "has a POSIX class"),
+        (r"\pL", "is no regular expression"),
+        ("(a+)+", "repeat within a repeat"),
+        ("(a|a)*b", "repeat within a repeat"),
+        ("(.+)" * 12, "repeats that may end anywhere"),
+    ],
+)
+def test_what_only_re2_can_do_is_a_problem_without_it(
+    pattern: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(regex, "find_re2", lambda: None)
+        with pytest.raises(ConfigError, match="mapping 1: ") as refused:
+            make_mapper(MetricMapping(pattern, "b", "regex"))
+    assert words in refused.value.problems[0]
+
+    pytest.importorskip("re2")
+    assert make_mapper(MetricMapping(pattern, "b", "regex")).warnings == ()
+
+
+def test_what_takes_long_without_re2_sees_short_names_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mapping = MetricMapping(r"test\.(.+)\.(.+)\.(.+)", "c", "regex")
+    short, long = f"test.a.{'b' * 80}.c", f"test.a.{'b' * 180}.c"
+    with monkeypatch.context() as patch:
+        patch.setattr(regex, "find_re2", lambda: None)
+        mapper = make_mapper(mapping)
+        assert mapper.map_name(short) is not None
+        assert mapper.map_name(long) is None
+        (warning,) = mapper.warnings
+        assert "profile 1 (test): mapping 1: " in warning
+        assert "names of more than 94 characters" in warning
+        # More of them share what one name may take.
+        assert "more than 64 characters" in make_mapper(*[mapping] * 3).warnings[0]
+
+    pytest.importorskip("re2")
+    mapper = make_mapper(mapping)
+    assert mapper.map_name(long) is not None
+    assert mapper.warnings == ()
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("repeats", [1, 2, 3, 4, 5])
+def test_no_name_takes_long(repeats: int) -> None:
+    mapper = make_mapper(MetricMapping("(.+)" * repeats + "x", "c", "regex"))
+    start = time.process_time()
+
+    for length in (20, 30, 50, 80, 130, 180, 256):
+        assert mapper.map_name(f"test.{'.' * (length - 5)}") is None
+
+    # Five repeats would take minutes over the longest.
+    assert time.process_time() - start < 0.5
+    assert mapper.worst_seconds < 0.002
+
+
+def test_worst_time_is_that_of_the_largest_profile() -> None:
+    assert Mapper([]).worst_seconds == 0
+    few, many = ([MetricMapping("test.*", "a")] * number for number in (1, 50))
+    mapper = Mapper([MapperProfile("a", "a", few), MapperProfile("b", "b", many)])
+    assert mapper.worst_seconds == pytest.approx(50 * make_mapper(*few).worst_seconds)
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -260,12 +336,14 @@ def test_every_problem_is_named_at_once() -> None:
         (r"a\\1", r"a\1"),
     ],
 )
+@pytest.mark.usefixtures("engine")
 def test_harmless_regex_is_taken(pattern: str, name: str) -> None:
     mapper = make_mapper(MetricMapping(pattern, "b", "regex"), prefix="*")
 
     assert mapper.map_name(name) == ("b", ())
 
 
+@pytest.mark.usefixtures("engine")
 def test_regex_is_wrapped_as_the_agent_wraps_it() -> None:
     mapper = make_mapper(MetricMapping("a|b", "c", "regex"), prefix="*")
 
@@ -274,12 +352,14 @@ def test_regex_is_wrapped_as_the_agent_wraps_it() -> None:
     assert mapper.map_name("xbx") is None
 
 
+@pytest.mark.usefixtures("engine")
 def test_regex_classes_are_ascii() -> None:
     mapper = make_mapper(MetricMapping(r"\d", "c", "regex"), prefix="*")
 
     assert mapper.map_name("٣") is None
 
 
+@pytest.mark.usefixtures("engine")
 def test_long_name_is_not_shown_to_a_regex() -> None:
     mapper = make_mapper(MetricMapping("(.*)", "c", "regex"), prefix="*")
 

@@ -40,8 +40,11 @@ from statsd_trio.transports.packet import Origin, Packet
 SLICE_SECONDS: Final = 0.0005
 
 # Lines between two looks at the clock: at 6 us, the cost of one never seen before, this
-# is under a millisecond.
+# is under a millisecond. A name that takes the mapper longer leaves room for fewer, but
+# the rules bound that to about 1 ms.
 LINES_PER_LOOK: Final = 128
+_LINE_SECONDS: Final = 6e-6
+_FEWEST_LINES_PER_LOOK: Final = 4
 
 # What may wait to be folded when a slice ends: bytes of packets, and lines that were
 # hot. Few enough to be folded at once, where the ledger or the edge of a second asks
@@ -139,6 +142,7 @@ class Ingest:
         """
         self._aggregator = aggregator
         self._rules = rules
+        self._lines_per_look = count_lines_per_look(rules)
         self._lines = lines
         self._refusals = refusals
         self._wall_clock = wall_clock
@@ -175,11 +179,12 @@ class Ingest:
                 deadline = clock() + SLICE_SECONDS
                 while True:
                     lines = self.split_packet(packet)
-                    if len(lines) <= LINES_PER_LOOK:
+                    step = self._lines_per_look
+                    if len(lines) <= step:
                         self.insert_lines(lines, packet.origin)
                     else:
-                        for start in range(0, len(lines), LINES_PER_LOOK):
-                            stop = start + LINES_PER_LOOK
+                        for start in range(0, len(lines), step):
+                            stop = start + step
                             self.insert_lines(lines[start:stop], packet.origin)
                             if clock() >= deadline:
                                 await self._end_slice()
@@ -257,6 +262,7 @@ class Ingest:
         """Use *rules* from the next line on, and forget what the old ones said."""
         self.seal()
         self._rules = rules
+        self._lines_per_look = count_lines_per_look(rules)
         self._memo.clear()
 
     def seal(self) -> None:
@@ -403,6 +409,12 @@ class Ingest:
         self._lines.read += 1
         error = ParseError(reason, len(line), _UNPARSED[reason])
         self._refusals.reject_line(error, line, origin)
+
+
+def count_lines_per_look(rules: Rules) -> int:
+    """Return after how many lines to look at the clock, however long names take."""
+    lines = LINES_PER_LOOK * _LINE_SECONDS / (_LINE_SECONDS + rules.worst_seconds)
+    return max(_FEWEST_LINES_PER_LOOK, int(lines))
 
 
 _UNPARSED: Final = {

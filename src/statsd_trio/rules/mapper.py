@@ -3,53 +3,49 @@
 Profiles are asked in order, and the first whose prefix fits the name ends the
 search, mapped or not. Its mappings are asked in order; the first match wins.
 
-A wildcard pattern takes linear time on any name. A regular expression may not: Go's
-engine, for which the Agent's profiles are written, always does, but Python's can take
-exponential time on a name that somebody sends. Hence names longer than
-`MAX_REGEX_NAME_LENGTH` are never shown to one, and every answer is remembered; a
-pattern with nested repeats, such as ``(a+)+``, remains the operator's own risk.
+Senders choose names, so what one name may take is bounded. A wildcard pattern takes
+linear time, and so does a regular expression where ``google-re2`` is installed. On
+Python's engine a pattern that can take long is only shown names that are short enough
+for it; one for which no name is short enough is refused. Names longer than
+`MAX_REGEX_NAME_LENGTH` are never shown to a regular expression, and every answer is
+remembered.
 
 Source: datadog-agent, comp/dogstatsd/mapper/mapper.go.
 """
 
 import functools
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import attrs
 
 from statsd_trio.errors import ConfigError
+from statsd_trio.rules.backtracking import Effort
+from statsd_trio.rules.regex import (
+    MAX_REGEX_NAME_LENGTH,
+    Groups,
+    Regex,
+    compile_regex,
+)
 
 DEFAULT_CACHE_SIZE: Final = 1000
 
-# Datadog's naming policy ends at 200 characters; the Agent does not enforce it.
-MAX_REGEX_NAME_LENGTH: Final = 256
+# What one name may take, over all patterns of its profile that can take long: 1 ms, at
+# 7 ns a step.
+MAX_STEPS_PER_NAME: Final = 150_000
+
+# A pattern that may only see shorter names than this is as good as none.
+_SHORTEST_LIMIT: Final = 16
+
+# What one name takes at most, measured with 256 characters (Python 3.11, RE2 of 2025).
+_WILDCARD_SECONDS: Final = 5e-6
+_REGEX_SECONDS: Final = 30e-6
+_STEP_SECONDS: Final = 7e-9
 
 MATCH_TYPES: Final = ("wildcard", "regex")
 
 _WILDCARD_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_*.]+")
-
-# What Python understands and Go's engine refuses, so that a profile which works
-# here works in the Agent too.
-_PYTHON_ONLY: Final = re.compile(
-    r"""
-    (?P<lookaround> \(\?<?[=!] )
-    | (?P<backreference> \\[1-9] | \(\?P= )
-    | (?P<conditional_group> \(\?\( )
-    | (?P<atomic_group> \(\?> )
-    | (?P<comment> \(\?\# )
-    | (?P<possessive_repeat> [*+?}]\+ )
-    | (?P<flag> \(\?[a-zA-Z]*[aLuxt] )
-    """,
-    re.VERBOSE,
-)
-# What Go understands and Python reads as something else, silently.
-_POSIX_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
-_LEADING_FLAGS: Final = re.compile(r"\(\?[ims]+\)")
-_SET: Final = re.compile(r"\[\^?\]?[^\]]*\]")
-_ESCAPED: Final = re.compile(r"\\[^1-9]", re.DOTALL)
 
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
@@ -88,26 +84,38 @@ class MappedName(NamedTuple):
     tags: tuple[str, ...]
 
 
-class Groups(NamedTuple):
-    """What a pattern caught: the whole name first, then each group."""
-
-    numbered: tuple[str, ...]
-    named: Mapping[str, str]
-
-
 class _CompiledMapping(NamedTuple):
+    place: str
     match: Callable[[str], Groups | None]
+    is_regex: bool
+    effort: Effort | None
     name: str
     tags: tuple[tuple[str, str], ...]
+    pattern: str
+    max_length: int = MAX_REGEX_NAME_LENGTH
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a long name may take more than a step a character."""
+        limit = MAX_REGEX_NAME_LENGTH
+        return self.effort is not None and self.effort.count_steps(limit) > limit
 
 
 class _CompiledProfile(NamedTuple):
     prefix: str
     mappings: tuple[_CompiledMapping, ...]
 
+    @property
+    def worst_seconds(self) -> float:
+        return sum(map(_estimate_worst, self.mappings))
+
 
 class Mapper:
     """Maps names, remembering the answers for the *cache_size* latest ones.
+
+    Attributes:
+        worst_seconds: what a name may take that is not remembered; an estimate.
+        warnings: which patterns see short names only, a line each.
 
     Raises:
         ConfigError: with one line for each profile or mapping that cannot work.
@@ -126,6 +134,15 @@ class Mapper:
         )
         if problems:
             raise ConfigError(problems)
+        self.worst_seconds = max(
+            (profile.worst_seconds for profile in self._profiles), default=0.0
+        )
+        self.warnings = tuple(
+            _describe_limit(mapping)
+            for profile in self._profiles
+            for mapping in profile.mappings
+            if mapping.max_length < MAX_REGEX_NAME_LENGTH
+        )
         self.map_name: Callable[[str], MappedName | None] = functools.lru_cache(
             maxsize=cache_size
         )(self._map_uncached)
@@ -139,6 +156,8 @@ class Mapper:
 
 def _map_by_profile(profile: _CompiledProfile, name: str) -> MappedName | None:
     for mapping in profile.mappings:
+        if mapping.is_regex and len(name) > mapping.max_length:
+            continue
         groups = mapping.match(name)
         if groups is not None:
             return MappedName(
@@ -182,15 +201,56 @@ def _compile_profile(
         problems.append(f"{place}: has no prefix; '*' stands for every metric")
     mappings: list[_CompiledMapping] = []
     for number, mapping in enumerate(profile.mappings, 1):
+        mapping_place = f"{place}: mapping {number}"
         try:
-            mappings.append(_compile_mapping(mapping))
+            mappings.append(_compile_mapping(mapping, mapping_place))
         except ValueError as error:
-            problems.append(f"{place}: mapping {number}: {error}")
+            problems.append(f"{mapping_place}: {error}")
+    mappings = _limit_lengths(mappings)
+    problems += [
+        f"{mapping.place}: {mapping.pattern!r} has so many repeats that may end "
+        "anywhere that Python's engine could take hours on a name made for it; write "
+        "[^.]+ for .+ between dots, or install statsd-trio[re2], whose engine cannot"
+        for mapping in mappings
+        if mapping.max_length < _SHORTEST_LIMIT
+    ]
     prefix = "" if profile.prefix == "*" else profile.prefix
     return _CompiledProfile(prefix, tuple(mappings))
 
 
-def _compile_mapping(mapping: MetricMapping) -> _CompiledMapping:
+def _limit_lengths(mappings: list[_CompiledMapping]) -> list[_CompiledMapping]:
+    """Share out the steps of one name among the patterns that can take long."""
+    limit = MAX_REGEX_NAME_LENGTH
+    slow = sum(mapping.is_slow for mapping in mappings)
+    return [
+        mapping._replace(
+            max_length=mapping.effort.find_longest(MAX_STEPS_PER_NAME // slow, limit)
+        )
+        if mapping.effort is not None and mapping.is_slow
+        else mapping
+        for mapping in mappings
+    ]
+
+
+def _estimate_worst(mapping: _CompiledMapping) -> float:
+    if not mapping.is_regex:
+        return _WILDCARD_SECONDS
+    if mapping.effort is None:
+        return _REGEX_SECONDS
+    steps = mapping.effort.count_steps(mapping.max_length)
+    return _WILDCARD_SECONDS + steps * _STEP_SECONDS
+
+
+def _describe_limit(mapping: _CompiledMapping) -> str:
+    return (
+        f"mapper_profiles: {mapping.place}: {mapping.pattern!r} is not tried on names "
+        f"of more than {mapping.max_length} characters, since Python's engine could "
+        "take long over them; write [^.]+ for .+ between dots, or install "
+        "statsd-trio[re2], whose engine cannot"
+    )
+
+
+def _compile_mapping(mapping: MetricMapping, place: str) -> _CompiledMapping:
     if not mapping.name:
         raise ValueError("has no name, which is what the metric becomes")
     if not mapping.match:
@@ -199,11 +259,20 @@ def _compile_mapping(mapping: MetricMapping) -> _CompiledMapping:
         raise ValueError(
             f"match_type {mapping.match_type!r} is neither wildcard nor regex"
         )
-    compile_pattern = (
-        _compile_regex if mapping.match_type == "regex" else _compile_wildcard
+    is_regex = mapping.match_type == "regex"
+    regex = (
+        compile_regex(mapping.match)
+        if is_regex
+        else Regex(_compile_wildcard(mapping.match), None)
     )
     return _CompiledMapping(
-        compile_pattern(mapping.match), mapping.name, tuple(mapping.tags.items())
+        place,
+        regex.match,
+        is_regex,
+        regex.effort,
+        mapping.name,
+        tuple(mapping.tags.items()),
+        mapping.match,
     )
 
 
@@ -257,40 +326,3 @@ def _match_segment(literals: Sequence[str], segment: str) -> list[str] | None:
         end = start
     stars.append(segment[len(first) : end])
     return stars[::-1]
-
-
-def _compile_regex(pattern: str) -> Callable[[str], Groups | None]:
-    _refuse_foreign(pattern)
-    flags = _LEADING_FLAGS.match(pattern)
-    start = flags.end() if flags else 0
-    try:
-        with warnings.catch_warnings():
-            # Python may one day read `[a||b]` otherwise; today it is a plain set.
-            warnings.simplefilter("ignore", FutureWarning)
-            # As the Agent wraps it: `a|b` is `^a` or `b$`. Go's classes are ASCII.
-            compiled = re.compile(rf"{pattern[:start]}^{pattern[start:]}\Z", re.ASCII)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-
-    def match(name: str) -> Groups | None:
-        if len(name) > MAX_REGEX_NAME_LENGTH:
-            return None
-        found = compiled.search(name)
-        if found is None:
-            return None
-        return Groups((found[0], *found.groups("")), found.groupdict(""))
-
-    return match
-
-
-def _refuse_foreign(pattern: str) -> None:
-    # Escaped characters first, then sets: in `\(\?=` and `[*+]` nothing is special.
-    plain = _ESCAPED.sub("  ", pattern)
-    if _POSIX_CLASS.search(plain):
-        raise ValueError(
-            f"{pattern!r} has a POSIX class; write [a-zA-Z] for [[:alpha:]]"
-        )
-    python_only = _PYTHON_ONLY.search(_SET.sub("[]", plain))
-    if python_only is not None:
-        what = str(python_only.lastgroup).replace("_", " ")
-        raise ValueError(f"{pattern!r}: the Agent's engine knows no {what}")

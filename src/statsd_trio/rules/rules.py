@@ -61,12 +61,18 @@ class Rules:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the operator should know of the rules, a sentence each."""
-        return tuple(
+        warnings = () if self._mapper is None else self._mapper.warnings
+        return warnings + tuple(
             f"metric_filterlist: ignored {entry!r}, since no metric can have this name "
             "in Datadog; remove it, or write a name with a letter and at most "
             f"{MAX_BYTES} bytes"
             for entry in self._filterlist.ignored
         )
+
+    @property
+    def worst_seconds(self) -> float:
+        """How long a name that was never seen may take; an estimate."""
+        return 0.0 if self._mapper is None else self._mapper.worst_seconds
 
     def keeps_series(self, name: str) -> bool:
         """Tell whether a series generated at a flush, such as ``x.max``, is sent."""

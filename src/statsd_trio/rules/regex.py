@@ -1,0 +1,134 @@
+"""Regular expressions in Go's dialect, on the engine that is there.
+
+The Agent's profiles are written for Go's engine, which takes linear time on any name.
+So does RE2, of which Go's is a copy; it is used where the package ``google-re2`` is
+installed. Python's own engine goes back and tries again, so of each pattern it is
+measured first how long that may take.
+"""
+
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from statsd_trio.rules.backtracking import Effort, ExplosiveError, measure_effort
+
+# Datadog's naming policy ends at 200 characters; the Agent does not enforce it.
+MAX_REGEX_NAME_LENGTH: Final = 256
+
+# What Python understands and Go's engine refuses, so that a profile which works
+# here works in the Agent too.
+_PYTHON_ONLY: Final = re.compile(
+    r"""
+    (?P<lookaround> \(\?<?[=!] )
+    | (?P<backreference> \\[1-9] | \(\?P= )
+    | (?P<conditional_group> \(\?\( )
+    | (?P<atomic_group> \(\?> )
+    | (?P<comment> \(\?\# )
+    | (?P<possessive_repeat> [*+?}]\+ )
+    | (?P<flag> \(\?[a-zA-Z]*[aLuxt] )
+    """,
+    re.VERBOSE,
+)
+# What Go understands and Python reads as something else, silently.
+_POSIX_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
+_LEADING_FLAGS: Final = re.compile(r"\(\?[ims]+\)")
+_SET: Final = re.compile(r"\[\^?\]?[^\]]*\]")
+_ESCAPED: Final = re.compile(r"\\[^1-9]", re.DOTALL)
+
+
+class Groups(NamedTuple):
+    """What a pattern caught: the whole name first, then each group."""
+
+    numbered: tuple[str, ...]
+    named: Mapping[str, str]
+
+
+class Regex(NamedTuple):
+    """A pattern that is ready for names.
+
+    Attributes:
+        match: returns None for a name that it does not fit.
+        effort: what a name may take; None where that is linear, whatever the name.
+    """
+
+    match: Callable[[str], Groups | None]
+    effort: Effort | None
+
+
+def find_re2() -> Any | None:
+    """Return the module of ``google-re2``; None where it is not installed."""
+    try:
+        found = importlib.import_module("re2")
+    except ImportError:
+        return None
+    # Another package has the same name for its module.
+    return found if hasattr(found, "Options") else None
+
+
+def compile_regex(pattern: str) -> Regex:
+    """Compile *pattern*, which is matched as the Agent does: `a|b` is `^a` or `b$`.
+
+    Raises:
+        ValueError: if it cannot be used; it says why.
+    """
+    plain = _ESCAPED.sub("  ", pattern)
+    # Escaped characters first, then sets: in `\\(\\?=` and `[*+]` nothing is special.
+    python_only = _PYTHON_ONLY.search(_SET.sub("[]", plain))
+    if python_only is not None:
+        what = str(python_only.lastgroup).replace("_", " ")
+        raise ValueError(f"{pattern!r}: the Agent's engine knows no {what}")
+    re2 = find_re2()
+    if re2 is not None:
+        return Regex(_compile_with_re2(re2, pattern), None)
+    if _POSIX_CLASS.search(plain):
+        raise ValueError(
+            f"{pattern!r} has a POSIX class; write [a-zA-Z] for [[:alpha:]], or "
+            "install statsd-trio[re2]"
+        )
+    return _compile_with_python(pattern)
+
+
+def _compile_with_re2(re2: Any, pattern: str) -> Callable[[str], Groups | None]:
+    options = re2.Options()
+    options.log_errors = False  # they are raised
+    try:
+        compiled = re2.compile(f"^{pattern}$", options)
+    except re2.error as error:
+        detail = error.args[0] if error.args else error
+        if isinstance(detail, bytes):
+            detail = detail.decode(errors="replace")
+        raise ValueError(f"{pattern!r} is no regular expression: {detail}") from None
+    return _make_match(compiled)
+
+
+def _compile_with_python(pattern: str) -> Regex:
+    flags = _LEADING_FLAGS.match(pattern)
+    start = flags.end() if flags else 0
+    try:
+        with warnings.catch_warnings():
+            # Python may one day read `[a||b]` otherwise; today it is a plain set.
+            warnings.simplefilter("ignore", FutureWarning)
+            # Go's classes are ASCII.
+            compiled = re.compile(rf"{pattern[:start]}^{pattern[start:]}\Z", re.ASCII)
+            effort = measure_effort(compiled)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    except ExplosiveError:
+        raise ValueError(
+            f"{pattern!r} has a repeat within a repeat, over which Python's engine "
+            "could take years on a name made for it; take them apart, or install "
+            "statsd-trio[re2], whose engine cannot"
+        ) from None
+    return Regex(_make_match(compiled), effort)
+
+
+def _make_match(compiled: Any) -> Callable[[str], Groups | None]:
+    def match(name: str) -> Groups | None:
+        found = compiled.search(name)
+        if found is None:
+            return None
+        return Groups((found[0], *found.groups("")), found.groupdict(""))
+
+    return match
