@@ -1,5 +1,6 @@
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import trio
@@ -84,3 +85,20 @@ def check_ledger() -> Callable[[Ledger], None]:
             )
 
     return check
+
+
+@pytest.fixture
+def limit_files() -> Callable[[int], AbstractContextManager[None]]:
+    """Let no file grow beyond so many bytes, as on a full disk, within a block."""
+
+    @contextmanager
+    def limit(size: int) -> Iterator[None]:
+        resource = pytest.importorskip("resource")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit

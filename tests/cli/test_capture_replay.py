@@ -3,6 +3,7 @@ import math
 import os
 import signal
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,8 @@ def test_a_capture_ends_after_its_seconds(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "captured 0 packets, 0 bytes in" in done.stderr
     assert list(read_capture(file)) == []
+    if os.name == "posix":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_capture_never_overwrites(tmp_path: Path) -> None:

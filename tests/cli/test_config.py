@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,28 @@ def test_show_tells_what_was_set_and_by_what() -> None:
         "api_key  ***cdef  DD_API_KEY",
         f"{len(OPTIONS) - 3} more are defaults; --all shows them.",
     ]
+
+
+def test_show_survives_an_output_that_lacks_a_character() -> None:
+    words = ["config", "show", "--sink", "none", "--tags", "señor:\N{SNOWMAN}"]
+    done = CliRunner(charset="latin-1").invoke(main, words)
+
+    assert done.exit_code == 0
+    assert "señor:\\u2603" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are POSIX's")
+@pytest.mark.parametrize("words", ["show --sink none --all", "schema"])
+def test_reader_that_left_is_no_traceback(words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "statsd_trio", "config", *words.split()]
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+
+    assert done.stderr == ""
 
 
 def test_show_all_tells_the_defaults_too() -> None:

@@ -123,6 +123,45 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("has_reader", [True, False])
+async def test_what_it_prints_decides_no_answer(has_reader: bool) -> None:
+    words = ["-m", "statsd_trio", "mock-intake", "--port", "0"]
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            partial(
+                trio.run_process,
+                [sys.executable, *words],
+                env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+                stdout=subprocess.PIPE,
+                capture_stdout=False,
+                check=False,
+            )
+        )
+        assert process.stdout is not None
+        printed = b""
+        while b"serve\n" not in printed:
+            printed += await process.stdout.receive_some()
+        address = re.search(rb"DD_DD_URL=(\S+)", printed)
+        assert address is not None
+        if not has_reader:
+            await process.stdout.aclose()
+        async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
+            answers = [
+                await client.post(
+                    f"{address[1].decode()}/api/v1/events",
+                    headers={"DD-API-KEY": "k"},
+                    json={"title": "\N{SNOWMAN}", "text": ""},
+                )
+                for _ in range(3)
+            ]
+        while has_reader and printed.count(b"(\\u2603)") < 3:
+            printed += await process.stdout.receive_some()
+        process.terminate()
+    assert [answer.status_code for answer in answers] == [202] * 3
+    assert process.returncode == 0
+
+
 SCRIPT: Final = "[[rules]]\nroute = 'validate'\nstatus = 503\ntimes = 1\n"
 
 

@@ -124,6 +124,28 @@ def test_closed_pipe_ends_it_as_it_ends_a_filter(manager: Manager, sink: str) ->
     assert "Traceback" not in log
 
 
+def test_log_that_nobody_reads_holds_up_neither_server_nor_stop(
+    manager: Manager, tmp_path: Path
+) -> None:
+    out, address = str(tmp_path / "out"), str(tmp_path / "dsd")
+    flags = ["--port", "0", "--socket-path", address, "--log-level", "debug"]
+    flags += ["--sink", "jsonl", "--jsonl-path", out, "--no-self-metrics"]
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client,
+        serving(manager, *flags) as process,
+    ):
+        manager.wait_for("READY=1")
+        client.settimeout(LIMIT_SECONDS)
+        # A line of the log for each, and more than a pipe has room for.
+        for _ in range(3000):
+            client.sendto(b"what is refused is told in a line of the log", address)
+        client.sendto(b"page.views:1|c", address)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_SECONDS) == 0
+
+    assert "page.views" in Path(out).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -56,6 +56,17 @@ async def test_top_prints_once_what_costs_most(server: Server) -> None:
     assert ["2", "page.views", "user", "2"] in rows
 
 
+async def test_top_survives_an_output_that_lacks_a_character(server: Server) -> None:
+    server.submit("señor.\N{SNOWMAN}:1|c\n".encode() * 2)
+    await server.flush()
+    latin = partial(CliRunner(charset="latin-1").invoke, main)
+    arguments = ["top", "--once", "--url", address_of(server)]
+    done = await trio.to_thread.run_sync(latin, arguments)
+
+    assert done.exit_code == 0
+    assert "señor.\\u2603" in done.stdout
+
+
 @pytest.mark.parametrize("command", ["status", "top"])
 async def test_server_that_is_away_is_one_line(command: str) -> None:
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")

@@ -1,8 +1,8 @@
+import contextlib
 import errno
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
@@ -10,19 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio import Config, ConfigError
+from statsd_trio.cli.signals import catch_stop_signal
 from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
 from statsd_trio.operating.systemd import Supervisor
-
-
-@pytest.fixture(autouse=True)
-def _signals_as_they_were() -> Iterator[None]:
-    before = {
-        number: signal.getsignal(number)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    }
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 class FakeServer:
@@ -107,6 +97,21 @@ async def test_server_stops_cleanly_once_nobody_reads_what_it_writes() -> None:
 
     assert server.ended
     assert [line for _, line in supervisor.told] == ["READY=1", "STOPPING=1"]
+
+
+async def test_signals_are_as_they_were_if_none_came() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with catch_stop_signal():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_first_signal_gives_the_second_the_effect_of_the_system() -> None:
+    with catch_stop_signal() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert await stop.wait() == "SIGINT"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        assert signal.getsignal(number) is signal.SIG_DFL
 
 
 async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> None:
@@ -284,6 +289,43 @@ async def main():
 
 trio.run(main)
 """
+
+
+BLOCKED = """
+import os, trio
+from statsd_trio.cli.signals import catch_stop_signal
+
+async def main():
+    with catch_stop_signal():
+        print("running", flush=True)
+        while True:
+            os.write(2, bytes(1_000_000))  # into a pipe that nobody reads
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_second_signal_ends_a_process_whose_loop_never_saw_the_first(
+    number: signal.Signals,
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BLOCKED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        # Two that come at once are one to the process.
+        for _ in range(100):
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
+                break
+
+        assert process.poll() == -number
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -191,6 +191,25 @@ async def test_every_attempt_is_told_before_its_answer() -> None:
         assert tuple(told) == intake.attempts
 
 
+async def test_error_of_who_looks_on_changes_no_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    async with (
+        open_mock_intake(on_attempt=fail) as intake,
+        httpx2.AsyncClient(
+            base_url=intake.url, trust_env=False, verify=False
+        ) as client,
+    ):
+        answer = await client.get("/api/v1/validate", headers={"DD-API-KEY": "k"})
+
+    assert answer.status_code == 200
+    assert len(intake.attempts) == 1
+    assert "on_attempt failed" in caplog.text
+
+
 async def test_no_more_is_kept_than_was_said(encode: Any) -> None:
     async with (
         open_mock_intake(max_kept=3) as intake,

@@ -1,5 +1,4 @@
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -106,20 +105,3 @@ def check_identity() -> Callable[..., None]:
             assert ledger.spooled >= 0, ledger
 
     return check
-
-
-@pytest.fixture
-def limit_files() -> Callable[[int], AbstractContextManager[None]]:
-    """Let no file grow beyond so many bytes, as on a full disk, within a block."""
-
-    @contextmanager
-    def limit(size: int) -> Iterator[None]:
-        resource = pytest.importorskip("resource")
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    return limit

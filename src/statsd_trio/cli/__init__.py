@@ -1,6 +1,7 @@
 """The command line: one file a command, imported when it is asked for."""
 
 import importlib
+import sys
 from typing import Final
 
 import click
@@ -38,3 +39,8 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="statsd-trio")
 def main() -> None:
     """A DogStatsD server for Python that loses nothing and can prove it."""
+    # What stands in for standard output may lack it.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        # What its encoding lacks is written as an escape, instead of ending a command.
+        reconfigure(errors="backslashreplace")

@@ -1,18 +1,23 @@
 """``statsd-trio capture``: write down what arrives."""
 
 import math
-import signal
+import os
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import click
 import trio
 
 from statsd_trio.cli.progress import Progress
+from statsd_trio.cli.signals import catch_stop_signal
 from statsd_trio.errors import describe_os_error
 from statsd_trio.replay.capture import CapturedPacket, format_packet
 from statsd_trio.replay.recording import bind_addresses, record
 from statsd_trio.transports.addresses import Address, parse_address
+
+# What clients send may be meant for nobody else. An existing file is left alone.
+_MODE: Final = 0o600
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @click.command(
@@ -42,7 +47,7 @@ def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
     limit = math.inf if seconds is None else seconds
     progress = Progress("captured")
     try:
-        with file.open("x", encoding="ascii") as output:
+        with os.fdopen(os.open(file, _FLAGS, _MODE), "w", encoding="ascii") as output:
             try:
                 trio.run(_capture, addresses, output, limit, progress)
             except BaseException:
@@ -67,13 +72,13 @@ async def _capture(
         print(format_packet(packet), file=output)
         progress.add(packet.data)
 
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with catch_stop_signal() as stop:
         listeners = await bind_addresses(addresses)
         async with trio.open_nursery() as nursery:
 
             async def stop_on_signal() -> None:
-                async for _ in signals:
-                    nursery.cancel_scope.cancel()
+                await stop.wait()
+                nursery.cancel_scope.cancel()
 
             nursery.start_soon(stop_on_signal)
             nursery.start_soon(record, listeners, write)

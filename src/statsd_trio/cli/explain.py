@@ -53,9 +53,7 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
         if as_json:
             click.echo(json.dumps(describe_explanation(explanation), allow_nan=False))
         else:
-            text = render_explanation(explanation)
-            encoding = sys.stdout.encoding or "utf-8"
-            shown = text.encode(encoding, "backslashreplace").decode(encoding)
+            shown = render_explanation(explanation)
             click.echo(shown if is_first else f"\n{shown}")
         is_first = False
     sys.exit(1 if is_refused else 0)

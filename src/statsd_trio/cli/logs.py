@@ -1,10 +1,19 @@
-"""Log records in, lines on standard error out: text for people, JSON for machines."""
+"""Log records in, lines on standard error out: text for people, JSON for machines.
+
+A thread writes them, since a pipe that nobody reads would otherwise hold up the server
+at the first line it has no room for.
+"""
 
 import datetime as dt
 import json
 import logging
 import sys
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final, TextIO
+
+from statsd_trio.cli.writer import BackgroundWriter
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -28,7 +37,8 @@ class TextFormatter(logging.Formatter):
             f" {_make_printable(record.getMessage())}"
         )
         if record.exc_info:
-            line += f"\n{self.formatException(record.exc_info)}"
+            lines = self.formatException(record.exc_info).splitlines()
+            line = "\n".join([line, *map(_make_printable, lines)])
         return line
 
 
@@ -48,15 +58,58 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(members)
 
 
-def configure_logging(
+class _BackgroundHandler(logging.Handler):
+    """Formats records at once, and has them written later."""
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.writer = BackgroundWriter(stream, describe_dropped=self._describe_dropped)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format *record* and queue it, or drop and count it."""
+        try:
+            self.writer.write_nowait(f"{self.format(record)}\n")
+        # As the handlers of the standard library: a log line must end nothing.
+        except Exception:  # noqa: BLE001  (see above)
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's
+        """Write down what is wrong with *record*, also without waiting."""
+        self.writer.write_nowait(
+            f"cannot format a log record of {record.name}:\n{traceback.format_exc()}"
+        )
+
+    def _describe_dropped(self, count: int) -> str:
+        record = logging.LogRecord(
+            __name__,
+            logging.WARNING,
+            __file__,
+            0,
+            "%d lines of the log were dropped here: whoever reads them is too slow",
+            (count,),
+            None,
+        )
+        return f"{self.format(record)}\n"
+
+
+@contextmanager
+def open_logging(
     level: str, log_format: str, stream: TextIO | None = None
-) -> None:
-    """Send log records to *stream*, standard error by default."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+) -> Generator[None]:
+    """Send log records to *stream*, standard error by default, within the block.
+
+    At its end, what is not written yet is waited for, but not long.
+    """
+    formatter = JsonFormatter() if log_format == "json" else TextFormatter()
+    handler = _BackgroundHandler(stream or sys.stderr, formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     set_level(level)
+    try:
+        yield
+    finally:
+        handler.writer.close()
 
 
 def set_level(level: str) -> None:

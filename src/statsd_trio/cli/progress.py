@@ -3,8 +3,9 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO
 
-import click
+from statsd_trio.cli.writer import BackgroundWriter
 
 
 class Progress:
@@ -19,7 +20,11 @@ class Progress:
         self._verb = verb
         self._clock = clock
         self._started = self._shown = clock()
-        self._is_terminal = sys.stderr.isatty()
+        # None in a process that was started without.
+        stream: TextIO | None = sys.stderr
+        self._is_terminal = stream is not None and stream.isatty()
+        # A terminal may be stopped, by Ctrl-S, and packets may not wait for it.
+        self._writer = BackgroundWriter(stream, describe_dropped=lambda _: "")
         self.packets = 0
         self.bytes = 0
 
@@ -29,11 +34,12 @@ class Progress:
         self.bytes += len(data)
         if self._is_terminal and self._clock() - self._shown >= 0.25:
             self._shown = self._clock()
-            click.echo(f"\r{self}", nl=False, err=True)
+            self._writer.write_nowait(f"\r{self}")
 
     def finish(self) -> None:
         """Show the last count."""
-        click.echo(f"\r{self}" if self._is_terminal else str(self), err=True)
+        self._writer.write_nowait(f"\r{self}\n" if self._is_terminal else f"{self}\n")
+        self._writer.close()
 
     def __str__(self) -> str:
         seconds = self._clock() - self._started

@@ -1,13 +1,12 @@
 """What `statsd-trio mock-intake` runs; imported when the extra `http` is needed."""
 
-import signal
+import sys
 import time
 from pathlib import Path
 from typing import Final
 
-import click
-import trio
-
+from statsd_trio.cli.signals import catch_stop_signal
+from statsd_trio.cli.writer import BackgroundWriter
 from statsd_trio.errors import ConfigError
 from statsd_trio.mock_intake import (
     Attempt,
@@ -38,24 +37,31 @@ def load_rules(script: Path | None) -> tuple[Rule, ...]:
 async def rehearse(
     host: str, port: int, rules: tuple[Rule, ...], max_kept: int
 ) -> None:
-    """Listen until SIGINT or SIGTERM, with a line for every attempt."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """Listen until SIGINT or SIGTERM, with a line for every attempt.
+
+    Who reads the lines, and what they can show, decides no answer: whatever cannot be
+    written is dropped.
+    """
+    writer = BackgroundWriter(sys.stdout, describe_dropped=_describe_dropped)
+
+    def show(attempt: Attempt) -> None:
+        writer.write_nowait(f"{describe_attempt(attempt)}\n")
+
+    with catch_stop_signal() as stop:
         async with open_mock_intake(
-            host=host,
-            port=port,
-            script=rules,
-            max_kept=max_kept,
-            on_attempt=_show,
+            host=host, port=port, script=rules, max_kept=max_kept, on_attempt=show
         ) as intake:
-            click.echo(f"The mock intake listens on {intake.url}; Ctrl-C ends it.")
-            click.echo("Point a server at it with")
-            click.echo(f"  DD_DD_URL={intake.url} DD_API_KEY=any-key statsd-trio serve")
-            async for _ in signals:
-                break
+            writer.write_nowait(
+                f"The mock intake listens on {intake.url}; Ctrl-C ends it.\n"
+                "Point a server at it with\n"
+                f"  DD_DD_URL={intake.url} DD_API_KEY=any-key statsd-trio serve\n"
+            )
+            await stop.wait()
+    writer.close()
 
 
-def _show(attempt: Attempt) -> None:
-    click.echo(describe_attempt(attempt))
+def _describe_dropped(count: int) -> str:
+    return f"({count} attempts were not shown here: whoever reads them is too slow)\n"
 
 
 def describe_attempt(attempt: Attempt) -> str:

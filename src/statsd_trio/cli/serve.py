@@ -10,7 +10,7 @@ import trio
 
 from statsd_trio.cli.collector import spare_full_collections
 from statsd_trio.cli.flags import config_command, load_from_flags, refuse
-from statsd_trio.cli.logs import configure_logging
+from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.reloading import Reloader
 from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
 from statsd_trio.config import Config
@@ -48,21 +48,21 @@ def command(*, config_path: str | None, **flags: object) -> None:
             # A service manager takes an end without it for a failed start.
             supervisor.tell("READY=1")
             return
-        configure_logging(sourced.config.log_level, sourced.config.log_format)
-        for warning in sourced.warnings:
-            logger.warning("%s", warning)
-        config = sourced.config
-        logger.info("statsd-trio %s", __version__)
-        trio.run(
-            functools.partial(
-                serve_until_signalled,
-                serve,
-                config,
-                supervisor=supervisor,
-                announce=functools.partial(settle_in, config),
-                reload=Reloader(config, load).reload,
+        with open_logging(sourced.config.log_level, sourced.config.log_format):
+            for warning in sourced.warnings:
+                logger.warning("%s", warning)
+            config = sourced.config
+            logger.info("statsd-trio %s", __version__)
+            trio.run(
+                functools.partial(
+                    serve_until_signalled,
+                    serve,
+                    config,
+                    supervisor=supervisor,
+                    announce=functools.partial(settle_in, config),
+                    reload=Reloader(config, load).reload,
+                )
             )
-        )
     except ConfigError as error:
         refuse(error)
     except OSError as error:

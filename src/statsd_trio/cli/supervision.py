@@ -1,9 +1,8 @@
 """Signals in, a cancelled server out: how long a server runs under the command line.
 
-The first SIGTERM or SIGINT cancels the server, which then drains and delivers. From
-then on both signals have the system's own effect again, so that a second one ends the
-process at once, even where no Python code would get to run. Each SIGHUP before that
-reloads; during the stop it means nothing.
+The first SIGTERM or SIGINT cancels the server, which then drains and delivers; a second
+one ends the process at once. Each SIGHUP before that reloads; during the stop it means
+nothing. When nobody reads any more what the sinks write, the server stops as well.
 """
 
 import logging
@@ -12,17 +11,16 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import trio
 
+from statsd_trio.cli.signals import StopSignal, catch_stop_signal
 from statsd_trio.config import Config
 from statsd_trio.ledger import Ledger
 from statsd_trio.operating.systemd import Supervisor
 
 logger = logging.getLogger(__name__)
-
-_STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class RunningServer(Protocol):
@@ -79,13 +77,15 @@ async def serve_until_signalled(
         ConfigError: if the server refuses *config*.
     """
     refusal: Exception | None = None
-    with _catch_hangups() as hangups:
+    with _catch_hangups() as hangups, catch_stop_signal() as stop:
         # Outside of what a signal cancels: a service manager wants signs of life until
         # the last delivery is done.
         async with trio.open_nursery() as outer:
             outer.start_soon(supervisor.keep_alive)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_on_signal, nursery.cancel_scope, supervisor)
+                nursery.start_soon(
+                    _cancel_on_signal, stop, nursery.cancel_scope, supervisor
+                )
                 try:
                     server: RunningServer = await nursery.start(serve, config)
                 except Exception as error:  # noqa: BLE001 - raised below, ungrouped
@@ -97,6 +97,7 @@ async def serve_until_signalled(
                     nursery.start_soon(
                         _cancel_without_readers,
                         server,
+                        stop,
                         nursery.cancel_scope,
                         supervisor,
                     )
@@ -143,22 +144,24 @@ async def _reload_on_hangup(
 
 
 async def _cancel_without_readers(
-    server: RunningServer, scope: trio.CancelScope, supervisor: Supervisor
+    server: RunningServer,
+    stop: StopSignal,
+    scope: trio.CancelScope,
+    supervisor: Supervisor,
 ) -> None:
     """Cancel *scope* once nothing that is received can be delivered any more."""
     await server.wait_sinks_ended()
+    stop.release()
     logger.info("nobody reads what the sinks write: stopping")
     supervisor.tell("STOPPING=1")
     scope.cancel(reason="nobody reads what the sinks write")
 
 
-async def _cancel_on_signal(scope: trio.CancelScope, supervisor: Supervisor) -> None:
-    """Wait for a signal, cancel *scope*, and let the next signal end the process."""
-    with trio.open_signal_receiver(*_STOPPING) as signals:
-        number = await anext(signals)
-    for each in _STOPPING:
-        signal.signal(each, signal.SIG_DFL)
-    name = signal.Signals(number).name
+async def _cancel_on_signal(
+    stop: StopSignal, scope: trio.CancelScope, supervisor: Supervisor
+) -> None:
+    """Cancel *scope* at the first signal."""
+    name = await stop.wait()
     logger.info("%s: stopping; a second one ends the process at once", name)
     supervisor.tell("STOPPING=1")
     scope.cancel(reason=name)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -38,7 +38,9 @@ def command(url: str, *, once: bool) -> None:
     try:
         with Remote(url) as remote:
             screen = Screen(remote.name, read_view(remote, time.monotonic()))
-            if once or not sys.stdout.isatty():
+            # None in a process that was started without.
+            stream: TextIO | None = sys.stdout
+            if once or stream is None or not stream.isatty():
                 screen.print_once()
             else:
                 screen.show(lambda: read_view(remote, time.monotonic()), _wait)

@@ -1,5 +1,6 @@
 """The intake's memory: what was received, every attempt, and the script."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -16,6 +17,8 @@ from statsd_trio.mock_intake.received import (
     Route,
 )
 from statsd_trio.mock_intake.script import Rule, Script
+
+logger = logging.getLogger(__name__)
 
 _Kept = TypeVar("_Kept")
 
@@ -114,9 +117,15 @@ class MockIntake:
         if attempt.is_received:
             for item in attempt.items:
                 self._keep_item(item)
-        if self._on_attempt is not None:
-            self._on_attempt(attempt)
         self._wake_waiters()
+        if self._on_attempt is None:
+            return
+        try:
+            self._on_attempt(attempt)
+        # The one place that takes what a caller's function raises: it may look on, but
+        # decides no answer.
+        except Exception:
+            logger.exception("on_attempt failed; the request is answered all the same")
 
     def _wake_waiters(self) -> None:
         self._changed.set()

@@ -51,7 +51,8 @@ async def open_mock_intake(
         wall_clock: what stamps the attempts.
         max_kept: how many attempts, series, sketches, events and checks are kept
             of each; beyond it the oldest are forgotten.
-        on_attempt: called with every attempt, before it is answered.
+        on_attempt: called with every attempt, before it is answered. What it raises
+            is logged, and changes no answer.
 
     Raises:
         OSError: naming host and port, if the port cannot be had.

@@ -15,7 +15,7 @@ from statsd_trio.aggregation.snapshot import (
     Sketch,
     Snapshot,
 )
-from statsd_trio.sinks.output import LineOutput
+from statsd_trio.output import LineOutput, OutputError
 from statsd_trio.sinks.pace import Pace
 from statsd_trio.sinks.sink import SinkError
 
@@ -78,10 +78,11 @@ class ConsoleSink:
             await trio.to_thread.run_sync(
                 partial(self._output.write, pieces), abandon_on_cancel=True
             )
-        except SinkError as error:
-            # A line of a table is not a point.
-            error.delivered = 0
-            raise
+        except OutputError as error:
+            # A line of a table is not a point: none of them counts as delivered.
+            raise SinkError(
+                str(error), reason=error.reason, is_final=error.is_gone
+            ) from error
 
 
 def _lay_out(snapshot: Snapshot, widths: list[int]) -> Iterator[str]:

@@ -32,8 +32,9 @@ from statsd_trio.aggregation.snapshot import (
     Sketch,
     Snapshot,
 )
-from statsd_trio.sinks.output import LineOutput
+from statsd_trio.output import LineOutput, OutputError
 from statsd_trio.sinks.pace import Pace
+from statsd_trio.sinks.sink import SinkError
 
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -74,10 +75,19 @@ class JsonLinesSink:
             if pace.is_over():
                 await pace.rest()
         pieces.append(bytes(piece))
-        # Whoever reads the other end of a pipe may never do so.
-        await trio.to_thread.run_sync(
-            partial(self._output.write, pieces), abandon_on_cancel=True
-        )
+        try:
+            # Whoever reads the other end of a pipe may never do so.
+            await trio.to_thread.run_sync(
+                partial(self._output.write, pieces), abandon_on_cancel=True
+            )
+        except OutputError as error:
+            raise SinkError(
+                str(error),
+                reason=error.reason,
+                # A line is a point, an event or a check.
+                delivered=error.lines,
+                is_final=error.is_gone,
+            ) from error
 
 
 def _describe_snapshot(snapshot: Snapshot) -> Iterator[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Where a sink writes lines: a file that is opened each time, or a stream.
+"""Where lines are written: a file that is opened each time, or a stream.
 
 Each line arrives whole or not at all. What an error left of a line is taken back
 where that is possible, which it is in files, and the error says how many lines
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
 
 from statsd_trio.errors import explain_os_error
-from statsd_trio.sinks.sink import SinkError
 
 # What is written may be anybody's metrics.
 _MODE: Final = 0o600
@@ -28,6 +27,22 @@ _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY",
 
 # The other end of a pipe or of a connection is gone, and does not come back.
 _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET})
+
+
+class OutputError(Exception):
+    """Not all lines could be written.
+
+    Attributes:
+        reason: the system's name for the error, such as ``ENOSPC``.
+        lines: how many arrived.
+        is_gone: nobody reads the stream any more, and nobody ever will.
+    """
+
+    def __init__(self, message: str, *, reason: str, lines: int, is_gone: bool) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.lines = lines
+        self.is_gone = is_gone
 
 
 class LineOutput:
@@ -72,8 +87,7 @@ class LineOutput:
         """Write *pieces*, each of which holds whole lines; blocks.
 
         Raises:
-            SinkError: if not all of it could be written. Its ``delivered`` is the
-                number of lines that arrived.
+            OutputError: if not all of it could be written.
         """
         writer = _Writer(pieces)
         try:
@@ -89,11 +103,11 @@ class LineOutput:
             reason = error.strerror or str(error)
             if is_gone:
                 reason = "nobody reads it any more"
-            raise SinkError(
+            raise OutputError(
                 f"could not write to {self.name}: {reason}",
                 reason=errno.errorcode.get(error.errno or 0, type(error).__name__),
-                delivered=writer.lines,
-                is_final=is_gone,
+                lines=writer.lines,
+                is_gone=is_gone,
             ) from error
 
     def _find_stream(self) -> TextIO | BinaryIO:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from statsd_trio.sinks.output import LineOutput
-from statsd_trio.sinks.sink import SinkError
+from statsd_trio.output import LineOutput, OutputError
 
 LimitFiles = Callable[[int], AbstractContextManager[None]]
 
@@ -36,14 +35,14 @@ def test_full_disk_leaves_whole_lines_and_their_count(
     output = LineOutput(path)
     output.write([b"before\n"])
 
-    with limit_files(100), pytest.raises(SinkError) as raised:
+    with limit_files(100), pytest.raises(OutputError) as raised:
         output.write([b"0123456789\n" * 4] * 3)
     output.write([b"after\n"])
 
     # 7 bytes, then 8 lines of 11, and 5 bytes of a ninth that were taken back.
-    assert raised.value.delivered == 8
+    assert raised.value.lines == 8
     assert raised.value.reason == "EFBIG"
-    assert not raised.value.is_final
+    assert not raised.value.is_gone
     assert path.read_bytes() == b"before\n" + b"0123456789\n" * 8 + b"after\n"
 
 
@@ -54,11 +53,11 @@ def test_redirected_stream_is_left_with_whole_lines_too(
     path = tmp_path / "lines"
     with path.open("wb") as stream:
         output = LineOutput(stream=stream)
-        with limit_files(15), pytest.raises(SinkError) as raised:
+        with limit_files(15), pytest.raises(OutputError) as raised:
             output.write([b"0123456789\n" * 2])
         output.write([b"after\n"])
 
-    assert raised.value.delivered == 1
+    assert raised.value.lines == 1
     assert path.read_bytes() == b"0123456789\nafter\n"
 
 
@@ -87,10 +86,10 @@ class CrowdedFile(io.RawIOBase):
 
 def test_nothing_of_a_neighbour_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    with CrowdedFile(path) as stream, pytest.raises(SinkError) as raised:
+    with CrowdedFile(path) as stream, pytest.raises(OutputError) as raised:
         LineOutput(stream=stream).write([b"0123456789\n" * 2])  # type: ignore[arg-type]
 
-    assert raised.value.delivered == 1
+    assert raised.value.lines == 1
     assert path.read_bytes() == b"0123456789\n0123theirs\n"
 
 
@@ -99,11 +98,11 @@ def test_pipe_that_nobody_reads_is_over(pipe: tuple[int, io.BufferedWriter]) -> 
     reading, stream = pipe
     os.close(reading)
 
-    with pytest.raises(SinkError, match="nobody reads it any more") as raised:
+    with pytest.raises(OutputError, match="nobody reads it any more") as raised:
         LineOutput(stream=stream).write([b"line\n"])
 
-    assert (raised.value.reason, raised.value.is_final) == ("EPIPE", True)
-    assert raised.value.delivered == 0
+    assert (raised.value.reason, raised.value.is_gone) == ("EPIPE", True)
+    assert raised.value.lines == 0
 
 
 @posix
@@ -188,7 +187,7 @@ def test_process_without_standard_output_is_noticed(
 
     with pytest.raises(OSError, match="could not write to standard output: it is clos"):
         output.check()
-    with pytest.raises(SinkError, match="could not write to standard output"):
+    with pytest.raises(OutputError, match="could not write to standard output"):
         output.write([b"line\n"])
     assert output.encoding == "utf-8"
 
