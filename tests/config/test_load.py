@@ -99,6 +99,18 @@ ROWS: list[tuple[str, str, object, object]] = [
         {"https://e.example": ["k1", "k2"]},
         {Secret("https://e.example"): (Secret("k1"), Secret("k2"))},
     ),
+    (
+        "routes",
+        "series,sketches",
+        ["series", "sketches"],
+        ("series", "sketches"),
+    ),
+    (
+        "additional_routes",
+        '{"https://e.example/": ["series"]}',
+        {"https://e.example/": ["series"]},
+        {Secret("https://e.example/"): ("series",)},
+    ),
     ("compression", "gzip", "gzip", "gzip"),
     ("compression_level", "9", 9, 9),
     ("max_concurrent_requests", "3", 3, 3),
@@ -122,7 +134,29 @@ PARTNERS: dict[str, dict[str, str]] = {
     "forward_port": {"forward_host": "x"},
     "spool_path": {"spool_max_bytes": "1"},
     "spool_max_bytes": {"spool_path": "x"},
+    "additional_routes": {"additional_endpoints": '{"https://e.example": ["k"]}'},
 }
+
+
+def test_routes_of_an_endpoint_need_neither_its_credentials_nor_its_slash() -> None:
+    config = load_config(
+        environ={
+            "DD_API_KEY": KEY,
+            "DD_ADDITIONAL_ENDPOINTS": '{"https://u:p@e.example/": ["k"]}',
+            "STATSD_TRIO_ADDITIONAL_ROUTES": '{"https://e.example": ["series"]}',
+        }
+    )
+    assert config.additional_routes == {Secret("https://e.example"): ("series",)}
+
+
+def test_endpoint_without_routes_of_its_own_gets_everything() -> None:
+    config = load_config(
+        environ={
+            "DD_API_KEY": KEY,
+            "STATSD_TRIO_ADDITIONAL_ROUTES": '{"https://e.example": null}',
+        }
+    )
+    assert config.additional_routes == {}
 
 
 def shorten(value: object) -> str:
@@ -418,6 +452,18 @@ def test_problem_stays_on_one_short_line() -> None:
         ({"log_level": "loud"}, "unknown; known are debug"),
         ({"additional_endpoints": "[]"}, "not a table of URLs"),
         ({"additional_endpoints": '{"x": ["y"]}'}, "=***: x: not a URL"),
+        ({"routes": "series,logs"}, "unknown 'logs'; known are series"),
+        ({"routes": "[]"}, "is empty; to send nothing, take datadog out of the sinks"),
+        ({"additional_routes": "[]"}, "not a table of URLs"),
+        ({"additional_routes": '{"x": ["series"]}'}, "x: not a URL"),
+        (
+            {"additional_routes": '{"https://e.example": ["logs"]}'},
+            "https://e.example: unknown 'logs'",
+        ),
+        (
+            {"additional_routes": '{"https://u:p@e.example": ["series"]}'},
+            "additional_routes has https://***@e.example, which is not among",
+        ),
         ({"mapper_profiles": "{}"}, "not a list of tables"),
         ({"mapper_profiles": "[1]"}, "not what is expected here @ item[0]"),
         ({"mapper_profiles": '[{"name": "a"}]'}, "has no prefix @ item[0].prefix"),
@@ -636,7 +682,12 @@ JSON = st.recursive(
 
 @given(
     st.sampled_from(
-        ["mapper_profiles", "metric_tag_filterlist", "additional_endpoints"]
+        [
+            "mapper_profiles",
+            "metric_tag_filterlist",
+            "additional_endpoints",
+            "additional_routes",
+        ]
     ),
     JSON,
 )

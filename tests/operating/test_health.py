@@ -1,7 +1,7 @@
 import attrs
 
-from statsd_trio.ledger import Ledger
-from statsd_trio.operating.health import find_unready
+from statsd_trio.ledger import Ledger, RouteLedger
+from statsd_trio.operating.health import find_conditions, find_unready
 
 
 def find(ledger: Ledger, seconds_since_flush: float = 5) -> list[str]:
@@ -39,3 +39,48 @@ def test_intake_that_fails_is_told_with_the_time_it_began(ledger: Ledger) -> Non
     [reason] = find(attrs.evolve(ledger, sinks=(sink,)))
 
     assert reason == ("datadog: fails since 2023-11-14T22:13:20Z: answered 503")
+
+
+def test_additional_endpoint_is_a_condition_and_leaves_the_server_ready(
+    ledger: Ledger,
+) -> None:
+    second = attrs.evolve(
+        ledger.sinks[0],
+        name="datadog:https://second.example",
+        is_additional=True,
+        api_key="invalid",
+        failing_since=1_700_000_000.5,
+        failure="/api/v2/series: answered 403",
+        routes=(RouteLedger("series", 1_700_000_000.5, "answered 403"),),
+    )
+    both = attrs.evolve(ledger, sinks=(*ledger.sinks, second))
+
+    assert find(both) == []
+    assert find_conditions(both) == {
+        "datadog:https://second.example": (
+            "the intake does not know the API key; fails since 2023-11-14T22:13:20Z:"
+            " /api/v2/series: answered 403"
+        )
+    }
+
+
+def test_single_route_that_fails_is_a_condition(ledger: Ledger) -> None:
+    routes = (RouteLedger("series"), RouteLedger("events", 1_700_000_000.5, "gone"))
+    sink = attrs.evolve(ledger.sinks[0], routes=routes)
+    shown = attrs.evolve(ledger, sinks=(sink,))
+
+    assert find(shown) == []
+    assert find_conditions(shown) == {
+        "datadog events": "fails since 2023-11-14T22:13:20Z: gone"
+    }
+
+
+def test_routes_of_a_sink_that_fails_are_not_told_again(ledger: Ledger) -> None:
+    sink = attrs.evolve(
+        ledger.sinks[0],
+        failing_since=1_700_000_000.5,
+        failure="/api/v2/series: gone",
+        routes=(RouteLedger("series", 1_700_000_000.5, "gone"),),
+    )
+
+    assert find_conditions(attrs.evolve(ledger, sinks=(sink,))) == {}

@@ -18,6 +18,7 @@ class FakeServer:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.unready: list[str] = []
+        self.conditions: dict[str, str] = {}
         self.ranking = ContextRanking(
             (("page.views", 12),),
             (("user", 10), ("env", 3)),
@@ -29,6 +30,9 @@ class FakeServer:
 
     def find_unready(self) -> list[str]:
         return self.unready
+
+    def find_conditions(self) -> dict[str, str]:
+        return self.conditions
 
     async def rank_contexts(self) -> ContextRanking:
         await trio.lowlevel.checkpoint()
@@ -63,12 +67,28 @@ async def test_a_server_that_answers_is_alive(ledger: Ledger) -> None:
 async def test_readiness_says_why_not(ledger: Ledger) -> None:
     server = FakeServer(ledger)
     async with serving(server) as port:
-        assert await get(port, "/readyz") == (200, b'{"ready":true,"reasons":[]}')
+        status, body = await get(port, "/readyz")
+        assert status == 200
+        assert json.loads(body) == {"ready": True, "reasons": [], "conditions": {}}
         server.unready = ["no intake"]
         status, body = await get(port, "/readyz")
 
     assert status == 503
-    assert json.loads(body) == {"ready": False, "reasons": ["no intake"]}
+    assert json.loads(body) == {
+        "ready": False,
+        "reasons": ["no intake"],
+        "conditions": {},
+    }
+
+
+async def test_conditions_leave_a_server_ready(ledger: Ledger) -> None:
+    server = FakeServer(ledger)
+    server.conditions = {"second": "fails"}
+    async with serving(server) as port:
+        status, body = await get(port, "/readyz")
+
+    assert status == 200
+    assert json.loads(body)["conditions"] == {"second": "fails"}
 
 
 async def test_metrics_are_openmetrics(ledger: Ledger) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from statsd_trio.config import Config
+from statsd_trio.config.places import ROUTE_NAMES
 from statsd_trio.server.parts import bind_listeners, open_destinations
+from statsd_trio.sinks.datadog.payloads import Route
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -23,6 +25,10 @@ def test_credentials_of_an_intake_are_no_part_of_its_name() -> None:
         "datadog:http://main.example",
         "datadog:http://more.example",
     ]
+
+
+def test_routes_are_called_the_same_in_the_configuration_and_on_their_way() -> None:
+    assert [route.word for route in Route] == list(ROUTE_NAMES)
 
 
 def test_compression_of_the_configuration_is_the_destinations(

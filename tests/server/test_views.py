@@ -65,7 +65,10 @@ async def test_server_that_works_is_ready(
 ) -> None:
     server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
 
-    assert await get(server, "/readyz") == (200, {"ready": True, "reasons": []})
+    assert await get(server, "/readyz") == (
+        200,
+        {"ready": True, "reasons": [], "conditions": {}},
+    )
 
 
 async def test_server_whose_intake_is_away_is_not_ready(nursery: trio.Nursery) -> None:

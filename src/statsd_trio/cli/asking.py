@@ -17,10 +17,15 @@ class RemoteError(Exception):
 
 @attrs.frozen
 class Readiness:
-    """Whether a server can do its work, and why not."""
+    """Whether a server does its work, and why not.
+
+    Attributes:
+        conditions: what is wrong all the same, by its name.
+    """
 
     ready: bool
     reasons: tuple[str, ...]
+    conditions: dict[str, str] = attrs.field(factory=dict[str, str])
 
 
 @attrs.frozen

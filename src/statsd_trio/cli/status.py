@@ -50,6 +50,8 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     """Write it for a person, a line each."""
     yield f"{url}: {'ready' if readiness.ready else 'not ready'}"
     yield from (f"  {make_printable(reason)}" for reason in readiness.reasons)
+    for name, trouble in readiness.conditions.items():
+        yield f"  {make_printable(name)}: {make_printable(trouble)}"
     for listener in ledger.listeners:
         yield ""
         yield make_printable(listener.name)

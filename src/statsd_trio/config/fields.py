@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from statsd_trio.config.docstring import extend_docstring
+from statsd_trio.config.places import ROUTE_NAMES
 from statsd_trio.config.secret import Secret, hide_credentials
 from statsd_trio.config.state import find_state_folder
 from statsd_trio.errors import ParseError
@@ -111,6 +112,12 @@ def _endpoints(
     }
 
 
+def _routes_of_endpoints(
+    value: Mapping[str | Secret, Iterable[str]],
+) -> Mapping[Secret, tuple[str, ...]]:
+    return {hide_credentials(url): _strings(routes) for url, routes in value.items()}
+
+
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything a server can be told.
@@ -181,6 +188,10 @@ class Config:
     dd_url: Secret | None = attrs.field(default=None, converter=_url)
     additional_endpoints: Mapping[Secret, tuple[Secret, ...]] = attrs.field(
         factory=dict[Secret, tuple[Secret, ...]], converter=_endpoints
+    )
+    routes: tuple[str, ...] = attrs.field(default=ROUTE_NAMES, converter=_strings)
+    additional_routes: Mapping[Secret, tuple[str, ...]] = attrs.field(
+        factory=dict[Secret, tuple[str, ...]], converter=_routes_of_endpoints
     )
     compression: str = "zstd"
     compression_level: int = 1

@@ -428,6 +428,19 @@ GROUPS: Final = (
                 help="More intakes to send everything to, each with its keys.",
             ),
             _option(
+                "routes",
+                places.ROUTES,
+                help="What to send to the main intake; an engine that stands in for"
+                " Datadog may not take all of it.",
+                flag="route",
+            ),
+            _option(
+                "additional_routes",
+                places.ROUTES_OF_ENDPOINTS,
+                help="What to send to the additional endpoints that do not take all"
+                " of it.",
+            ),
+            _option(
                 "compression",
                 kinds.choice("zstd", "zlib", "gzip", "none"),
                 "DD_SERIALIZER_COMPRESSOR_KIND",
@@ -444,7 +457,8 @@ GROUPS: Final = (
                 "max_concurrent_requests",
                 kinds.whole(),
                 "DD_FORWARDER_MAX_CONCURRENT_REQUESTS",
-                help="Requests under way at a time, for each intake.",
+                help="Requests under way at a time, for each intake and key; each route"
+                " may have one beyond it.",
             ),
             _option(
                 "request_timeout_seconds",
@@ -491,7 +505,7 @@ GROUPS: Final = (
                 "retry_queue_bytes",
                 kinds.size(),
                 "DD_FORWARDER_RETRY_QUEUE_PAYLOADS_MAX_SIZE",
-                help="Payloads kept in memory until an intake takes them.",
+                help="Payloads kept in memory for another try; 0 for no retries.",
             ),
             _option(
                 "spool_path",

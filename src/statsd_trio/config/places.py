@@ -11,6 +11,7 @@ from statsd_trio.config.kinds import (
     FILLED_TEXT,
     STRINGS,
     Kind,
+    choices,
     optional_text,
     unless_none,
 )
@@ -150,6 +151,57 @@ ENDPOINTS: Final = Kind(
     check=_check_endpoints,
     mask=_hide,
 )
+
+
+# What is sent to an intake, the most important first.
+ROUTE_NAMES: Final = ("series", "sketches", "service_checks", "events")
+
+_ANY_ROUTES: Final = choices(*ROUTE_NAMES)
+
+
+def _check_routes(value: Sequence[str]) -> None:
+    _ANY_ROUTES.check(value)
+    if not value:
+        raise ValueError("is empty; to send nothing, take datadog out of the sinks")
+
+
+ROUTES: Final = attrs.evolve(_ANY_ROUTES, check=_check_routes)
+
+
+def _parse_routes_of(raw: object) -> dict[Secret, tuple[str, ...]]:
+    value = parse_json(raw) if isinstance(raw, str) else raw
+    if not isinstance(value, Mapping):
+        raise ValueError("not a table of URLs, each with a list of routes")  # noqa: TRY004 - the file's mistake, not ours
+    return {
+        hide_credentials(parse_text(url)): ROUTES.parse(routes)
+        for url, routes in cast("Mapping[object, object]", value).items()
+        # What is present but empty counts as absent.
+        if routes not in (None, "", [])
+    }
+
+
+def _check_routes_of(value: Mapping[Secret, Sequence[str]]) -> None:
+    for url, routes in value.items():
+        try:
+            _check_url(url)
+            _check_routes(routes)
+        except ValueError as error:
+            raise ValueError(f"{url}: {error}") from None
+
+
+ROUTES_OF_ENDPOINTS: Final = Kind(
+    words="table of URLs, each with a list of routes; in one variable, as JSON",
+    metavar="JSON",
+    schema={"type": "object", "additionalProperties": ROUTES.schema},
+    parse=_parse_routes_of,
+    check=_check_routes_of,
+)
+
+
+def strip_credentials(url: Secret) -> str:
+    """Return *url* without its credentials, and without a slash at its end."""
+    scheme, _, rest = url.reveal().partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].rstrip('/')}"
 
 
 def _parse_address(raw: object) -> str | None:

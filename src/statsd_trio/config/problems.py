@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from statsd_trio.config.fields import Config
 from statsd_trio.config.options import OPTIONS, Option
+from statsd_trio.config.places import strip_credentials
 from statsd_trio.config.secret import Secret, mask_urls
 from statsd_trio.errors import ConfigError
 
@@ -131,6 +132,18 @@ def _find_half_a_forward(config: Config, _wording: Wording) -> Contradiction | N
     )
 
 
+def _find_routes_of_none(config: Config, _wording: Wording) -> Contradiction | None:
+    known = {strip_credentials(url) for url in config.additional_endpoints}
+    for url in config.additional_routes:
+        if strip_credentials(url) not in known:
+            return Contradiction(
+                frozenset({"additional_routes", "additional_endpoints"}),
+                f"additional_routes has {url}, which is not among"
+                " additional_endpoints; the main intake's are routes",
+            )
+    return None
+
+
 def _find_shared_path(config: Config, _wording: Wording) -> Contradiction | None:
     if config.socket_path is None or config.socket_path != config.stream_socket_path:
         return None
@@ -145,6 +158,7 @@ _FINDERS: tuple[Callable[[Config, Wording], Contradiction | None], ...] = (
     _find_no_key,
     _find_half_a_spool,
     _find_half_a_forward,
+    _find_routes_of_none,
     _find_shared_path,
 )
 

@@ -1,6 +1,6 @@
 """What those who operate a server ask of it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from statsd_trio.aggregation.ranking import ContextRanking
@@ -16,6 +16,10 @@ class ObservedServer(Protocol):
 
     def find_unready(self) -> Sequence[str]:
         """Tell why it cannot do its work, a line each."""
+        ...
+
+    def find_conditions(self) -> Mapping[str, str]:
+        """Return what is wrong though it does its work, by its name."""
         ...
 
     def rank_contexts(self) -> Awaitable[ContextRanking]:

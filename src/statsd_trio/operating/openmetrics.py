@@ -20,10 +20,11 @@ class _Family(NamedTuple):
     samples: list[tuple[_Labels, float]]
 
 
-def render_openmetrics(ledger: Ledger) -> str:
+def render_openmetrics(ledger: Ledger, *, is_ready: bool) -> str:
     """Write *ledger*; what the system cannot tell is left out."""
     lines: list[str] = []
-    for family in _list_families(ledger):
+    ready = _gauge("ready", "1 if the server does its work, else 0.", is_ready)
+    for family in (ready, *_list_families(ledger)):
         if not family.samples:
             continue
         name = f"statsd_trio_{family.name}"
@@ -80,6 +81,7 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
         contexts.type_clashes,
     )
     yield from _list_sink_families(ledger.sinks)
+    yield from _list_failure_families(ledger.sinks)
 
 
 def _list_listener_families(
@@ -143,6 +145,35 @@ def _list_sink_families(sinks: tuple[SinkLedger, ...]) -> Iterator[_Family]:
             ((("sink", sink.name), ("status", status)), count)
             for sink in sinks
             for status, count in sink.refused.items()
+        ],
+    )
+
+
+def _list_failure_families(sinks: tuple[SinkLedger, ...]) -> Iterator[_Family]:
+    yield _Family(
+        "sink_failing_since_seconds",
+        "gauge",
+        "Unix time since when a sink fails; 0 while it works.",
+        [((("sink", sink.name),), sink.failing_since or 0) for sink in sinks],
+    )
+    yield _Family(
+        "route_failing_since_seconds",
+        "gauge",
+        "Unix time since when a route of an intake fails; 0 while it works.",
+        [
+            ((("sink", sink.name), ("route", route.name)), route.failing_since or 0)
+            for sink in sinks
+            for route in sink.routes
+        ],
+    )
+    yield _Family(
+        "api_key_invalid",
+        "gauge",
+        "1 if an intake does not know the API key, else 0.",
+        [
+            ((("sink", sink.name),), sink.api_key == "invalid")
+            for sink in sinks
+            if sink.api_key
         ],
     )
 

@@ -25,11 +25,15 @@ def make_application(server: ObservedServer) -> Starlette:
 
     async def show_readiness(_request: Request) -> Response:
         reasons = list(server.find_unready())
-        body = {"ready": not reasons, "reasons": reasons}
+        body = {
+            "ready": not reasons,
+            "reasons": reasons,
+            "conditions": dict(server.find_conditions()),
+        }
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     async def show_metrics(_request: Request) -> Response:
-        text = render_openmetrics(server.ledger())
+        text = render_openmetrics(server.ledger(), is_ready=not server.find_unready())
         return Response(text, media_type=CONTENT_TYPE)
 
     async def show_ledger(_request: Request) -> Response:

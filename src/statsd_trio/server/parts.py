@@ -6,6 +6,7 @@ from socket import SOCK_DGRAM, SOCK_STREAM
 
 from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
 from statsd_trio.config import Config, Secret
+from statsd_trio.config.places import strip_credentials
 from statsd_trio.rules import (
     FilterList,
     Mapper,
@@ -118,6 +119,10 @@ def _open_datadog(
         Account,
         open_datadog_destination,
     )
+    from statsd_trio.sinks.datadog.payloads import Route  # noqa: PLC0415 - as above
+
+    def to_routes(names: tuple[str, ...]) -> tuple[Route, ...]:
+        return tuple(route for route in Route if route.word in names)
 
     url = f"https://api.{config.site}"
     if config.dd_url is not None:
@@ -125,10 +130,16 @@ def _open_datadog(
     accounts: list[Account] = []
     api_key = api_key or make_api_key(config)
     if api_key is not None:
-        accounts.append(Account(url, api_key))
+        accounts.append(Account(url, api_key, to_routes(config.routes)))
+    routes_of = {
+        strip_credentials(other): to_routes(names)
+        for other, names in config.additional_routes.items()
+    }
     for other, keys in config.additional_endpoints.items():
+        routes = routes_of.get(strip_credentials(other), tuple(Route))
         accounts += [
-            Account(other.reveal(), key.reveal(), is_additional=True) for key in keys
+            Account(other.reveal(), key.reveal(), routes, is_additional=True)
+            for key in keys
         ]
     return open_datadog_destination(
         accounts,

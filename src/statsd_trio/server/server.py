@@ -36,7 +36,7 @@ from statsd_trio.ledger import (
     QueueLedger,
     SampleCounters,
 )
-from statsd_trio.operating.health import find_unready
+from statsd_trio.operating.health import find_conditions, find_unready
 from statsd_trio.rules import Rules
 from statsd_trio.server.interrupt import uninterrupted
 from statsd_trio.server.parts import (
@@ -192,6 +192,14 @@ class Server:
         for listener in self._listeners:
             listener.warn_of_losses()
         self._refusals.warn()
+
+    def find_conditions(self) -> dict[str, str]:
+        """Return what is wrong though it does its work, by its name.
+
+        An additional endpoint that fails, say, or a route that does: none of it makes
+        the server unready.
+        """
+        return find_conditions(self.ledger())
 
     async def rank_contexts(self) -> ContextRanking:
         """Tell which names have most contexts, and which tag keys most values."""
