@@ -21,7 +21,7 @@ from benchmarks.servers.serving import Serving
 from benchmarks.watch import Watched
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
 
-# A text is kept by the memo from its second sight on.
+# A line is known from its third sight on.
 _SIGHTS: Final = 2
 
 

@@ -2,7 +2,7 @@
 
 First without sockets: good packets, hostile packets, and both mixed, through the
 server's own processor. Mixed they may cost at most a tenth more than apart, and hostile
-lines with the memo at most a tenth more than without it (an empty packet counts as a
+lines at most a tenth more than where nothing is learnt (an empty packet counts as a
 line here).
 
 Then over UDP: a good sender and a hostile one at a steady rate. Every good line must
@@ -50,7 +50,7 @@ def main() -> None:
             "stream",
             "good: ns/line",
             "hostile: ns/line",
-            "memo off: ns/line",
+            "learning off: ns/line",
             "apart ms",
             "mixed ms",
             "dearer by",
@@ -97,13 +97,13 @@ def _measure_cost(
         hostile = Workload(stream, count, UDP_PACKET_BYTES, seed=run).build()
         hostile_lines = sum(map(count_lines, hostile)) or len(hostile)
         mixture = _alternate(good, hostile)
-        for seconds, packets, with_memo in (
+        for seconds, packets, learns in (
             (good_seconds, good, True),
             (hostile_seconds, hostile, True),
             (parsed_seconds, hostile, False),
             (both_seconds, mixture, True),
         ):
-            engine = make_server_engine(with_memo=with_memo)
+            engine = make_server_engine(learns=learns)
             for _ in range(2):
                 engine(good)
             seconds.append(engine(packets))
@@ -112,7 +112,7 @@ def _measure_cost(
         {
             "good": good_seconds,
             "hostile": hostile_seconds,
-            "hostile, memo off": parsed_seconds,
+            "hostile, learning off": parsed_seconds,
             "both": both_seconds,
             "hostile lines": hostile_lines,
         },

@@ -1,6 +1,6 @@
 """What the server holds: a context, a full queue, and whether a flood makes it grow.
 
-* bytes a counter context with three tags of 12 bytes costs, its memo entry included;
+* bytes a counter context with three tags of 12 bytes costs, its head included;
 * bytes a full queue holds, with datagrams of 8192 bytes and of one byte;
 * RSS over a flood with a fixed set of contexts; `--seconds 600` for the ten minutes.
 """

@@ -23,12 +23,12 @@ from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.udp import UdpListener
 
-# A text is kept by the memo from its second sight on, and used from the third.
+# A line's head is kept from its second sight on, and used from the third.
 _SIGHTS: Final = 3
 
 
 def measure_contexts(contexts: int) -> dict[str, float]:
-    """Bytes a counter context with three tags of 12 bytes, its memo entry included."""
+    """Bytes a counter context with three tags of 12 bytes, its head included."""
     workload = Workload("counters", contexts, UDP_PACKET_BYTES, contexts=contexts)
     packets = [Packet(p, Origin("inproc", "probe")) for p in workload.build()]
     stages = Stages(max_contexts=contexts)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from time import thread_time
 
-from statsd_trio.aggregation.sketch import QuantileSketch
+from statsd_trio.engine.sketch import QuantileSketch
 
 # The processor time of this thread: on a busy machine wall time shows the others.
 read_clock = thread_time

@@ -5,8 +5,9 @@ import time
 from benchmarks.servers.serving import Report
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.engine.choose import choose_engine
 from statsd_trio.ingest import Ingest
-from statsd_trio.ingest.refusals import Refusals
+from statsd_trio.ingest.rejections import Rejections
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.rules import Rules
 
@@ -19,35 +20,36 @@ class Stages:
         *,
         interval_seconds: int = 10,
         max_contexts: int = 100_000,
-        with_memo: bool = True,
+        learns: bool = True,
+        engine: str = "auto",
     ) -> None:
         self.interval_seconds = interval_seconds
         self.lines = LineCounters()
         self.samples = SampleCounters()
         self.contexts = ContextCounters()
-        refusals = Refusals(self.lines)
+        rejections = Rejections(self.lines)
         self.aggregator = Aggregator(
             AggregationSettings(
                 interval_seconds=interval_seconds, max_contexts=max_contexts
             ),
             self.samples,
             self.contexts,
-            refusals,
+            make_engine=choose_engine(engine),
+            max_heads=2 * max_contexts if learns else 0,
         )
         self.ingest = Ingest(
             self.aggregator,
             Rules(),
             self.lines,
-            refusals,
+            rejections,
             wall_clock=time.time,
             monotonic_clock=time.perf_counter,
-            max_memo_entries=2 * max_contexts if with_memo else 0,
         )
 
     def forget_values(self) -> None:
         """Flush all, and throw the snapshot away."""
         source = self.ingest.take_snapshot(include_open=True, final=True)
-        while source.step():
+        for _ in source.build():
             pass
 
     def complete(self, report: Report) -> None:

@@ -6,6 +6,9 @@ import pytest
 import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.engine.choose import choose_engine
+from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.engine.native import find_native
 from statsd_trio.ledger import Ledger
 from statsd_trio.sinks.memory import MemorySink
 
@@ -102,3 +105,18 @@ def limit_files() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limit
+
+
+@pytest.fixture(scope="session", params=["plain", "native"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Run a test with each engine; the native one only where it is installed."""
+    name: str = request.param
+    if name == "native" and find_native() is None:
+        pytest.skip("the native engine is not installed")
+    return name
+
+
+@pytest.fixture(scope="session")
+def make_engine(engine_name: str) -> MakeEngine:
+    """The engine that the test runs with."""
+    return choose_engine(engine_name)

@@ -305,7 +305,7 @@ async def test_refused_contexts_and_clashing_types_are_warned_of_once(
     (clash,) = [w for w in warnings if "both as counter and as gauge" in w]
     assert "'load'" in clash
     (full,) = [w for w in warnings if "max_contexts = 3" in w]
-    assert "refused 10 values" in full
+    assert "dropped 10 values" in full
     assert "'load' 3" in full
     assert "'id' 2" in full
 

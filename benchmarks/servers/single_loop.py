@@ -19,9 +19,6 @@ from statsd_trio.protocol.parser import parse_message
 
 _MAX_PACKET_BYTES = 8193
 
-# As our own processor, which converts numbers when some have come together.
-_BYTES_PER_FOLD = 16 * 1024
-
 
 class SingleLoop:
     """Parses and adds packets, one line after the other."""
@@ -30,7 +27,6 @@ class SingleLoop:
         self._aggregator = stages.aggregator
         self._interval_seconds = stages.interval_seconds
         self._next_flush = _find_edge(time.time(), stages.interval_seconds)
-        self._waiting_bytes = 0
         self.packets = 0
         self.lines = 0
         self.snapshots = 0
@@ -59,14 +55,7 @@ class SingleLoop:
                 self._aggregator.add_event(message)
             else:
                 self._aggregator.add_service_check(message)
-        self._waiting_bytes += len(packet)
-        if self._waiting_bytes >= _BYTES_PER_FOLD:
-            self._waiting_bytes = 0
-            self.fold()
-
-    def fold(self) -> None:
-        """Convert what waits, and sketch what is worth it."""
-        while self._aggregator.fold_some():
+        while self._aggregator.tidy():
             pass
 
     def flush(self, now: float, *, final: bool) -> None:
@@ -74,7 +63,7 @@ class SingleLoop:
         source = self._aggregator.take_snapshot(
             now=now, include_open=final, final=final
         )
-        while source.step():
+        for _ in source.build():
             pass
         self.snapshots += 1
 

@@ -176,7 +176,11 @@ class SinkLedger:
 
 @attrs.frozen
 class Ledger:
-    """Every packet, line, sample and point, accounted for."""
+    """Every packet, line, sample and point, accounted for.
+
+    Attributes:
+        engine: which engine aggregates: ``plain``, or ``native`` and its version.
+    """
 
     listeners: tuple[ListenerLedger, ...]
     queue: QueueLedger
@@ -185,6 +189,7 @@ class Ledger:
     contexts: ContextsLedger
     sinks: tuple[SinkLedger, ...]
     forward: ForwardLedger | None = None
+    engine: str = "plain"
 
 
 @attrs.define
@@ -250,12 +255,11 @@ class SampleCounters:
     aggregated: int = 0
     refused: Counter[str] = attrs.field(factory=Counter[str])
     future: int = 0
-    condensed: int = 0
     events_refused: int = 0
 
-    def freeze(self) -> SamplesLedger:
-        """Copy the counts as they are now."""
-        return SamplesLedger(**_copied(self))
+    def freeze(self, *, condensed: int = 0) -> SamplesLedger:
+        """Copy the counts as they are now, with one that the engine keeps."""
+        return SamplesLedger(**_copied(self), condensed=condensed)
 
 
 @attrs.define

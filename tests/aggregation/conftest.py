@@ -1,18 +1,19 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from statsd_trio.aggregation.aggregator import Aggregator
-from statsd_trio.aggregation.builder import SnapshotBuilder
-from statsd_trio.aggregation.context import TYPES as KINDS, Context
-from statsd_trio.aggregation.conversion import read_values
-from statsd_trio.aggregation.openbucket import Slot
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, Snapshot
+from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
+from statsd_trio.engine.context import KINDS
+from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import MetricType, Sample
+from statsd_trio.protocol.parser import parse_message
 
 TYPES = {metric_type.value: metric_type for metric_type in MetricType}
 
@@ -20,29 +21,22 @@ Points = dict[str, list[tuple[int, float]]]
 
 
 class Harness:
-    """An aggregator, what it counts and what it reports."""
+    """An aggregator, what it counts, and values that it could not take."""
 
-    def __init__(self, *, started: float = 0.0, **settings: Any) -> None:
+    def __init__(
+        self, make_engine: MakeEngine, *, started: float = 0.0, **settings: Any
+    ) -> None:
         self.samples = SampleCounters()
         self.contexts = ContextCounters()
-        self.rejections: list[tuple[str, Reason, int, bytes]] = []
-        self.repairs: list[tuple[str, bytes]] = []
+        self.rejections: list[Reason] = []
         self.aggregator = Aggregator(
             AggregationSettings(**settings),
             self.samples,
             self.contexts,
-            self,
             started=started,
+            make_engine=make_engine,
         )
         self.builder: SnapshotBuilder | None = None
-
-    def late_rejection(
-        self, name: str, reason: Reason, lines: int, example: bytes
-    ) -> None:
-        self.rejections.append((name, reason, lines, example))
-
-    def late_repair(self, name: str, example: bytes) -> None:
-        self.repairs.append((name, example))
 
     def sample(
         self, name: str, type_: str, *values: float | str, **fields: Any
@@ -53,38 +47,43 @@ class Harness:
         self, now: float, name: str, type_: str, *values: float | str, **fields: Any
     ) -> None:
         self.aggregator.advance(now)
-        self.aggregator.insert(self.sample(name, type_, *values, **fields))
+        try:
+            self.aggregator.insert_unchecked(
+                self.sample(name, type_, *values, **fields)
+            )
+        except ParseError as error:
+            self.rejections.append(error.reason)
 
     def put_raw(
-        self, now: float, name: str, type_: str, raws: Iterable[bytes], rate: float = 1
+        self,
+        now: float,
+        name: str,
+        type_: str,
+        raws: Iterable[bytes],
+        rate: float | None = None,
     ) -> None:
+        """Send a line for each of *raws*, from the third one on known by its head."""
         self.aggregator.advance(now)
-        context = self.aggregator.open_context(self.sample(name, type_))
-        assert context is not None
-        slot: Slot | None = None
-        for raw in raws:
-            if slot is None:
-                slot = self.put_value(context, raw, rate)
-            else:
-                lane, cell = slot
-                lane.add_cell(cell)
-                lane.add_raw(raw)
+        suffix = "" if rate is None else f"|@{rate}"
+        lines = [
+            b"%b:%b|%b" % (name.encode(), raw, (type_ + suffix).encode())
+            for raw in raws
+        ]
+        self.aggregator.take(b"\n".join(lines), self.put_line)
+        while self.aggregator.tidy():
+            pass
 
-    def put_value(self, context: Context, raw: bytes, rate: float = 1) -> Slot | None:
+    def put_line(self, line: bytes) -> None:
         try:
-            values, dropped = read_values(context.kind, raw)
+            sample = parse_message(line)
         except ParseError as error:
-            self.late_rejection(context.name, error.reason, 1, raw)
-            return None
-        if dropped:
-            name, kind, host, tags = context.key
-            self.aggregator.insert(
-                Sample(
-                    name, KINDS[kind], values, rate, tags, host=host, dropped=dropped
-                )
-            )
-            return None
-        return self.aggregator.put(context, rate, raw, values)
+            self.rejections.append(error.reason)
+            return
+        assert isinstance(sample, Sample)
+        context = self.aggregator.insert(sample)
+        if context is not None:
+            kind = KINDS[sample.type]
+            self.aggregator.learn(line, kind, context, sample.sample_rate)
 
     def take(
         self, now: float, *, include_open: bool = False, final: bool = False
@@ -92,7 +91,7 @@ class Harness:
         builder = self.builder = self.aggregator.take_snapshot(
             now=now, include_open=include_open, final=final
         )
-        while builder.step():
+        for _ in builder.build():
             pass
         return builder.snapshot
 
@@ -117,6 +116,6 @@ class Harness:
 
 
 @pytest.fixture(scope="session")
-def make_harness() -> type[Harness]:
-    """Hand out the class: Hypothesis makes one for each example."""
-    return Harness
+def make_harness(make_engine: MakeEngine) -> Callable[..., Harness]:
+    """Hand out what makes one: Hypothesis makes one for each example."""
+    return partial(Harness, make_engine)

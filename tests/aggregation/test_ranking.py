@@ -2,17 +2,17 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from statsd_trio.aggregation.context import GAUGE, Context
 from statsd_trio.aggregation.ranking import (
     SLICE_CONTEXTS,
     ContextRanker,
     ContextRanking,
 )
+from statsd_trio.engine.context import GAUGE, Context
 
 
 def rank(contexts: list[Context], limit: int) -> ContextRanking:
     ranker = ContextRanker(contexts, limit)
-    while ranker.step():
+    for _ in ranker.rank():
         pass
     return ranker.ranking
 
@@ -49,13 +49,10 @@ def test_each_name_that_ranks_has_its_own_tag_keys() -> None:
     )
 
 
-def test_work_is_cut_into_slices() -> None:
+def test_work_is_cut_into_steps() -> None:
     contexts = [make_context(f"m{i}") for i in range(10 * SLICE_CONTEXTS)]
     ranker = ContextRanker(contexts, 5)
-    steps = 0
-    while ranker.step():
-        steps += 1
-    assert steps > 10
+    assert sum(1 for _ in ranker.rank()) > 10
 
 
 @given(st.lists(st.sampled_from("abcdefgh")), st.integers(1, 9))

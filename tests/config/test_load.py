@@ -126,6 +126,7 @@ ROWS: list[tuple[str, str, object, object]] = [
     ("self_metrics", "no", False, False),
     ("shutdown_seconds", "2", 2, 2.0),
     ("http", "8126", 8126, "127.0.0.1:8126"),
+    ("engine", "native", "native", "native"),
     ("log_level", "WARN", "warning", "warning"),
     ("log_format", "json", "json", "json"),
 ]

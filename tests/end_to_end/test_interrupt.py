@@ -12,8 +12,8 @@ import pytest
 import trio
 
 from statsd_trio import Config, Server, Snapshot, serve
-from statsd_trio.aggregation.builder import SnapshotBuilder
-from statsd_trio.aggregation.folder import Folder
+from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
+from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.ingest import Ingest
 from statsd_trio.mock_intake import MockIntake, open_mock_intake
 from statsd_trio.sinks.datadog.delivery import Delivery
@@ -98,17 +98,15 @@ def run_interrupted(main: Callable[[], Awaitable[None]]) -> None:
         trio.run(run)
 
 
-@pytest.mark.parametrize(
-    "moment", ["read", "processed", "folded", "built", "delivered"]
-)
+@pytest.mark.parametrize("moment", ["read", "processed", "added", "built", "delivered"])
 def test_interrupt_in_mid_work_loses_nothing(
     moment: str, interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where: dict[str, tuple[type, str]] = {
         "read": (UdpListener, "_identify"),
-        "processed": (Ingest, "insert_lines"),
-        "folded": (Folder, "_fold_numbers"),
-        "built": (SnapshotBuilder, "step"),
+        "processed": (Ingest, "process_packet"),
+        "added": (GuardedEngine, "add"),
+        "built": (SnapshotBuilder, "_add_counter"),
     }
     snapshots: list[Snapshot] = []
     servers: list[Server] = []

@@ -1,14 +1,17 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from statsd_trio.aggregation.context import TypeClash
-from statsd_trio.aggregation.harvest import ContextsFull
+from statsd_trio.aggregation.context_table import TypeClash
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
+from statsd_trio.aggregation.snapshot_builder import ContextsFull
 from statsd_trio.flusher import Flusher
 from statsd_trio.ledger import SinkLedger
+from statsd_trio.pace import Pace
 
 EPOCH = 1_700_000_000  # an edge of ten seconds
 
@@ -45,12 +48,11 @@ class StubSource:
         self.snapshot = snapshot
         self.warnings: tuple[TypeClash | ContextsFull, ...] = ()
         self._on_step = on_step
-        self._steps = 3
 
-    def step(self) -> bool:
-        self._on_step()
-        self._steps -= 1
-        return self._steps > 0
+    def build(self) -> Iterator[None]:
+        for _ in range(3):
+            self._on_step()
+            yield
 
 
 class WallClock:
@@ -83,6 +85,8 @@ def open_flusher(
         wall_clock=wall_clock,
         describe_self=describe_self,
         report=lambda: None,
+        # A clock on which every look is after the deadline.
+        pace=Pace(partial(next, count())),
     )
 
 

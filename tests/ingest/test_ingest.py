@@ -1,6 +1,7 @@
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 import attrs
@@ -11,18 +12,15 @@ from hypothesis import given, settings, strategies as st
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.ingest import (
-    BYTES_PER_SLICE,
-    FEW_NAMES,
-    LINES_PER_LOOK,
-    MAX_HOT_TEXTS,
-    MAX_WAITING_BYTES,
-    MAX_WAITING_LINES,
+    CHUNK_BYTES,
     Ingest,
-    count_lines_per_look,
+    _find_chunk_end,
+    measure_chunk,
 )
-from statsd_trio.ingest.refusals import Refusals
+from statsd_trio.ingest.rejections import Rejections
 from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
@@ -53,11 +51,15 @@ class Stage:
 
     def process(self, *packets: bytes) -> None:
         for data in packets:
-            self.ingest.process_packet(Packet(data, UDP))
+            self.process_packet(Packet(data, UDP))
+
+    def process_packet(self, packet: Packet) -> None:
+        for _ in self.ingest.process_packet(packet):
+            pass
 
     def take(self) -> Snapshot:
         builder = self.ingest.take_snapshot(include_open=True, final=True)
-        while builder.step():
+        for _ in builder.build():
             pass
         return builder.snapshot
 
@@ -74,38 +76,48 @@ class Stage:
         assert samples.parsed == samples.aggregated + sum(samples.refused.values())
 
 
-def open_stage(
-    *,
-    rules: Rules | None = None,
-    max_memo_entries: int = 1000,
-    max_contexts: int = 1000,
-    eol_required: frozenset[str] = frozenset(),
-    on_sample: Callable[[Sample], Sample | None] | None = None,
-    on_event: Callable[[Event | ServiceCheck], None] | None = None,
-) -> Stage:
-    lines, samples = LineCounters(), SampleCounters()
-    refusals = Refusals(lines)
-    aggregator = Aggregator(
-        AggregationSettings(max_contexts=max_contexts),
-        samples,
-        ContextCounters(),
-        refusals,
-    )
-    now = [float(EPOCH)]
-    ingest = Ingest(
-        aggregator,
-        rules or Rules(),
-        lines,
-        refusals,
-        wall_clock=lambda: now[0],
-        monotonic_clock=lambda: 0.0,
-        eol_required=eol_required,
-        max_memo_entries=max_memo_entries,
-        on_sample=on_sample,
-        on_event=on_event,
-    )
-    ingest.advance()
-    return Stage(ingest, aggregator, lines, samples, now)
+OpenStage = Callable[..., Stage]
+
+
+@pytest.fixture(scope="session")
+def open_stage(make_engine: MakeEngine) -> OpenStage:
+    """Hand out what makes one: Hypothesis makes one for each example."""
+
+    def open_one(
+        *,
+        rules: Rules | None = None,
+        max_heads: int = 1000,
+        max_contexts: int = 1000,
+        eol_required: frozenset[str] = frozenset(),
+        on_sample: Callable[[Sample], Sample | None] | None = None,
+        on_event: Callable[[Event | ServiceCheck], None] | None = None,
+        monotonic_clock: Callable[[], float] = lambda: 0.0,
+    ) -> Stage:
+        lines, samples = LineCounters(), SampleCounters()
+        rejections = Rejections(lines)
+        aggregator = Aggregator(
+            AggregationSettings(max_contexts=max_contexts),
+            samples,
+            ContextCounters(),
+            make_engine=make_engine,
+            max_heads=max_heads,
+        )
+        now = [float(EPOCH)]
+        ingest = Ingest(
+            aggregator,
+            rules or Rules(),
+            lines,
+            rejections,
+            wall_clock=lambda: now[0],
+            monotonic_clock=monotonic_clock,
+            eol_required=eol_required,
+            on_sample=on_sample,
+            on_event=on_event,
+        )
+        ingest.advance()
+        return Stage(ingest, aggregator, lines, samples, now)
+
+    return open_one
 
 
 def total(snapshot: Snapshot, name: str) -> float:
@@ -117,16 +129,20 @@ def total(snapshot: Snapshot, name: str) -> float:
     )
 
 
-def test_line_is_counted_alike_on_every_path() -> None:
+def test_line_is_counted_alike_whether_it_is_known_or_not(
+    open_stage: OpenStage,
+) -> None:
     stage = open_stage()
-    # Parsed, parsed and remembered, remembered, hot.
+    # Parsed twice, then known.
     stage.process(*[b"page.views:1|c"] * 4)
     assert (stage.lines.read, stage.lines.metrics) == (4, 4)
     assert total(stage.take(), "page.views") == 4
     stage.check()
 
 
-def test_remembered_line_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_line_is_not_parsed_again(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = open_stage()
     stage.process(b"page.views:1|c", b"page.views:1|c")
 
@@ -138,7 +154,9 @@ def test_remembered_line_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) ->
     assert total(stage.take(), "page.views") == 17
 
 
-def test_remembered_line_counts_in_the_bucket_of_its_arrival() -> None:
+def test_known_line_counts_in_the_bucket_of_its_arrival(
+    open_stage: OpenStage,
+) -> None:
     stage = open_stage()
     stage.process(*[b"page.views:1|c"] * 3)
     stage.now[0] += 10
@@ -148,7 +166,7 @@ def test_remembered_line_counts_in_the_bucket_of_its_arrival() -> None:
     assert series.points == ((EPOCH, 0.3), (EPOCH + 10, 0.1))
 
 
-def test_last_gauge_wins_whatever_its_spelling() -> None:
+def test_last_gauge_wins_whatever_its_spelling(open_stage: OpenStage) -> None:
     stage = open_stage()
     packets = [b"load:%d|g|#a,b", b"load:%d|g|#b,a", b"load:%d|g|@0.5|#a,b"]
     for number in range(12):
@@ -157,32 +175,29 @@ def test_last_gauge_wins_whatever_its_spelling() -> None:
     assert series.points[0].value == 11
 
 
-def test_late_rejection_has_the_reason_of_an_early_one() -> None:
-    packets = [*[b"a:1|c"] * 3, b"a:1__0|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c"]
+def test_bad_value_of_a_known_line_has_its_own_reason(open_stage: OpenStage) -> None:
+    packets = [*[b"a:1|c"] * 3, b"a: 1|c\na:nan|c\na:|c\na:1e999|c\na:\xff|c"]
     stage = open_stage()
     stage.process(*packets)
-    assert sum(stage.lines.rejected.values()) == 0
-    stage.ingest.fold()
-    late = dict(stage.lines.rejected)
-    early = open_stage(max_memo_entries=0)
-    early.process(*packets)
-    assert sum(late.values()) == 5
-    assert late == early.lines.rejected
+    unlearnt = open_stage(max_heads=0)
+    unlearnt.process(*packets)
+    assert sum(stage.lines.rejected.values()) == 5
+    assert stage.lines.rejected == unlearnt.lines.rejected
     stage.check()
 
 
-def test_bad_value_of_a_remembered_text_names_its_sender(
-    caplog: pytest.LogCaptureFixture,
+def test_bad_value_of_a_known_line_names_its_sender(
+    open_stage: OpenStage, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage = open_stage()
-    stage.process(b"a:1|c", b"a:1|c", b"a:x|c")  # remembered, but not hot yet
-    stage.ingest._refusals.warn()
+    stage.process(b"a:1|c", b"a:1|c", b"a:x|c")
+    stage.ingest._rejections.warn()
     assert "127.0.0.1:4000" in caplog.text
     assert (stage.lines.read, stage.lines.metrics) == (3, 2)
     stage.check()
 
 
-def test_rival_of_a_hot_text_spoils_neither() -> None:
+def test_conflicting_type_spoils_no_known_line(open_stage: OpenStage) -> None:
     stage = open_stage()
     stage.process(*[b"a:1|g"] * 4)
     stage.process(b"a:2|g\na:x|s\na:3|g\na:y|s\na:4|g")
@@ -193,19 +208,17 @@ def test_rival_of_a_hot_text_spoils_neither() -> None:
     stage.check()
 
 
-def test_slots_that_others_ended_are_not_used() -> None:
+def test_known_line_fills_the_bucket_that_is_open(open_stage: OpenStage) -> None:
     stage = open_stage()
     stage.process(*[b"a:1|c"] * 4)
     assert total(stage.take(), "a") == 4
     stage.process(*[b"a:1|c"] * 2)
     assert total(stage.take(), "a") == 2
-    stage.ingest.seal()
-    stage.process(b"a:1|c")
-    assert stage.lines.metrics == 7
+    assert stage.lines.metrics == 6
     stage.check()
 
 
-def test_bad_line_spoils_no_neighbour() -> None:
+def test_bad_line_spoils_no_neighbour(open_stage: OpenStage) -> None:
     stage = open_stage()
     stage.process(
         b"a:1|c\nbad\n\na:x|c\n\r\na:2|c\r\n_e{5,4}:title|text\n_sc|up|0\na:4|c"
@@ -219,17 +232,17 @@ def test_bad_line_spoils_no_neighbour() -> None:
     stage.check()
 
 
-def test_cut_line_of_a_truncated_packet_is_rejected() -> None:
+def test_cut_line_of_a_truncated_packet_is_rejected(open_stage: OpenStage) -> None:
     stage = open_stage()
-    stage.ingest.process_packet(Packet(b"a:1|c\na:2|", UDP, is_truncated=True))
+    stage.process_packet(Packet(b"a:1|c\na:2|", UDP, is_truncated=True))
     assert stage.lines.rejected == {Reason.TRUNCATED: 1}
     assert total(stage.take(), "a") == 1
     stage.check()
 
 
-def test_packet_truncated_between_lines_is_noticed() -> None:
+def test_packet_truncated_between_lines_is_noticed(open_stage: OpenStage) -> None:
     stage = open_stage()
-    stage.ingest.process_packet(Packet(b"a:1|c\n", UDP, is_truncated=True))
+    stage.process_packet(Packet(b"a:1|c\n", UDP, is_truncated=True))
     assert stage.lines.rejected == {Reason.TRUNCATED: 1}
     stage.check()
 
@@ -239,30 +252,31 @@ def test_packet_truncated_between_lines_is_noticed() -> None:
     [("udp", 0), ("unixgram", 1), ("unixstream", 1), ("tcp", 0)],
 )
 def test_last_line_needs_its_newline_where_that_is_required(
-    transport: str, rejected: int
+    open_stage: OpenStage, transport: str, rejected: int
 ) -> None:
     stage = open_stage(eol_required=frozenset({"uds"}))
     origin = UDP._replace(transport=transport)
-    stage.ingest.process_packet(Packet(b"a:1|c\na:2|c", origin))
+    stage.process_packet(Packet(b"a:1|c\na:2|c", origin))
     assert stage.lines.rejected[Reason.UNTERMINATED] == rejected
     stage.check()
 
 
-def test_filtered_line_is_counted_on_every_path() -> None:
+def test_filtered_line_is_counted_whether_it_is_known_or_not(
+    open_stage: OpenStage,
+) -> None:
     stage = open_stage(rules=Rules(filterlist=FilterList(["noise"])))
     stage.process(*[b"noise:1|c"] * 5)
-    stage.ingest.fold()
     assert (stage.lines.filtered, stage.lines.metrics) == (5, 0)
     assert stage.take().series == ()
     stage.check()
 
 
-@pytest.mark.parametrize("max_memo_entries", [0, 1000])
-def test_filtered_line_is_judged_alike_with_and_without_a_memo(
-    max_memo_entries: int,
+@pytest.mark.parametrize("max_heads", [0, 1000])
+def test_filtered_line_is_judged_alike_whether_it_is_known_or_not(
+    open_stage: OpenStage, max_heads: int
 ) -> None:
     stage = open_stage(
-        rules=Rules(filterlist=FilterList(["noise"])), max_memo_entries=max_memo_entries
+        rules=Rules(filterlist=FilterList(["noise"])), max_heads=max_heads
     )
     stage.process(*[b"noise:1|c"] * 3, b"noise:x|c", *[b"noise:1|c|z:new"] * 3)
     assert (stage.lines.filtered, stage.lines.unknown_fields) == (6, 3)
@@ -270,13 +284,15 @@ def test_filtered_line_is_judged_alike_with_and_without_a_memo(
     stage.check()
 
 
-def test_unknown_fields_are_counted_each_time() -> None:
+def test_unknown_fields_are_counted_each_time(open_stage: OpenStage) -> None:
     stage = open_stage()
     stage.process(*[b"a:1|c|z:new"] * 4)
     assert stage.lines.unknown_fields == 4
 
 
-def test_lines_not_in_utf8_count_and_are_counted_each_time() -> None:
+def test_lines_not_in_utf8_count_and_are_counted_each_time(
+    open_stage: OpenStage,
+) -> None:
     stage = open_stage()
     # As hot-shots sends Latin-1 over TCP.
     stage.process(*[b"a:1|c|#city:K\xf6ln\xdf"] * 4, *[b"users:J\xfcrgen|s"] * 4)
@@ -288,7 +304,9 @@ def test_lines_not_in_utf8_count_and_are_counted_each_time() -> None:
     stage.check()
 
 
-def test_a_name_not_in_utf8_is_another_metric_and_refused() -> None:
+def test_a_name_not_in_utf8_is_another_metric_and_refused(
+    open_stage: OpenStage,
+) -> None:
     stage = open_stage()
     stage.process(*[b"a\xff:1|c"] * 3)
     assert stage.lines.rejected == {Reason.NOT_UTF8: 3}
@@ -307,7 +325,7 @@ def test_a_name_not_in_utf8_is_another_metric_and_refused() -> None:
         b"_sc|a|0|m:\xff|h:\xff|#\xff",
     ],
 )
-def test_a_raw_byte_never_reaches_a_payload(line: bytes) -> None:
+def test_a_raw_byte_never_reaches_a_payload(open_stage: OpenStage, line: bytes) -> None:
     stage = open_stage()
     stage.process(line)
     (payload,) = [step for step in build_payloads(stage.take(), "") if step is not None]
@@ -316,23 +334,21 @@ def test_a_raw_byte_never_reaches_a_payload(line: bytes) -> None:
     assert b"\xff" not in payload.body
 
 
-def test_new_name_in_every_line_leaves_the_memo_empty() -> None:
+def test_new_name_in_every_line_is_parsed_and_counted(open_stage: OpenStage) -> None:
     stage = open_stage(max_contexts=10)
     stage.process(*[b"name%d:1|c" % number for number in range(500)])
-    assert len(stage.ingest._memo) == 0
-    stage.ingest.fold()
     assert stage.samples.refused == {"max_contexts": 490}
     stage.check()
 
 
-def test_timestamp_in_every_line_leaves_the_memo_empty() -> None:
+def test_line_with_a_timestamp_is_never_learnt(open_stage: OpenStage) -> None:
     stage = open_stage()
-    for number in range(100):
-        stage.process(*[b"a:1|c|T%d" % (EPOCH + number)] * 2)
-    assert len(stage.ingest._memo) == 0
+    stage.process(*[b"a:1|c|T%d" % EPOCH] * 4)
+    (series,) = stage.take().series
+    assert series.points == ((EPOCH, 0.4),)
 
 
-def test_expired_context_comes_back() -> None:
+def test_expired_context_comes_back(open_stage: OpenStage) -> None:
     stage = open_stage()
     stage.process(*[b"load:1|g"] * 3)
     stage.take()
@@ -345,7 +361,7 @@ def test_expired_context_comes_back() -> None:
     stage.check()
 
 
-def test_hook_may_change_and_drop_samples() -> None:
+def test_hook_may_change_and_drop_samples(open_stage: OpenStage) -> None:
     def change(sample: Sample) -> Sample | None:
         if sample.name == "secret":
             return None
@@ -358,7 +374,7 @@ def test_hook_may_change_and_drop_samples() -> None:
     stage.check()
 
 
-def test_hook_sees_events_and_service_checks() -> None:
+def test_hook_sees_events_and_service_checks(open_stage: OpenStage) -> None:
     seen: list[Event | ServiceCheck] = []
     stage = open_stage(on_event=seen.append)
     stage.process(b"_e{5,4}:title|text\n_sc|up|0\na:1|c")
@@ -380,32 +396,34 @@ LINES = st.builds(lambda *parts: b"%s:%s|%s" % parts, NAMES, VALUES, FIELDS)
 
 @settings(deadline=None)
 @given(st.lists(LINES | some_lines(), max_size=40))
-def test_memo_changes_no_result(lines: list[bytes]) -> None:
-    with_memo, without = open_stage(), open_stage(max_memo_entries=0)
+def test_what_was_learnt_changes_no_result(
+    open_stage: OpenStage, lines: list[bytes]
+) -> None:
+    learning, without = open_stage(), open_stage(max_heads=0)
     snapshots = []
-    for stage in (with_memo, without):
-        for _ in range(3):  # parsed, remembered, hot
+    for stage in (learning, without):
+        for _ in range(3):  # parsed twice, then known
             stage.process(b"\n".join(lines))
         snapshots.append(stage.take())
         stage.check()
     assert snapshots[0] == snapshots[1]
-    assert with_memo.lines == without.lines
-    assert with_memo.samples == without.samples
+    assert learning.lines == without.lines
+    assert learning.samples == without.samples
 
 
 STEPS = st.one_of(
     st.tuples(st.just("process"), st.lists(LINES, min_size=1, max_size=12)),
     st.tuples(st.just("wait"), st.sampled_from([0.3, 1.0, 7.0, 25.0, -3.0])),
     st.tuples(st.just("take"), st.booleans()),
-    st.tuples(st.just("fold"), st.none()),
 )
 
 
 @settings(deadline=None)
 @given(st.lists(STEPS, max_size=25))
-def test_memo_changes_no_result_over_time(steps: list[tuple[str, Any]]) -> None:
-    stages = open_stage(max_contexts=14), open_stage(max_contexts=14)
-    stages[1].ingest._uses_memo = False
+def test_what_was_learnt_changes_no_result_over_time(
+    open_stage: OpenStage, steps: list[tuple[str, Any]]
+) -> None:
+    stages = open_stage(max_contexts=14), open_stage(max_contexts=14, max_heads=0)
     snapshots: tuple[list[Snapshot], list[Snapshot]] = ([], [])
     for stage, taken in zip(stages, snapshots, strict=True):
         for step, argument in [*steps, ("take", True)]:
@@ -415,21 +433,21 @@ def test_memo_changes_no_result_over_time(steps: list[tuple[str, Any]]) -> None:
                     stage.process(b"\n".join(argument))
             elif step == "wait":
                 stage.now[0] += argument
-            elif step == "take":
+            else:
                 builder = stage.ingest.take_snapshot(include_open=argument, final=False)
-                while builder.step():
+                for _ in builder.build():
                     pass
                 taken.append(builder.snapshot)
-            else:
-                stage.ingest.fold()
-            stage.check()
+                stage.check()
     assert snapshots[0] == snapshots[1]
     assert stages[0].lines == stages[1].lines
     assert stages[0].samples == stages[1].samples
 
 
 @given(st.lists(some_lines(), max_size=30))
-def test_joined_lines_give_exactly_the_valid_ones(lines: list[bytes]) -> None:
+def test_joined_lines_give_exactly_the_valid_ones(
+    open_stage: OpenStage, lines: list[bytes]
+) -> None:
     valid: list[bytes] = []
     for line in lines:
         with contextlib.suppress(ParseError):
@@ -452,136 +470,91 @@ async def run_stage(stage: Stage, packets: list[bytes]) -> None:
                 await send.send(Packet(packet, UDP))
 
 
-async def test_channel_is_processed_to_its_end() -> None:
+async def test_channel_is_processed_to_its_end(open_stage: OpenStage) -> None:
     stage = open_stage()
     await run_stage(stage, [b"a:1|c"] * 50)
     assert total(stage.take(), "a") == 50
 
 
 @pytest.mark.parametrize(
-    ("mappings", "lines"), [(0, LINES_PER_LOOK), (1, 69), (10, 13), (1000, 4)]
+    ("mappings", "size"), [(0, CHUNK_BYTES), (1, 1117), (10, 219), (1000, 64)]
 )
-def test_slow_rules_let_others_run_sooner(mappings: int, lines: int) -> None:
+def test_slow_rules_let_others_run_sooner(
+    open_stage: OpenStage, mappings: int, size: int
+) -> None:
     mapping = MetricMapping("a.*", "b")
     profile = MapperProfile("a", "a.", [mapping] * mappings)
     rules = Rules(mapper=Mapper([profile]))
-    assert count_lines_per_look(rules) == lines
+    assert measure_chunk(rules) == size
     stage = open_stage()
     stage.ingest.replace_rules(rules)
-    assert stage.ingest._lines_per_look == lines
+    assert stage.ingest._chunk_bytes == size
 
 
-async def test_long_packet_lets_others_run() -> None:
-    stage = open_stage()
+async def count_turns(turns: list[int]) -> None:
+    while True:
+        await trio.lowlevel.checkpoint()
+        turns[0] += 1
+
+
+async def count_turns_of_others(stage: Stage, packets: list[bytes]) -> int:
+    turns = [0]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns, turns)
+        await run_stage(stage, packets)
+        nursery.cancel_scope.cancel()
+    return turns[0]
+
+
+async def test_long_packet_lets_others_run(open_stage: OpenStage) -> None:
     # A clock on which every look is after the deadline.
-    ticks = iter(range(10**9))
-    stage.ingest._monotonic_clock = partial(next, ticks)
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            await trio.lowlevel.checkpoint()
-            turns += 1
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(count_turns)
-        await run_stage(stage, [b"a:1|c\n" * (LINES_PER_LOOK * 20)])
-        nursery.cancel_scope.cancel()
-    assert turns >= 20
+    stage = open_stage(monotonic_clock=partial(next, count()))
+    packet = b"a:1|c\n" * (CHUNK_BYTES // 6 * 20)
+    assert await count_turns_of_others(stage, [packet]) >= 20
+    assert total(stage.take(), "a") == CHUNK_BYTES // 6 * 20
 
 
-async def test_values_are_folded_before_they_are_many() -> None:
-    stage = open_stage()
-    await run_stage(stage, [b"a:1|c\n" * (MAX_WAITING_BYTES // 6 + 1)])
-    # Nobody asked for the ledger or a snapshot.
-    assert stage.samples.aggregated > 0
+async def test_others_run_while_much_is_put_off(open_stage: OpenStage) -> None:
+    stage = open_stage(monotonic_clock=partial(next, count()))
+    lines = [b"d%d:%s|d" % (n, b":".join([b"1"] * 600)) for n in range(10)]
+    alone = await count_turns_of_others(stage, [])
+    for line in lines:
+        assert await count_turns_of_others(stage, [line]) > alone
+    snapshot = stage.take()
+    assert [s.points[0].count for s in snapshot.sketches] == [600] * 10
 
 
-async def test_hot_lines_are_folded_before_they_are_many() -> None:
-    stage = open_stage()
-    packet = b"a:1|c\n" * (MAX_WAITING_LINES // 2)
-    assert 3 * len(packet) < MAX_WAITING_BYTES
-    await run_stage(stage, [packet] * 3)
-    assert stage.samples.aggregated > MAX_WAITING_LINES
+@given(st.binary(max_size=60), st.integers(1, 12))
+def test_chunks_of_a_packet_are_whole_lines(data: bytes, size: int) -> None:
+    chunks: list[bytes] = []
+    end = 0
+    while end < len(data):
+        start, end = end, _find_chunk_end(data, end, size)
+        chunks.append(data[start:end])
+    assert b"".join(chunks) == data
+    assert all(chunk[-1:] == b"\n" for chunk in chunks[:-1])
+    assert all(len(c) <= size or c.count(b"\n") <= 1 for c in chunks)
 
 
-async def test_slice_ends_at_a_bound_of_bytes() -> None:
-    stage = open_stage()  # with a clock that stands
-    packet = b"a:%s|c" % b":".join([b"1"] * 4000)
-    waiting: list[int] = []
-
-    async def watch() -> None:
-        while True:
-            waiting.append(stage.ingest._waiting_bytes)
-            await trio.lowlevel.checkpoint()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch)
-        await run_stage(stage, [packet] * 100)
-        nursery.cancel_scope.cancel()
-    assert 0 < max(waiting) < BYTES_PER_SLICE + 2 * len(packet)
-    stage.ingest.fold()
-    assert stage.samples.aggregated == 400_000
-
-
-def test_many_names_of_one_suffix_are_freed_a_part_at_a_time() -> None:
-    stage = open_stage()
-    packet = b"".join([b"name%d:1|c\n" % number for number in range(2 * FEW_NAMES)])
-    stage.process(*[packet] * 3)
-    stage.ingest.seal()
-    assert len(stage.ingest._stale) == 2 * FEW_NAMES + 1
-
-
-async def test_hot_texts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statsd_trio.ingest.ingest.MAX_HOT_TEXTS", 100)
-    stage = open_stage()
-    packet = b"".join([b"name%d:1|c\n" % number for number in range(101)])
-    # The third time they are remembered.
-    await run_stage(stage, [packet] * 3)
-    assert len(stage.ingest._hot) == 0
-    assert stage.samples.aggregated == 303
-    assert MAX_HOT_TEXTS > 100
-
-
-async def test_other_tasks_run_while_a_long_fold_goes_on() -> None:
-    stage = open_stage()
-    packet = b"a:%s|d" % b":".join([b"1"] * 4000)
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            await trio.lowlevel.checkpoint()
-            turns += 1
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(count_turns)
-        await run_stage(stage, [packet] * (BYTES_PER_SLICE // 8000))
-        nursery.cancel_scope.cancel()
-    # One for each two packets, which make up a slice of folding.
-    assert turns >= BYTES_PER_SLICE // 8000 // 2
-
-
-def test_new_rules_hold_for_texts_that_were_learnt() -> None:
+def test_new_rules_hold_for_lines_that_are_known(open_stage: OpenStage) -> None:
     stage = open_stage()
     stage.process(*[b"a:1|c", b"b:1|c"] * 3)
 
     stage.ingest.replace_rules(Rules(filterlist=FilterList(["a"])))
     stage.process(*[b"a:1|c", b"b:1|c"] * 3)
 
-    stage.ingest.fold()
     assert (stage.lines.metrics, stage.lines.filtered) == (9, 3)
     stage.check()
 
 
-def test_rules_that_filter_no_more_let_learnt_texts_through() -> None:
+def test_rules_that_filter_no_more_let_known_lines_through(
+    open_stage: OpenStage,
+) -> None:
     stage = open_stage(rules=Rules(filterlist=FilterList(["a"])))
     stage.process(*[b"a:1|c"] * 3)
 
     stage.ingest.replace_rules(Rules())
     stage.process(*[b"a:1|c"] * 3)
 
-    stage.ingest.fold()
     assert (stage.lines.metrics, stage.lines.filtered) == (3, 3)
     stage.check()

@@ -94,8 +94,9 @@ async def test_server_whose_intake_is_away_is_not_ready(nursery: trio.Nursery) -
 
 
 async def test_ranking_lets_others_run(
-    nursery: trio.Nursery, memory: MemorySink
+    nursery: trio.Nursery, memory: MemorySink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("statsd_trio.pace.SLICE_SECONDS", 0.0)
     server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
     for begin in range(0, 5000, 100):
         server.submit(b"\n".join(b"m%d:1|c" % (begin + i) for i in range(100)))

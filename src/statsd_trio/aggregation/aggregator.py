@@ -1,40 +1,46 @@
 """Samples in, one snapshot an interval out.
 
-Two rules. What the hot path does costs two appends to a lane: text is turned into
-numbers later, many at a time, and numbers into a snapshot a slice at a time. And no
-bucket is sent twice: one that left, early or in time, is spent, and what comes for it
-later goes to the next.
+An engine holds what the open bucket has; this finds the context of a sample, and
+resolves what two contexts may conflict about. No bucket is sent twice: what comes for
+one that was sent, early or in time, goes to the next.
 
 Time is what the caller last said it is (`Aggregator.advance`).
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from math import isfinite
+from operator import itemgetter
 from typing import Final
 
 import attrs
 
-from statsd_trio.aggregation.adder import Adder
-from statsd_trio.aggregation.bucket import Bucket
-from statsd_trio.aggregation.builder import SnapshotBuilder
-from statsd_trio.aggregation.context import (
-    COUNTER,
-    GAUGE,
-    GONE,
-    KINDS,
-    SET,
-    Context,
-    ContextTable,
-)
-from statsd_trio.aggregation.conversion import read_values
-from statsd_trio.aggregation.folder import Report
-from statsd_trio.aggregation.harvest import Harvest, Stamped
-from statsd_trio.aggregation.openbucket import OpenBucket, Slot
+from statsd_trio.aggregation.bucket_clock import BucketClock
+from statsd_trio.aggregation.context_table import ContextTable
 from statsd_trio.aggregation.ranking import ContextRanker
-from statsd_trio.aggregation.settings import AggregationSettings
-from statsd_trio.aggregation.stamps import Stamps
-from statsd_trio.errors import ParseError
+from statsd_trio.aggregation.settings import (
+    AggregationSettings,
+    parse_percentiles,
+    select_aggregates,
+)
+from statsd_trio.aggregation.snapshot_builder import (
+    EngineFailure,
+    SnapshotBuilder,
+    SnapshotParts,
+    Stamped,
+    Warned,
+)
+from statsd_trio.engine.context import COUNTER, GAUGE, KINDS, SET, Context
+from statsd_trio.engine.engine import (
+    MIN_LEARNT_RATE,
+    ClosedBucket,
+    Engine,
+    EngineError,
+    MakeEngine,
+    Taken,
+)
+from statsd_trio.engine.guarded import GuardedEngine
+from statsd_trio.engine.plain import PlainEngine
+from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import (
     Event,
@@ -42,44 +48,44 @@ from statsd_trio.protocol.messages import (
     Sample,
     ServiceCheck,
 )
+from statsd_trio.protocol.numbers import blame_bytes, parse_numbers
 
 # For one interval each: points with their own time are some 150 bytes, an event or a
 # check is at most a packet.
+# Over all sets of one bucket: some 100 MB.
+MAX_SET_VALUES: Final = 1_000_000
 MAX_STAMPED_POINTS: Final = 500_000
 MAX_EVENTS: Final = 10_000
 MAX_SERVICE_CHECKS: Final = 10_000
 
 
 class Aggregator:
-    """Aggregates as the Datadog Agent does.
-
-    Whoever holds slots calls `advance` before using one, and forgets them all when
-    `generation` has changed.
-    """
+    """Aggregates as the Datadog Agent does."""
 
     def __init__(
         self,
         settings: AggregationSettings,
         samples: SampleCounters,
         contexts: ContextCounters,
-        report: Report,
         *,
         started: float = 0.0,
+        make_engine: MakeEngine = PlainEngine,
+        max_heads: int | None = None,
     ) -> None:
         """Open the first bucket.
 
         Args:
             settings: what an operator may choose.
-            samples: counts of values.
-            contexts: counts of contexts.
-            report: is told of lines that are found bad after they were counted.
+            samples: counts what becomes of each value.
+            contexts: counts contexts.
             started: unix time; the first bucket starts with that second, and all
                 others on whole intervals.
+            make_engine: makes the engine.
+            max_heads: that the engine keeps; 0 for none, None for two a context.
         """
         self._settings = settings
         self._samples = samples
-        self._report = report
-        self._adder = Adder(samples, max_bin_count=settings.max_bin_count)
+        self._max_heads = 2 * settings.max_contexts if max_heads is None else max_heads
         self._table = ContextTable(
             hostname=settings.hostname,
             tags=settings.tags,
@@ -91,175 +97,117 @@ class Aggregator:
             ),
             counters=contexts,
         )
-        self._stamps = Stamps(settings.interval_seconds, started)
+        self._clock = BucketClock(settings.interval_seconds, started)
         self._now = 0.0
         self._second = 0.0
-        self._open = OpenBucket(self._stamps.start, self._adder, report)
-        self._closed: list[Bucket] = []
+        self._engine = GuardedEngine(self._make(make_engine))
+        self._closed: list[tuple[int, ClosedBucket]] = []
         self._stamped: Stamped = {}
         self._stamped_points = 0
         self._events: list[Event] = []
         self._service_checks: list[ServiceCheck] = []
-        self._told_refused = 0
-        self._builders: deque[SnapshotBuilder] = deque()
+        self._warnings: list[Warned] = []
+        self._told_dropped = 0
+        self._snapshots = 0
 
     @property
-    def generation(self) -> int:
-        """What goes up whenever the slots handed out are dead."""
-        return self._open.generation
+    def engine_name(self) -> str:
+        """Which engine runs."""
+        return self._engine.name
+
+    @property
+    def condensed(self) -> int:
+        """Values of histograms kept to a sketch's precision only, since the start."""
+        return self._engine.condensed
 
     def advance(self, now: float) -> None:
-        """Move to the bucket of *now*.
-
-        Slots die at each whole second, so that no context seems idle for longer than
-        it is.
-        """
-        if not 0 <= now - self._second < 1:
-            self._move(now)
+        """Move to the bucket of *now*."""
         self._now = now
+        # Buckets begin with a second, and the last use is noted by the second.
+        if now // 1 == self._second:
+            return
+        self._second = now // 1
+        start = self._clock.choose(now)
+        if start != self._clock.start:
+            self._close(self._clock.start, start)
+        self._engine.advance(now)
 
-    def seal(self) -> None:
-        """Fold what waits; every slot handed out is dead."""
-        self._open.seal()
+    def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
+        """Add the lines of *chunk* that the engine knows, and count their values.
+
+        Args:
+            chunk: as for `Engine.take`.
+            give_back: called with every other line, at its place in the order.
+        """
+        taken = self._engine.take(chunk, give_back)
+        self._samples.parsed += taken.metrics
+        self._samples.aggregated += taken.metrics
+        if self._engine.failure is not None:
+            self._replace_engine(self._engine.failure)
+        return taken
+
+    def tidy(self) -> bool:
+        """Do a small piece of the work that was put off; True while more remains."""
+        return self._engine.tidy()
+
+    def learn(
+        self, line: bytes, kind: int, context: Context | None, sample_rate: float
+    ) -> None:
+        """Let `take` add lines with the head of *line* from now on.
+
+        Args:
+            line: a good one, without a timestamp.
+            kind: an index into `TYPES`.
+            context: what `open_context` returned; None where the line is filtered.
+            sample_rate: of the line.
+        """
+        if self._max_heads and sample_rate >= MIN_LEARNT_RATE:
+            self._engine.learn(line, kind, context, sample_rate)
+
+    def forget_heads(self) -> None:
+        """Forget every line that was learnt, as when the rules change."""
+        self._engine.forget_heads()
 
     def open_context(self, sample: Sample) -> Context | None:
         """Find or make the context of *sample*.
 
-        None, and its values counted as refused, where the table is full.
+        None, and its values counted as dropped, where the table is full.
         """
         known = len(self._table)
-        context = self._table.find(sample, self._stamps.start)
+        context = self._table.find(sample, self._clock.start)
         if context is None:
-            self._refuse("max_contexts", len(sample.values))
-        elif len(self._table) != known:
-            self._heed_rival(context)
+            self._drop("max_contexts", len(sample.values))
+        elif len(self._table) != known and context.conflict is not None:
+            # Which of them came first counts, and only the exact way looks at it.
+            self._engine.require_exact(context)
+            self._engine.require_exact(context.conflict)
         return context
 
-    def put(
-        self,
-        context: Context,
-        sample_rate: float,
-        raw: bytes,
-        values: Sequence[float] | Sequence[str],
-    ) -> Slot | None:
-        """Take one value, and tell where more of the same text may go.
-
-        A *context* that has expired meanwhile comes back, or stands for the one that
-        took its place; where the table is full, the value is counted as refused.
-
-        Args:
-            raw: as it was sent.
-            values: what `read_values` made of it, which had to drop none.
+    def insert(self, sample: Sample) -> Context | None:
+        """Add *sample*; one with a timestamp bypasses the buckets.
 
         Returns:
-            None where the next one must be put as well.
+            Where it went; None if it went nowhere, or bypassed the buckets.
         """
-        if context.opened == GONE:
-            live = self._revive(context)
-            if live is None:
-                self._refuse("max_contexts", len(values))
-                return None
-            context = live
-        return self._open.put(context, sample_rate, raw, values, self._now)
-
-    def insert(self, sample: Sample) -> None:
-        """Add a sample by value; one with a timestamp bypasses the buckets.
-
-        Whoever made it may have put anything into it: what is no value of its type is
-        dropped or reported as if it had been a line's.
-        """
-        kind = KINDS[sample.type]
-        if kind != SET and not _are_numbers(sample.values):
-            raw = b":".join([repr(value).encode() for value in sample.values])
-            try:
-                values, dropped = read_values(kind, raw)
-            except ParseError as error:
-                self._report.late_rejection(sample.name, error.reason, 1, raw)
-                return
-            sample = attrs.evolve(
-                sample, values=values, dropped=sample.dropped + dropped
-            )
-        self._adder.drop(sample.dropped)
+        for reason in sample.dropped:
+            self._drop(reason, 1)
         if sample.timestamp is not None:
             self._insert_stamped(sample, sample.timestamp)
-        elif context := self.open_context(sample):
-            if kind == SET:
-                self._insert_strings(context, sample)
-            else:
-                self._open.add(context, sample.sample_rate, sample.values, self._now)
-
-    def _insert_strings(self, context: Context, sample: Sample) -> None:
-        for value in sample.values:
-            raw = str(value).encode(errors="surrogatepass")
-            try:
-                values, _ = read_values(SET, raw)
-            except ParseError as error:
-                self._report.late_rejection(sample.name, error.reason, 1, raw)
-            else:
-                self._open.add(context, sample.sample_rate, values, self._now)
-
-    def _revive(self, context: Context) -> Context | None:
-        known = len(self._table)
-        live = self._table.revive(context, self._stamps.start)
-        if live is not None and len(self._table) != known:
-            self._heed_rival(live)
-        return live
-
-    def _heed_rival(self, context: Context) -> None:
-        # From now on both go where it is seen which of them came first.
-        if context.is_contested:
-            self.seal()
-
-    def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
-        values = [float(value) for value in sample.values if not isinstance(value, str)]
-        kind = KINDS[sample.type]
-        if kind not in {COUNTER, GAUGE}:
-            self._copy_stamped(sample, values)
-            self._refuse("timestamp_unsupported", len(sample.values))
-            return
+            return None
         context = self.open_context(sample)
-        if context is None:
-            return
-        context.last_seen = self._now
-        points = self._stamped.get(context, {})
-        before = points.get(timestamp)
-        total = values[-1] if kind == GAUGE else sum(values, before or 0.0)
-        if not isfinite(total):
-            self._refuse("overflow", len(values))
-        elif before is None and self._stamped_points >= MAX_STAMPED_POINTS:
-            self._refuse("stamped_points", len(values))
-        else:
-            self._samples.parsed += len(values)
-            self._samples.aggregated += len(values)
-            self._samples.future += len(values) if timestamp > self._now else 0
-            self._stamped_points += before is None
-            points[timestamp] = total
-            self._stamped[context] = points
+        if context is not None:
+            self._add(context, sample)
+        return context
 
-    def _copy_stamped(self, sample: Sample, values: list[float]) -> None:
-        """Add a histogram's copy, which heeds no timestamp.
+    def insert_unchecked(self, sample: Sample) -> None:
+        """Add *sample* whose values may be anything: a hook of the operator made it.
 
-        Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
+        Raises:
+            ParseError: if a value is none of its type; nothing was added then.
         """
-        settings = self._settings
-        if (
-            sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
-            and settings.histogram_copy_to_distribution
-        ):
-            copied = attrs.evolve(
-                sample,
-                name=settings.histogram_copy_to_distribution_prefix + sample.name,
-                type=MetricType.DISTRIBUTION,
-                timestamp=None,
-            )
-            context = self._table.find(copied, self._stamps.start)
-            if context is not None:
-                context.last_seen = self._now
-                context.filled = self._stamps.start
-                self._open.bucket.is_used = True
-                self._adder.copy_to_sketch(
-                    self._open.bucket, context, values, sample.sample_rate
-                )
+        values, dropped = _read_values(sample)
+        dropped = sample.dropped + dropped
+        self.insert(attrs.evolve(sample, values=values, dropped=dropped))
 
     def add_event(self, event: Event) -> bool:
         """Keep *event* for the next snapshot; False, and counted, if there are many."""
@@ -291,14 +239,6 @@ class Aggregator:
         )
         return True
 
-    def fold_some(self) -> bool:
-        """Fold a slice of what waits; True while more may remain."""
-        return self._open.fold_some()
-
-    def fold(self) -> None:
-        """Fold all that waits, at once."""
-        self._open.fold()
-
     def take_snapshot(
         self, *, now: float, include_open: bool, final: bool = False
     ) -> SnapshotBuilder:
@@ -306,46 +246,41 @@ class Aggregator:
 
         The open one only if *now* lies in it, or later: what was put into the next
         one by an early flush waits there, unless *final*. Then it is sent with the
-        present second, for its own has not come.
+        present second, for its own has not come. The builder of the last snapshot must
+        be done.
         """
-        self._move(now)
-        self._now = now
-        stamps = self._stamps
-        if self._open.bucket.is_used and (
-            final or (include_open and stamps.start <= now)
-        ):
-            bucket = self._open.bucket
-            if bucket.start > now:
+        self.advance(now)
+        clock = self._clock
+        if self._engine.is_used and (final or (include_open and clock.start <= now)):
+            start = clock.start
+            if start > now:
                 # The server that comes next would fill the same interval.
-                bucket.start = stamps.find_second(now)
-            self._close(stamps.follow(stamps.start))
-        buckets = sorted(self._closed, key=lambda bucket: bucket.start)
-        if not buckets and len(self._table):
-            buckets = self._make_idle_bucket(now)
-        harvest = Harvest(
-            time=int(now) if include_open else stamps.floor(now),
+                start = clock.find_second(now)
+            self._close(start, clock.follow(clock.start))
+        buckets = sorted(self._closed, key=itemgetter(0))
+        idle = None if buckets or not len(self._table) else self._find_idle_start(now)
+        self._snapshots += 1
+        parts = SnapshotParts(
+            number=self._snapshots,
+            time=int(now) if include_open else clock.floor(now),
             now=now,
             buckets=buckets,
+            idle=idle,
             stamped=self._stamped,
             events=self._events,
             service_checks=self._service_checks,
-            clashes=self._table.clashes,
+            dropped=self._take_dropped(),
+            warnings=(*self._table.clashes, *self._warnings),
         )
         self._closed = []
         self._stamped = {}
         self._stamped_points = 0
         self._events = []
         self._service_checks = []
+        self._warnings = []
         self._table.clashes = []
         return SnapshotBuilder(
-            self._settings,
-            self._table,
-            harvest,
-            settle=self._adder.settle,
-            read_now=lambda: self._now,
-            read_start=lambda: self._stamps.start,
-            take_refused=self._take_refused,
-            queue=self._builders,
+            self._settings, self._table, self._engine, parts, lambda: self._now
         )
 
     def replace_settings(
@@ -363,42 +298,156 @@ class Aggregator:
         """Rank names and tag keys; the caller steps through it."""
         return ContextRanker(self._table.list_contexts(), limit)
 
-    def _move(self, now: float) -> None:
-        self._second = now // 1
-        self.seal()
-        start = self._stamps.choose(now)
-        if start != self._stamps.start:
-            self._close(start)
+    def _add(self, context: Context, sample: Sample) -> None:
+        values = sample.values
+        context.last_seen = self._now
+        if context.copy is not None:
+            context.copy.last_seen = self._now
+        conflict = context.conflict
+        if conflict is not None and self._engine.is_filled(conflict):
+            if context.kind in {GAUGE, SET}:
+                self._drop("type_clash", len(values))
+                return
+            # As in the Agent, where the first sample of a bucket says what it is.
+            context = conflict
+        self._samples.parsed += len(values)
+        dropped = self._engine.add(
+            context,
+            [str(value).encode() for value in values]
+            if context.kind == SET
+            else [float(value) for value in values],
+            sample.sample_rate,
+        )
+        self._samples.aggregated += len(values)
+        for reason, count in dropped.items():
+            self._samples.aggregated -= count
+            self._samples.refused[reason] += count
 
-    def _close(self, following: int) -> None:
-        """Open the bucket *following*; the open one is spent, if it was used."""
-        bucket = self._open.bucket
-        if bucket.is_used:
-            self._closed.append(bucket)
-            self._stamps.spend(bucket.start)
-        self._stamps.move(following)
-        self._open.bucket = Bucket(following)
+    def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
+        values = [float(value) for value in sample.values if not isinstance(value, str)]
+        kind = KINDS[sample.type]
+        if kind not in {COUNTER, GAUGE}:
+            self._copy_stamped(sample, values)
+            self._drop("timestamp_unsupported", len(sample.values))
+            return
+        context = self.open_context(sample)
+        if context is None:
+            return
+        context.last_seen = self._now
+        points = self._stamped.get(context, {})
+        before = points.get(timestamp)
+        total = values[-1] if kind == GAUGE else sum(values, before or 0.0)
+        if not isfinite(total):
+            self._drop("overflow", len(values))
+        elif before is None and self._stamped_points >= MAX_STAMPED_POINTS:
+            self._drop("stamped_points", len(values))
+        else:
+            self._samples.parsed += len(values)
+            self._samples.aggregated += len(values)
+            self._samples.future += len(values) if timestamp > self._now else 0
+            self._stamped_points += before is None
+            points[timestamp] = total
+            self._stamped[context] = points
 
-    def _make_idle_bucket(self, now: float) -> list[Bucket]:
-        """Make the bucket for zeros of an interval in which nothing came.
+    def _copy_stamped(self, sample: Sample, values: list[float]) -> None:
+        """Add a histogram's copy, which heeds no timestamp.
+
+        Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
+        """
+        settings = self._settings
+        if (
+            sample.type in {MetricType.HISTOGRAM, MetricType.TIMER}
+            and settings.histogram_copy_to_distribution
+        ):
+            copied = attrs.evolve(
+                sample,
+                name=settings.histogram_copy_to_distribution_prefix + sample.name,
+                type=MetricType.DISTRIBUTION,
+                timestamp=None,
+            )
+            context = self._table.find(copied, self._clock.start)
+            if context is not None:
+                context.last_seen = self._now
+                self._engine.add(context, values, sample.sample_rate)
+
+    def _close(self, start: int, following: int) -> None:
+        """Open the bucket *following*; the open one is sent as *start*, if used."""
+        is_used = self._engine.is_used
+        bucket = self._engine.close()
+        if is_used:
+            self._closed.append((start, bucket))
+            self._clock.mark_sent(start)
+        self._clock.move(following)
+
+    def _find_idle_start(self, now: float) -> int | None:
+        """Find the start of an interval in which nothing came; None if it was sent.
 
         Source: datadog-agent, pkg/aggregator/time_sampler.go.
         """
-        start = self._stamps.floor(now) - self._settings.interval_seconds
-        if self._stamps.is_spent(start) or start >= self._stamps.start:
-            return []
-        self._stamps.spend(start)
-        return [Bucket(start)]
+        start = self._clock.floor(now) - self._settings.interval_seconds
+        if self._clock.is_sent(start) or start >= self._clock.start:
+            return None
+        self._clock.mark_sent(start)
+        return start
 
-    def _take_refused(self) -> int:
-        """Tell how many values found no room for a context since the last call."""
-        before = self._told_refused
-        self._told_refused = self._samples.refused["max_contexts"]
-        return self._told_refused - before
+    def _make(self, make_engine: MakeEngine) -> Engine:
+        settings = self._settings
+        return make_engine(
+            aggregates=select_aggregates(settings.histogram_aggregates),
+            percentiles=parse_percentiles(settings.histogram_percentiles),
+            count_divisor=settings.count_divisor,
+            max_heads=self._max_heads,
+            max_set_values=MAX_SET_VALUES,
+            max_bin_count=settings.max_bin_count,
+        )
 
-    def _refuse(self, reason: str, values: int) -> None:
+    def _replace_engine(self, failure: EngineError) -> None:
+        """Go on with a plain engine, on the next bucket, as after an early flush.
+
+        What the failed one holds goes out with the next snapshot.
+        """
+        self._warnings.append(EngineFailure(self._engine.name, str(failure)))
+        start = self._clock.start
+        self._close(start, self._clock.follow(start))
+        self._engine.replace(self._make(PlainEngine))
+        self._engine.advance(self._now)
+        for context in self._table.list_contexts():
+            context.slot = -1
+            if context.conflict is not None:
+                self._engine.require_exact(context)
+
+    def _take_dropped(self) -> int:
+        """Return how many values found no room for a context since the last call."""
+        before = self._told_dropped
+        self._told_dropped = self._samples.refused["max_contexts"]
+        return self._told_dropped - before
+
+    def _drop(self, reason: str, values: int) -> None:
         self._samples.parsed += values
         self._samples.refused[reason] += values
+
+
+def _read_values(
+    sample: Sample,
+) -> tuple[tuple[float, ...] | tuple[str, ...], tuple[Reason, ...]]:
+    """Return the values that can be added, and why each of the others cannot."""
+    if sample.type == MetricType.SET:
+        return tuple([_check_string(str(value)) for value in sample.values]), ()
+    if _are_numbers(sample.values):
+        return tuple([float(value) for value in sample.values]), ()
+    # The parser says what is wrong with them.
+    return parse_numbers(b":".join([repr(value).encode() for value in sample.values]))
+
+
+def _check_string(value: str) -> str:
+    raw = value.encode(errors="surrogatepass")
+    if not raw:
+        raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise blame_bytes(raw, error) from None
+    return value
 
 
 def _are_numbers(values: Sequence[object]) -> bool:

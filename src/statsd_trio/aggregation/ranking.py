@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.aggregation.context import Context
+from statsd_trio.engine.context import Context
 
 SLICE_CONTEXTS: Final = 512
 
@@ -27,22 +27,20 @@ class ContextRanking:
 
 
 class ContextRanker:
-    """Ranks contexts a slice at a time.
+    """Ranks contexts a step at a time.
 
     Attributes:
-        ranking: once `step` has returned False.
+        ranking: complete once `rank` is done.
     """
 
     def __init__(self, contexts: list[Context], limit: int) -> None:
+        self._contexts = contexts
         self._limit = limit
         self.ranking = ContextRanking((), ())
-        self._work = self._rank(contexts)
 
-    def step(self) -> bool:
-        """Do some 0.5 ms of work; True while more remains."""
-        return next(self._work, True) is None
-
-    def _rank(self, contexts: list[Context]) -> Iterator[None]:
+    def rank(self) -> Iterator[None]:
+        """Do the work; yields after each step of some 0.5 ms."""
+        contexts = self._contexts
         names: Counter[str] = Counter()
         tag_keys: Counter[str] = Counter()
         tags: set[str] = set()

@@ -42,6 +42,11 @@ class AggregationSettings:
     max_bin_count: int = 2**32 - 1
     is_blocked: Callable[[str], bool] | None = None
 
+    @property
+    def count_divisor(self) -> float:
+        """What counts, of counters and of histograms, are divided by."""
+        return float(self.interval_seconds) if self.counter_type == "rate" else 1.0
+
 
 def select_aggregates(names: Iterable[str]) -> tuple[str, ...]:
     """Keep the aggregates that exist, in order and once each."""

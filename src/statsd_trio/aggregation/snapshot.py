@@ -101,6 +101,37 @@ class Sketch:
 
 
 @attrs.frozen
+class SnapshotPoints:
+    """How many points a snapshot holds, by what they are.
+
+    An event or a service check counts as one.
+    """
+
+    series: int = 0
+    sketches: int = 0
+    service_checks: int = 0
+    events: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.series + self.sketches + self.service_checks + self.events
+
+    def of(self, *kinds: str) -> int:
+        """Return those of *kinds*, which are names of the attributes."""
+        return sum(getattr(self, kind) for kind in kinds)
+
+
+def _count_points(snapshot: "Snapshot") -> SnapshotPoints:
+    return SnapshotPoints(
+        series=sum([len(series.points) for series in snapshot.series]),
+        sketches=sum([len(sketch.points) for sketch in snapshot.sketches]),
+        service_checks=len(snapshot.service_checks),
+        events=len(snapshot.events),
+    )
+
+
+@attrs.frozen
 class Snapshot:
     """Everything that one flush hands to every sink.
 
@@ -110,6 +141,7 @@ class Snapshot:
         interval_seconds: the width of a bucket.
         events: with timestamp, host and constant tags filled in.
         service_checks: with timestamp, host and constant tags filled in.
+        points: how many there are; counted here where they are not given.
     """
 
     time: int
@@ -119,11 +151,6 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     service_checks: tuple[ServiceCheck, ...] = ()
 
-    def count_points(self) -> int:
-        """Count what the ledger calls points: an event or a check is one."""
-        return (
-            sum(len(series.points) for series in self.series)
-            + sum(len(sketch.points) for sketch in self.sketches)
-            + len(self.events)
-            + len(self.service_checks)
-        )
+    points: SnapshotPoints = attrs.field(
+        default=attrs.Factory(_count_points, takes_self=True)
+    )

@@ -208,6 +208,7 @@ class Config:
     self_metrics: bool = True
     shutdown_seconds: float = 5.0
     http: str | None = None
+    engine: str = "auto"
     log_level: str = "info"
     log_format: str = "text"
     on_sample: Callable[[Sample], Sample | None] | None = None

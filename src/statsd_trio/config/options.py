@@ -541,6 +541,11 @@ GROUPS: Final = (
                 help="Where to serve health, metrics and the ledger over HTTP.",
             ),
             _option(
+                "engine",
+                kinds.choice("auto", "plain", "native"),
+                help="What aggregates: auto is native where that is installed.",
+            ),
+            _option(
                 "log_level",
                 kinds.choice(
                     "debug",

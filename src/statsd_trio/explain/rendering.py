@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.aggregation.context import DEVICE_PREFIX, RESOURCE_PREFIX
+from statsd_trio.aggregation.context_table import DEVICE_PREFIX, RESOURCE_PREFIX
 from statsd_trio.explain.explanation import Explanation, Refusal
 from statsd_trio.explain.text import escape, measure_width
 from statsd_trio.explain.trial import has_effective_rate

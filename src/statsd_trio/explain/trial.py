@@ -8,7 +8,6 @@ import attrs
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, SeriesType, Snapshot
-from statsd_trio.errors import Reason
 from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 from statsd_trio.rules import Rules
@@ -87,30 +86,14 @@ def has_effective_rate(sample: Sample) -> bool:
     }
 
 
-class _Rejections:
-    """Counts what the aggregator reports as if it were a value that was dropped."""
-
-    def __init__(self, samples: SampleCounters) -> None:
-        self._samples = samples
-
-    def late_rejection(
-        self, name: str, reason: Reason, lines: int, example: bytes
-    ) -> None:
-        del name, example
-        self._samples.refused[reason] += lines
-
-    def late_repair(self, name: str, example: bytes) -> None:
-        del name, example
-
-
 def _aggregate(
     sample: Sample, now: float, settings: AggregationSettings, samples: SampleCounters
 ) -> Snapshot:
-    aggregator = Aggregator(settings, samples, ContextCounters(), _Rejections(samples))
+    aggregator = Aggregator(settings, samples, ContextCounters())
     aggregator.advance(now)
     aggregator.insert(sample)
     builder = aggregator.take_snapshot(now=now, include_open=True, final=True)
-    while builder.step():
+    for _ in builder.build():
         pass
     return builder.snapshot
 

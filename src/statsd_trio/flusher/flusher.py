@@ -1,18 +1,17 @@
 """Each interval: one snapshot, to every destination."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 import attrs
 import trio
 
-from statsd_trio.aggregation.context import TypeClash
-from statsd_trio.aggregation.harvest import ContextsFull
+from statsd_trio.aggregation.context_table import TypeClash
 from statsd_trio.aggregation.snapshot import Series, Snapshot
+from statsd_trio.aggregation.snapshot_builder import EngineFailure, Warned
+from statsd_trio.pace import Pace
 from statsd_trio.sinks.sink import Destination
-
-Warned = TypeClash | ContextsFull
 
 logger = logging.getLogger(__name__)
 
@@ -22,20 +21,20 @@ _MAX_LAG_SECONDS: Final = 1.0
 
 
 class SnapshotSource(Protocol):
-    """What builds a snapshot in slices."""
+    """What builds a snapshot a step at a time."""
 
     @property
     def snapshot(self) -> Snapshot:
-        """The snapshot, once `step` has returned False."""
+        """The snapshot, once `build` is done."""
         ...
 
     @property
     def warnings(self) -> Sequence[Warned]:
-        """What there is to tell about it, once `step` has returned False."""
+        """What there is to tell about it, once `build` is done."""
         ...
 
-    def step(self) -> bool:
-        """Do a slice of the work; True while more remains."""
+    def build(self) -> Iterator[None]:
+        """Do the work; yields after each small step."""
         ...
 
 
@@ -59,12 +58,14 @@ class Flusher:
         wall_clock: Callable[[], float],
         describe_self: Callable[[int], tuple[Series, ...]],
         report: Callable[[], None],
+        pace: Pace,
     ) -> None:
         """Join the aggregator to the destinations.
 
         Args:
             describe_self: the server's own metrics, given the snapshot's time.
-            report: called after each flush, to log what the interval refused.
+            report: called after each flush, to log what the interval rejected.
+            pace: lets others run while a snapshot is built.
         """
         self._take_snapshot = take_snapshot
         self._destinations = destinations
@@ -72,6 +73,7 @@ class Flusher:
         self._wall_clock = wall_clock
         self._describe_self = describe_self
         self._report = report
+        self._pace = pace
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
         self._flushed_at: float | None = None
@@ -105,13 +107,18 @@ class Flusher:
     @trio.lowlevel.enable_ki_protection
     async def _take_and_queue(self, include_open: bool, final: bool) -> None:
         source = self._take_snapshot(include_open=include_open, final=final)
-        while source.step():
-            await trio.lowlevel.checkpoint()
+        self._pace.begin()
+        await self._pace.run(source.build())
         snapshot = source.snapshot
         if final or not include_open:
+            of_ours = self._describe_self(snapshot.time)
+            points = sum(len(series.points) for series in of_ours)
             snapshot = attrs.evolve(
                 snapshot,
-                series=snapshot.series + self._describe_self(snapshot.time),
+                series=snapshot.series + of_ours,
+                points=attrs.evolve(
+                    snapshot.points, series=snapshot.points.series + points
+                ),
             )
         for destination in self._destinations:
             destination.put_nowait(snapshot)
@@ -141,10 +148,18 @@ def _tell(warning: Warned) -> None:
             second.name.lower(),
         )
         return
+    if isinstance(warning, EngineFailure):
+        logger.warning(
+            "the engine %r broke off (%s); the plain engine goes on in its place. At "
+            "most the packet in hand was lost. Please report it",
+            warning.name,
+            warning.message,
+        )
+        return
     logger.warning(
-        "refused %d values of new contexts: there are max_contexts = %d already; "
+        "dropped %d values of new contexts: there are max_contexts = %d already; "
         "most contexts: %s; tags with most values: %s",
-        warning.refused,
+        warning.dropped,
         warning.limit,
         _list(warning.ranking.names),
         _list(warning.ranking.tag_keys),

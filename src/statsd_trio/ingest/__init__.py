@@ -1,6 +1,6 @@
-"""Packets in, accumulated values out."""
+"""Packets in, values in the open bucket out."""
 
 from statsd_trio.ingest.ingest import Ingest
-from statsd_trio.ingest.refusals import Refusals
+from statsd_trio.ingest.rejections import Rejections
 
-__all__ = ["Ingest", "Refusals"]
+__all__ = ["Ingest", "Rejections"]

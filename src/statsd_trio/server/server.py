@@ -25,9 +25,12 @@ from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.aggregation.snapshot import Series
 from statsd_trio.config import Config, find_problems
 from statsd_trio.config.options import OPTIONS
+from statsd_trio.engine.choose import choose_engine
+from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ConfigError
 from statsd_trio.flusher import Flusher, Telemetry
-from statsd_trio.ingest import Ingest, Refusals
+from statsd_trio.ingest import Ingest, Rejections
 from statsd_trio.ledger import (
     ContextCounters,
     Ledger,
@@ -37,6 +40,7 @@ from statsd_trio.ledger import (
     SampleCounters,
 )
 from statsd_trio.operating.health import find_conditions, find_unready
+from statsd_trio.pace import Pace
 from statsd_trio.rules import Rules
 from statsd_trio.server.interrupt import uninterrupted
 from statsd_trio.server.parts import (
@@ -79,6 +83,7 @@ class Server:
         forwarder: Forwarder | None = None,
         http_listeners: Sequence[trio.SocketListener] = (),
         api_key: ApiKey | None = None,
+        make_engine: MakeEngine = PlainEngine,
     ) -> None:
         self._config = config
         self._api_key = api_key
@@ -97,26 +102,25 @@ class Server:
             self._queue.open_send_channel(listener.counters) for listener in listeners
         ]
         self._submissions = self._queue.open_send_channel(self._submitted)
-        self._refusals = Refusals(self._lines, config.on_rejected)
+        self._rejections = Rejections(self._lines, config.on_rejected)
         rules = make_rules(config)
         _log_warnings(rules)
         self._aggregator = Aggregator(
             make_aggregation_settings(config, rules),
             self._samples,
             self._contexts,
-            self._refusals,
+            make_engine=make_engine,
             started=started,
         )
         self._ingest = Ingest(
             self._aggregator,
             rules,
             self._lines,
-            self._refusals,
+            self._rejections,
             wall_clock=wall_clock,
             monotonic_clock=time.perf_counter,
             eol_required=frozenset(config.eol_required),
             use_timestamps=config.no_aggregation_pipeline,
-            max_memo_entries=2 * config.max_contexts,
             on_sample=config.on_sample,
             on_event=config.on_event,
             forward=None if forwarder is None else forwarder.forward_nowait,
@@ -137,6 +141,7 @@ class Server:
                 self._telemetry.describe if config.self_metrics else _say_nothing
             ),
             report=self._warn_of_losses,
+            pace=Pace(),
         )
 
     @property
@@ -152,11 +157,11 @@ class Server:
 
     @trio.lowlevel.enable_ki_protection
     def ledger(self) -> Ledger:
-        """Tell what became of everything; what was read so far is folded in first."""
-        self._ingest.fold()
+        """Return what became of everything that was processed so far."""
         for listener in self._listeners:
             listener.refresh_counters()
         return Ledger(
+            engine=self._aggregator.engine_name,
             listeners=(
                 *(listener.counters.freeze() for listener in self._listeners),
                 self._submitted.freeze(),
@@ -167,7 +172,7 @@ class Server:
                 peak=self._queue.peak,
             ),
             lines=self._lines.freeze(),
-            samples=self._samples.freeze(),
+            samples=self._samples.freeze(condensed=self._aggregator.condensed),
             contexts=self._contexts.freeze(),
             sinks=tuple(
                 ledger
@@ -191,7 +196,7 @@ class Server:
         """Log what the interval lost: before there was a line, and line by line."""
         for listener in self._listeners:
             listener.warn_of_losses()
-        self._refusals.warn()
+        self._rejections.warn()
 
     def find_conditions(self) -> dict[str, str]:
         """Return what is wrong though it does its work, by its name.
@@ -204,8 +209,7 @@ class Server:
     async def rank_contexts(self) -> ContextRanking:
         """Tell which names have most contexts, and which tag keys most values."""
         ranker = self._aggregator.rank_contexts(_RANKED)
-        while ranker.step():
-            await trio.lowlevel.checkpoint()
+        await Pace().run(ranker.rank())
         return ranker.ranking
 
     async def flush(self) -> None:
@@ -295,6 +299,7 @@ class Server:
         """Run until cancelled; only `serve` calls this, once."""
         async with trio.open_nursery() as nursery:
             self._start_tasks(nursery)
+            logger.info("the engine is %s", self._aggregator.engine_name)
             for listener in self._listeners:
                 logger.info("listening on %s", listener.counters.name)
             task_status.started(self)
@@ -374,6 +379,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     problems = find_problems(config, has_sinks=sinks is not None)
     if problems:
         raise ConfigError(problems)
+    make_engine = choose_engine(config.engine)
     started = wall_clock()
     api_key = None
     if sinks is None:
@@ -404,6 +410,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         forwarder,
         http_listeners,
         api_key,
+        make_engine,
     )
     await server.run(task_status)
 

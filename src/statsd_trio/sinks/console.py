@@ -16,7 +16,7 @@ from statsd_trio.aggregation.snapshot import (
     Snapshot,
 )
 from statsd_trio.output import LineOutput, OutputError
-from statsd_trio.sinks.pace import Pace
+from statsd_trio.pace import Pace
 from statsd_trio.sinks.sink import SinkError
 
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")

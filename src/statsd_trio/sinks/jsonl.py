@@ -33,7 +33,7 @@ from statsd_trio.aggregation.snapshot import (
     Snapshot,
 )
 from statsd_trio.output import LineOutput, OutputError
-from statsd_trio.sinks.pace import Pace
+from statsd_trio.pace import Pace
 from statsd_trio.sinks.sink import SinkError
 
 _PIECE_BYTES: Final = 64 * 1024

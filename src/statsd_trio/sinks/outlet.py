@@ -8,11 +8,11 @@ from typing import Final
 
 import trio
 
-from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.errors import describe_os_error
 from statsd_trio.ledger import SinkCounters, SinkLedger
 from statsd_trio.sinks.sink import Sink, SinkError
-from statsd_trio.sinks.snapshot_queue import Entry, SnapshotPoints, SnapshotQueue
+from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Outlet:
         self._wall_clock = wall_clock
         self._counters = SinkCounters(name)
         self._queue = SnapshotQueue(
-            max_snapshots, on_counted=self._expect, on_evicted=self._evict
+            max_snapshots, on_put=self._expect, on_evicted=self._evict
         )
         self._scope = trio.CancelScope()
         # Why nothing can be delivered any more.
@@ -54,7 +54,6 @@ class Outlet:
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
         """Return what became of every point."""
-        self._queue.count_nowait()
         return (self._counters.freeze(),)
 
     def put_nowait(self, snapshot: Snapshot) -> None:
@@ -103,7 +102,6 @@ class Outlet:
         )
 
     def _abandon(self) -> None:
-        self._queue.count_nowait()
         counters = self._counters
         if self._unreported:
             self._report(None)
@@ -116,7 +114,7 @@ class Outlet:
 
     async def _deliver(self, entry: Entry) -> None:
         counters = self._counters
-        points = 0 if entry.points is None else entry.points.total
+        points = entry.points.total
         try:
             await self._sink(entry.snapshot)
         except SinkError as error:

@@ -107,7 +107,7 @@ def test_points_of_the_payloads_are_those_of_the_snapshot(
 ) -> None:
     payloads, _ = build(full_snapshot)
     assert [payload.points for payload in payloads] == [4, 2, 2, 1, 1]
-    assert sum(p.points for p in payloads) == full_snapshot.count_points()
+    assert sum(p.points for p in payloads) == full_snapshot.points.total
 
 
 def test_empty_snapshot_has_no_payloads() -> None:

@@ -75,7 +75,7 @@ async def test_intake_reads_what_was_sent(
         destination.put_nowait(snapshot)
         await destination.settle()
         (ledger,) = destination.ledgers()
-        assert ledger.delivered == snapshot.count_points() == 8
+        assert ledger.delivered == snapshot.points.total == 8
     (received,) = intake.series
     assert received.name == "page.views"
     assert received.type.name.lower() == "rate"

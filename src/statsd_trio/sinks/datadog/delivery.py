@@ -23,6 +23,7 @@ from typing import Final
 import attrs
 import trio
 
+from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.ledger import SinkCounters, SinkLedger
 from statsd_trio.sinks.datadog.disk_queue import DiskQueue
 from statsd_trio.sinks.datadog.http import Answer, Endpoint
@@ -40,7 +41,6 @@ from statsd_trio.sinks.datadog.retry import (
 from statsd_trio.sinks.datadog.route_state import RouteState
 from statsd_trio.sinks.datadog.spooler import RunInThread, Spooler, run_in_thread
 from statsd_trio.sinks.datadog.transaction import Transaction
-from statsd_trio.sinks.snapshot_queue import SnapshotPoints
 
 logger = logging.getLogger(__name__)
 

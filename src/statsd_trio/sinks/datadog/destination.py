@@ -12,9 +12,10 @@ import attrs
 import httpx2
 import trio
 
-from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.errors import explain_os_error
 from statsd_trio.ledger import SinkLedger
+from statsd_trio.pace import Pace
 from statsd_trio.sinks.datadog.compression import DEFAULT_ZSTD_LEVEL, parse_compression
 from statsd_trio.sinks.datadog.delivery import Delivery
 from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
@@ -28,8 +29,7 @@ from statsd_trio.sinks.datadog.payloads import (
     build_payloads,
 )
 from statsd_trio.sinks.datadog.spooler import RunInThread, run_in_thread
-from statsd_trio.sinks.pace import Pace
-from statsd_trio.sinks.snapshot_queue import Entry, SnapshotPoints, SnapshotQueue
+from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class DatadogDestination:
         self._disk = disk
         self._routes = frozenset[Route]().union(*(one.routes for one in deliveries))
         self._queue = SnapshotQueue(
-            _MAX_SNAPSHOTS, on_counted=self._expect, on_evicted=self._evict
+            _MAX_SNAPSHOTS, on_put=self._expect, on_evicted=self._evict
         )
         self._current: _Encoding | None = None
         # Its deadline is that of the last tries; the disk has until the end.
@@ -100,7 +100,6 @@ class DatadogDestination:
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
         """Return what became of every point, one entry for each endpoint and key."""
-        self._queue.count_nowait()
         return tuple(delivery.ledger() for delivery in self._deliveries)
 
     def put_nowait(self, snapshot: Snapshot) -> None:
@@ -138,7 +137,6 @@ class DatadogDestination:
         finally:
             with trio.CancelScope(deadline=self._end, shield=True):
                 await self._keep_the_rest()
-            self._queue.count_nowait()
             for delivery in self._deliveries:
                 delivery.abandon()
             if self._disk is not None:

@@ -6,7 +6,7 @@ once its bin is full; in every list that it builds, the bins of a key are the
 remainder first and full ones after it, so the list is the totals split up, and is
 made only where someone asks for it.
 
-Values are worth a pass when there are some hundred of them: the caller sees to that.
+Values are worth a pass when there are some hundred of them: `ValueBuffer` sees to that.
 
 Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile.
 """
@@ -14,9 +14,13 @@ Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from itertools import accumulate
 from math import inf, isfinite, log, log1p
+from operator import add
 from typing import Final
+
+from statsd_trio.engine.engine import SketchFigures
 
 GAMMA: Final = 1.015625  # 1 + 2 / 128
 LN_GAMMA: Final = log1p(0.015625)
@@ -166,6 +170,11 @@ class QuantileSketch:
         self.sum = 0.0
 
     @property
+    def size(self) -> int:
+        """How many different keys it has."""
+        return len(self._totals)
+
+    @property
     def average(self) -> float:
         """The mean, each value weighted by the whole part of 1 / rate."""
         return self.weighted_sum / self.count if self.count else 0.0
@@ -177,24 +186,34 @@ class QuantileSketch:
         longer be a number that can be sent.
         """
         scale, weight = weigh(sample_rate)
-        return self.insert_weighted(values, weight, scale)
-
-    def insert_weighted(
-        self, values: list[float], weight: int, scale: float | None = None
-    ) -> bool:
-        """Add finite *values*, *weight* times each, *scale* times to the sum."""
         count = self.count + weight * len(values)
-        added = sum(values)
-        total = self.sum + added * (weight if scale is None else scale)
-        weighted_sum = self.weighted_sum + added * weight
+        # One after the other: `sum` would keep what rounding takes away.
+        total = reduce(add, _multiply(values, scale), self.sum)
+        if scale == weight and self.weighted_sum == self.sum:
+            weighted_sum = total
+        else:
+            weighted_sum = reduce(add, _multiply(values, weight), self.weighted_sum)
         if count > MAX_SKETCH_COUNT or not (isfinite(total) and isfinite(weighted_sum)):
             return False
         self.count = count
         self.sum = total
         self.weighted_sum = weighted_sum
         if values:
-            self._count(values, weight)
+            self.insert_bins(values, weight)
         return True
+
+    def insert_bins(self, values: list[float], weight: int) -> None:
+        """Add finite *values*, at least one, to the bins, min and max alone."""
+        least, greatest = min(values), max(values)
+        self.min = min(self.min, least)
+        self.max = max(self.max, greatest)
+        totals = self._totals
+        if weight == 1 and not totals:
+            self._totals = count_keys(values)
+        else:
+            for key, count in count_keys(values).items():
+                totals[key] = totals.get(key, 0) + count * weight
+        self._trim()
 
     def insert_keys(self, counts: Mapping[int, int]) -> None:
         """Add to bins alone, without a value to show for it in the summary."""
@@ -219,6 +238,21 @@ class QuantileSketch:
         """List (key, count), ascending; a key repeats where its bin is full."""
         return split_bins(self._totals, self._max_bin_count)
 
+    def describe(self) -> SketchFigures:
+        """Return what is sent of it."""
+        bins = self.list_bins()
+        keys = tuple([key for key, _ in bins])
+        counts = tuple([count for _, count in bins])
+        return (
+            self.count,
+            self.min,
+            self.max,
+            self.sum,
+            self.average,
+            keys,
+            counts,
+        )
+
     def find_quantile(self, fraction: float) -> float:
         """Estimate the value below which *fraction* of all values lie."""
         if self.count == 0:
@@ -242,18 +276,6 @@ class QuantileSketch:
         share = (reached[index] - rank) / count
         return low * share + high * (1 - share)
 
-    def _count(self, values: list[float], weight: int) -> None:
-        least, greatest = min(values), max(values)
-        self.min = min(self.min, least)
-        self.max = max(self.max, greatest)
-        totals = self._totals
-        if weight == 1 and not totals:
-            self._totals = count_keys(values)
-        else:
-            for key, count in count_keys(values).items():
-                totals[key] = totals.get(key, 0) + count * weight
-        self._trim()
-
     def _trim(self) -> None:
         # A key can only be split once all values together no longer fit a bin.
         if len(self._totals) > self._bin_limit or self.count > self._max_bin_count:
@@ -262,6 +284,10 @@ class QuantileSketch:
                 self._totals = _join_bins(
                     trim_bins(bins, self._bin_limit, self._max_bin_count)
                 )
+
+
+def _multiply(values: list[float], factor: float) -> list[float]:
+    return values if factor == 1 else [value * factor for value in values]
 
 
 def _join_bins(bins: Iterable[tuple[int, int]]) -> dict[int, int]:

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.ingest.refusals import Refusals
+from statsd_trio.ingest.rejections import Rejections
 from statsd_trio.ledger import LineCounters
 from statsd_trio.transports.packet import Origin
 
@@ -13,24 +13,18 @@ BAD = ParseError(Reason.BAD_VALUE, 2, "not a number")
 
 def test_rejected_line_is_counted_by_reason() -> None:
     lines = LineCounters()
-    Refusals(lines).reject_line(BAD, b"a:x|c", ORIGIN)
+    Rejections(lines).reject_line(BAD, b"a:x|c", ORIGIN)
     assert lines.rejected == {Reason.BAD_VALUE: 1}
-
-
-def test_late_rejection_moves_a_line_out_of_the_metrics() -> None:
-    lines = LineCounters(read=1, metrics=1)
-    Refusals(lines).late_rejection("a", Reason.BAD_VALUE, 1, b"x")
-    assert (lines.metrics, sum(lines.rejected.values())) == (0, 1)
 
 
 def test_warning_names_count_and_first_sender_once_an_interval(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    refusals = Refusals(LineCounters())
-    refusals.reject_line(BAD, b"a:x|c", ORIGIN)
-    refusals.reject_line(BAD, b"b:y|c", ORIGIN)
-    refusals.warn()
-    refusals.warn()
+    rejections = Rejections(LineCounters())
+    rejections.reject_line(BAD, b"a:x|c", ORIGIN)
+    rejections.reject_line(BAD, b"b:y|c", ORIGIN)
+    rejections.warn()
+    rejections.warn()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "rejected 2 lines (bad_value)" in record.message
@@ -41,11 +35,11 @@ def test_repaired_lines_are_counted_and_warned_of_once_an_interval(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lines = LineCounters()
-    refusals = Refusals(lines)
-    refusals.note_repair(b"a:1|c|#\xe9", ORIGIN)
-    refusals.late_repair("users", b"\xe9")
-    refusals.warn()
-    refusals.warn()
+    rejections = Rejections(lines)
+    rejections.note_repair(b"a:1|c|#\xe9", ORIGIN)
+    rejections.note_repair(b"users:\xe9|s", ORIGIN)
+    rejections.warn()
+    rejections.warn()
     assert lines.repaired == 2
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -57,19 +51,19 @@ def test_each_rejected_line_is_logged_at_debug(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    Refusals(LineCounters()).reject_line(BAD, b"a:x|c", ORIGIN)
+    Rejections(LineCounters()).reject_line(BAD, b"a:x|c", ORIGIN)
     assert [record.levelno for record in caplog.records] == [logging.DEBUG]
 
 
 def test_long_line_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    refusals = Refusals(LineCounters())
-    refusals.reject_line(BAD, b"x" * 100_000, ORIGIN)
-    refusals.warn()
+    rejections = Rejections(LineCounters())
+    rejections.reject_line(BAD, b"x" * 100_000, ORIGIN)
+    rejections.warn()
     assert len(caplog.text) < 500
 
 
 def test_hook_sees_each_rejected_line() -> None:
     seen: list[tuple[ParseError, bytes, Origin]] = []
-    refusals = Refusals(LineCounters(), lambda *refused: seen.append(refused))
-    refusals.reject_line(BAD, b"a:x|c", ORIGIN)
+    rejections = Rejections(LineCounters(), lambda *refused: seen.append(refused))
+    rejections.reject_line(BAD, b"a:x|c", ORIGIN)
     assert seen == [(BAD, b"a:x|c", ORIGIN)]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from statsd_trio.aggregation.sketch import (
+from statsd_trio.engine.sketch import (
     BIN_LIMIT,
     GAMMA,
     MAX_SKETCH_COUNT,

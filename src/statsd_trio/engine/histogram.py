@@ -1,4 +1,4 @@
-"""Values of one histogram or timer in one bucket in, the Agent's aggregates out.
+"""Histograms and timers: the Agent's aggregates of the values of one bucket.
 
 Values are kept as they are, up to `KEPT_VALUES`. From there on they are kept as
 different values with weights, which loses nothing, as long as there are at most
@@ -6,8 +6,8 @@ different values with weights, which loses nothing, as long as there are at most
 more is condensed into the bins of a sketch: count, sum, average, least and greatest
 stay exact, median and percentiles are off by at most half a bin, 0.8 %.
 
-A sum keeps what rounding would lose, so that 1e100 and -1e100 leave the 1 between them
-alone, in whatever order they come.
+A sum keeps what rounding would lose (Neumaier), so that 1e100 and -1e100 leave the 1
+between them alone.
 
 Source of ranks, weights and sums: datadog-agent, pkg/metrics/histogram.go, 7.82 and
 later. Weights were cut to whole numbers before.
@@ -16,11 +16,14 @@ later. Weights were cut to whole numbers before.
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from itertools import accumulate
-from math import fsum, isfinite
+from collections.abc import Callable
+from functools import reduce
+from itertools import accumulate, groupby, repeat
+from math import isfinite
+from operator import add
 from typing import Final, NamedTuple
 
-from statsd_trio.aggregation.sketch import (
+from statsd_trio.engine.sketch import (
     BIN_LIMIT,
     MAX_SKETCH_COUNT,
     count_keys,
@@ -60,79 +63,81 @@ class Histogram:
 
     Attributes:
         count: of values, weighted by 1 / rate.
-        kept: how many values are kept as they came.
     """
 
     __slots__ = (
         "_bins",
+        "_kept",
+        "_lost",
         "_max",
         "_min",
-        "_rest",
-        "_rough_sum",
+        "_note_condensed",
         "_runs",
         "_sum",
         "_values",
         "_weights",
         "count",
-        "kept",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, note_condensed: Callable[[int], None]) -> None:
+        """Begin without values.
+
+        Args:
+            note_condensed: called with the number of values whenever some of them are
+                kept to a sketch's precision only.
+        """
+        self._note_condensed = note_condensed
         self._runs: dict[float, array[float]] = {}
         self._weights: dict[float, float] | None = None
         self._bins: dict[int, float] | None = None
         # Once there are bins.
         self._min = self._max = 0.0
-        # Of what is not in `_runs` any more: rounded, and what rounding cost.
-        self._sum = self._rest = 0.0
-        # Of everything, with what rounding cost left out.
-        self._rough_sum = 0.0
+        # Rounded, and what rounding has lost.
+        self._sum = self._lost = 0.0
+        self._kept = 0
         self._values = 0
-        self.kept = 0
         self.count = 0.0
 
-    def insert(self, values: list[float], sample_rate: float = 1.0) -> int | None:
-        """Add finite *values*; tell how many values were condensed by that.
+    @property
+    def size(self) -> int:
+        """How many numbers it keeps."""
+        return self._kept + len(self._weights or ()) + len(self._bins or ())
 
-        Returns None, with nothing added, where the sum or the count would no
+    def insert(self, values: list[float], sample_rate: float = 1.0) -> bool:
+        """Add finite *values*.
+
+        Returns False, with nothing added, where the sum or the count would no
         longer be a number that can be sent.
         """
         weight, _ = weigh(sample_rate)
-        count = self.count + weight * len(values)
-        rough_sum = self._rough_sum + sum(values) * weight
-        if count > MAX_SKETCH_COUNT or not isfinite(rough_sum):
-            return None
+        count = reduce(add, repeat(weight, len(values)), self.count)
+        total, lost = self._add_up(values, weight)
+        if count > MAX_SKETCH_COUNT or not isfinite(total + lost):
+            return False
         self.count = count
-        self._rough_sum = rough_sum
-        self._values += len(values)
-        run = self._runs.get(weight)
-        if run is None:
-            self._runs[weight] = array("d", values)
-        else:
-            run.fromlist(values)
-        self.kept += len(values)
-        if self._bins is None and not self.will_condense(0):
-            return 0
-        self._fold_sum()
-        condensed = self._condense()
-        self._runs = {}
-        self.kept = 0
-        return condensed
-
-    def will_condense(self, values: int) -> bool:
-        """Tell whether so many more are too many to be kept as they come."""
-        return self.kept + values > KEPT_VALUES
+        self._sum = total
+        self._lost = lost
+        # In parts, so that it is condensed by the very value that is one too many.
+        while values and self._bins is None:
+            room = KEPT_VALUES + 1 - self._kept
+            self._keep(values[:room], weight)
+            values = values[room:]
+        if self._bins is not None and values:
+            self._min = min(self._min, *values)
+            self._max = max(self._max, *values)
+            _add_to_bins(self._bins, values, weight)
+            self._note_condensed(len(values))
+        return True
 
     def summarise(
-        self, aggregates: tuple[str, ...], percentiles: tuple[int, ...], divisor: int
+        self,
+        aggregates: tuple[str, ...],
+        percentiles: tuple[int, ...],
+        count_divisor: float,
     ) -> list[float]:
-        """Compute *aggregates*, then *percentiles*, in the order given.
-
-        Args:
-            divisor: what the count is divided by, to make it a rate.
-        """
+        """Compute *aggregates*, then *percentiles*, in the order given."""
         ranking = self._rank()
-        total = self._add_up()
+        total = self._sum + self._lost
         figures: list[float] = []
         for aggregate in aggregates:
             if aggregate == "max":
@@ -142,7 +147,7 @@ class Histogram:
             elif aggregate == "avg":
                 figures.append(total / self.count)
             elif aggregate == "count":
-                figures.append(self.count / divisor)
+                figures.append(self.count / count_divisor)
             elif aggregate == "sum":
                 figures.append(total)
             else:
@@ -150,57 +155,44 @@ class Histogram:
         ranks = [(percentile * self.count - 1) / 100 for percentile in percentiles]
         return figures + [ranking.find(rank) for rank in ranks]
 
-    def _add_up(self) -> float:
-        try:
-            return fsum(self._list_terms())
-        except OverflowError:
-            # Only on the way: in the order that they came in, the sum was finite.
-            return self._rough_sum
+    def _add_up(self, values: list[float], weight: float) -> tuple[float, float]:
+        """Add *values* to the sum, one after the other; return it, and what is lost."""
+        total, lost = self._sum, self._lost
+        for value in values:
+            weighted = value * weight
+            before = total
+            total = before + weighted
+            if abs(before) >= abs(weighted):
+                lost += (before - total) + weighted
+            else:
+                lost += (weighted - total) + before
+        return total, lost
 
-    def _fold_sum(self) -> None:
-        """Add the kept values to the sum of those that are not kept."""
-        terms = self._list_terms()
-        self._sum = self._add_up()
-        try:
-            self._rest = fsum([*terms, -self._sum])
-        except OverflowError:
-            self._rest = 0.0
+    def _keep(self, values: list[float], weight: float) -> None:
+        run = self._runs.get(weight)
+        if run is None:
+            self._runs[weight] = array("d", values)
+        else:
+            run.fromlist(values)
+        self._kept += len(values)
+        self._values += len(values)
+        if self._kept > KEPT_VALUES:
+            self._condense()
 
-    def _list_terms(self) -> list[float]:
-        terms = [self._sum, self._rest]
-        for weight, run in self._runs.items():
-            terms += run if weight == 1.0 else [value * weight for value in run]
-        return terms
-
-    def _condense(self) -> int:
-        """Give up the values as they came; tell how many lose precision by that."""
-        values = sum(map(len, self._runs.values()))
-        if self._bins is None:
-            weights = self._weigh()
-            if len(weights) <= KEPT_WEIGHTS:
-                self._weights = weights
-                return 0
-            values = self._values
-            self._bins = {}
-            self._min, self._max = min(weights), max(weights)
-            alike: dict[float, list[float]] = {}
-            for value, weight in (self._weights or {}).items():
-                alike.setdefault(weight, []).append(value)
-            for weight, repeated in alike.items():
-                self._add_to_bins(self._bins, repeated, weight)
-            self._weights = None
-        for weight, run in self._runs.items():
-            self._add_to_bins(self._bins, run.tolist(), weight)
-        _trim(self._bins)
-        return values
-
-    def _add_to_bins(
-        self, bins: dict[int, float], values: list[float], weight: float
-    ) -> None:
-        self._min = min(self._min, *values)
-        self._max = max(self._max, *values)
-        for key, count in count_keys(values).items():
-            bins[key] = bins.get(key, 0.0) + count * weight
+    def _condense(self) -> None:
+        weights = self._weigh()
+        self._runs = {}
+        self._kept = 0
+        if len(weights) <= KEPT_WEIGHTS:
+            self._weights = weights
+            return
+        self._weights = None
+        self._bins = {}
+        ordered = sorted(weights)
+        self._min, self._max = ordered[0], ordered[-1]
+        for weight, values in groupby(ordered, key=weights.__getitem__):
+            _add_to_bins(self._bins, list(values), weight)
+        self._note_condensed(self._values)
 
     def _weigh(self) -> dict[float, float]:
         """Add the weights up for each different value."""
@@ -230,9 +222,22 @@ class Histogram:
         return Ranking(ordered[0], ordered[-1], ordered, reached)
 
 
+def _add_to_bins(bins: dict[int, float], values: list[float], weight: float) -> None:
+    """Add *values*, *weight* each, as if one after the other."""
+    if weight.is_integer():
+        for key, count in count_keys(values).items():
+            bins[key] = bins.get(key, 0.0) + count * weight
+    else:
+        # Rounding would tell how many came at once.
+        for value in values:
+            (key,) = count_keys([value])
+            bins[key] = bins.get(key, 0.0) + weight
+    _trim(bins)
+
+
 def _trim(bins: dict[int, float]) -> None:
     """Collapse the lowest bins into the lowest one that may stay."""
     excess = len(bins) - BIN_LIMIT
     if excess > 0:
         *lowest, first = sorted(bins)[: excess + 1]
-        bins[first] += sum([bins.pop(key) for key in lowest])
+        bins[first] += reduce(add, [bins.pop(key) for key in lowest])

@@ -1,8 +1,6 @@
 """Names and tags in, the one context that stands for them out.
 
-A context is what a series is made for: name, type, host and the set of tags. The table
-holds those that were seen of late, up to a limit; an object that left the table may
-still be held by others and comes back when it is used again.
+The table holds the contexts that were seen of late, up to a limit.
 """
 
 from collections.abc import Iterable
@@ -10,28 +8,23 @@ from typing import Final
 
 import attrs
 
+from statsd_trio.engine.context import (
+    DISTRIBUTION,
+    GAUGE,
+    HISTOGRAM,
+    KINDS,
+    SET,
+    TIMER,
+    TYPES,
+    Context,
+    Details,
+    Key,
+)
 from statsd_trio.ledger import ContextCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 
-COUNTER: Final = 0
-GAUGE: Final = 1
-SET: Final = 2
-HISTOGRAM: Final = 3
-TIMER: Final = 4
-DISTRIBUTION: Final = 5
-
-TYPES: Final = (
-    MetricType.COUNTER,
-    MetricType.GAUGE,
-    MetricType.SET,
-    MetricType.HISTOGRAM,
-    MetricType.TIMER,
-    MetricType.DISTRIBUTION,
-)
-KINDS: Final = {metric_type: kind for kind, metric_type in enumerate(TYPES)}
-
 # Two types that would be sent as one series.
-_RIVALS: Final = {GAUGE: SET, SET: GAUGE, HISTOGRAM: TIMER, TIMER: HISTOGRAM}
+_CONFLICTING: Final = {GAUGE: SET, SET: GAUGE, HISTOGRAM: TIMER, TIMER: HISTOGRAM}
 
 # Enough that the tags of a busy host are shared, little enough to forget at once.
 # Source of the idea and the number: datadog-agent, dogstatsd_string_interner_size.
@@ -43,92 +36,9 @@ RESOURCE_PREFIX: Final = "dd.internal.resource:"
 # Of type clashes, until they are taken: enough to act on.
 KEPT_CLASHES: Final = 5
 
-Key = tuple[str, int, str, tuple[str, ...]]
-
 # A dict that grows past 87 381 entries takes 3 ms for it, and so do others that hold
 # something for each context, at the very same line. This one grows little by little.
 _PARTS: Final = 16
-
-NEVER: Final = float("-inf")
-GONE: Final = -(2**63)
-
-
-@attrs.define
-class Relations:
-    """What few contexts have.
-
-    Attributes:
-        copy: the distribution that a histogram is copied to.
-        rival: a context of another type whose series would be the same.
-        tags: without those that became *device* and *resources*.
-        jmx_check_name: of the client that sent its first sample; None where that was
-            no JMX check.
-    """
-
-    tags: tuple[str, ...]
-    device: str = ""
-    resources: tuple[tuple[str, str], ...] = ()
-    copy: "Context | None" = None
-    rival: "Context | None" = None
-    jmx_check_name: str | None = None
-
-
-class Context:
-    """One name, type, host and set of tags.
-
-    Compared by identity, which makes it a fast key; the table sees to it that there
-    is one object in use for each identity.
-
-    Attributes:
-        key: (name, kind, host, sorted tags).
-        kind: an index into `TYPES`.
-        filled: start of the bucket that took its last line.
-        last_seen: unix time of the last good line, with a timestamp or not; exact to
-            the second.
-        last_counted: unix time of the last sample that a counter added up.
-        opened: start of the bucket that was open when it came into the table;
-            `GONE` while it is not there.
-        relations: None for most.
-    """
-
-    __slots__ = (
-        "filled",
-        "key",
-        "kind",
-        "last_counted",
-        "last_seen",
-        "opened",
-        "relations",
-    )
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.kind = key[1]
-        self.last_seen = NEVER
-        self.last_counted = NEVER
-        self.filled = GONE
-        self.opened = GONE
-        self.relations: Relations | None = None
-
-    @property
-    def is_contested(self) -> bool:
-        """Whether another type of the same name may fill the same series."""
-        return self.relations is not None and self.relations.rival is not None
-
-    @property
-    def name(self) -> str:
-        """The metric's name."""
-        return self.key[0]
-
-    @property
-    def host(self) -> str:
-        """The host's name; "" for none."""
-        return self.key[2]
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """All tags, sorted."""
-        return self.key[3]
 
 
 @attrs.frozen
@@ -185,13 +95,6 @@ class ContextTable:
         """Put *tags* on every context made from now on."""
         self._tags = tuple(tags)
 
-    def revive(self, context: Context, start: int) -> Context | None:
-        """Bring a context back that left the table; None where there is no room.
-
-        Another object may stand for its identity by now: then that one is returned.
-        """
-        return self._find(context.key) or self._open(context.key, start, None, context)
-
     def remove(self, context: Context) -> None:
         """Forget *context*, but for `ordered`, which the caller sees to."""
         index = _choose_part(context.key)
@@ -199,7 +102,8 @@ class ContextTable:
         self._largest[index] = max(self._largest[index], len(part))
         del part[context.key]
         self._count -= 1
-        context.opened = GONE
+        if context.copy is not None:
+            context.copy.copied_from -= 1
         self._counters.expired += 1
         self._counters.current = self._count
 
@@ -218,38 +122,29 @@ class ContextTable:
     def _find(self, key: Key) -> Context | None:
         return self._parts[_choose_part(key)].get(key)
 
-    def _open(
-        self,
-        key: Key,
-        start: int,
-        jmx_check_name: str | None,
-        context: Context | None = None,
-    ) -> Context | None:
+    def _open(self, key: Key, start: int, jmx_check_name: str | None) -> Context | None:
         copy_key = self._name_copy(key)
         copy = None if copy_key is None else self._find(copy_key)
         # A histogram and its copy come in together or not at all, so that no value
-        # is refused for one and taken for the other.
+        # is dropped for one and taken for the other.
         needed = 2 if copy_key is not None and copy is None else 1
         if self._count + needed > self._limit:
             return None
-        if context is None:
-            context = Context(self._share(key))
-            context.relations = relate_tags(context.tags)
-            if jmx_check_name is not None:
-                _relations_of(context).jmx_check_name = jmx_check_name
-            self._check_types(key, copy_key)
+        context = Context(self._share(key))
+        context.details = find_details(context.tags, jmx_check_name)
+        self._check_types(key, copy_key)
         self._enter(context, start)
-        rival = self._find((key[0], _RIVALS.get(key[1], -1), *key[2:]))
-        if rival is not None:
-            _relations_of(context).rival = rival
-            _relations_of(rival).rival = context
+        conflict = self._find((key[0], _CONFLICTING.get(key[1], -1), *key[2:]))
+        if conflict is not None:
+            context.conflict = conflict
+            conflict.conflict = context
         if copy_key is not None:
             if copy is None:
                 copy = Context(self._share(copy_key))
-                if jmx_check_name is not None:
-                    _relations_of(copy).jmx_check_name = jmx_check_name
+                copy.details = context.details
                 self._enter(copy, start)
-            _relations_of(context).copy = copy
+            context.copy = copy
+            copy.copied_from += 1
         return context
 
     def _enter(self, context: Context, start: int) -> None:
@@ -294,12 +189,14 @@ class ContextTable:
 
 
 def _choose_part(key: Key) -> int:
-    # Without the type, so that rivals and clashes stand in one part.
+    # Without the type, so that conflicts and clashes stand in one part.
     return (hash(key[0]) ^ hash(key[3])) % _PARTS
 
 
-def relate_tags(tags: tuple[str, ...]) -> Relations | None:
-    """Take device and resources out of *tags*; None where there are none.
+def find_details(
+    tags: tuple[str, ...], jmx_check_name: str | None = None
+) -> Details | None:
+    """Take device and resources out of *tags*; None where there is nothing to tell.
 
     A device tag that comes later wins; a resource without a type or a name is dropped.
     Source: datadog-agent, pkg/metrics/series.go.
@@ -316,12 +213,6 @@ def relate_tags(tags: tuple[str, ...]) -> Relations | None:
                 resources.append((resource, name))
         else:
             rest.append(tag)
-    if len(rest) == len(tags):
+    if len(rest) == len(tags) and jmx_check_name is None:
         return None
-    return Relations(tuple(rest), device, tuple(resources))
-
-
-def _relations_of(context: Context) -> Relations:
-    if context.relations is None:
-        context.relations = Relations(context.tags)
-    return context.relations
+    return Details(tuple(rest), device, tuple(resources), jmx_check_name)

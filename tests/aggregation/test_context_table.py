@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.aggregation.context import (
+from statsd_trio.aggregation.context_table import (
     KEPT_CLASHES,
     SHARED_STRINGS,
     TypeClash,
-    relate_tags,
+    find_details,
 )
-from statsd_trio.aggregation.harvest import ContextsFull
+from statsd_trio.aggregation.snapshot_builder import ContextsFull
 from statsd_trio.protocol.messages import ClientOrigin, MetricType
 
 
@@ -105,8 +105,8 @@ def test_tags_of_a_sketch_stay_as_they_are(make_harness: Any) -> None:
     assert (sketch.tags, sketch.host) == (("a", "device:sda"), "here")
 
 
-def test_most_tags_need_no_relations() -> None:
-    assert relate_tags(("a", "device_name:x")) is None
+def test_most_tags_name_no_resources() -> None:
+    assert find_details(("a", "device_name:x")) is None
 
 
 def test_equal_tags_are_kept_once(make_harness: Any) -> None:
@@ -147,7 +147,7 @@ def test_a_full_table_is_reported_once_an_interval(make_harness: Any) -> None:
     harness.take(1010)
     (warning,) = harness.builder.warnings
     assert isinstance(warning, ContextsFull)
-    assert (warning.refused, warning.limit) == (3, 2)
+    assert (warning.dropped, warning.limit) == (3, 2)
     assert warning.ranking.names == (("a", 2),)
     assert warning.ranking.tag_keys == (("user", 2),)
     harness.take(1020)
@@ -210,28 +210,31 @@ def test_a_histogram_and_a_timer_of_one_name_are_one_series(make_harness: Any) -
     assert harness.contexts.type_clashes == 1
 
 
-@pytest.mark.parametrize(("first", "second"), [("g", "s"), ("ms", "h")])
-def test_a_rival_ends_the_slots_of_who_came_first(
-    make_harness: Any, first: str, second: str
+@pytest.mark.parametrize(
+    ("first", "second", "sent"),
+    [("g", "s", {"a": 3}), ("s", "g", {"a": 2}), ("ms", "h", {"a.count": 5})],
+)
+def test_lines_that_are_known_heed_a_conflicting_type_from_then_on(
+    make_harness: Any, first: str, second: str, sent: dict[str, float]
+) -> None:
+    harness = make_harness(
+        histogram_aggregates=("count",), histogram_percentiles=(), interval_seconds=1
+    )
+    for _ in range(3):
+        harness.put_raw(1000, "a", first, [b"3"])
+    harness.put_raw(1000, "a", second, [b"2"])
+    harness.put_raw(1000, "a", first, [b"3" if first == "g" else b"2"])
+    assert {n: p[0][1] for n, p in harness.flush(1001).items()} == sent
+
+
+def test_a_conflicting_type_that_expired_and_comes_back_is_heeded_too(
+    make_harness: Any,
 ) -> None:
     harness = make_harness()
-    context = open_context(harness, "a", first)
-    assert harness.put_value(context, b"1") is not None
-    before = harness.aggregator.generation
-    rival = open_context(harness, "a", second)
-    assert harness.aggregator.generation != before
-    assert harness.put_value(rival, b"2") is None
-    assert harness.put_value(context, b"3") is None
-
-
-def test_a_rival_that_comes_back_ends_the_slots_too(make_harness: Any) -> None:
-    harness = make_harness()
-    old = open_context(harness, "a", "s")
+    harness.put_raw(1000, "a", "s", [b"x"] * 3)
     harness.flush(2000)
-    assert harness.put_value(open_context(harness, "a", "g"), b"7") is not None
-    before = harness.aggregator.generation
-    assert harness.put_value(old, b"x") is None
-    assert harness.aggregator.generation != before
+    harness.put_raw(2000, "a", "g", [b"7"] * 3)
+    harness.put_raw(2000, "a", "s", [b"x"])
     assert harness.flush(2010, include_open=True) == {"a": [(2000, 7)]}
     assert harness.samples.refused == {"type_clash": 1}
 
@@ -285,13 +288,12 @@ def test_a_histogram_and_its_copy_come_in_together_or_not_at_all(
 
 def test_a_copy_lives_as_long_as_its_histogram(make_harness: Any) -> None:
     harness = make_harness(**COPYING)
-    context = open_context(harness, "a", "h")
     for now in range(1000, 1100, 10):
-        harness.aggregator.advance(now)
-        harness.put_value(context, b"1")
+        harness.put_raw(now, "a", "h", [b"1"] * 3)
         harness.take(now + 10)
         assert harness.contexts.current == 2
     assert harness.flush(1200) == {}
+    assert harness.flush(1210) == {}
     assert harness.contexts.current == 0
     assert harness.contexts.expired == 2
 
@@ -317,44 +319,32 @@ def test_without_room_the_copy_of_a_refused_histogram_is_not_made(
     assert harness.samples.refused == {"timestamp_unsupported": 1}
 
 
-def test_a_context_that_expired_comes_back_when_it_is_used(make_harness: Any) -> None:
-    harness = make_harness()
-    context = open_context(harness, "a", "g")
-    harness.flush(2000)
-    assert harness.contexts.current == 0
-    harness.aggregator.advance(2000)
-    harness.put_value(context, b"5")
-    assert harness.flush(2010) == {"a": [(2000, 5)]}
-    assert harness.contexts.current == 1
-    assert open_context(harness, "a", "g") is context
-
-
-def test_a_context_that_was_replaced_stands_for_its_successor(
+def test_a_context_that_expired_is_made_anew_when_a_known_line_comes(
     make_harness: Any,
 ) -> None:
     harness = make_harness()
-    old = open_context(harness, "a", "c")
-    harness.flush(2000)
-    harness.put(2000, "a", "c", 1)
-    harness.put_value(old, b"2")
-    assert harness.flush(2010) == {"a": [(2000, 0.3)]}
+    harness.put_raw(1000, "a", "g", [b"1"] * 3)
+    harness.flush(1010)
+    harness.flush(1040)
+    assert harness.contexts.current == 0
+    harness.put_raw(1040, "a", "g", [b"5"])
+    assert harness.flush(1050) == {"a": [(1040, 5)]}
     assert harness.contexts.current == 1
 
 
 @pytest.mark.parametrize("type_", ["c", "s"])
-def test_an_expired_context_that_finds_no_room_has_its_values_refused(
+def test_a_known_line_whose_context_expired_may_find_no_room(
     make_harness: Any, type_: str
 ) -> None:
     harness = make_harness(max_contexts=1)
-    context = open_context(harness, "a", type_)
+    harness.put_raw(1000, "a", type_, [b"1"] * 3)
+    harness.flush(1010)
     harness.flush(2000)
     harness.put(2000, "b", "g", 1)
-    assert harness.put_value(context, b"1") is None
-    harness.put_value(context, b"\xff")
+    harness.put_raw(2000, "a", type_, [b"1"])
     assert harness.flush(2010) == {"b": [(2000, 1)]}
     assert harness.samples.refused == {"max_contexts": 1}
-    assert (harness.samples.parsed, harness.samples.aggregated) == (2, 1)
-    assert len(harness.rejections) == 1
+    assert (harness.samples.parsed, harness.samples.aggregated) == (5, 4)
     assert isinstance(harness.builder.warnings[0], ContextsFull)
 
 
@@ -363,7 +353,7 @@ def test_contexts_are_ranked_on_demand(make_harness: Any) -> None:
     for user in range(3):
         open_context(harness, "a", "c", tags=(f"user:{user}",))
     ranker = harness.aggregator.rank_contexts(1)
-    while ranker.step():
+    for _ in ranker.rank():
         pass
     assert ranker.ranking.names == (("a", 3),)
     assert ranker.ranking.tag_keys == (("user", 3),)

@@ -15,16 +15,16 @@ from typing import Final
 MAX_RANGES: Final = 16
 
 
-class Stamps:
-    """Starts of buckets: the open one and the spent ones.
+class BucketClock:
+    """Starts of buckets: the open one and those that were sent.
 
     Attributes:
-        start: of the open bucket; never one that is spent.
+        start: of the open bucket; never one that was sent.
     """
 
     def __init__(self, interval_seconds: int, started: float) -> None:
         self._interval = interval_seconds
-        self._spent: list[list[int]] = []
+        self._sent: list[list[int]] = []
         self._current: list[int] | None = None
         self.start = int(started // 1)
 
@@ -34,18 +34,18 @@ class Stamps:
         return seconds - seconds % self._interval
 
     def choose(self, now: float) -> int:
-        """Tell which start takes what comes *now*.
+        """Return the start of the bucket that takes what comes *now*.
 
         A clock that went back waits in the open bucket, unless it is now earlier, by
-        more than an interval, than everything that is spent: there it starts anew.
+        more than an interval, than everything that was sent: there it starts anew.
         """
         floor = self.floor(now)
         if floor < self.start:
             first = self.start if self._current is None else self._current[0]
             earliest = self.floor(first) - self._interval
-            if floor >= earliest or len(self._spent) >= MAX_RANGES:
+            if floor >= earliest or len(self._sent) >= MAX_RANGES:
                 return self.start
-        return self._skip_spent(floor)
+        return self._skip_sent(floor)
 
     def move(self, start: int) -> None:
         """Make *start*, from `choose`, the open one."""
@@ -53,35 +53,35 @@ class Stamps:
             self._current = None
         self.start = start
 
-    def spend(self, start: int) -> None:
+    def mark_sent(self, start: int) -> None:
         """Never choose *start* again, nor what lies between it and the last one."""
         if self._current is None:
             self._current = [start, start]
-            self._spent.append(self._current)
+            self._sent.append(self._current)
         else:
             self._current[0] = min(self._current[0], start)
             self._current[1] = max(self._current[1], start)
 
     def follow(self, start: int) -> int:
-        """Tell the first one after *start* that is free."""
-        return self._skip_spent(self.floor(start) + self._interval)
+        """Return the first start after *start* that was not sent."""
+        return self._skip_sent(self.floor(start) + self._interval)
 
     def find_second(self, now: float) -> int:
-        """Return the first second from *now* on that is not spent."""
+        """Return the first second from *now* on that was not sent."""
         second = int(now // 1)
         while ends := self._list_ends(second):
             second = max(ends) + 1
         return second
 
-    def is_spent(self, start: int) -> bool:
-        """Tell whether *start* must not be sent again."""
+    def is_sent(self, start: int) -> bool:
+        """Return whether *start* must not be sent again."""
         return bool(self._list_ends(start))
 
-    def _skip_spent(self, start: int) -> int:
+    def _skip_sent(self, start: int) -> int:
         while ends := self._list_ends(start):
             start = self.floor(max(ends)) + self._interval
         return start
 
     def _list_ends(self, start: int) -> list[int]:
         """List the ends of the ranges that hold *start*."""
-        return [last for first, last in self._spent if first <= start <= last]
+        return [last for first, last in self._sent if first <= start <= last]

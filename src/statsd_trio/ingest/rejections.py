@@ -1,11 +1,11 @@
-"""What was refused or repaired: counted at once, logged once a cause and interval."""
+"""What was rejected or repaired: counted at once, logged once a cause and interval."""
 
 import logging
 from collections.abc import Callable
 
 import attrs
 
-from statsd_trio.errors import ParseError, Reason
+from statsd_trio.errors import ParseError
 from statsd_trio.ledger import LineCounters
 from statsd_trio.transports.packet import Origin
 
@@ -20,7 +20,7 @@ class _Cause:
     example: str = ""
 
 
-class Refusals:
+class Rejections:
     """Counts rejected lines by reason, and repaired ones, and logs them with restraint.
 
     One DEBUG record a line, one WARNING a reason and interval.
@@ -37,7 +37,7 @@ class Refusals:
         self._repaired = _Cause()
 
     def reject_line(self, error: ParseError, line: bytes, origin: Origin) -> None:
-        """Count a line that was refused when it was read."""
+        """Count a line that was rejected."""
         self._lines.rejected[error.reason] += 1
         cause = self._causes.setdefault(error.reason, _Cause())
         cause.count += 1
@@ -50,39 +50,16 @@ class Refusals:
 
     def note_repair(self, line: bytes, origin: Origin) -> None:
         """Count a line of which bytes that are not UTF-8 were replaced."""
-        self._repair(line, f"from {_name(origin)}")
-
-    def late_repair(self, name: str, example: bytes) -> None:
-        """Count a line of the set *name* whose value was not UTF-8."""
-        self._repair(example, f"of metric {name!r}")
-
-    def _repair(self, text: bytes, whose: str) -> None:
+        whose = f"from {_name(origin)}"
         self._lines.repaired += 1
         self._repaired.count += 1
         if self._repaired.count == 1:
-            self._repaired.example = f"{_show(text)} {whose}"
+            self._repaired.example = f"{_show(line)} {whose}"
         if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("replaced bytes that are not UTF-8: %s %s", _show(text), whose)
-
-    def late_rejection(
-        self, name: str, reason: Reason, lines: int, example: bytes
-    ) -> None:
-        """Move *lines* from the metrics to the rejected: their number was not one.
-
-        Their senders are not known any more, so the metric is named instead.
-        """
-        self._lines.metrics -= lines
-        self._lines.rejected[reason] += lines
-        cause = self._causes.setdefault(reason, _Cause())
-        cause.count += lines
-        if cause.count == lines:
-            cause.example = f"value {_show(example)} of metric {name!r}"
-        if logger.isEnabledFor(logging.DEBUG):
-            shown = _show(example)
-            logger.debug("rejected value %s of metric %r: %s", shown, name, reason)
+            logger.debug("replaced bytes that are not UTF-8: %s %s", _show(line), whose)
 
     def warn(self) -> None:
-        """Log one WARNING for each reason that refused lines since the last call.
+        """Log one WARNING for each reason that rejected lines since the last call.
 
         Another one is logged if lines were repaired.
         """

@@ -5,22 +5,27 @@ Source of the vectors: datadog-agent, pkg/metrics/histogram_test.go.
 
 import random
 from collections.abc import Iterable
-from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 
 import pytest
 from hypothesis import given, strategies as st
 
-from statsd_trio.aggregation.metrics import KEPT_VALUES, KEPT_WEIGHTS, Histogram
-from statsd_trio.aggregation.sketch import BIN_LIMIT, GAMMA, MAX_SKETCH_COUNT
+from statsd_trio.engine.histogram import KEPT_VALUES, KEPT_WEIGHTS, Histogram
+from statsd_trio.engine.sketch import BIN_LIMIT, GAMMA, MAX_SKETCH_COUNT
 
 AGGREGATES = ("max", "median", "avg", "count", "min", "sum")
 PERCENTILES = (20, 80, 95)
 
 
+def ignore_condensed(values: int) -> None:
+    """Stand for an engine that counts."""
+
+
 def make_histogram(samples: Iterable[tuple[float, float]]) -> Histogram:
-    histogram = Histogram()
+    histogram = Histogram(ignore_condensed)
     for value, rate in samples:
-        assert histogram.insert([float(value)], rate) is not None
+        assert histogram.insert([float(value)], rate)
     return histogram
 
 
@@ -110,10 +115,10 @@ def test_ranks_are_those_of_values_repeated(
 def test_few_different_values_stay_exact_however_many_they_are() -> None:
     generator = random.Random(1)
     values = [float(generator.randrange(KEPT_WEIGHTS)) for _ in range(3 * KEPT_VALUES)]
-    histogram = Histogram()
-    condensed = [histogram.insert(values[i : i + 100]) for i in range(0, 12288, 100)]
-    assert set(condensed) == {0}
-    assert histogram.kept <= KEPT_VALUES
+    histogram = Histogram(pytest.fail)
+    for begin in range(0, 12288, 100):
+        assert histogram.insert(values[begin : begin + 100])
+    assert histogram.size <= KEPT_VALUES + KEPT_WEIGHTS
     samples = [(value, 1) for value in values]
     found = summarise(histogram, 95)
     assert found["95"] == brute_force(samples, 95)
@@ -128,10 +133,12 @@ def test_many_values_are_condensed_and_counted(rates: tuple[float, ...]) -> None
         (generator.lognormvariate(3, 2), rates[i % len(rates)])
         for i in range(2 * KEPT_VALUES)
     ]
-    histogram = Histogram()
-    condensed = sum(histogram.insert([value], rate) or 0 for value, rate in samples)
-    assert condensed == len(samples)
-    assert histogram.kept == 0
+    condensed: list[int] = []
+    histogram = Histogram(condensed.append)
+    for value, rate in samples:
+        assert histogram.insert([value], rate)
+    assert condensed == [KEPT_VALUES + 1] + [1] * (KEPT_VALUES - 1)
+    assert histogram.size < KEPT_WEIGHTS
     found = summarise(histogram, 1, 50, 95, 99)
     repeated = [(value, int(1 / rate)) for value, rate in samples]
     exact = {str(p): brute_force(repeated, p) for p in (1, 50, 95, 99)}
@@ -144,12 +151,15 @@ def test_many_values_are_condensed_and_counted(rates: tuple[float, ...]) -> None
 
 
 def test_weights_kept_so_far_are_condensed_too() -> None:
-    histogram = Histogram()
+    condensed: list[int] = []
+    histogram = Histogram(condensed.append)
     few = [float(value % 7) for value in range(KEPT_VALUES + 1)]
-    assert histogram.insert(few) == 0
+    assert histogram.insert(few)
+    assert condensed == []
     many = [float(value) for value in range(KEPT_VALUES + 1)]
-    assert histogram.insert(many) == 2 * (KEPT_VALUES + 1)
-    assert histogram.insert([1.0]) == 1
+    assert histogram.insert(many)
+    assert histogram.insert([1.0])
+    assert condensed == [2 * (KEPT_VALUES + 1), 1]
     assert histogram.count == 2 * (KEPT_VALUES + 1) + 1
     assert summarise(histogram)["max"] == KEPT_VALUES
 
@@ -162,16 +172,37 @@ uneven = st.lists(
 )
 
 
+def add_up(samples: list[tuple[float, float]]) -> float:
+    """Add up with twice the digits of a float, as the Agent does."""
+    total = lost = 0.0
+    for value, rate in samples:
+        added = value * (1 / rate)
+        smaller, larger = sorted([total, added], key=abs)
+        total += added
+        lost += (larger - total) + smaller
+    return total + lost
+
+
 @given(uneven)
-def test_a_sum_loses_nothing_to_rounding(samples: list[tuple[float, float]]) -> None:
-    exact = sum(Fraction(value * (1 / rate)) for value, rate in samples)
-    assert summarise(make_histogram(samples))["sum"] == float(exact)
+def test_a_sum_gets_back_what_rounding_loses(
+    samples: list[tuple[float, float]],
+) -> None:
+    assert summarise(make_histogram(samples))["sum"] == add_up(samples)
+
+
+@pytest.mark.parametrize("in_groups", [False, True])
+def test_large_values_leave_small_ones_alone(in_groups: bool) -> None:
+    values = [1.0, 1e100, 1.0, -1e100]
+    histogram = Histogram(pytest.fail)
+    for group in [values] if in_groups else [[value] for value in values]:
+        assert histogram.insert(group)
+    assert summarise(histogram)["sum"] == 2.0
 
 
 def test_a_sum_loses_nothing_when_values_are_condensed() -> None:
-    histogram = Histogram()
+    histogram = Histogram(ignore_condensed)
     for value in (1e100, 1.0):
-        assert histogram.insert([value]) == 0
+        assert histogram.insert([value])
     for start in range(0, 3 * KEPT_VALUES, 512):
         histogram.insert([float(value) for value in range(start, start + 512)])
     histogram.insert([-1e100, 1.0])
@@ -187,7 +218,7 @@ def test_a_sum_that_overflows_only_in_another_order_is_sent() -> None:
 def test_weights_of_condensed_values_are_not_cut() -> None:
     samples = [(value, 0.3) for value in range(KEPT_VALUES + 1)]
     histogram = make_histogram(samples)
-    assert histogram.kept == 0
+    assert histogram.size < len(samples)
     found = summarise(histogram, 50)
     assert found["count"] == pytest.approx(len(samples) / 0.3 / 10)
     assert found["avg"] == pytest.approx(KEPT_VALUES / 2)
@@ -195,12 +226,13 @@ def test_weights_of_condensed_values_are_not_cut() -> None:
 
 
 def test_bins_are_bounded_and_the_lowest_collapse() -> None:
-    histogram = Histogram()
+    condensed: list[int] = []
+    histogram = Histogram(condensed.append)
     # One a bin, and more of them than there may be.
     values = [GAMMA**exponent for exponent in range(-500, BIN_LIMIT)]
-    assert histogram.insert(values) == len(values)
-    assert histogram._bins is not None
-    assert len(histogram._bins) == BIN_LIMIT
+    assert histogram.insert(values)
+    assert sum(condensed) == len(values)
+    assert histogram.size == BIN_LIMIT
     found = summarise(histogram, 99)
     assert found["count"] == len(values) / 10
     assert found["min"] == values[0]
@@ -210,6 +242,34 @@ def test_bins_are_bounded_and_the_lowest_collapse() -> None:
 
 def test_what_no_payload_could_hold_is_refused_whole() -> None:
     histogram = make_histogram([(1, 1)])
-    assert histogram.insert([1e308, 1e308]) is None
-    assert histogram.insert([1.0], 0.9 / MAX_SKETCH_COUNT) is None
+    assert not histogram.insert([1e308, 1e308])
+    assert not histogram.insert([1.0], 0.9 / MAX_SKETCH_COUNT)
     assert summarise(histogram)["sum"] == 1
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1e6, 1e6), st.sampled_from([1.0, 0.3])), max_size=40),
+    st.lists(st.integers(1, 8), min_size=40, max_size=40),
+    st.integers(1, 9),
+    st.integers(1, 4),
+)
+def test_values_in_groups_are_as_good_as_one_by_one(
+    samples: list[tuple[float, float]], sizes: list[int], values: int, weights: int
+) -> None:
+    one_by_one, in_groups = [0], [0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("statsd_trio.engine.histogram.KEPT_VALUES", values)
+        patch.setattr("statsd_trio.engine.histogram.KEPT_WEIGHTS", weights)
+        single = Histogram(one_by_one.append)
+        for value, rate in samples:
+            single.insert([value], rate)
+        grouped = Histogram(in_groups.append)
+        begin = 0
+        for size in sizes:
+            part = samples[begin : begin + size]
+            begin += size
+            for rate, group in groupby(part, key=itemgetter(1)):
+                grouped.insert([value for value, _ in group], rate)
+    assert sum(one_by_one) == sum(in_groups)
+    if samples:
+        assert summarise(single, 5, 95) == summarise(grouped, 5, 95)

@@ -1,0 +1,465 @@
+"""Closed buckets in, one snapshot out, a small step at a time.
+
+A builder walks the buckets type by type, then sweeps over the contexts of the table: it
+adds zeros of idle counters, and forgets contexts that expired. Last come the points
+with timestamps of their own, whose contexts stand in no bucket.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeVar
+
+import attrs
+
+from statsd_trio.aggregation.context_table import ContextTable, TypeClash
+from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
+from statsd_trio.aggregation.settings import (
+    AggregationSettings,
+    parse_percentiles,
+    select_aggregates,
+)
+from statsd_trio.aggregation.snapshot import (
+    Point,
+    Series,
+    SeriesType,
+    Sketch,
+    SketchPoint,
+    Snapshot,
+    SnapshotPoints,
+)
+from statsd_trio.engine.context import COUNTER, GAUGE, TIMER, Context
+from statsd_trio.engine.deferred_free import DeferredFree
+from statsd_trio.engine.engine import (
+    ClosedBucket,
+    Engine,
+    EngineError,
+    SketchFigures,
+)
+from statsd_trio.protocol.messages import Event, ServiceCheck
+
+# How many names and tag keys a warning names.
+RANKED: Final = 5
+
+# Contexts of one step: 0.1 to 0.3 ms.
+STEP_CONTEXTS: Final = 64
+
+# Entries freed, or idle contexts looked at, in one step: 0.1 ms.
+_STEP_ENTRIES: Final = 256
+
+Stamped = dict[Context, dict[int, float]]
+Points = tuple[Point, ...]
+
+_T = TypeVar("_T")
+_Take = Callable[[ClosedBucket], Sequence[tuple[Context, int, _T]]]
+
+_FORGOTTEN: Final = Context(("", COUNTER, "", ()))
+
+
+@attrs.frozen
+class ContextsFull:
+    """New contexts were refused in this interval.
+
+    Attributes:
+        dropped: how many values that cost.
+    """
+
+    dropped: int
+    limit: int
+    ranking: ContextRanking
+
+
+@attrs.frozen
+class EngineFailure:
+    """An engine broke off; another goes on in its place.
+
+    Attributes:
+        name: of the engine.
+        message: what it said, and in the middle of what.
+    """
+
+    name: str
+    message: str
+
+
+Warned = TypeClash | ContextsFull | EngineFailure
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotParts:
+    """What one snapshot is made of, detached from the aggregator.
+
+    Attributes:
+        number: of the snapshot, counted from 1.
+        time: of the snapshot.
+        now: when it was taken.
+        buckets: closed, with the second that each starts with, ascending.
+        idle: start of an interval in which nothing came, if there are no buckets.
+        stamped: points with timestamps of their own.
+        dropped: how many values found no room for a context since the last snapshot.
+    """
+
+    number: int
+    time: int
+    now: float
+    buckets: Sequence[tuple[int, ClosedBucket]]
+    idle: int | None
+    stamped: Stamped
+    events: Sequence[Event]
+    service_checks: Sequence[ServiceCheck]
+    dropped: int
+    warnings: Sequence[Warned]
+
+
+class SnapshotBuilder:
+    """Builds one snapshot; only one at a time works on a table.
+
+    Attributes:
+        snapshot: complete once `build` is done.
+        warnings: what an operator should be told, likewise.
+    """
+
+    def __init__(
+        self,
+        settings: AggregationSettings,
+        table: ContextTable,
+        engine: Engine,
+        parts: SnapshotParts,
+        read_now: Callable[[], float],
+    ) -> None:
+        """Prepare to build.
+
+        Args:
+            read_now: the present time, which goes on meanwhile.
+        """
+        self._settings = settings
+        self._interval = settings.interval_seconds
+        is_rate = settings.counter_type == "rate"
+        self._count_type = SeriesType.RATE if is_rate else SeriesType.COUNT
+        self._table = table
+        self._engine = engine
+        self._parts = parts
+        self._buckets = parts.buckets
+        self._starts = [start for start, _ in parts.buckets]
+        if parts.idle is not None:
+            self._starts.append(parts.idle)
+        self._read_now = read_now
+        self._series: list[Series] = []
+        self._sketches: list[Sketch] = []
+        self._series_points = 0
+        self._sketch_points = 0
+        self._garbage = DeferredFree()
+        self.snapshot = Snapshot(parts.time, self._interval)
+        self.warnings: tuple[Warned, ...] = tuple(parts.warnings)
+
+    def build(self) -> Iterator[None]:
+        """Do the work; yields after each step of some 0.3 ms."""
+        yield from self._build_counters()
+        yield from self._build_gauges()
+        yield from self._build_sets()
+        yield from self._build_histograms()
+        yield from self._build_sketches()
+        yield from self._sweep()
+        yield from self._build_stamped()
+        yield from self._rank_contexts()
+        yield from self._free()
+        parts = self._parts
+        self.snapshot = Snapshot(
+            time=parts.time,
+            interval_seconds=self._interval,
+            series=tuple(self._series),
+            sketches=tuple(self._sketches),
+            events=tuple(parts.events),
+            service_checks=tuple(parts.service_checks),
+            points=SnapshotPoints(
+                series=self._series_points,
+                sketches=self._sketch_points,
+                service_checks=len(parts.service_checks),
+                events=len(parts.events),
+            ),
+        )
+        self._series = []
+        self._sketches = []
+
+    def _build_counters(self) -> Iterator[None]:
+        for contexts in self._walk(lambda b: b.take_counters(STEP_CONTEXTS)):
+            for context, totals in contexts:
+                self._add_counter(context, totals)
+            yield
+
+    def _build_gauges(self) -> Iterator[None]:
+        for contexts in self._walk(lambda b: b.take_gauges(STEP_CONTEXTS)):
+            for context, values in contexts:
+                self._add_gauge(context, values)
+            yield
+
+    def _build_sets(self) -> Iterator[None]:
+        for contexts in self._walk(lambda b: b.take_sets(STEP_CONTEXTS)):
+            for context, sizes in contexts:
+                # 0 where there was no room for any.
+                points = tuple([Point(start, float(n)) for start, n in sizes if n])
+                self._add_series(context, SeriesType.GAUGE, points)
+            yield
+
+    def _build_histograms(self) -> Iterator[None]:
+        aggregates = select_aggregates(self._settings.histogram_aggregates)
+        percentiles = parse_percentiles(self._settings.histogram_percentiles)
+        suffixes = (
+            *(f".{aggregate}" for aggregate in aggregates),
+            *(f".{percentile}percentile" for percentile in percentiles),
+        )
+        for contexts in self._walk(lambda b: b.take_histograms(STEP_CONTEXTS)):
+            for context, rows in contexts:
+                self._add_histogram(context, rows, suffixes)
+            yield
+
+    def _build_sketches(self) -> Iterator[None]:
+        for contexts in self._walk(lambda b: b.take_sketches(STEP_CONTEXTS)):
+            for context, sketches in contexts:
+                self._add_sketch(context, sketches)
+            yield
+
+    def _walk(
+        self, take: _Take[_T]
+    ) -> Iterator[Iterable[tuple[Context, Sequence[tuple[int, _T]]]]]:
+        """Take contexts of one type out of every bucket, a few at a time.
+
+        Each comes once, with what each bucket has of it, by the bucket's start.
+        """
+        if len(self._buckets) == 1:
+            ((start, bucket),) = self._buckets
+            while taken := self._take(bucket, take):
+                yield [(context, [(start, held)]) for context, held in taken]
+            return
+        merged: dict[Context, list[tuple[int, _T]]] = {}
+        for start, bucket in self._buckets:
+            while taken := self._take(bucket, take):
+                for context, held in taken:
+                    merged.setdefault(context, []).append((start, held))
+                yield ()
+        united = iter(merged.items())
+        while contexts := list(islice(united, STEP_CONTEXTS)):
+            yield contexts
+        self._garbage.add(merged)
+
+    def _take(self, bucket: ClosedBucket, take: _Take[_T]) -> list[tuple[Context, _T]]:
+        """Take some contexts out of *bucket*, and note when they were last used."""
+        try:
+            taken = take(bucket)
+        except EngineError as failure:
+            self.warnings = (
+                *self.warnings,
+                EngineFailure(self._engine.name, f"{failure}, in a closed bucket"),
+            )
+            return []
+        for context, seen, _ in taken:
+            context.last_seen = max(context.last_seen, seen)
+            if context.kind == COUNTER:
+                context.last_counted = max(context.last_counted, seen)
+        return [(context, held) for context, _, held in taken]
+
+    def _add_counter(
+        self, context: Context, totals: Sequence[tuple[int, float]]
+    ) -> None:
+        """Add the points of *context*, with zeros for buckets that it missed."""
+        stamped = self._parts.stamped.pop(context, None)
+        if stamped is None and len(totals) == len(self._starts):
+            values: Iterable[tuple[int, float]] = totals
+        else:
+            added = stamped or {}
+            for start, total in totals:
+                added[start] = added.get(start, 0.0) + total
+            for start in self._starts:
+                if self._is_filled(context, start):
+                    added.setdefault(start, 0.0)
+            values = sorted(added.items())
+        divisor = self._settings.count_divisor
+        self._add_series(
+            context,
+            self._count_type,
+            tuple([Point(start, total / divisor) for start, total in values]),
+        )
+
+    def _is_filled(self, context: Context, start: int) -> bool:
+        """Return whether an idle counter is sent as 0 for the bucket of *start*.
+
+        Source: datadog-agent, pkg/aggregator/time_sampler.go; but not before its
+        first sample, if that came after everything in this snapshot.
+        """
+        return (
+            context.last_counted + self._settings.counter_expiry_seconds > start
+            and context.opened <= self._starts[-1]
+        )
+
+    def _add_gauge(self, context: Context, values: Sequence[tuple[int, float]]) -> None:
+        stamped = self._parts.stamped.pop(context, None)
+        if stamped is not None:
+            stamped.update(values)
+            values = sorted(stamped.items())
+        points = tuple([Point(start, value) for start, value in values])
+        self._add_series(context, SeriesType.GAUGE, points)
+
+    def _add_histogram(
+        self,
+        context: Context,
+        rows: Sequence[tuple[int, Sequence[float]]],
+        suffixes: tuple[str, ...],
+    ) -> None:
+        # A row is empty where no value could be kept.
+        starts = [start for start, row in rows if row]
+        if not starts:
+            return
+        unit = "millisecond" if context.kind == TIMER else ""
+        is_blocked = self._settings.is_blocked
+        columns = zip(*[row for _, row in rows if row], strict=True)
+        for suffix, figures in zip(suffixes, columns, strict=True):
+            name = context.key[0] + suffix
+            if is_blocked is None or not is_blocked(name):
+                points = tuple(map(Point, starts, figures))
+                # How many values there were is no figure of their dimension.
+                if suffix == ".count":
+                    self._add_series(context, self._count_type, points, name)
+                else:
+                    self._add_series(context, SeriesType.GAUGE, points, name, unit)
+
+    def _add_sketch(
+        self, context: Context, sketches: Sequence[tuple[int, SketchFigures]]
+    ) -> None:
+        points = tuple(
+            [SketchPoint(start, *figures) for start, figures in sketches if figures[0]]
+        )
+        if points:
+            self._sketch_points += len(points)
+            details = context.details
+            self._sketches.append(
+                Sketch(
+                    context.name,
+                    points,
+                    context.tags,
+                    context.host,
+                    None if details is None else details.jmx_check_name,
+                )
+            )
+
+    def _add_series(
+        self,
+        context: Context,
+        series_type: SeriesType,
+        points: Points,
+        name: str = "",
+        unit: str = "",
+    ) -> None:
+        """Add one series, if there is a point; *name* where it is not the context's."""
+        context.last_sent = self._parts.number
+        if not points:
+            return
+        own_name, _, host, tags = context.key
+        device = ""
+        resources: tuple[tuple[str, str], ...] = ()
+        jmx_check_name = None
+        if context.details is not None:
+            tags = context.details.tags
+            device = context.details.device
+            resources = context.details.resources
+            jmx_check_name = context.details.jmx_check_name
+        self._series_points += len(points)
+        self._series.append(
+            Series(
+                name or own_name,
+                series_type,
+                points,
+                tags,
+                host,
+                device,
+                resources,
+                self._interval,
+                unit,
+                jmx_check_name,
+            )
+        )
+
+    def _sweep(self) -> Iterator[None]:
+        """Add zeros of idle counters, and forget what has expired.
+
+        Contexts that come in meanwhile stand behind those that are looked at.
+        """
+        number = self._parts.number
+        ordered = self._table.ordered
+        end = len(ordered)
+        kept = 0
+        for index in range(end):
+            context = ordered[index]
+            self._heed_clock(context)
+            if context.kind == COUNTER and context.last_sent != number and self._starts:
+                self._add_counter(context, ())
+            if self._is_expired(context):
+                self._table.remove(context)
+                self._engine.forget(context)
+                # Freed now: a hundred thousand at the end would take 50 ms.
+                ordered[index] = _FORGOTTEN
+            else:
+                ordered[kept] = context
+                kept += 1
+            if index % STEP_CONTEXTS == 0:
+                yield
+        del ordered[kept:end]
+        self._table.shrink()
+
+    def _heed_clock(self, context: Context) -> None:
+        """Move what is in the future, since the clock went back, to now.
+
+        Else a context would be kept until the clock is there again, and be sent as
+        zeros all the time, or not before.
+        """
+        now = self._read_now()
+        if context.last_seen > now:
+            context.last_seen = now
+            context.last_counted = min(context.last_counted, now)
+        if context.opened > now + self._interval:
+            context.opened = int(now) - self._interval
+
+    def _is_expired(self, context: Context) -> bool:
+        now = self._parts.now
+        kept_seconds = self._settings.context_expiry_seconds
+        if context.last_seen + kept_seconds >= now:
+            return False
+        if (
+            context.kind == COUNTER
+            and context.last_counted
+            + kept_seconds
+            + self._settings.counter_expiry_seconds
+            >= now
+        ):
+            return False
+        # What the open bucket holds would be sent twice, were it to come back; and what
+        # is copied needs its copy.
+        return not (self._engine.is_filled(context) or context.copied_from)
+
+    def _build_stamped(self) -> Iterator[None]:
+        """Send what is stamped and stands in no bucket."""
+        stamped = self._parts.stamped
+        while stamped:
+            for context in list(islice(stamped, STEP_CONTEXTS)):
+                if context.kind == GAUGE:
+                    self._add_gauge(context, ())
+                else:
+                    self._add_counter(context, ())
+            yield
+
+    def _rank_contexts(self) -> Iterator[None]:
+        if not self._parts.dropped:
+            return
+        ranker = ContextRanker(self._table.list_contexts(), RANKED)
+        yield from ranker.rank()
+        self.warnings = (
+            *self.warnings,
+            ContextsFull(
+                self._parts.dropped, self._settings.max_contexts, ranker.ranking
+            ),
+        )
+
+    def _free(self) -> Iterator[None]:
+        for _, bucket in self._buckets:
+            while bucket.free(_STEP_ENTRIES):
+                yield
+        while self._garbage.free(_STEP_ENTRIES) or self._engine.tidy():
+            yield

@@ -1,0 +1,109 @@
+"""What a series is made for: one name, type, host and set of tags."""
+
+from typing import Final
+
+import attrs
+
+from statsd_trio.protocol.messages import MetricType
+
+COUNTER: Final = 0
+GAUGE: Final = 1
+SET: Final = 2
+HISTOGRAM: Final = 3
+TIMER: Final = 4
+DISTRIBUTION: Final = 5
+
+TYPES: Final = (
+    MetricType.COUNTER,
+    MetricType.GAUGE,
+    MetricType.SET,
+    MetricType.HISTOGRAM,
+    MetricType.TIMER,
+    MetricType.DISTRIBUTION,
+)
+KINDS: Final = {metric_type: kind for kind, metric_type in enumerate(TYPES)}
+
+# Name, kind, host, sorted tags.
+Key = tuple[str, int, str, tuple[str, ...]]
+
+NEVER: Final = float("-inf")
+
+
+@attrs.frozen
+class Details:
+    """What few contexts have.
+
+    Attributes:
+        tags: without those that became *device* and *resources*.
+        jmx_check_name: of the client that sent its first sample; None where that was
+            no JMX check.
+    """
+
+    tags: tuple[str, ...]
+    device: str = ""
+    resources: tuple[tuple[str, str], ...] = ()
+    jmx_check_name: str | None = None
+
+
+class Context:
+    """One name, type, host and set of tags.
+
+    It is compared by identity, which makes it a fast key; the `ContextTable` sees to it
+    that there is one object in use for each identity.
+
+    Attributes:
+        key: (name, kind, host, sorted tags).
+        kind: an index into `TYPES`.
+        slot: belongs to the engine; -1 at first.
+        copy: the distribution that a histogram is copied to.
+        copied_from: how many contexts are copied to this one.
+        conflict: the context of another type whose series would be the same.
+        details: None for most.
+        last_seen: unix time of the last good line that is known of. What the open
+            bucket has seen is added when that bucket is walked.
+        last_counted: unix time of the last sample that a counter added up, likewise.
+        last_sent: the number of the last snapshot that has a point of it.
+        opened: start of the bucket that was open when it came into the table.
+    """
+
+    __slots__ = (
+        "conflict",
+        "copied_from",
+        "copy",
+        "details",
+        "key",
+        "kind",
+        "last_counted",
+        "last_seen",
+        "last_sent",
+        "opened",
+        "slot",
+    )
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.kind = key[1]
+        self.slot = -1
+        self.copy: Context | None = None
+        self.copied_from = 0
+        self.conflict: Context | None = None
+        self.details: Details | None = None
+        self.last_seen = NEVER
+        self.last_counted = NEVER
+        self.last_sent = 0
+        self.opened = 0
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.key[0]
+
+    @property
+    def host(self) -> str:
+        """The host's name; "" for none."""
+        return self.key[2]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All tags, sorted."""
+        return self.key[3]

@@ -1,0 +1,62 @@
+"""Counters: values, each divided by its sample rate, add up.
+
+Source: datadog-agent, pkg/metrics/counter.go.
+"""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from statsd_trio.engine.accumulators import NO_TICK, Accumulators
+from statsd_trio.engine.context import Context
+from statsd_trio.engine.sketch import weigh
+from statsd_trio.engine.value_text import read_number
+
+
+class Counter:
+    """The total of one counter in one bucket."""
+
+    __slots__ = ("context", "last_seen", "tick", "total")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.last_seen = 0
+        self.tick = NO_TICK
+        self.total = 0.0
+
+    def add(self, values: Sequence[float], sample_rate: float) -> int:
+        """Add finite *values*; return how many were too large for the total."""
+        scale, _ = weigh(sample_rate)
+        dropped = 0
+        for value in values:
+            total = self.total + value * scale
+            if isfinite(total):
+                self.total = total
+            else:
+                dropped += 1
+        return dropped
+
+
+class CounterHead:
+    """Takes the values of lines that have one head."""
+
+    __slots__ = ("_context", "_counter", "_counters", "_scale")
+
+    def __init__(
+        self, counters: Accumulators[Counter], context: Context, sample_rate: float
+    ) -> None:
+        self._counters = counters
+        self._context = context
+        self._scale, _ = weigh(sample_rate)
+        self._counter = counters.blank
+
+    def add_text(self, text: bytes) -> None:
+        """Add the value that *text* is.
+
+        Raises:
+            ValueError: if it is in doubt.
+        """
+        value = read_number(text)
+        counter = self._counter
+        if counter.tick != self._counters.tick:
+            counter = self._counter = self._counters.renew(self._context)
+        counter.total += value * self._scale

@@ -1,0 +1,43 @@
+"""Gauges: the last value stays.
+
+Source: datadog-agent, pkg/metrics/gauge.go.
+"""
+
+from statsd_trio.engine.accumulators import NO_TICK, Accumulators
+from statsd_trio.engine.context import Context
+from statsd_trio.engine.value_text import read_number
+
+
+class Gauge:
+    """The last value of one gauge in one bucket."""
+
+    __slots__ = ("context", "last_seen", "tick", "value")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.last_seen = 0
+        self.tick = NO_TICK
+        self.value = 0.0
+
+
+class GaugeHead:
+    """Takes the values of lines that have one head."""
+
+    __slots__ = ("_context", "_gauge", "_gauges")
+
+    def __init__(self, gauges: Accumulators[Gauge], context: Context) -> None:
+        self._gauges = gauges
+        self._context = context
+        self._gauge = gauges.blank
+
+    def add_text(self, text: bytes) -> None:
+        """Keep the value that *text* is.
+
+        Raises:
+            ValueError: if it is in doubt.
+        """
+        value = read_number(text)
+        gauge = self._gauge
+        if gauge.tick != self._gauges.tick:
+            gauge = self._gauge = self._gauges.renew(self._context)
+        gauge.value = value

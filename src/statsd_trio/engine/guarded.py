@@ -1,0 +1,121 @@
+"""An engine that may fail without anything else noticing."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from statsd_trio.engine.context import Context
+from statsd_trio.engine.engine import ClosedBucket, Engine, EngineError, Taken
+
+
+class GuardedEngine:
+    """Hands every call to an engine, and takes note when that breaks off.
+
+    The call then comes to nothing. Whoever owns this looks at `failure` now and then,
+    closes the bucket and replaces the engine.
+
+    Attributes:
+        failure: why the present engine broke off; None as long as it works.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._condensed_before = 0
+        self.failure: EngineError | None = None
+
+    @property
+    def name(self) -> str:
+        """What the log and the ledger call it."""
+        return self._engine.name
+
+    @property
+    def condensed(self) -> int:
+        """Values of histograms kept to a sketch's precision only, since the start."""
+        return self._condensed_before + self._engine.condensed
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the open bucket got a sample, even if all of it was dropped."""
+        return self._engine.is_used
+
+    def replace(self, engine: Engine) -> None:
+        """Hand calls to *engine* from now on."""
+        self._condensed_before += self._engine.condensed
+        self._engine = engine
+        self.failure = None
+
+    def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
+        """Do as `Engine.take`."""
+        try:
+            return self._engine.take(chunk, give_back)
+        except EngineError as failure:
+            self.failure = failure
+            return failure.taken
+
+    def learn(
+        self, line: bytes, kind: int, context: Context | None, sample_rate: float
+    ) -> None:
+        """Do as `Engine.learn`."""
+        try:
+            self._engine.learn(line, kind, context, sample_rate)
+        except EngineError as failure:
+            self.failure = failure
+
+    def add(
+        self,
+        context: Context,
+        values: Sequence[float] | Sequence[bytes],
+        sample_rate: float,
+    ) -> Mapping[str, int]:
+        """Do as `Engine.add`; the reason for a failure is ``engine_failed``."""
+        try:
+            return self._engine.add(context, values, sample_rate)
+        except EngineError as failure:
+            self.failure = failure
+            return {"engine_failed": len(values)}
+
+    def require_exact(self, context: Context) -> None:
+        """Do as `Engine.require_exact`."""
+        try:
+            self._engine.require_exact(context)
+        except EngineError as failure:
+            self.failure = failure
+
+    def is_filled(self, context: Context) -> bool:
+        """Do as `Engine.is_filled`; True for a failure, so that nothing expires."""
+        try:
+            return self._engine.is_filled(context)
+        except EngineError as failure:
+            self.failure = failure
+            return True
+
+    def forget(self, context: Context) -> None:
+        """Do as `Engine.forget`."""
+        try:
+            self._engine.forget(context)
+        except EngineError as failure:
+            self.failure = failure
+
+    def forget_heads(self) -> None:
+        """Do as `Engine.forget_heads`."""
+        try:
+            self._engine.forget_heads()
+        except EngineError as failure:
+            self.failure = failure
+
+    def advance(self, now: float) -> None:
+        """Do as `Engine.advance`."""
+        try:
+            self._engine.advance(now)
+        except EngineError as failure:
+            self.failure = failure
+
+    def tidy(self) -> bool:
+        """Do as `Engine.tidy`."""
+        try:
+            return self._engine.tidy()
+        except EngineError as failure:
+            self.failure = failure
+            return False
+
+    def close(self) -> ClosedBucket:
+        """Do as `Engine.close`, which works after a failure too."""
+        return self._engine.close()

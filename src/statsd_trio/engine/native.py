@@ -1,0 +1,15 @@
+"""The engine in Rust: the module ``statsd_trio._native``, where it is installed."""
+
+import importlib
+
+from statsd_trio.engine.engine import MakeEngine
+
+
+def find_native() -> MakeEngine | None:
+    """Return the class of the native engine; None where it is not installed."""
+    try:
+        module = importlib.import_module("statsd_trio._native")
+    except ImportError:
+        return None
+    make_engine: MakeEngine = module.Engine
+    return make_engine

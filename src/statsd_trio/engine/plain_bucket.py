@@ -1,0 +1,133 @@
+"""What one interval has aggregated, walked type by type and freed in parts."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import attrs
+
+from statsd_trio.engine.context import Context
+from statsd_trio.engine.counter import Counter
+from statsd_trio.engine.deferred_free import DeferredFree
+from statsd_trio.engine.engine import SketchFigures
+from statsd_trio.engine.gauge import Gauge
+from statsd_trio.engine.histogram import Histogram
+from statsd_trio.engine.set import StringSet
+from statsd_trio.engine.sketch import QuantileSketch
+from statsd_trio.engine.value_buffer import ValueBuffer
+
+# How many values one call may summarise: some 0.5 ms.
+_VALUES_AT_ONCE: Final = 2048
+
+# What a summary costs besides its values, in values.
+_SUMMARY_COST: Final = 32
+
+# A set of fewer strings is freed together with others.
+_FEW_STRINGS: Final = 64
+
+
+@attrs.frozen
+class HistogramFigures:
+    """What is computed of each histogram: aggregates first, then percentiles."""
+
+    aggregates: tuple[str, ...]
+    percentiles: tuple[int, ...]
+    count_divisor: float
+
+
+class PlainBucket:
+    """The closed bucket of a `PlainEngine`."""
+
+    def __init__(
+        self,
+        figures: HistogramFigures,
+        *,
+        counters: dict[Context, Counter],
+        gauges: dict[Context, Gauge],
+        sets: dict[Context, StringSet],
+        histograms: dict[Context, ValueBuffer],
+        distributions: dict[Context, ValueBuffer],
+    ) -> None:
+        self._figures = figures
+        self._counters = iter(counters.values())
+        self._gauges = iter(gauges.values())
+        self._sets = iter(sets.values())
+        self._histograms = iter(histograms.values())
+        self._distributions = iter(distributions.values())
+        self._garbage = DeferredFree()
+        holders: tuple[dict[Context, Any], ...] = (
+            counters,
+            gauges,
+            sets,
+            histograms,
+            distributions,
+        )
+        for holder in holders:
+            self._garbage.add(holder)
+
+    def take_counters(self, limit: int) -> Sequence[tuple[Context, int, float]]:
+        """Take counters with their totals."""
+        return [
+            (counter.context, counter.last_seen, counter.total)
+            for counter in islice(self._counters, limit)
+        ]
+
+    def take_gauges(self, limit: int) -> Sequence[tuple[Context, int, float]]:
+        """Take gauges with their last values."""
+        return [
+            (gauge.context, gauge.last_seen, gauge.value)
+            for gauge in islice(self._gauges, limit)
+        ]
+
+    def take_sets(self, limit: int) -> Sequence[tuple[Context, int, int]]:
+        """Take sets with the number of their different values."""
+        taken: list[tuple[Context, int, int]] = []
+        for strings in islice(self._sets, limit):
+            taken.append((strings.context, strings.last_seen, len(strings.strings)))
+            # Heads may hold on to the accumulator for a while.
+            if len(strings.strings) > _FEW_STRINGS:
+                self._garbage.add(strings.strings)
+            strings.strings = set()
+        return taken
+
+    def take_histograms(self, limit: int) -> Sequence[tuple[Context, int, list[float]]]:
+        """Take histograms and timers with the aggregates, then the percentiles."""
+        figures = self._figures
+        taken: list[tuple[Context, int, list[float]]] = []
+        for buffer in _take_settled(self._histograms, limit):
+            histogram = buffer.summary
+            row: list[float] = []
+            if isinstance(histogram, Histogram) and histogram.count:
+                row = histogram.summarise(
+                    figures.aggregates, figures.percentiles, figures.count_divisor
+                )
+            # Heads may hold on to the accumulator for a while.
+            buffer.summary = None
+            taken.append((buffer.context, buffer.last_seen, row))
+        return taken
+
+    def take_sketches(self, limit: int) -> Sequence[tuple[Context, int, SketchFigures]]:
+        """Take distributions with their sketches."""
+        taken: list[tuple[Context, int, SketchFigures]] = []
+        for buffer in _take_settled(self._distributions, limit):
+            sketch = buffer.summary
+            if isinstance(sketch, QuantileSketch):
+                taken.append((buffer.context, buffer.last_seen, sketch.describe()))
+            buffer.summary = None
+        return taken
+
+    def free(self, limit: int) -> bool:
+        """Free up to *limit* of what was taken; True while more remains."""
+        return self._garbage.free(limit)
+
+
+def _take_settled(buffers: Iterator[ValueBuffer], limit: int) -> Iterator[ValueBuffer]:
+    """Settle some of *buffers*: as many as *limit*, or fewer that have much to do."""
+    left = _VALUES_AT_ONCE
+    for buffer in islice(buffers, limit):
+        left -= _SUMMARY_COST + buffer.size
+        while buffer.settle():
+            pass
+        yield buffer
+        if left <= 0:
+            return
