@@ -223,8 +223,8 @@ def _list_async_sources() -> list[str]:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types with mypy and pyright, and a user's program with both."""
-    _install(session, "types", "test")
+    """Check types with mypy and pyright, and those of users' programs, too."""
+    _install(session, "types", "examples")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 

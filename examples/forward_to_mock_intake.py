@@ -19,7 +19,7 @@ from functools import partial
 
 import attrs
 import trio
-from datadog.dogstatsd import DogStatsd
+from datadog.dogstatsd.base import DogStatsd
 
 from statsd_trio import Config, Ledger, Server, serve
 from statsd_trio.mock_intake import MockIntake, open_mock_intake
@@ -224,7 +224,7 @@ async def main() -> int:
         )
         async with trio.open_nursery() as nursery:
             server: Server = await nursery.start(serve, config)
-            host, port = server.addresses[0]
+            host, port = server.udp_address
             print(f"server listens on {host}:{port}, mock intake on {intake.url}")
             print(f"the shop opens for {SECONDS:.0f} seconds")
             sales = await trio.to_thread.run_sync(

@@ -2,8 +2,11 @@ import asyncio
 import os
 import socket
 import threading
+from pathlib import Path
 
+import attrs
 import pytest
+import trio
 
 from statsd_trio import Config, ConfigError, ServerThread
 from statsd_trio.aggregation.snapshot import Snapshot
@@ -99,6 +102,102 @@ def test_use_outside_the_block_is_an_error() -> None:
     server = ServerThread(QUIET, sinks=[])
     with pytest.raises(RuntimeError, match="with"):
         server.ledger()
+
+
+def test_shell_starts_and_stops_it(memory: MemorySink) -> None:
+    server = ServerThread(QUIET, sinks=[memory])
+    server.start()
+    assert server.submit(b"page.views:1|g")
+    server.stop()
+    server.stop()
+    assert memory.snapshots[-1].series
+    assert not server.submit(b"page.views:1|g")
+
+
+def test_stop_before_the_start_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match=r"start\(\)"):
+        ServerThread(QUIET, sinks=[]).stop()
+
+
+def test_second_start_is_an_error(memory: MemorySink) -> None:
+    server = ServerThread(QUIET, sinks=[memory])
+    with server:
+        with pytest.raises(RuntimeError, match="make a new ServerThread"):
+            server.start()
+        server.submit(b"page.views:1|g")
+    with pytest.raises(RuntimeError, match="make a new ServerThread"), server:
+        pytest.fail("the block was entered")
+    assert memory.snapshots[-1].series
+
+
+def test_start_that_failed_leaves_nothing_to_stop() -> None:
+    server = ServerThread(QUIET)
+    with pytest.raises(ConfigError):
+        server.start()
+    server.stop()
+
+
+def test_flush_after_the_end_is_an_error() -> None:
+    with ServerThread(QUIET, sinks=[]) as server:
+        pass
+    with pytest.raises(RuntimeError, match="has stopped"):
+        server.flush()
+    with pytest.raises(RuntimeError, match="has stopped"):
+        server.reload(QUIET)
+
+
+def test_flush_that_a_stop_cuts_short_is_an_error() -> None:
+    is_delivering = threading.Event()
+    raised: list[BaseException] = []
+
+    async def never_deliver(snapshot: Snapshot) -> None:
+        is_delivering.set()
+        await trio.sleep_forever()
+
+    def flush() -> None:
+        try:
+            server.flush()
+        except RuntimeError as error:
+            raised.append(error)
+
+    config = attrs.evolve(QUIET, shutdown_seconds=0)
+    with ServerThread(config, sinks=[never_deliver]) as server:
+        server.submit(b"page.views:1|g")
+        thread = threading.Thread(target=flush)
+        thread.start()
+        is_delivering.wait()
+    thread.join()
+    assert "has stopped" in str(raised[0])
+    assert server.ledger().sinks[0].abandoned == 1
+
+
+def test_reload_changes_what_is_sent_from_then_on(memory: MemorySink) -> None:
+    with ServerThread(QUIET, sinks=[memory]) as server:
+        server.reload(attrs.evolve(QUIET, tags=("env:new",)))
+        with pytest.raises(ConfigError):
+            server.reload(attrs.evolve(QUIET, max_contexts=-1))
+        server.submit(b"page.views:1|g")
+    assert memory.snapshots[-1].series[0].tags == ("env:new",)
+
+
+def test_addresses_are_those_of_every_listener(tmp_path: Path) -> None:
+    path = str(tmp_path / "dsd")
+    config = attrs.evolve(QUIET, socket_path=path, tcp_port=0, http="127.0.0.1:0")
+    with ServerThread(config, sinks=[]) as server:
+        assert len(server.addresses) == 3
+        assert path in server.addresses
+        assert server.udp_address in server.addresses
+        ((host, port),) = server.http_addresses
+        socket.create_connection((host, port)).close()
+
+
+def test_server_without_udp_has_no_address_of_it(tmp_path: Path) -> None:
+    config = Config(port=None, socket_path=str(tmp_path / "dsd"))
+    with (
+        ServerThread(config, sinks=[]) as server,
+        pytest.raises(LookupError, match="`port` is None"),
+    ):
+        _ = server.udp_address
 
 
 def test_ledger_may_be_read_after_the_block() -> None:

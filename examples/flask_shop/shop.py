@@ -2,7 +2,7 @@
 
 import time
 
-from datadog.dogstatsd import DogStatsd
+from datadog.dogstatsd.base import DogStatsd
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 

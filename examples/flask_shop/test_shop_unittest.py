@@ -24,7 +24,7 @@ class CheckoutTest(unittest.TestCase):
         # The block's end is the barrier: a server that stops first takes in what was
         # sent to it.
         with ServerThread(config) as server:
-            ((host, port),) = server.addresses
+            host, port = server.udp_address
             environment = {"DD_AGENT_HOST": host, "DD_DOGSTATSD_PORT": str(port)}
             with mock.patch.dict(os.environ, environment):
                 app = create_app()

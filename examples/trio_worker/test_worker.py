@@ -2,7 +2,7 @@
 
 import trio
 import trio.lowlevel
-from datadog.dogstatsd import DogStatsd
+from datadog.dogstatsd.base import DogStatsd
 from trio.testing import MockClock
 from worker import Job, work
 

@@ -4,9 +4,9 @@ import contextlib
 import itertools
 import socket
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import attrs
 
@@ -28,17 +28,6 @@ class Endpoint:
 
     address: tuple[str, int]
     paths: SocketPaths
-
-    @classmethod
-    def of(cls, addresses: Iterable[object], paths: SocketPaths) -> Self:
-        """Find the UDP address among *addresses*, as a server gives them."""
-        for address in addresses:
-            match address:
-                case (str(host), int(port)):
-                    return cls((host, port), paths)
-                case _:
-                    continue
-        raise ValueError("the server has no UDP address")
 
     @property
     def url(self) -> str:

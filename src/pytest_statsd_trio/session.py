@@ -74,7 +74,7 @@ def open_session(
         with contextlib.ExitStack() as quiet, ServerThread(config) as server:
             for thread in set(threading.enumerate()) - before:
                 quiet.enter_context(silence_thread(thread))
-            endpoint = Endpoint.of(server.addresses, paths)
+            endpoint = Endpoint(server.udp_address, paths)
             session = Session(server, endpoint, recorder, timeout_seconds)
             with contextlib.closing(session):
                 yield session

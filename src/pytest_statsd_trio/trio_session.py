@@ -57,7 +57,7 @@ async def open_trio_session(
             wall_clock=_make_wall_clock(),
         )
     )
-    endpoint = Endpoint.of(server.addresses, paths)
+    endpoint = Endpoint(server.udp_address, paths)
     waiter = TrioWaiter(open_marker_sockets(endpoint), recorder, changed)
     received = AsyncDogStatsd(
         endpoint, recorder, waiter, server.ledger, timeout_seconds, memory.snapshots

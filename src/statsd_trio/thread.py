@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import trio
 
@@ -16,12 +16,17 @@ from statsd_trio.sinks.sink import Sink
 
 _T = TypeVar("_T")
 
+_NOT_STARTED: Final = (
+    "this ServerThread is not running: use it in a `with` block, or call `start()`"
+)
+
 
 class ServerThread:
-    """Runs a server from entering the block until leaving it.
+    """Runs a server in a thread: in a ``with`` block, or from `start` until `stop`.
 
-    Its methods may be called from any thread. A child that the program forks has no
-    server: the block's end does nothing there, and every other use is an error.
+    Each runs once; make another for another run. Its methods may be called from any
+    thread. A child that the program forks has no server: `stop`, and so the end of
+    the block, does nothing there, and every other use is an error.
 
     Raises:
         ConfigError: on entering, as `serve`.
@@ -36,7 +41,7 @@ class ServerThread:
         sinks: Sequence[Sink] | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take what `serve` takes; nothing starts before the block is entered."""
+        """Take what `serve` takes; nothing is started yet."""
         self._config = config
         self._sinks = sinks
         self._wall_clock = wall_clock
@@ -51,12 +56,7 @@ class ServerThread:
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
-        self._process = os.getpid()
-        self._thread.start()
-        self._is_started.wait()
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
+        self.start()
         return self
 
     def __exit__(
@@ -65,26 +65,100 @@ class ServerThread:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server, and return once every address is bound.
+
+        For a shell, where a ``with`` block is in the way. Call `stop` at the end:
+        what was not delivered when the program ends is lost.
+
+        Raises:
+            ConfigError: as `serve`.
+            OSError: as `serve`.
+            RuntimeError: if it was started before.
+        """
+        if self._process:
+            raise RuntimeError(
+                "this ServerThread was started before, and runs only once; "
+                "make a new ServerThread"
+            )
+        self._process = os.getpid()
+        self._thread.start()
+        self._is_started.wait()
+        if self._error is not None:
+            self._thread.join()
+        self._raise_error()
+
+    def stop(self) -> None:
+        """Stop the server, and return once what it received is delivered.
+
+        That takes ``shutdown_seconds`` at most. Calling it again does nothing.
+
+        Raises:
+            BaseExceptionGroup: if a stage of the server had failed.
+            RuntimeError: if it was never started.
+        """
+        if not self._process:
+            raise RuntimeError(_NOT_STARTED)
         if os.getpid() != self._process:
             return
         self._call(self._scope.cancel)
         self._thread.join()
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
 
     @property
-    def addresses(self) -> tuple[object, ...]:
-        """The bound addresses, one a listener: ``(host, port)`` or a path."""
+    def addresses(self) -> tuple[tuple[str, int] | str, ...]:
+        """What each listener is bound to: ``(host, port)``, or the path of a socket."""
         return self._find_server().addresses
 
+    @property
+    def udp_address(self) -> tuple[str, int]:
+        """The host and port at which UDP is received, as `Server.udp_address`."""
+        return self._find_server().udp_address
+
+    @property
+    def http_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where the server shows itself over HTTP, as `Server.http_addresses`."""
+        return self._find_server().http_addresses
+
     def ledger(self) -> Ledger:
-        """Tell what became of everything, after the block's end too."""
+        """Return what became of everything; it may be read after the end, too."""
         return self._call(self._find_server().ledger)
 
     def flush(self) -> None:
-        """Take what was read so far and see it off, as `Server.flush`."""
+        """Take what was read so far and see it off, as `Server.flush`.
+
+        Raises:
+            RuntimeError: if the server has stopped, before or meanwhile; it has then
+                delivered what it had, as far as `shutdown_seconds` allowed.
+        """
         server = self._find_server()
-        trio.from_thread.run(server.flush, trio_token=self._token)
+        has_stopped = False
+        try:
+            trio.from_thread.run(server.flush, trio_token=self._token)
+        except* (trio.RunFinishedError, trio.Cancelled):  # noqa: ASYNC103 - not ours
+            has_stopped = True
+        if has_stopped:
+            raise RuntimeError(
+                "the server has stopped, and delivered what it had at its end: "
+                "nothing is left to flush"
+            )
+
+    def reload(self, config: Config) -> None:
+        """Take over what can change while it runs, as `Server.reload`.
+
+        Raises:
+            ConfigError: with every problem of *config*; nothing has changed then.
+            RuntimeError: if the server has stopped.
+        """
+        server = self._find_server()
+        try:
+            trio.from_thread.run_sync(server.reload, config, trio_token=self._token)
+        except trio.RunFinishedError:
+            raise RuntimeError(
+                "the server has stopped; nothing can be reloaded"
+            ) from None
 
     def submit(self, packet: bytes) -> bool:
         """Queue *packet* as if it had come from a socket; False if refused."""
@@ -93,13 +167,19 @@ class ServerThread:
 
     def _find_server(self) -> Server:
         if self._server is None:
-            raise RuntimeError("the server runs only inside the `with` block")
+            raise RuntimeError(_NOT_STARTED)
         if os.getpid() != self._process:
             raise RuntimeError(
                 "this process was forked and has no server of its own; "
                 "start a ServerThread after the fork"
             )
         return self._server
+
+    def _raise_error(self) -> None:
+        """Raise what ended the server, the first time that somebody asks."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def _call(self, function: Callable[[], _T]) -> _T:
         try:
@@ -112,7 +192,7 @@ class ServerThread:
         try:
             trio.run(self._serve)
         except BaseException as error:  # noqa: ASYNC103, BLE001
-            self._error = error  # raised again by `__exit__`
+            self._error = error  # raised again by `start` or `stop`
         finally:
             self._is_started.set()
 

@@ -50,17 +50,27 @@ def run_with_wrong_arguments() -> None:
 async def embed() -> Ledger:
     async with trio.open_nursery() as nursery:
         server: Server = await nursery.start(serve, configure())
+        host, port = server.udp_address
+        where: list[tuple[str, int] | str] = [*server.addresses, f"{host}:{port + 1}"]
         is_taken: bool = server.submit(b"page.views:1|c")
         await server.flush()
         ledger: Ledger = server.ledger()
         nursery.cancel_scope.cancel()
-    assert is_taken
+    assert is_taken, where
     return ledger
 
 
 def run_in_a_thread() -> int:
     with ServerThread(Config(port=0, sinks=())) as server:
+        server.reload(configure())
         return server.ledger().lines.rejected.get(Reason.NOT_UTF8, 0)
+
+
+def start_in_a_shell(server: ServerThread) -> tuple[str, int]:
+    server.start()
+    address = server.udp_address
+    server.stop()
+    return address
 
 
 def blame(error: ConfigError | IntakeError | ParseError) -> str:

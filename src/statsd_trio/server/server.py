@@ -58,9 +58,10 @@ from statsd_trio.sinks.datadog.keys import ApiKey
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination, Sink
 from statsd_trio.transports.forward import Forwarder
-from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.listener import BoundAddress, Listener
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketQueue
+from statsd_trio.transports.udp import UdpListener
 
 logger = logging.getLogger(__name__)
 
@@ -145,9 +146,21 @@ class Server:
         )
 
     @property
-    def addresses(self) -> tuple[object, ...]:
-        """The bound addresses, one a listener: ``(host, port)`` or a path."""
+    def addresses(self) -> tuple[BoundAddress, ...]:
+        """What each listener is bound to: ``(host, port)``, or the path of a socket."""
         return tuple(listener.address for listener in self._listeners)
+
+    @property
+    def udp_address(self) -> tuple[str, int]:
+        """The host and port at which UDP is received, the first if there are several.
+
+        Raises:
+            LookupError: if UDP is turned off.
+        """
+        for listener in self._listeners:
+            if isinstance(listener, UdpListener):
+                return listener.address
+        raise LookupError("the server does not listen on UDP: its `port` is None")
 
     @property
     def http_addresses(self) -> tuple[tuple[str, int], ...]:

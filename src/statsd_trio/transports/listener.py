@@ -5,12 +5,15 @@ from typing import Protocol
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.packet_queue import PacketSendChannel
 
+# What a client gives its socket: ``(host, port)``, or a path.
+BoundAddress = tuple[str, int] | str
+
 
 class Listener(Protocol):
     """A bound socket (or pipe) and the counts of what came in."""
 
     @property
-    def address(self) -> object:
+    def address(self) -> BoundAddress:
         """What a client gives its socket: ``(host, port)`` or a path."""
         ...
 

@@ -25,6 +25,7 @@ from statsd_trio.transports.connection import Connection
 from statsd_trio.transports.drain import READ_BYTES, drain_streams
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.framing import Framer
+from statsd_trio.transports.listener import BoundAddress
 from statsd_trio.transports.losses import Loss, Losses
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketSendChannel
@@ -74,7 +75,7 @@ class StreamListener:
         self,
         sock: socket.socket,
         *,
-        address: object,
+        address: BoundAddress,
         counters: ListenerCounters,
         make_framer: Callable[[], Framer],
         identify: Callable[[socket.socket], Origin],
@@ -101,7 +102,7 @@ class StreamListener:
         self._turn = trio.Lock()
 
     @property
-    def address(self) -> object:
+    def address(self) -> BoundAddress:
         """What a client connects to."""
         return self._address
 
