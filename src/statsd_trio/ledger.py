@@ -3,8 +3,10 @@
 Each stage is handed the counters that it fills. Whatever enters is counted once
 and whatever leaves is counted once, so that these hold whenever the queue is empty:
 
-* packets: ``sent = read + kernel_dropped + refused["stop"]`` (UDP, same host); the last
-  is what a stop under overload had no time to take
+* packets: ``sent = packets + kernel_dropped + refused["stop"]`` (UDP, same host); the
+  last is what a stop under overload had no time to take
+* bytes of a stream: ``received = bytes + dropped_bytes``, on a Unix socket and the
+  four bytes of its length for each packet
 * lines: ``read = metrics + events + service_checks + sum(rejected) + filtered``
 * samples: ``parsed = aggregated + sum(refused)``
 * points, for each destination: ``snapshotted = delivered + pending + spooled +
@@ -61,7 +63,13 @@ class ForwardLedger:
 
 @attrs.frozen
 class QueueLedger:
-    """The channel between the readers and the processor, in packets."""
+    """What waits for the processor, in packets.
+
+    Attributes:
+        capacity: of the queue that each listener has.
+        used: by the listener that has most.
+        peak: the most that any ever had.
+    """
 
     capacity: int
     used: int

@@ -1,10 +1,15 @@
 """Nothing is lost at a stop. Each test fails when the line that it names is removed."""
 
+import contextlib
 import socket
+import struct
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -129,3 +134,75 @@ async def test_what_stopped_the_server_is_raised_unchanged(
             server.submit(b"page.views:1|c")
             raise error
     assert add_up(memory.snapshots, "page.views") == 1
+
+
+# Connected, so that it hears of a closed socket: the send after the first that nobody
+# took fails.
+FLOOD = """
+import socket, sys
+sent = 0
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    client.connect(("127.0.0.1", int(sys.argv[1])))
+    try:
+        while True:
+            client.send(b"page.views:1|c")
+            sent += 1
+    except ConnectionRefusedError:
+        print(sent - 1)
+"""
+
+
+async def test_every_packet_of_a_flood_is_accounted_for_at_a_stop(
+    memory: MemorySink,
+) -> None:
+    sent = 0
+
+    async def flood(port: int) -> None:
+        nonlocal sent
+        # A process of its own, so that it sends while the server closes.
+        command = [sys.executable, "-c", FLOOD, str(port)]
+        sent = int((await trio.run_process(command, capture_stdout=True)).stdout)
+
+    async with trio.open_nursery() as outer, trio.open_nursery() as nursery:
+        server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
+        outer.start_soon(flood, server.addresses[0][1])
+        while server.ledger().lines.read < 10_000:
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    ledger = server.ledger()
+    listener = ledger.listeners[0]
+    if listener.kernel_dropped is None:
+        pytest.skip("this system does not tell what it dropped")
+    refused = listener.refused.get("stop", 0)
+    assert sent == listener.packets + listener.kernel_dropped + refused
+    assert ledger.lines.read == listener.packets
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="no Unix sockets in Python")
+async def test_every_frame_of_many_connections_is_accounted_for_at_a_stop(
+    memory: MemorySink, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "x")
+    config = attrs.evolve(QUIET, port=None, stream_socket_path=path)
+    line = b"page.views:1|c"
+    frame = struct.pack("<I", len(line)) + line
+    sent = 0
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            for _ in range(200)
+        ]
+        async with trio.open_nursery() as nursery:
+            server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+            for client in clients:
+                client.connect(path)
+                await trio.lowlevel.checkpoint()
+            for client in clients:
+                client.setblocking(False)
+                sent += client.send(frame * 2000) // len(frame)
+            nursery.cancel_scope.cancel()
+    ledger = server.ledger()
+    listener = ledger.listeners[0]
+    lost = listener.refused.get("stop", 0) + listener.refused.get("half_frame", 0)
+    assert sent <= listener.packets + lost <= sent + 200
+    assert ledger.lines.read == listener.packets

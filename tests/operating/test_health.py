@@ -23,6 +23,14 @@ def test_server_without_listeners_is_not_ready(ledger: Ledger) -> None:
     assert find(attrs.evolve(ledger, listeners=())) == ["nothing is bound"]
 
 
+def test_listener_that_fails_is_told_by_name(ledger: Ledger) -> None:
+    broken = attrs.evolve(ledger.listeners[1], failure="No such file")
+
+    [reason] = find(attrs.evolve(ledger, listeners=(ledger.listeners[0], broken)))
+
+    assert reason == "unix: receives nothing: No such file"
+
+
 def test_key_that_the_intake_refused_is_told(ledger: Ledger) -> None:
     sink = attrs.evolve(ledger.sinks[0], api_key="invalid")
 

@@ -16,6 +16,7 @@ def test_every_count_stands_under_its_name(ledger: Ledger) -> None:
 
     for line in (
         'statsd_trio_packets_total{listener="unix"} 7',
+        'statsd_trio_listener_failing{listener="unix"} 0',
         "statsd_trio_queue_peak 40",
         "statsd_trio_lines_total 12",
         'statsd_trio_lines_accepted_total{kind="event"} 1',

@@ -1,5 +1,4 @@
 import errno
-import logging
 import socket
 from collections.abc import Callable, Iterator
 
@@ -276,19 +275,3 @@ async def test_what_nobody_takes_any_more_is_counted(readable: socket.socket) ->
         queue.close()
     assert channel.counters.packets == 10
     assert channel.counters.refused == {"stop": 990}
-
-
-async def test_each_cause_is_warned_of_once_an_interval(
-    readable: socket.socket, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    read = read_each(*[OSError(errno.ECONNREFUSED, "refused")] * 3, (b"a:1|c", 1))
-    reader, channel, _ = make_reader(readable, read, DrainLimit())
-    await receive_cancelled(reader, channel)
-    channel.counters.kernel_dropped = 7
-    for _ in range(2):
-        reader._losses.warn()
-    first, second = [record.getMessage() for record in caplog.records]
-    assert first.startswith("fake: network_error, 3 times: the system reported")
-    assert "The first: " in first
-    assert second.startswith("fake: the kernel dropped 7 packets because")

@@ -12,6 +12,7 @@ import trio
 from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from statsd_trio.transports import fifo
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketQueue
@@ -34,6 +35,22 @@ def bind(path: str, buffer_size: int = 8192) -> Listener:
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "dsd.fifo")
+
+
+def remove(path: str) -> None:
+    Path(path).unlink()
+
+
+def put_file(path: str) -> None:
+    Path(path).write_text("mine")
+
+
+def is_file(path: str) -> bool:
+    return Path(path).read_text() == "mine"
+
+
+def is_there(path: str) -> bool:
+    return Path(path).exists()
 
 
 class Writer:
@@ -207,3 +224,149 @@ def test_a_folder_that_is_lacking_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "nowhere" / "fifo")
     with pytest.raises(FileNotFoundError, match=f"{path}: No such file"):
         bind(path)
+
+
+async def test_half_a_line_that_is_not_continued_is_given_up(
+    path: str, receiving: Receiving, autojump_clock: MockClock
+) -> None:
+    listener = bind(path)
+    async with receiving(listener) as packets:
+        # The other writer keeps the pipe open, so that its end is not seen.
+        with Writer(path) as other:
+            with Writer(path) as killed:
+                killed.write(b"a:1")
+            await trio.sleep(11)
+            other.write(b"b:1|c\n")
+            assert (await packets.receive()).data == b"b:1|c\n"
+    assert listener.counters.refused == {"frame_timeout": 1}
+    assert listener.counters.dropped_bytes == 3
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_fifo_that_was_removed_is_made_again(
+    path: str,
+    receiving: Receiving,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_replaced: bool,
+) -> None:
+    listener = bind(path)
+    async with receiving(listener) as packets:
+        remove(path)
+        if is_replaced:
+            os.mkfifo(path)
+        # It is looked at every few seconds.
+        await trio.sleep(5.1)
+        assert f"{path} was removed or replaced" in listener.counters.failure
+        await trio.sleep(0.5)
+        assert not listener.counters.failure
+        with Writer(path) as writer:
+            writer.write(b"a:1|c\n")
+            assert (await packets.receive()).data == b"a:1|c\n"
+    assert listener.counters.failures == 1
+    assert f"pipe://{path}: receiving failed: the pipe at" in caplog.text
+    assert is_there(path) == is_replaced
+
+
+async def test_a_fifo_that_was_removed_is_missed_when_its_last_writer_closes(
+    path: str, receiving: Receiving, autojump_clock: MockClock
+) -> None:
+    listener = bind(path)
+    async with receiving(listener) as packets:
+        with Writer(path) as writer:
+            remove(path)
+            writer.write(b"a:1|c\nb:1")
+            assert (await packets.receive()).data == b"a:1|c\n"
+        await trio.sleep(0.1)
+        assert listener.counters.failure
+        await trio.sleep(0.5)
+        with Writer(path) as writer:
+            writer.write(b"c:1|c\n")
+            assert (await packets.receive()).data == b"c:1|c\n"
+    assert listener.counters.refused == {"half_frame": 1}
+
+
+async def test_a_writer_that_stays_does_not_keep_a_fifo_that_was_removed(
+    path: str, receiving: Receiving, autojump_clock: MockClock
+) -> None:
+    listener = bind(path)
+    async with receiving(listener) as packets:
+        with Writer(path) as old:
+            old.write(b"a:1|c\n")
+            await packets.receive()
+            remove(path)
+            await trio.sleep(6)
+            with Writer(path) as new:
+                new.write(b"b:1|c\n")
+                assert (await packets.receive()).data == b"b:1|c\n"
+            with pytest.raises(BrokenPipeError):
+                old.write(b"c:1|c\n")
+    assert listener.counters.failures == 1
+
+
+async def test_a_file_in_its_place_is_tried_again_until_it_is_gone(
+    path: str, receiving: Receiving, autojump_clock: MockClock
+) -> None:
+    listener = bind(path)
+    async with receiving(listener) as packets:
+        remove(path)
+        put_file(path)
+        await trio.sleep(60)
+        assert (
+            listener.counters.failure
+            == f"cannot listen on {path}: it exists and is no FIFO"
+        )
+        # The pauses grow.
+        assert 5 <= listener.counters.failures <= 10
+        assert is_file(path)
+        remove(path)
+        await trio.sleep(31)
+        with Writer(path) as writer:
+            writer.write(b"a:1|c\n")
+            assert (await packets.receive()).data == b"a:1|c\n"
+    assert not listener.counters.failure
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES])
+async def test_what_is_written_while_it_cannot_be_opened_again_is_read_later(
+    path: str,
+    receiving: Receiving,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    listener = bind(path)
+    is_forbidden = True
+    real_open = fifo._open_to_read
+
+    def open_to_read(path: str) -> int:
+        if is_forbidden:
+            raise OSError(number, os.strerror(number))
+        return real_open(path)
+
+    monkeypatch.setattr(fifo, "_open_to_read", open_to_read)
+    async with receiving(listener) as packets:
+        with Writer(path) as writer:
+            writer.write(b"a:1|c\n")
+            assert (await packets.receive()).data == b"a:1|c\n"
+        await trio.sleep(1)
+        assert listener.counters.failure == os.strerror(number)
+        with Writer(path) as writer:
+            writer.write(b"b:1|c\n")
+        is_forbidden = False
+        assert (await packets.receive()).data == b"b:1|c\n"
+        assert not listener.counters.failure
+
+
+async def test_a_stop_while_it_fails_ends_at_once(
+    path: str, receiving: Receiving, autojump_clock: MockClock
+) -> None:
+    listener = bind(path)
+    async with receiving(listener):
+        remove(path)
+        put_file(path)
+        await trio.sleep(60)
+        stopped = trio.current_time()
+    assert trio.current_time() == stopped
+    assert is_file(path)

@@ -103,12 +103,16 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
 
 
 def _render_listener(listener: ListenerLedger) -> Iterator[str]:
+    if listener.failure:
+        yield f"  receives nothing: {make_printable(listener.failure)}"
     counts: dict[str, int | None] = {
         "packets": listener.packets,
         "bytes": listener.bytes,
         "dropped by the kernel": listener.kernel_dropped,
         "truncated": listener.truncated,
         "waits for the queue": listener.waits,
+        "bytes left out": listener.dropped_bytes,
+        "failures": listener.failures,
     }
     yield from _render_counts(counts | _name_reasons("refused", listener.refused))
 

@@ -215,7 +215,7 @@ GROUPS: Final = (
                 "queue_size",
                 kinds.whole(0),
                 "DD_DOGSTATSD_QUEUE_SIZE",
-                help="Packets that may wait between the readers and the processor.",
+                help="Packets of each listener that may wait for the processor.",
             ),
             _option(
                 "so_rcvbuf",

@@ -22,6 +22,11 @@ def find_unready(
         reasons.append("nothing is bound")
     if seconds_since_flush > _OVERDUE_INTERVALS * interval_seconds:
         reasons.append(f"the last flush was {seconds_since_flush:.0f} seconds ago")
+    reasons += [
+        f"{listener.name}: receives nothing: {listener.failure}"
+        for listener in ledger.listeners
+        if listener.failure
+    ]
     for sink in ledger.sinks:
         if not sink.is_additional:
             reasons += [f"{sink.name}: {trouble}" for trouble in _find_trouble(sink)]

@@ -41,9 +41,13 @@ def render_openmetrics(ledger: Ledger, *, is_ready: bool) -> str:
 def _list_families(ledger: Ledger) -> Iterator[_Family]:
     yield from _list_listener_families(ledger.listeners)
     queue, lines = ledger.queue, ledger.lines
-    yield _gauge("queue_capacity", "Packets the queue holds.", queue.capacity)
-    yield _gauge("queue_used", "Packets in the queue.", queue.used)
-    yield _gauge("queue_peak", "Most packets ever in the queue.", queue.peak)
+    yield _gauge(
+        "queue_capacity",
+        "Packets that the queue of each listener holds.",
+        queue.capacity,
+    )
+    yield _gauge("queue_used", "Packets in the fullest of these queues.", queue.used)
+    yield _gauge("queue_peak", "Most packets ever in one of these queues.", queue.peak)
     yield _counter("lines", "Lines read.", lines.read)
     yield _Family(
         "lines_accepted",
@@ -95,6 +99,8 @@ def _list_listener_families(
         ("granted_buffer_bytes", "gauge", "Receive buffer that the kernel granted."),
         ("waits", "counter", "Times a reader waited for room in the queue."),
         ("longest_wait_seconds", "gauge", "Longest of these waits."),
+        ("dropped_bytes", "counter", "Bytes of streams that became no packet."),
+        ("failures", "counter", "Times that a listener failed and tried again."),
     ):
         yield _Family(
             name,
@@ -106,6 +112,15 @@ def _list_listener_families(
                 if (value := getattr(listener, name)) is not None
             ],
         )
+    yield _Family(
+        "listener_failing",
+        "gauge",
+        "1 while a listener fails, else 0.",
+        [
+            ((("listener", listener.name),), bool(listener.failure))
+            for listener in listeners
+        ],
+    )
     yield _Family(
         "listener_refused",
         "counter",

@@ -232,6 +232,7 @@ class FifoListener:
         """Give the pipe up if its path leads elsewhere: no writer will find it."""
         if self._fifo is not None and not self._fifo.is_in_place():
             self.feed.end()
+            self.feed.lose_unread(self._fifo.measure_waiting())
             self.close()
             raise FileNotFoundError(
                 errno.ENOENT, f"the pipe at {self._path} was removed or replaced"
