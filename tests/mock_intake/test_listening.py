@@ -1,5 +1,6 @@
 import logging
 import socket
+import zlib
 from typing import Any
 
 import httpx2
@@ -257,3 +258,77 @@ async def test_waiting_ends_with_the_attempt_that_is_waited_for(
         assert seen == []
         await client.get("/api/v1/validate")
     assert seen == [2]
+
+
+def make_bomb(encode: Any, name: str) -> bytes:
+    """A body of a few hundred bytes that holds a series of 5 MB."""
+    return zlib.compress(
+        encode.series_payload(encode.series(name, tags=["a" * 5_000_000]))
+    )
+
+
+async def test_small_bodies_of_big_series_do_not_fill_the_memory(encode: Any) -> None:
+    limit = 32 * 1024 * 1024
+    async with (
+        open_mock_intake(max_kept_bytes=limit) as intake,
+        httpx2.AsyncClient(
+            base_url=intake.url,
+            headers={
+                "DD-API-KEY": "k",
+                "Content-Type": "application/x-protobuf",
+                "Content-Encoding": "deflate",
+            },
+            trust_env=False,
+            verify=False,
+        ) as client,
+    ):
+        bodies = [make_bomb(encode, f"bomb.{number}") for number in range(20)]
+        assert max(map(len, bodies)) < 6000
+        kept: list[int] = []
+        for body in bodies:
+            answer = await client.post("/api/v2/series", content=body)
+            assert answer.status_code == 202
+            kept.append(intake.kept_bytes)
+    assert 25_000_000 < max(kept) <= limit
+    # The newest six of them, with the attempts that brought them.
+    assert [s.name for s in intake.series] == [f"bomb.{n}" for n in range(14, 20)]
+    assert [attempt.number for attempt in intake.attempts] == list(range(15, 21))
+    assert intake.forgotten == 28
+    intake.clear()
+    assert intake.kept_bytes == 0
+
+
+async def test_items_that_a_fault_kept_from_being_received_count_too(
+    encode: Any,
+) -> None:
+    async with (
+        open_mock_intake(max_kept_bytes=1_000_000, script=[Rule(status=503)]) as intake,
+        httpx2.AsyncClient(
+            base_url=intake.url,
+            headers={"DD-API-KEY": "k", "Content-Type": "application/x-protobuf"},
+            trust_env=False,
+            verify=False,
+        ) as client,
+    ):
+        for number in range(10):
+            body = encode.series_payload(encode.series(f"{number}" * 200_000))
+            await client.post("/api/v2/series", content=body)
+    assert len(intake.attempts) == 4
+    assert intake.series == ()
+
+
+async def test_one_that_is_too_big_alone_is_not_kept(encode: Any) -> None:
+    async with (
+        open_mock_intake(max_kept_bytes=100_000) as intake,
+        httpx2.AsyncClient(
+            base_url=intake.url,
+            headers={"DD-API-KEY": "k", "Content-Type": "application/x-protobuf"},
+            trust_env=False,
+            verify=False,
+        ) as client,
+    ):
+        body = encode.series_payload(encode.series("a" * 200_000))
+        answer = await client.post("/api/v2/series", content=body)
+    assert answer.status_code == 202
+    assert (intake.series, intake.attempts, intake.kept_bytes) == ((), (), 0)
+    assert intake.forgotten == 2

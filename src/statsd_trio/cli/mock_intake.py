@@ -32,7 +32,16 @@ from statsd_trio.errors import ConfigError, describe_os_error
     show_default=True,
     help="How many of each kind are kept for /mock/...",
 )
-def command(host: str, port: int, script: Path | None, max_kept: int) -> None:
+@click.option(
+    "--max-kept-bytes",
+    type=click.IntRange(min=1),
+    default=256 * 1024 * 1024,
+    show_default=True,
+    help="How much memory they may take, all together.",
+)
+def command(
+    host: str, port: int, script: Path | None, max_kept: int, max_kept_bytes: int
+) -> None:
     """Stand in for Datadog: take payloads, check them, show them.
 
     Needs no account; every API key is welcome. Ctrl-C ends it.
@@ -48,7 +57,7 @@ def command(host: str, port: int, script: Path | None, max_kept: int) -> None:
         click.echo(str(error), err=True)
         sys.exit(2)
     try:
-        trio.run(rehearse, host, port, rules, max_kept)
+        trio.run(rehearse, host, port, rules, max_kept, max_kept_bytes)
     except OSError as error:
         click.echo(describe_os_error(error), err=True)
         sys.exit(1)

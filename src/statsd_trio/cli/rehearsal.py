@@ -35,7 +35,7 @@ def load_rules(script: Path | None) -> tuple[Rule, ...]:
 
 
 async def rehearse(
-    host: str, port: int, rules: tuple[Rule, ...], max_kept: int
+    host: str, port: int, rules: tuple[Rule, ...], max_kept: int, max_kept_bytes: int
 ) -> None:
     """Listen until SIGINT or SIGTERM, with a line for every attempt.
 
@@ -49,7 +49,12 @@ async def rehearse(
 
     with catch_stop_signal() as stop:
         async with open_mock_intake(
-            host=host, port=port, script=rules, max_kept=max_kept, on_attempt=show
+            host=host,
+            port=port,
+            script=rules,
+            max_kept=max_kept,
+            max_kept_bytes=max_kept_bytes,
+            on_attempt=show,
         ) as intake:
             writer.write_nowait(
                 f"The mock intake listens on {intake.url}; Ctrl-C ends it.\n"

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -17,10 +17,14 @@ from statsd_trio.mock_intake.received import (
     Route,
 )
 from statsd_trio.mock_intake.script import Rule, Script
+from statsd_trio.mock_intake.sizes import measure_text
 
 logger = logging.getLogger(__name__)
 
 _Kept = TypeVar("_Kept")
+
+# An attempt, without its texts and items.
+_ATTEMPT_BYTES: Final = 1024
 
 
 class MockIntake:
@@ -32,7 +36,8 @@ class MockIntake:
         address: (host, port) as bound.
         url: the base URL, without a slash at its end.
         forgotten: how many attempts and items were let go because more than
-            ``max_kept`` of a kind had come.
+            ``max_kept`` of a kind had come, or more than ``max_kept_bytes`` of all.
+        kept_bytes: what the attempts and items take that are kept, roughly.
     """
 
     def __init__(
@@ -41,13 +46,19 @@ class MockIntake:
         *,
         script: Iterable[Rule],
         max_kept: int,
+        max_kept_bytes: int,
         on_attempt: Callable[[Attempt], None] | None,
     ) -> None:
         host, port = address
         self.address = address
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self.forgotten = 0
-        self._attempts: deque[Attempt] = deque(maxlen=max_kept)
+        self.kept_bytes = 0
+        self._max_kept = max_kept
+        self._max_kept_bytes = max_kept_bytes
+        self._attempts: deque[Attempt] = deque()
+        # Parallel to the attempts: what each takes, with all that it brought.
+        self._sizes: deque[int] = deque()
         self._series: deque[ReceivedSeries] = deque(maxlen=max_kept)
         self._sketches: deque[ReceivedSketch] = deque(maxlen=max_kept)
         self._events: deque[ReceivedEvent] = deque(maxlen=max_kept)
@@ -89,6 +100,8 @@ class MockIntake:
     def clear(self) -> None:
         """Forget all that came; the script goes on."""
         self._attempts.clear()
+        self._sizes.clear()
+        self.kept_bytes = 0
         self._series.clear()
         self._sketches.clear()
         self._events.clear()
@@ -111,12 +124,25 @@ class MockIntake:
         self._attempt_count += 1
         return self._attempt_count
 
-    def record(self, attempt: Attempt) -> None:
-        """Remember an attempt, and its items if it was received."""
-        self._keep(self._attempts, attempt)
+    def record(self, attempt: Attempt, item_bytes: int) -> None:
+        """Remember an attempt, and its items if it was received.
+
+        Args:
+            attempt: what came.
+            item_bytes: what its items take.
+        """
+        size = item_bytes + _measure_attempt(attempt)
+        self._attempts.append(attempt)
+        self._sizes.append(size)
+        self.kept_bytes += size
         if attempt.is_received:
             for item in attempt.items:
-                self._keep_item(item)
+                self._keep(self._choose_kept(item), item)
+        while (
+            len(self._attempts) > self._max_kept
+            or self.kept_bytes > self._max_kept_bytes
+        ):
+            self._forget_oldest()
         self._wake_waiters()
         if self._on_attempt is None:
             return
@@ -131,18 +157,43 @@ class MockIntake:
         self._changed.set()
         self._changed = trio.Event()
 
-    def _keep_item(self, item: ReceivedItem) -> None:
+    def _choose_kept(self, item: ReceivedItem) -> deque[Any]:
         match item:
             case ReceivedSeries():
-                self._keep(self._series, item)
+                return self._series
             case ReceivedSketch():
-                self._keep(self._sketches, item)
+                return self._sketches
             case ReceivedEvent():
-                self._keep(self._events, item)
+                return self._events
             case ReceivedServiceCheck():
-                self._keep(self._service_checks, item)
+                return self._service_checks
 
     def _keep(self, kept: deque[_Kept], value: _Kept) -> None:
         if len(kept) == kept.maxlen:
             self.forgotten += 1
         kept.append(value)
+
+    def _forget_oldest(self) -> None:
+        """Forget the oldest attempt, and what it brought."""
+        attempt = self._attempts.popleft()
+        self.kept_bytes -= self._sizes.popleft()
+        self.forgotten += 1
+        if not attempt.is_received:
+            return
+        for item in attempt.items:
+            kept = self._choose_kept(item)
+            # Else newer ones took its place already.
+            if kept and kept[0] is item:
+                kept.popleft()
+                self.forgotten += 1
+
+
+def _measure_attempt(attempt: Attempt) -> int:
+    texts = (attempt.method, attempt.path, attempt.query, attempt.encoding)
+    return _ATTEMPT_BYTES + measure_text(
+        *texts,
+        attempt.fault,
+        attempt.error,
+        *attempt.headers,
+        *attempt.headers.values(),
+    )

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 # A connection that a test leaves idle over hours of virtual time stays open.
 _KEEP_ALIVE_SECONDS: Final = 7 * 86400.0
 
+# A million small series take twice that; no test looks at as many.
+MAX_KEPT_BYTES: Final = 256 * 1024 * 1024
+
 
 @asynccontextmanager
 async def open_mock_intake(
@@ -36,6 +39,7 @@ async def open_mock_intake(
     api_keys: Collection[str] | None = None,
     wall_clock: Callable[[], float] = time.time,
     max_kept: int = 1_000_000,
+    max_kept_bytes: int = MAX_KEPT_BYTES,
     on_attempt: Callable[[Attempt], None] | None = None,
 ) -> AsyncGenerator[MockIntake]:
     """Listen as Datadog's intake does, until the block is left.
@@ -51,6 +55,8 @@ async def open_mock_intake(
         wall_clock: what stamps the attempts.
         max_kept: how many attempts, series, sketches, events and checks are kept
             of each; beyond it the oldest are forgotten.
+        max_kept_bytes: how much memory they may take, all together; beyond it the
+            oldest attempts are forgotten, with what they brought.
         on_attempt: called with every attempt, before it is answered. What it raises
             is logged, and changes no answer.
 
@@ -70,6 +76,7 @@ async def open_mock_intake(
             (bound_host, bound_port),
             script=script,
             max_kept=max_kept,
+            max_kept_bytes=max_kept_bytes,
             on_attempt=on_attempt,
         )
         receiving = Receiving(intake, api_keys=keys, wall_clock=wall_clock)

@@ -43,6 +43,7 @@ from statsd_trio.mock_intake.received import (
     Route,
 )
 from statsd_trio.mock_intake.script import Act, Rule
+from statsd_trio.mock_intake.sizes import measure_item
 from statsd_trio.mock_intake.wire import WireError
 
 _PROTOBUF: Final = "application/x-protobuf"
@@ -116,6 +117,7 @@ class _Body:
     raw_bytes: int = 0
     sha256: str = ""
     items: tuple[ReceivedItem, ...] = ()
+    item_bytes: int = 0
 
 
 class Receiving:
@@ -179,7 +181,7 @@ class Receiving:
             raise _RefusedError(415, f"{encoding!r} is no Content-Encoding for this")
         try:
             raw = await _decode(data, encoding, place.max_raw_bytes, body)
-            body.items = await _read_items(reader(raw))
+            body.items = await _read_items(reader(raw), body)
         except TooLargeError as error:
             raise _RefusedError(413, str(error)) from error
         except (EncodingError, PayloadError, WireError) as error:
@@ -229,7 +231,8 @@ class Receiving:
                 error=error,
                 items=body.items,
                 is_received=is_received,
-            )
+            ),
+            body.item_bytes,
         )
 
 
@@ -272,10 +275,13 @@ async def _decode(data: bytes, encoding: str, limit_bytes: int, body: _Body) -> 
     return raw
 
 
-async def _read_items(items: Iterator[ReceivedItem]) -> tuple[ReceivedItem, ...]:
+async def _read_items(
+    items: Iterator[ReceivedItem], body: _Body
+) -> tuple[ReceivedItem, ...]:
     read: list[ReceivedItem] = []
     for item in items:
         read.append(item)
+        body.item_bytes += measure_item(item)
         if len(read) % _ITEMS_PER_SLICE == 0:
             await trio.lowlevel.checkpoint()
     return tuple(read)
