@@ -6,6 +6,7 @@ from statsd_trio.aggregation.context_table import (
     KEPT_CLASHES,
     SHARED_STRINGS,
     TypeClash,
+    TypeClashes,
     find_details,
 )
 from statsd_trio.aggregation.snapshot_builder import ContextsFull
@@ -163,7 +164,9 @@ def test_two_types_of_one_name_are_counted_and_named(make_harness: Any) -> None:
     assert harness.contexts.type_clashes == 1
     harness.take(1010)
     gauge_and_counter = (MetricType.GAUGE, MetricType.COUNTER)
-    assert harness.builder.warnings == (TypeClash("a", gauge_and_counter),)
+    assert harness.builder.warnings == (
+        TypeClashes(1, (TypeClash("a", gauge_and_counter),)),
+    )
     harness.take(1020)
     assert harness.builder.warnings == ()
 
@@ -182,7 +185,8 @@ def test_only_the_first_few_clashes_are_named(make_harness: Any) -> None:
         harness.put(1000, f"a{index}", "g", 1)
         harness.put(1000, f"a{index}", "c", 1)
     harness.take(1010)
-    assert len(harness.builder.warnings) == KEPT_CLASHES
+    (clashes,) = harness.builder.warnings
+    assert (clashes.count, len(clashes.first)) == (KEPT_CLASHES + 5, KEPT_CLASHES)
     assert harness.contexts.type_clashes == KEPT_CLASHES + 5
 
 

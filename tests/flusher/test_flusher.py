@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from statsd_trio.aggregation.context_table import TypeClash
+from statsd_trio.aggregation.context_table import TypeClashes
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.aggregation.snapshot_builder import ContextsFull
 from statsd_trio.flusher import Flusher
@@ -46,7 +46,7 @@ class StubSource:
 
     def __init__(self, snapshot: Snapshot, on_step: Callable[[], None]) -> None:
         self.snapshot = snapshot
-        self.warnings: tuple[TypeClash | ContextsFull, ...] = ()
+        self.warnings: tuple[TypeClashes | ContextsFull, ...] = ()
         self._on_step = on_step
 
     def build(self) -> Iterator[None]:

@@ -270,7 +270,7 @@ class Aggregator:
             events=self._events,
             service_checks=self._service_checks,
             dropped=self._take_dropped(),
-            warnings=(*self._table.clashes, *self._warnings),
+            warnings=(*self._table.take_clashes(), *self._warnings),
         )
         self._closed = []
         self._stamped = {}
@@ -278,7 +278,6 @@ class Aggregator:
         self._events = []
         self._service_checks = []
         self._warnings = []
-        self._table.clashes = []
         return SnapshotBuilder(
             self._settings, self._table, self._engine, parts, lambda: self._now
         )

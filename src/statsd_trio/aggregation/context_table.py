@@ -49,13 +49,25 @@ class TypeClash:
     types: tuple[MetricType, MetricType]
 
 
+@attrs.frozen
+class TypeClashes:
+    """How often that happened in one interval.
+
+    Attributes:
+        count: of them all.
+        first: the first few, to act on.
+    """
+
+    count: int
+    first: tuple[TypeClash, ...]
+
+
 class ContextTable:
     """The contexts of now.
 
     Attributes:
         ordered: every context in the table, in the order they came; only
             `SnapshotBuilder` takes some out.
-        clashes: the first few since they were last taken.
     """
 
     def __init__(
@@ -78,7 +90,8 @@ class ContextTable:
         self._shared: dict[str, str] = {}
         self._shared_tags: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.ordered: list[Context] = []
-        self.clashes: list[TypeClash] = []
+        self._clashes = 0
+        self._first_clashes: list[TypeClash] = []
 
     def __len__(self) -> int:
         return self._count
@@ -114,6 +127,15 @@ class ContextTable:
             if len(part) < self._largest[index] // 8:
                 self._parts[index] = dict(part)
                 self._largest[index] = len(part)
+
+    def take_clashes(self) -> tuple[TypeClashes, ...]:
+        """Return the type clashes since the last call, as one; () for none."""
+        if not self._clashes:
+            return ()
+        clashes = TypeClashes(self._clashes, tuple(self._first_clashes))
+        self._clashes = 0
+        self._first_clashes = []
+        return (clashes,)
 
     def list_contexts(self) -> list[Context]:
         """List what is in the table now."""
@@ -167,8 +189,11 @@ class ContextTable:
             other = (key[0], kind, *key[2:])
             if kind != key[1] and other != copy_key and other in part:
                 self._counters.type_clashes += 1
-                if len(self.clashes) < KEPT_CLASHES:
-                    self.clashes.append(TypeClash(key[0], (TYPES[kind], TYPES[key[1]])))
+                self._clashes += 1
+                if len(self._first_clashes) < KEPT_CLASHES:
+                    self._first_clashes.append(
+                        TypeClash(key[0], (TYPES[kind], TYPES[key[1]]))
+                    )
                 return
 
     def _share(self, key: Key) -> Key:

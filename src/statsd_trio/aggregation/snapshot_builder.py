@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import attrs
 
-from statsd_trio.aggregation.context_table import ContextTable, TypeClash
+from statsd_trio.aggregation.context_table import ContextTable, TypeClashes
 from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
@@ -81,7 +81,7 @@ class EngineFailure:
     message: str
 
 
-Warned = TypeClash | ContextsFull | EngineFailure
+Warned = TypeClashes | ContextsFull | EngineFailure
 
 
 @attrs.frozen(kw_only=True)

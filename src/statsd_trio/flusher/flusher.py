@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-from statsd_trio.aggregation.context_table import TypeClash
+from statsd_trio.aggregation.context_table import TypeClash, TypeClashes
 from statsd_trio.aggregation.snapshot import Series, Snapshot
 from statsd_trio.aggregation.snapshot_builder import EngineFailure, Warned
 from statsd_trio.pace import Pace
@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 # How far the wall clock may lag behind Trio's at a wake-up and still be waited for;
 # beyond it the wall clock was set back, and what needs no closed bucket goes anyway.
 _MAX_LAG_SECONDS: Final = 1.0
+
+# Of a name, in a line of the log.
+_SHOWN_CHARACTERS: Final = 120
 
 
 class SnapshotSource(Protocol):
@@ -139,13 +142,12 @@ class Flusher:
 
 
 def _tell(warning: Warned) -> None:
-    if isinstance(warning, TypeClash):
-        first, second = warning.types
+    if isinstance(warning, TypeClashes):
         logger.warning(
-            "metric %r comes both as %s and as %s; they are kept apart, as two series",
-            warning.name,
-            first.name.lower(),
-            second.name.lower(),
+            "%d times a metric came with another type than before; the two are kept "
+            "apart, as two series. The first: %s",
+            warning.count,
+            ", ".join(map(_describe_clash, warning.first)),
         )
         return
     if isinstance(warning, EngineFailure):
@@ -166,5 +168,15 @@ def _tell(warning: Warned) -> None:
     )
 
 
+def _describe_clash(clash: TypeClash) -> str:
+    first, second = (metric_type.name.lower() for metric_type in clash.types)
+    return f"{_show(clash.name)} both as {first} and as {second}"
+
+
 def _list(counts: Sequence[tuple[str, int]]) -> str:
-    return ", ".join(f"{name!r} {count}" for name, count in counts) or "none"
+    return ", ".join(f"{_show(name)} {count}" for name, count in counts) or "none"
+
+
+def _show(name: str) -> str:
+    shown = repr(name[:_SHOWN_CHARACTERS])
+    return shown if len(name) <= _SHOWN_CHARACTERS else f"{shown}..."
