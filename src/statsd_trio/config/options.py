@@ -226,7 +226,7 @@ GROUPS: Final = (
             _option(
                 "max_connections",
                 kinds.whole(),
-                help="Stream connections at a time; the longest idle one yields.",
+                help="Connections of a stream listener; the longest idle one yields.",
             ),
             _option(
                 "frame_timeout_seconds",

@@ -8,6 +8,7 @@ import trio
 
 from statsd_trio.replay.capture import CapturedPacket
 from statsd_trio.transports.addresses import Address
+from statsd_trio.transports.descriptors import fit_connections
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet_queue import PacketQueue
 from statsd_trio.transports.pipe import bind_pipe
@@ -22,6 +23,9 @@ _QUEUE_PACKETS: Final = 1024
 _MAX_CONNECTIONS: Final = 1024
 _FRAME_TIMEOUT_SECONDS: Final = 10.0
 
+# The file that is written, and a few that Python opens.
+_OTHER_DESCRIPTORS: Final = 16
+
 
 async def bind_addresses(addresses: Iterable[Address]) -> list[Listener]:
     """Bind all of *addresses*.
@@ -33,6 +37,7 @@ async def bind_addresses(addresses: Iterable[Address]) -> list[Listener]:
     try:
         for address in addresses:
             listeners += await _bind(address)
+        fit_connections(listeners, _OTHER_DESCRIPTORS)
     except BaseException:
         for listener in listeners:
             listener.close()

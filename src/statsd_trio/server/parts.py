@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from socket import SOCK_DGRAM, SOCK_STREAM
+from typing import Final
 
 from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
 from statsd_trio.config import Config, Secret
@@ -20,6 +21,7 @@ from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination
+from statsd_trio.transports.descriptors import fit_connections
 from statsd_trio.transports.forward import Forwarder, open_forwarder
 from statsd_trio.transports.inherited import find_bound, open_inherited
 from statsd_trio.transports.listener import Listener
@@ -27,6 +29,10 @@ from statsd_trio.transports.pipe import bind_pipe
 from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
+
+# Files that may be open beside connections and requests: the spool's, those of who
+# looks at the views, those that Python opens itself.
+_OTHER_DESCRIPTORS: Final = 64
 
 
 def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettings:
@@ -174,6 +180,11 @@ async def bind_listeners(config: Config) -> list[Listener]:
     listeners: list[Listener] = []
     try:
         await _bind_each(config, listeners)
+        endpoints = 1 + len(config.additional_endpoints)
+        fit_connections(
+            listeners,
+            _OTHER_DESCRIPTORS + endpoints * config.max_concurrent_requests,
+        )
     except BaseException:
         for listener in listeners:
             listener.close()

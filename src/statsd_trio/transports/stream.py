@@ -69,6 +69,9 @@ class StreamListener:
         path: what to remove at the end, if anything.
         is_handed_in: the socket lives on elsewhere, so the connections that wait to
             be accepted at a stop are left to who has it then.
+
+    Attributes:
+        max_connections: may be lowered until it receives.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class StreamListener:
         self._losses = Losses(counters)
         self._make_framer = make_framer
         self._identify = identify
-        self._max_connections = max_connections
+        self.max_connections = max_connections
         self._frame_timeout_seconds = frame_timeout_seconds
         self._path = path
         self._is_handed_in = is_handed_in
@@ -148,7 +151,7 @@ class StreamListener:
     ) -> None:
         while True:
             await trio.lowlevel.wait_readable(self._sock)
-            while len(self._connections) >= self._max_connections:
+            while len(self._connections) >= self.max_connections:
                 if not await self._evict_idle():
                     await self._changed.park()
             try:
