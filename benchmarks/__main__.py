@@ -19,6 +19,7 @@ _NAMES: Final = (
     "sketch",
     "contexts",
     "flush",
+    "spool",
     "plugin",
 )
 

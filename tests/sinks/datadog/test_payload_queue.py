@@ -85,6 +85,22 @@ def test_item_larger_than_the_bound_does_not_stay() -> None:
     assert (len(queue), queue.size) == (0, 0)
 
 
+def test_number_of_payloads_is_bounded_too() -> None:
+    queue = PayloadQueue(15 * 1024 * 1024)
+    for number in range(30_000):
+        queue.push(make((number, 0), size=1, route=Route.EVENTS))
+        queue.take_overflow()
+    assert 19_000 < len(queue) <= 20_000
+
+
+def test_overflow_is_taken_some_at_a_time() -> None:
+    queue = PayloadQueue(100_000)
+    for number in range(10_001):
+        queue.push(make((number, 0)))
+    assert len(queue.take_overflow(down_to=0.5)) == 1000
+    assert queue.take_overflow(down_to=0.5) == [], "it is within its bound"
+
+
 def test_shares_add_up_to_the_whole() -> None:
     assert set(SHARES) == set(Route)
     assert sum(SHARES.values()) == 1
@@ -164,14 +180,6 @@ def test_new_payloads_beyond_their_room_wait_with_the_retries() -> None:
         waiting.push_new(make((number, 0)))
     assert [one.order for one in waiting.take_overflow()] == [(0, 0)]
     assert len(waiting) == 3
-
-
-def test_new_payloads_of_a_blocked_route_wait_with_the_retries() -> None:
-    waiting = WaitingPayloads(new_bytes=100, retry_bytes=0)
-    waiting.push_new(make((1, 1)))
-    waiting.push_new(make((1, 2), route=Route.EVENTS))
-    waiting.block(Route.EVENTS)
-    assert [one.payload.route for one in waiting.take_overflow()] == [Route.EVENTS]
 
 
 def test_newest_is_taken_wherever_it_waits() -> None:

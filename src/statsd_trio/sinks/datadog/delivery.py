@@ -238,8 +238,13 @@ class Delivery:
         The oldest half goes to the spool at once, so that it has few large files.
         When too much waits to be written, what overflows is lost: memory is bounded.
         """
-        if self._spooler is not None and not self._spooler.is_full:
-            self._spooler.offer(self._waiting.take_overflow(_KEPT_IN_MEMORY))
+        kept = _KEPT_IN_MEMORY
+        while self._spooler is not None and not self._spooler.is_full:
+            overflow = self._waiting.take_overflow(kept)
+            if not overflow:
+                break
+            self._spooler.offer(overflow)
+            kept = 1.0
         for evicted in self._waiting.take_overflow():
             word, limit = evicted.payload.route.word, self._retry_queue_bytes
             cause = f"{word} evicted, since retry_queue_bytes={limit} are used up"
@@ -395,13 +400,10 @@ class Delivery:
 
     def _keep(self, transaction: Transaction, fraction: float) -> None:
         """Have *transaction*, which failed, wait for another try."""
-        now = trio.current_time()
-        route = transaction.payload.route
         transaction.errors += 1
-        transaction.not_before = now + compute_backoff(transaction.errors, fraction)
+        pause = compute_backoff(transaction.errors, fraction)
+        transaction.not_before = trio.current_time() + pause
         self._waiting.push(transaction)
-        if self._states[route].circuit.is_blocked(now):
-            self._waiting.block(route)
         self._make_room()
 
     def _note_answer(

@@ -9,6 +9,7 @@ import bisect
 import heapq
 import itertools
 import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,20 +28,23 @@ SHARES: Final[Mapping[Route, float]] = {
 _LEAST_IMPORTANT_FIRST: Final = tuple(reversed(Route))
 
 
+# However small they are: each counts for at least this part of the bound. It keeps
+# what is held beside the bodies, and the time to throw them away, within limits.
+_MAX_PAYLOADS: Final = 20_000
+
+# Taken off at once, so that it takes about a millisecond.
+_MAX_TAKEN: Final = 1000
+
+
 def _get_order(transaction: Transaction) -> tuple[int, int]:
     return transaction.order
 
 
 class _RouteQueue:
-    """The payloads of one route.
-
-    Attributes:
-        size: the bytes that they hold.
-    """
+    """The payloads of one route."""
 
     def __init__(self) -> None:
-        self.size = 0
-        self._ready: list[Transaction] = []  # oldest first
+        self._ready: deque[Transaction] = deque()  # oldest first
         # Those that wait for themselves after an error; few, since an error also
         # closes the route for a while.
         self._resting: list[tuple[float, int, Transaction]] = []
@@ -50,38 +54,32 @@ class _RouteQueue:
         return len(self._ready) + len(self._resting)
 
     def push(self, transaction: Transaction) -> None:
-        self.size += transaction.size
-        if transaction.not_before == -math.inf:
-            bisect.insort(self._ready, transaction, key=_get_order)
-        else:
+        if transaction.not_before > -math.inf:
             entry = (transaction.not_before, next(self._serial), transaction)
             heapq.heappush(self._resting, entry)
+        else:
+            self._insert(transaction)
 
     def find_newest(self, now: float) -> Transaction | None:
         while self._resting and self._resting[0][0] <= now:
-            transaction = heapq.heappop(self._resting)[2]
-            bisect.insort(self._ready, transaction, key=_get_order)
+            self._insert(heapq.heappop(self._resting)[2])
         return self._ready[-1] if self._ready else None
 
     def take_newest(self) -> Transaction:
-        transaction = self._ready.pop()
-        self.size -= transaction.size
-        return transaction
+        return self._ready.pop()
 
     def take_oldest(self) -> Transaction:
         oldest = min(self._resting, key=lambda entry: entry[2].order, default=None)
         if oldest is None or (self._ready and self._ready[0].order <= oldest[2].order):
-            transaction = self._ready.pop(0)
-        else:
-            self._resting.remove(oldest)
-            heapq.heapify(self._resting)
-            transaction = oldest[2]
-        self.size -= transaction.size
-        return transaction
+            return self._ready.popleft()
+        self._resting.remove(oldest)
+        heapq.heapify(self._resting)
+        return oldest[2]
 
     def take_all(self) -> list[Transaction]:
-        taken = self._ready + [entry[2] for entry in self._resting]
-        self._ready, self._resting, self.size = [], [], 0
+        taken = [*self._ready, *(entry[2] for entry in self._resting)]
+        self._ready.clear()
+        self._resting.clear()
         return taken
 
     def find_next_time(self) -> float:
@@ -89,74 +87,85 @@ class _RouteQueue:
             return -math.inf
         return self._resting[0][0] if self._resting else math.inf
 
+    def _insert(self, transaction: Transaction) -> None:
+        ready = self._ready
+        if not ready or ready[-1].order <= transaction.order:
+            ready.append(transaction)
+        elif transaction.order <= ready[0].order:
+            ready.appendleft(transaction)
+        else:
+            bisect.insort(ready, transaction, key=_get_order)
+
 
 class PayloadQueue:
-    """The payloads of all routes of one endpoint and key.
-
-    Attributes:
-        size: the bytes that they hold.
-    """
+    """The payloads of all routes of one endpoint and key."""
 
     def __init__(self, max_bytes: float = math.inf) -> None:
-        self.size = 0
         self._max_bytes = max_bytes
-        self._routes = {route: _RouteQueue() for route in Route}
+        self._least_bytes = (
+            0 if max_bytes == math.inf else -(-max_bytes // _MAX_PAYLOADS)
+        )
+        self._queues = {route: _RouteQueue() for route in Route}
+        self._sizes: dict[Route, float] = dict.fromkeys(Route, 0)
 
     def __len__(self) -> int:
-        return sum(len(queue) for queue in self._routes.values())
+        return sum(len(queue) for queue in self._queues.values())
+
+    @property
+    def size(self) -> float:
+        """The bytes that the payloads count for."""
+        return sum(self._sizes.values())
 
     def count(self, route: Route) -> int:
         """Return how many payloads of *route* wait."""
-        return len(self._routes[route])
+        return len(self._queues[route])
 
     def push(self, transaction: Transaction) -> None:
         """Add *transaction* where its age puts it; this may go over the bound."""
-        self._routes[transaction.payload.route].push(transaction)
-        self.size += transaction.size
+        route = transaction.payload.route
+        self._queues[route].push(transaction)
+        self._sizes[route] += max(transaction.size, self._least_bytes)
 
     def find_newest(self, route: Route, now: float) -> Transaction | None:
         """Return the newest payload of *route* that may be tried, and leave it here."""
-        return self._routes[route].find_newest(now)
+        return self._queues[route].find_newest(now)
 
     def take_newest(self, route: Route) -> Transaction:
         """Take what `find_newest` has returned."""
-        transaction = self._routes[route].take_newest()
-        self.size -= transaction.size
-        return transaction
+        return self._note_taken(self._queues[route].take_newest())
 
     def take_overflow(self, down_to: float = 1.0) -> list[Transaction]:
-        """Take off what is over the bound.
+        """Take off what is over the bound, some of it at a time.
 
         Args:
             down_to: the part of the bound that is left filled once it was exceeded.
         """
         taken: list[Transaction] = []
-        bound = self._max_bytes
-        if self.size > bound:
-            bound *= down_to
-        while self.size > bound:
+        if self.size <= self._max_bytes:
+            return taken
+        bound = self._max_bytes * down_to
+        while self.size > bound and len(taken) < _MAX_TAKEN:
             route = next(
                 route
                 for route in _LEAST_IMPORTANT_FIRST
-                if self._routes[route].size > bound * SHARES[route]
+                if self._sizes[route] > bound * SHARES[route]
             )
-            transaction = self._routes[route].take_oldest()
-            self.size -= transaction.size
-            taken.append(transaction)
+            taken.append(self._note_taken(self._queues[route].take_oldest()))
         return taken
 
-    def take_all(self, route: Route | None = None) -> list[Transaction]:
-        """Take everything, or everything of *route*."""
-        queues = self._routes.values() if route is None else [self._routes[route]]
-        taken: list[Transaction] = []
-        for queue in queues:
-            self.size -= queue.size
-            taken += queue.take_all()
-        return taken
+    def _note_taken(self, transaction: Transaction) -> Transaction:
+        route = transaction.payload.route
+        self._sizes[route] -= max(transaction.size, self._least_bytes)
+        return transaction
+
+    def take_all(self) -> list[Transaction]:
+        """Take everything."""
+        self._sizes = dict.fromkeys(Route, 0)
+        return [one for queue in self._queues.values() for one in queue.take_all()]
 
     def find_next_time(self, route: Route) -> float:
         """Return when a payload of *route* may be tried; infinity if none waits."""
-        return self._routes[route].find_next_time()
+        return self._queues[route].find_next_time()
 
 
 class WaitingPayloads:
@@ -190,11 +199,6 @@ class WaitingPayloads:
         queue = self._retries if transaction.file is None else self._loaded
         queue.push(transaction)
 
-    def block(self, route: Route) -> None:
-        """Have the new payloads of *route* wait with those that failed."""
-        for transaction in self._new.take_all(route):
-            self._retries.push(transaction)
-
     def take_newest(self, route: Route, now: float) -> Transaction | None:
         """Take the newest payload of *route* that may be tried, if there is one."""
         found = [
@@ -205,7 +209,7 @@ class WaitingPayloads:
         return self._queues[max(found)[1]].take_newest(route) if found else None
 
     def take_overflow(self, down_to: float = 1.0) -> list[Transaction]:
-        """Take off what the retry queue has no room for.
+        """Take off what the retry queue has no room for, some of it at a time.
 
         Args:
             down_to: the part of its bound that is left filled once it was exceeded.
