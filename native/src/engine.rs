@@ -1,0 +1,390 @@
+//! The engine without Python: lines and values into the accumulators of a bucket.
+//!
+//! A context is a *slot* here, a number that whoever owns the contexts was given. What is
+//! in any doubt is left to the caller, who adds it the exact way.
+
+use foldhash::quality::RandomState;
+use memchr::memchr;
+
+use crate::bucket::{Bucket, Entry, Number};
+use crate::head::{HeadCache, Target};
+use crate::histogram::Histogram;
+use crate::member::Members;
+use crate::sketch::{QuantileSketch, Weight};
+use crate::value::{is_member, read_number};
+
+/// No slot.
+pub const NONE: u32 = u32::MAX;
+
+/// The metric types, numbered as in `aggregation/context.py`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Set,
+    Histogram,
+    Timer,
+    Distribution,
+}
+
+impl Kind {
+    pub fn from_number(number: u8) -> Option<Self> {
+        [
+            Self::Counter,
+            Self::Gauge,
+            Self::Set,
+            Self::Histogram,
+            Self::Timer,
+            Self::Distribution,
+        ]
+        .get(usize::from(number))
+        .copied()
+    }
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its value was added.
+    Added,
+    /// The rules filter it, and its value is good.
+    Filtered,
+    /// There is nothing on it.
+    Empty,
+    /// Nothing was done: the caller reads it.
+    InDoubt,
+}
+
+/// Why a value was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    Overflow,
+    SetValues,
+    Memory,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    kind: Kind,
+    /// Whether `take_line` leaves its lines to the caller.
+    is_exact: bool,
+    /// Where the values of a histogram go too.
+    copy: u32,
+    /// A head of another serial number meant the slot's last owner.
+    serial: u32,
+    /// Of the bucket that *index* belongs to.
+    epoch: u32,
+    /// Of its accumulator.
+    index: u32,
+}
+
+/// What bounds an engine.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub max_heads: usize,
+    /// Over all sets of a bucket.
+    pub max_set_values: usize,
+    pub max_bin_count: u64,
+}
+
+pub struct Engine {
+    limits: Limits,
+    heads: HeadCache,
+    slots: Vec<Slot>,
+    bucket: Bucket,
+    epoch: u32,
+    now: u32,
+    hasher: RandomState,
+    set_values: usize,
+    /// Values kept to a sketch's precision only, since the start.
+    pub condensed: u64,
+}
+
+impl Engine {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            heads: HeadCache::new(limits.max_heads),
+            slots: Vec::new(),
+            bucket: Bucket::default(),
+            epoch: 0,
+            now: 0,
+            hasher: RandomState::default(),
+            set_values: 0,
+            condensed: 0,
+        }
+    }
+
+    pub fn is_used(&self) -> bool {
+        self.bucket.is_used
+    }
+
+    pub fn head_count(&self) -> usize {
+        self.heads.count()
+    }
+
+    /// Take *slot*, new or given up before, for a context.
+    pub fn open_slot(&mut self, slot: u32, kind: Kind) {
+        let index = slot as usize;
+        let serial = self
+            .slots
+            .get(index)
+            .map_or(0, |old| old.serial.wrapping_add(1));
+        let opened = Slot {
+            kind,
+            is_exact: false,
+            copy: NONE,
+            serial,
+            epoch: self.epoch.wrapping_sub(1),
+            index: 0,
+        };
+        if index == self.slots.len() {
+            self.slots.push(opened);
+        } else {
+            self.slots[index] = opened;
+        }
+    }
+
+    /// Let the heads of *slot* lead nowhere any more.
+    pub fn forget(&mut self, slot: u32) {
+        let slot = &mut self.slots[slot as usize];
+        slot.serial = slot.serial.wrapping_add(1);
+    }
+
+    pub fn forget_heads(&mut self) {
+        self.heads.forget_all();
+    }
+
+    pub fn set_copy(&mut self, slot: u32, copy: u32) {
+        self.slots[slot as usize].copy = copy;
+    }
+
+    pub fn require_exact(&mut self, slot: u32) {
+        self.slots[slot as usize].is_exact = true;
+    }
+
+    pub fn is_filled(&self, slot: u32) -> bool {
+        self.slots[slot as usize].epoch == self.epoch
+    }
+
+    pub fn advance(&mut self, now: u32) {
+        self.now = now;
+        self.heads.advance(now);
+    }
+
+    /// Open the next bucket, and hand the last one out.
+    pub fn close(&mut self) -> Bucket {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.set_values = 0;
+        std::mem::take(&mut self.bucket)
+    }
+
+    /// Remember where the values of a line's head go, from its second sight on.
+    pub fn learn(&mut self, line: &[u8], slot: u32, kind: Kind, sample_rate: f64) {
+        let Some((name, _, tail)) = split_line(line) else {
+            return;
+        };
+        let target = if slot == NONE {
+            Target::Filtered {
+                is_set: kind == Kind::Set,
+            }
+        } else {
+            Target::Context {
+                slot,
+                serial: self.slots[slot as usize].serial,
+                sample_rate,
+            }
+        };
+        self.heads.learn(name, tail, target, self.now);
+    }
+
+    /// Add the value of a line, if both its head is known and its value beyond doubt.
+    pub fn take_line(&mut self, line: &[u8]) -> Outcome {
+        let Some((name, value, tail)) = split_line(line) else {
+            return if line.is_empty() || line == b"\r" {
+                Outcome::Empty
+            } else {
+                Outcome::InDoubt
+            };
+        };
+        let is_taken = match self.heads.find(name, tail, self.now) {
+            None => false,
+            Some(Target::Filtered { is_set }) => {
+                let is_good = if is_set {
+                    is_member(value)
+                } else {
+                    read_number(value).is_some()
+                };
+                return if is_good {
+                    Outcome::Filtered
+                } else {
+                    Outcome::InDoubt
+                };
+            }
+            Some(Target::Context {
+                slot,
+                serial,
+                sample_rate,
+            }) => {
+                let held = &self.slots[slot as usize];
+                if held.serial != serial || held.is_exact {
+                    false
+                } else if held.kind == Kind::Set {
+                    is_member(value) && self.add_member(slot, value).is_ok()
+                } else {
+                    read_number(value)
+                        .is_some_and(|number| self.add_number(slot, number, sample_rate).is_ok())
+                }
+            }
+        };
+        if is_taken {
+            Outcome::Added
+        } else {
+            Outcome::InDoubt
+        }
+    }
+
+    /// Add a finite number to anything but a set.
+    ///
+    /// # Errors
+    ///
+    /// Where what it adds up to could not be sent, and nothing was added.
+    pub fn add_number(&mut self, slot: u32, value: f64, sample_rate: f64) -> Result<(), Dropped> {
+        let held = self.slots[slot as usize];
+        let is_open = held.epoch == self.epoch;
+        let index = held.index as usize;
+        let seen = self.now;
+        self.bucket.is_used = true;
+        match held.kind {
+            Kind::Counter => {
+                let added = value * Weight::of_rate(sample_rate).scale;
+                let before = if is_open {
+                    self.bucket.counters[index].value
+                } else {
+                    0.0
+                };
+                let value = before + added;
+                if !value.is_finite() {
+                    return Err(Dropped::Overflow);
+                }
+                let total = Number { slot, seen, value };
+                if is_open {
+                    self.bucket.counters[index] = total;
+                } else {
+                    self.mark_filled(slot, self.bucket.counters.len());
+                    self.bucket.counters.push(total);
+                }
+            }
+            Kind::Gauge => {
+                let last = Number { slot, seen, value };
+                if is_open {
+                    self.bucket.gauges[index] = last;
+                } else {
+                    self.mark_filled(slot, self.bucket.gauges.len());
+                    self.bucket.gauges.push(last);
+                }
+            }
+            Kind::Set => return Err(Dropped::SetValues),
+            Kind::Histogram | Kind::Timer => {
+                self.add_to_histogram(slot, value, sample_rate)?;
+                if held.copy != NONE {
+                    // What the copy cannot hold is counted nowhere, as it is a copy.
+                    let _ = self.add_number(held.copy, value, sample_rate);
+                }
+            }
+            Kind::Distribution => {
+                let index = self.open_sketch(slot);
+                let entry = &mut self.bucket.sketches[index];
+                entry.seen = seen;
+                if !entry.held.add(value, Weight::of_rate(sample_rate)) {
+                    return Err(Dropped::Overflow);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Add a string to a set.
+    ///
+    /// # Errors
+    ///
+    /// Where the sets of this bucket are full, and it is not in this one yet.
+    pub fn add_member(&mut self, slot: u32, text: &[u8]) -> Result<(), Dropped> {
+        self.bucket.is_used = true;
+        let index = if self.is_filled(slot) {
+            self.slots[slot as usize].index as usize
+        } else {
+            self.mark_filled(slot, self.bucket.sets.len());
+            self.bucket.sets.push(Entry {
+                slot,
+                seen: self.now,
+                held: Box::<Members>::default(),
+            });
+            self.bucket.sets.len() - 1
+        };
+        let entry = &mut self.bucket.sets[index];
+        entry.seen = self.now;
+        if entry.held.contains(&self.hasher, text) {
+            return Ok(());
+        }
+        if self.set_values >= self.limits.max_set_values {
+            return Err(Dropped::SetValues);
+        }
+        self.set_values += 1;
+        entry.held.insert(&self.hasher, text);
+        Ok(())
+    }
+
+    fn add_to_histogram(&mut self, slot: u32, value: f64, sample_rate: f64) -> Result<(), Dropped> {
+        let index = if self.is_filled(slot) {
+            self.slots[slot as usize].index as usize
+        } else {
+            self.mark_filled(slot, self.bucket.histograms.len());
+            self.bucket.histograms.push(Entry {
+                slot,
+                seen: self.now,
+                held: Box::<Histogram>::default(),
+            });
+            self.bucket.histograms.len() - 1
+        };
+        let entry = &mut self.bucket.histograms[index];
+        entry.seen = self.now;
+        match entry.held.add(value, sample_rate) {
+            Some(condensed) => {
+                self.condensed += condensed;
+                Ok(())
+            }
+            None => Err(Dropped::Overflow),
+        }
+    }
+
+    fn open_sketch(&mut self, slot: u32) -> usize {
+        if self.is_filled(slot) {
+            return self.slots[slot as usize].index as usize;
+        }
+        self.mark_filled(slot, self.bucket.sketches.len());
+        self.bucket.sketches.push(Entry {
+            slot,
+            seen: self.now,
+            held: Box::new(QuantileSketch::new(self.limits.max_bin_count)),
+        });
+        self.bucket.sketches.len() - 1
+    }
+
+    fn mark_filled(&mut self, slot: u32, index: usize) {
+        let slot = &mut self.slots[slot as usize];
+        slot.epoch = self.epoch;
+        // There are at most as many as slots, and those are numbered by a u32.
+        #[allow(clippy::cast_possible_truncation)]
+        let index = index as u32;
+        slot.index = index;
+    }
+}
+
+/// Split a line into its name, its value and what follows the value's `|`.
+fn split_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let colon = memchr(b':', line)?;
+    let rest = &line[colon + 1..];
+    let bar = memchr(b'|', rest)?;
+    Some((&line[..colon], &rest[..bar], &rest[bar + 1..]))
+}

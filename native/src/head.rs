@@ -1,0 +1,263 @@
+//! What is known of the heads of lines: a line's text without its value.
+//!
+//! Three rules bound it, whatever is sent. A head is kept from its second sight on, so
+//! that a new one in every line is never kept. When it is full nothing is added, so that
+//! a flood evicts nobody. And what was not used for `KEPT_SECONDS` is forgotten, one
+//! shard a second, so that no call takes long.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+/// As many as there are seconds in a sweep over all of them. A shard of 400 000 heads
+/// grows, or is swept, in less than a millisecond.
+const SHARDS: usize = 32;
+
+/// How long an unused head is kept at least; twice that, and a little, at most.
+const KEPT_SECONDS: u32 = 30;
+
+/// Shards that one call may sweep, where seconds were missed.
+const SWEPT_AT_ONCE: u32 = 2;
+
+/// Where the values of a head go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// The rules filter it; its values are only checked.
+    Filtered { is_set: bool },
+    /// A context, as long as its serial number is still this.
+    Context {
+        slot: u32,
+        serial: u32,
+        sample_rate: f64,
+    },
+}
+
+struct Head {
+    /// Name and tail, without anything between.
+    text: Box<[u8]>,
+    name_length: u32,
+    last_used: u32,
+    generation: u32,
+    target: Target,
+}
+
+pub struct HeadCache {
+    hasher: RandomState,
+    shards: Vec<HashTable<Head>>,
+    /// Fragments of the hashes of heads that were seen once. One that another head
+    /// overwrites has to be seen twice again.
+    seen_once: Vec<u32>,
+    capacity: usize,
+    count: usize,
+    generation: u32,
+    swept_until: u32,
+}
+
+impl HeadCache {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            hasher: RandomState::default(),
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            seen_once: vec![0; capacity.clamp(1, 1 << 20).next_power_of_two()],
+            capacity,
+            count: 0,
+            generation: 0,
+            swept_until: 0,
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Look a head up, and mark it as used.
+    pub fn find(&mut self, name: &[u8], tail: &[u8], now: u32) -> Option<Target> {
+        let hash = self.hash(name, tail);
+        let generation = self.generation;
+        let head = self.shards[shard_of(hash)].find_mut(hash, |head| head.is(name, tail))?;
+        if head.generation != generation {
+            return None;
+        }
+        head.last_used = now;
+        Some(head.target)
+    }
+
+    /// Keep what a head means, from its second sight on.
+    pub fn learn(&mut self, name: &[u8], tail: &[u8], target: Target, now: u32) {
+        let Ok(name_length) = u32::try_from(name.len()) else {
+            return;
+        };
+        let hash = self.hash(name, tail);
+        let generation = self.generation;
+        let shard = &mut self.shards[shard_of(hash)];
+        if let Some(head) = shard.find_mut(hash, |head| head.is(name, tail)) {
+            head.target = target;
+            head.last_used = now;
+            head.generation = generation;
+            return;
+        }
+        if self.count >= self.capacity || !self.is_second_sight(hash) {
+            return;
+        }
+        let mut text = Vec::with_capacity(name.len() + tail.len());
+        text.extend_from_slice(name);
+        text.extend_from_slice(tail);
+        let head = Head {
+            text: text.into_boxed_slice(),
+            name_length,
+            last_used: now,
+            generation,
+            target,
+        };
+        let hasher = &self.hasher;
+        self.shards[shard_of(hash)].insert_unique(hash, head, |head| {
+            let (name, tail) = head.text.split_at(head.name_length as usize);
+            hash_parts(hasher, name, tail)
+        });
+        self.count += 1;
+    }
+
+    /// Forget every head, as when the rules change; their memory goes over time.
+    pub fn forget_all(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Forget what was not used for long, a part at a time.
+    pub fn advance(&mut self, now: u32) {
+        let missed = now.abs_diff(self.swept_until).min(SWEPT_AT_ONCE);
+        if missed == 0 {
+            return;
+        }
+        for step in 0..missed {
+            let generation = self.generation;
+            let shard = &mut self.shards[(now.wrapping_sub(step)) as usize % SHARDS];
+            let before = shard.len();
+            // Also what is of the future, since the clock may have gone back.
+            shard.retain(|head| {
+                head.generation == generation && head.last_used.abs_diff(now) <= KEPT_SECONDS
+            });
+            self.count -= before - shard.len();
+            if shard.len() < shard.capacity() / 8 {
+                let hasher = &self.hasher;
+                shard.shrink_to_fit(|head| {
+                    let (name, tail) = head.text.split_at(head.name_length as usize);
+                    hash_parts(hasher, name, tail)
+                });
+            }
+        }
+        self.swept_until = now;
+    }
+
+    fn hash(&self, name: &[u8], tail: &[u8]) -> u64 {
+        hash_parts(&self.hasher, name, tail)
+    }
+
+    fn is_second_sight(&mut self, hash: u64) -> bool {
+        #[allow(clippy::cast_possible_truncation)] // a fragment is meant
+        let (index, mark) = (
+            hash as usize & (self.seen_once.len() - 1),
+            (hash >> 32) as u32,
+        );
+        std::mem::replace(&mut self.seen_once[index], mark) == mark
+    }
+}
+
+impl Head {
+    fn is(&self, name: &[u8], tail: &[u8]) -> bool {
+        self.name_length as usize == name.len()
+            && self.text.len() == name.len() + tail.len()
+            && self.text[..name.len()] == *name
+            && self.text[name.len()..] == *tail
+    }
+}
+
+fn hash_parts(hasher: &RandomState, name: &[u8], tail: &[u8]) -> u64 {
+    let mut state = hasher.build_hasher();
+    // Where one ends and the other begins is compared, and need not be hashed.
+    state.write(name);
+    state.write(tail);
+    state.finish()
+}
+
+fn shard_of(hash: u64) -> usize {
+    // The table itself goes by the lowest bits and the seven highest ones.
+    (hash >> 48) as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HeadCache, KEPT_SECONDS, Target};
+
+    const TARGET: Target = Target::Context {
+        slot: 7,
+        serial: 0,
+        sample_rate: 0.5,
+    };
+
+    fn learn_twice(heads: &mut HeadCache, name: &[u8], now: u32) {
+        heads.learn(name, b"c", TARGET, now);
+        heads.learn(name, b"c", TARGET, now);
+    }
+
+    #[test]
+    fn keeps_a_head_from_its_second_sight() {
+        let mut heads = HeadCache::new(100);
+        heads.learn(b"a", b"c", TARGET, 0);
+        assert_eq!(heads.find(b"a", b"c", 0), None);
+        heads.learn(b"a", b"c", TARGET, 0);
+        assert_eq!(heads.find(b"a", b"c", 0), Some(TARGET));
+    }
+
+    #[test]
+    fn tells_name_from_tail() {
+        let mut heads = HeadCache::new(100);
+        learn_twice(&mut heads, b"ab", 0);
+        assert_eq!(heads.find(b"a", b"bc", 0), None);
+    }
+
+    #[test]
+    fn a_full_cache_keeps_what_it_has() {
+        let mut heads = HeadCache::new(2);
+        for name in [b"a", b"b", b"x"] {
+            learn_twice(&mut heads, name, 0);
+        }
+        assert_eq!(heads.count(), 2);
+        assert_eq!(heads.find(b"a", b"c", 0), Some(TARGET));
+        assert_eq!(heads.find(b"x", b"c", 0), None);
+    }
+
+    #[test]
+    fn forgets_what_is_not_used() {
+        let mut heads = HeadCache::new(100);
+        learn_twice(&mut heads, b"idle", 1000);
+        learn_twice(&mut heads, b"busy", 1000);
+        for now in 1000..=1000 + 2 * KEPT_SECONDS + 4 {
+            heads.advance(now);
+            assert_eq!(heads.find(b"busy", b"c", now), Some(TARGET));
+        }
+        assert_eq!(heads.find(b"idle", b"c", 2000), None);
+        assert_eq!(heads.count(), 1);
+    }
+
+    #[test]
+    fn forgets_all_at_once_and_frees_them_over_time() {
+        let mut heads = HeadCache::new(100);
+        learn_twice(&mut heads, b"a", 0);
+        heads.forget_all();
+        assert_eq!(heads.find(b"a", b"c", 0), None);
+        for now in 0..=64 {
+            heads.advance(now);
+        }
+        assert_eq!(heads.count(), 0);
+    }
+
+    #[test]
+    fn learns_again_what_was_forgotten() {
+        let mut heads = HeadCache::new(100);
+        learn_twice(&mut heads, b"a", 0);
+        heads.forget_all();
+        heads.learn(b"a", b"c", TARGET, 0);
+        assert_eq!(heads.find(b"a", b"c", 0), Some(TARGET));
+    }
+}

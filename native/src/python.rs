@@ -1,0 +1,539 @@
+//! The engine as Python sees it. `engine/engine.py` says what each method means.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::vec::IntoIter;
+
+use memchr::memchr;
+#[cfg(target_os = "linux")]
+use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::{import_exception, intern};
+
+use crate::bucket::{Bucket, Entry, Number};
+use crate::engine::{Dropped, Engine, Kind, Limits, NONE, Outcome};
+use crate::histogram::{Aggregate, Histogram};
+use crate::member::Members;
+#[cfg(target_os = "linux")]
+use crate::receive;
+use crate::sketch::QuantileSketch;
+
+import_exception!(statsd_trio.engine.engine, EngineError);
+
+/// Values of histograms that one call may sort: some 0.5 ms.
+const SORTED_AT_ONCE: usize = 8192;
+/// Bins that one call may list.
+const BINS_AT_ONCE: usize = 8192;
+
+/// The contexts behind the slots.
+#[derive(Default)]
+struct Contexts {
+    held: Vec<Option<Py<PyAny>>>,
+    free: Vec<u32>,
+    /// Out of the table, but a closed bucket may still name them.
+    leaving: Vec<u32>,
+    /// Closed buckets that are not walked to their end.
+    closed: usize,
+}
+
+impl Contexts {
+    fn get(&self, py: Python<'_>, slot: u32) -> Option<Py<PyAny>> {
+        self.held[slot as usize]
+            .as_ref()
+            .map(|context| context.clone_ref(py))
+    }
+}
+
+/// What a histogram is asked for.
+struct Figures {
+    aggregates: Vec<Aggregate>,
+    percentiles: Vec<u32>,
+    count_divisor: f64,
+}
+
+#[pyclass(name = "Engine", module = "statsd_trio._native", unsendable, frozen)]
+pub struct PyEngine {
+    engine: RefCell<Engine>,
+    contexts: Rc<RefCell<Contexts>>,
+    figures: Rc<Figures>,
+    fails_next: Cell<bool>,
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    #[pyo3(signature = (*, aggregates, percentiles, count_divisor, max_heads, max_set_values, max_bin_count))]
+    fn new(
+        aggregates: Vec<String>,
+        percentiles: Vec<u32>,
+        count_divisor: f64,
+        max_heads: usize,
+        max_set_values: usize,
+        max_bin_count: u64,
+    ) -> PyResult<Self> {
+        let aggregates = aggregates
+            .into_iter()
+            .map(|name| {
+                Aggregate::from_name(&name).ok_or_else(|| {
+                    PyValueError::new_err(format!("no aggregate is called {name:?}"))
+                })
+            })
+            .collect::<PyResult<_>>()?;
+        Ok(Self {
+            engine: RefCell::new(Engine::new(Limits {
+                max_heads,
+                max_set_values,
+                max_bin_count,
+            })),
+            contexts: Rc::default(),
+            figures: Rc::new(Figures {
+                aggregates,
+                percentiles,
+                count_divisor,
+            }),
+            fails_next: Cell::new(false),
+        })
+    }
+
+    #[classattr]
+    fn name() -> &'static str {
+        concat!("native ", env!("CARGO_PKG_VERSION"))
+    }
+
+    #[getter]
+    fn condensed(&self) -> u64 {
+        self.engine.borrow().condensed
+    }
+
+    #[getter]
+    fn is_used(&self) -> bool {
+        self.engine.borrow().is_used()
+    }
+
+    /// How many heads are known, for tests.
+    #[getter]
+    fn head_count(&self) -> usize {
+        self.engine.borrow().head_count()
+    }
+
+    /// Add what is known and beyond doubt; give every other line back at its place.
+    fn take(&self, chunk: &[u8], give_back: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
+        let py = give_back.py();
+        let mut added = 0;
+        let mut filtered = 0;
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let in_doubt = guard(|| {
+                // Borrowed for a run of lines, and not while `give_back` runs: that adds
+                // to this very engine.
+                let mut engine = self.engine.borrow_mut();
+                assert!(!self.fails_next.take(), "asked to fail, by a test");
+                while !rest.is_empty() {
+                    let line;
+                    (line, rest) = match memchr(b'\n', rest) {
+                        Some(end) => (&rest[..end], &rest[end + 1..]),
+                        None => (rest, &[] as &[u8]),
+                    };
+                    match engine.take_line(line) {
+                        Outcome::Added => added += 1,
+                        Outcome::Filtered => filtered += 1,
+                        Outcome::Empty => {}
+                        Outcome::InDoubt => return Some(line),
+                    }
+                }
+                None
+            })
+            .map_err(|panic| EngineError::new_err((panic.0, added, filtered)))?;
+            if let Some(line) = in_doubt {
+                give_back.call1((PyBytes::new(py, line),))?;
+            }
+        }
+        Ok((added, filtered))
+    }
+
+    fn learn(
+        &self,
+        line: &[u8],
+        kind: u8,
+        context: Option<&Bound<'_, PyAny>>,
+        sample_rate: f64,
+    ) -> PyResult<()> {
+        let slot = context.map_or(Ok(NONE), |context| self.find_slot(context))?;
+        let kind = read_kind(kind)?;
+        self.with(|engine| engine.learn(line, slot, kind, sample_rate))
+    }
+
+    fn add<'py>(
+        &self,
+        context: &Bound<'py, PyAny>,
+        values: &Bound<'py, PyAny>,
+        sample_rate: f64,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let py = context.py();
+        let slot = self.find_slot(context)?;
+        let is_set = read_kind(context.getattr(intern!(py, "kind"))?.extract()?)? == Kind::Set;
+        let dropped = PyDict::new(py);
+        for value in values.try_iter()? {
+            let value = value?;
+            let outcome = if is_set {
+                let text: &[u8] = value.extract()?;
+                self.with(|engine| engine.add_member(slot, text))?
+            } else {
+                let number = value.extract()?;
+                self.with(|engine| engine.add_number(slot, number, sample_rate))?
+            };
+            if let Err(reason) = outcome {
+                let reason = match reason {
+                    Dropped::Overflow => intern!(py, "overflow"),
+                    Dropped::SetValues => intern!(py, "set_values"),
+                    Dropped::Memory => intern!(py, "memory"),
+                };
+                let before: usize = match dropped.get_item(reason)? {
+                    Some(count) => count.extract()?,
+                    None => 0,
+                };
+                dropped.set_item(reason, before + 1)?;
+            }
+        }
+        Ok(dropped)
+    }
+
+    fn require_exact(&self, context: &Bound<'_, PyAny>) -> PyResult<()> {
+        let slot = self.find_slot(context)?;
+        self.with(|engine| engine.require_exact(slot))
+    }
+
+    fn is_filled(&self, context: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let slot: i64 = context.getattr(intern!(context.py(), "slot"))?.extract()?;
+        Ok(u32::try_from(slot).is_ok_and(|slot| self.engine.borrow().is_filled(slot)))
+    }
+
+    fn forget(&self, context: &Bound<'_, PyAny>) -> PyResult<()> {
+        let attribute = intern!(context.py(), "slot");
+        let slot: i64 = context.getattr(attribute)?.extract()?;
+        let Ok(slot) = u32::try_from(slot) else {
+            return Ok(());
+        };
+        context.setattr(attribute, -1)?;
+        self.contexts.borrow_mut().leaving.push(slot);
+        self.with(|engine| engine.forget(slot))
+    }
+
+    fn forget_heads(&self) {
+        self.engine.borrow_mut().forget_heads();
+    }
+
+    fn advance(&self, now: f64) -> PyResult<()> {
+        // The cast saturates: before 1970 is the first second of it.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let second = now as u32;
+        self.with(|engine| engine.advance(second))
+    }
+
+    /// Nothing was put off: `advance` sweeps a part of the heads each second.
+    #[staticmethod]
+    fn tidy() -> bool {
+        false
+    }
+
+    fn close(&self) -> PyClosedBucket {
+        self.recycle_slots();
+        let bucket = self.engine.borrow_mut().close();
+        self.contexts.borrow_mut().closed += 1;
+        PyClosedBucket::new(bucket, Rc::clone(&self.contexts), Rc::clone(&self.figures))
+    }
+
+    /// Break off in the next `take`, as a test of what happens then.
+    fn fail_next(&self) {
+        self.fails_next.set(true);
+    }
+}
+
+impl PyEngine {
+    /// Use the engine for one call, which is never one that may come back here.
+    fn with<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> PyResult<T> {
+        Ok(guard(|| work(&mut self.engine.borrow_mut()))?)
+    }
+
+    /// Return the slot of a context, which gets one if it has none.
+    fn find_slot(&self, context: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let py = context.py();
+        let attribute = intern!(py, "slot");
+        let held: i64 = context.getattr(attribute)?.extract()?;
+        let slot = match u32::try_from(held) {
+            Ok(slot) => slot,
+            Err(_) => self.open_slot(context)?,
+        };
+        let copy = context.getattr(intern!(py, "copy"))?;
+        if !copy.is_none() {
+            let copy = self.find_slot(&copy)?;
+            self.with(|engine| engine.set_copy(slot, copy))?;
+        }
+        Ok(slot)
+    }
+
+    fn open_slot(&self, context: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let py = context.py();
+        let kind = read_kind(context.getattr(intern!(py, "kind"))?.extract()?)?;
+        let slot = {
+            let mut contexts = self.contexts.borrow_mut();
+            let handle = Some(context.clone().unbind());
+            if let Some(slot) = contexts.free.pop() {
+                contexts.held[slot as usize] = handle;
+                slot
+            } else {
+                contexts.held.push(handle);
+                u32::try_from(contexts.held.len() - 1)
+                    .map_err(|_| PyRuntimeError::new_err("there are too many contexts"))?
+            }
+        };
+        context.setattr(intern!(py, "slot"), slot)?;
+        self.with(|engine| engine.open_slot(slot, kind))?;
+        Ok(slot)
+    }
+
+    /// Give up the slots that no bucket names any more.
+    fn recycle_slots(&self) {
+        let mut contexts = self.contexts.borrow_mut();
+        if contexts.closed > 0 {
+            return;
+        }
+        let engine = self.engine.borrow();
+        let leaving = std::mem::take(&mut contexts.leaving);
+        for slot in leaving {
+            if engine.is_filled(slot) {
+                contexts.leaving.push(slot);
+            } else {
+                contexts.held[slot as usize] = None;
+                contexts.free.push(slot);
+            }
+        }
+    }
+}
+
+/// A bucket that takes nothing any more, walked type by type.
+#[pyclass(
+    name = "ClosedBucket",
+    module = "statsd_trio._native",
+    unsendable,
+    frozen
+)]
+pub struct PyClosedBucket {
+    contexts: Rc<RefCell<Contexts>>,
+    figures: Rc<Figures>,
+    counters: RefCell<IntoIter<Number>>,
+    gauges: RefCell<IntoIter<Number>>,
+    sets: RefCell<IntoIter<Entry<Members>>>,
+    histograms: RefCell<IntoIter<Entry<Histogram>>>,
+    sketches: RefCell<IntoIter<Entry<QuantileSketch>>>,
+    freeing: RefCell<Vec<Members>>,
+}
+
+#[pymethods]
+impl PyClosedBucket {
+    fn take_counters<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        self.take_numbers(py, &self.counters, limit)
+    }
+
+    fn take_gauges<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        self.take_numbers(py, &self.gauges, limit)
+    }
+
+    fn take_sets<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let taken = PyList::empty(py);
+        let contexts = self.contexts.borrow();
+        for entry in self.sets.borrow_mut().by_ref().take(limit) {
+            taken.append((contexts.get(py, entry.slot), entry.seen, entry.held.count()))?;
+            self.freeing.borrow_mut().push(*entry.held);
+        }
+        Ok(taken)
+    }
+
+    /// Take histograms out, as many as *limit*, or fewer where those have many values.
+    fn take_histograms<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let taken = PyList::empty(py);
+        let contexts = self.contexts.borrow();
+        let mut histograms = self.histograms.borrow_mut();
+        let mut sorted = 0;
+        while taken.len() < limit && sorted < SORTED_AT_ONCE {
+            let Some(mut entry) = histograms.next() else {
+                break;
+            };
+            sorted += entry.held.kept();
+            if entry.held.is_empty() {
+                // All that came was dropped; it was opened to say who came first.
+                continue;
+            }
+            let figures = guard(|| {
+                entry.held.summarise(
+                    &self.figures.aggregates,
+                    &self.figures.percentiles,
+                    self.figures.count_divisor,
+                )
+            })?;
+            taken.append((contexts.get(py, entry.slot), entry.seen, figures))?;
+        }
+        Ok(taken)
+    }
+
+    fn take_sketches<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let taken = PyList::empty(py);
+        let contexts = self.contexts.borrow();
+        let mut sketches = self.sketches.borrow_mut();
+        let mut listed = 0;
+        while taken.len() < limit && listed < BINS_AT_ONCE {
+            let Some(mut entry) = sketches.next() else {
+                break;
+            };
+            if entry.held.count == 0 {
+                continue;
+            }
+            let bins = guard(|| entry.held.list_bins())?;
+            listed += bins.len();
+            let sketch = &entry.held;
+            let figures = (
+                sketch.count,
+                sketch.min,
+                sketch.max,
+                sketch.sum,
+                sketch.average(),
+                PyTuple::new(py, bins.iter().map(|bin| bin.0))?,
+                PyTuple::new(py, bins.iter().map(|bin| bin.1))?,
+            );
+            taken.append((contexts.get(py, entry.slot), entry.seen, figures))?;
+        }
+        Ok(taken)
+    }
+
+    /// Free up to *limit* tables of strings; true while more remains.
+    fn free(&self, limit: usize) -> bool {
+        let mut freeing = self.freeing.borrow_mut();
+        for _ in 0..limit {
+            let Some(members) = freeing.last_mut() else {
+                return false;
+            };
+            if !members.free_some() {
+                freeing.pop();
+            }
+        }
+        !freeing.is_empty()
+    }
+}
+
+impl PyClosedBucket {
+    fn new(bucket: Bucket, contexts: Rc<RefCell<Contexts>>, figures: Rc<Figures>) -> Self {
+        Self {
+            contexts,
+            figures,
+            counters: RefCell::new(bucket.counters.into_iter()),
+            gauges: RefCell::new(bucket.gauges.into_iter()),
+            sets: RefCell::new(bucket.sets.into_iter()),
+            histograms: RefCell::new(bucket.histograms.into_iter()),
+            sketches: RefCell::new(bucket.sketches.into_iter()),
+            freeing: RefCell::default(),
+        }
+    }
+
+    fn take_numbers<'py>(
+        &self,
+        py: Python<'py>,
+        numbers: &RefCell<IntoIter<Number>>,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let contexts = self.contexts.borrow();
+        let taken: Vec<_> = numbers
+            .borrow_mut()
+            .by_ref()
+            .take(limit)
+            .map(|number| (contexts.get(py, number.slot), number.seen, number.value))
+            .collect();
+        PyList::new(py, taken)
+    }
+}
+
+impl Drop for PyClosedBucket {
+    fn drop(&mut self) {
+        self.contexts.borrow_mut().closed -= 1;
+    }
+}
+
+/// Take up to *limit* datagrams that wait, without blocking.
+///
+/// Each is cut to *size* bytes. Beside it stands who sent it: the credentials of a Unix
+/// socket where *control* bytes are given to them, else the raw socket address. An empty
+/// list: nothing waits.
+#[cfg(target_os = "linux")]
+#[pyfunction]
+#[pyo3(signature = (fd, size, limit, control = 0))]
+fn receive_many<'py>(
+    py: Python<'py>,
+    fd: i32,
+    size: usize,
+    limit: usize,
+    control: usize,
+) -> PyResult<Bound<'py, PyList>> {
+    let received = PyList::empty(py);
+    let mut last: Option<Bound<'py, PyBytes>> = None;
+    receive::receive_many(fd, size, limit, control, |data, sender| {
+        // Most packets come from whom the one before came.
+        let sender = match last.take() {
+            Some(same) if same.as_bytes() == sender => same,
+            _ => PyBytes::new(py, sender),
+        };
+        last = Some(sender.clone());
+        received.append((PyBytes::new(py, data), sender))
+    })
+    .map_err(|error| match error {
+        receive::Failure::System(number) => PyOSError::new_err((number, message_of(number))),
+        receive::Failure::Python(error) => error,
+    })?;
+    Ok(received)
+}
+
+#[cfg(target_os = "linux")]
+fn message_of(number: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(number).to_string();
+    // "… (os error 9)": the number stands beside it already.
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn read_kind(number: u8) -> PyResult<Kind> {
+    Kind::from_number(number).ok_or_else(|| PyValueError::new_err("there is no such kind"))
+}
+
+/// What a panic said.
+struct Panic(String);
+
+impl From<Panic> for PyErr {
+    fn from(panic: Panic) -> Self {
+        EngineError::new_err(panic.0)
+    }
+}
+
+/// Run what may panic, and hand that back instead of ending the process.
+fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Panic(message.to_owned())
+    })
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<PyEngine>()?;
+    module.add_class::<PyClosedBucket>()?;
+    #[cfg(target_os = "linux")]
+    module.add_function(wrap_pyfunction!(receive_many, module)?)?;
+    Ok(())
+}
