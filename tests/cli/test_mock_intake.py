@@ -13,8 +13,7 @@ import pytest
 import trio
 from click.testing import CliRunner
 
-from statsd_trio.cli.mock_intake import command
-from statsd_trio.cli.rehearsal import describe_attempt
+from statsd_trio.cli.mock_intake import command, describe_attempt
 from statsd_trio.mock_intake import (
     Attempt,
     ReceivedEvent,
@@ -106,20 +105,6 @@ def test_a_taken_port_is_one_line() -> None:
     assert result.exit_code == 1
     assert re.fullmatch(
         f"cannot listen on 127.0.0.1 port {port}: .*in use\n", result.stderr
-    )
-
-
-def test_without_the_extra_it_says_what_to_install() -> None:
-    code = (
-        "import sys; sys.modules['hypercorn'] = None; sys.argv[0] = 'statsd-trio';"
-        "from statsd_trio.cli.mock_intake import command; command([])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr == (
-        "Error: the mock intake needs hypercorn: pip install 'statsd-trio[http]'\n"
     )
 
 

@@ -176,7 +176,7 @@ async def test_top_without_the_extra_tells_the_way_to_it(
     done = await run("top", "--url", "127.0.0.1:1")
 
     assert done.exit_code == 1
-    assert "pip install 'statsd-trio[http]'" in done.stderr
+    assert "pip install 'statsd-trio[top]'" in done.stderr
 
 
 async def test_address_may_come_from_the_environment(

@@ -1,6 +1,6 @@
+import errno
 import json
 import socket
-import sys
 from functools import partial
 from typing import Any
 
@@ -8,8 +8,9 @@ import httpx2
 import pytest
 import trio
 
-from statsd_trio import Config, ConfigError, Server, serve
+from statsd_trio import Config, Server, serve
 from statsd_trio.config import Secret
+from statsd_trio.server.views import bind_views
 from statsd_trio.sinks.memory import MemorySink
 
 
@@ -166,11 +167,27 @@ async def test_taken_port_of_a_listener_leaves_no_views_bound(
     assert raised.value is not None
 
 
-async def test_missing_extra_is_told_with_the_way_to_it(
-    memory: MemorySink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "statsd_trio.operating.http", raising=False)
-    monkeypatch.setitem(sys.modules, "hypercorn.config", None)
+async def test_taken_port_is_named() -> None:
+    [taken] = await bind_views("127.0.0.1:0")
+    async with taken:
+        port = taken.socket.getsockname()[1]
 
-    with pytest.raises(ConfigError, match=r"pip install 'statsd-trio\[http\]'"):
-        await serve(observed(), sinks=[memory])
+        with pytest.raises(
+            OSError, match=f"cannot listen on http://127.0.0.1:{port}"
+        ) as raised:
+            await bind_views(f"127.0.0.1:{port}")
+
+    assert raised.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
+async def test_wildcard_is_reached_over_both_families(host: str) -> None:
+    listeners = await bind_views(f"{host}:0")
+
+    ports = {listener.socket.getsockname()[1] for listener in listeners}
+    families = {listener.socket.family for listener in listeners}
+    for listener in listeners:
+        await listener.aclose()
+    assert len(ports) == 1
+    assert socket.AF_INET in families
+    assert len(families) == len(listeners)

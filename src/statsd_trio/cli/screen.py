@@ -1,4 +1,4 @@
-"""What ``statsd-trio top`` shows. Needs the extra ``http``, for rich."""
+"""What ``statsd-trio top`` shows. Needs the extra ``top``, for rich."""
 
 from collections.abc import Callable, Mapping
 

@@ -33,7 +33,7 @@ def command(url: str, *, once: bool) -> None:
         from statsd_trio.cli.screen import Screen, read_view  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"{error.name} is missing; run pip install 'statsd-trio[http]'"
+            f"{error.name} is missing; run pip install 'statsd-trio[top]'"
         ) from error
     try:
         with Remote(url) as remote:

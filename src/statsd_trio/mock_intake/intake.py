@@ -38,6 +38,7 @@ class MockIntake:
         forgotten: how many attempts and items were let go because more than
             ``max_kept`` of a kind had come, or more than ``max_kept_bytes`` of all.
         kept_bytes: what the attempts and items take that are kept, roughly.
+        changes: how often what it holds has changed.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class MockIntake:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self.forgotten = 0
         self.kept_bytes = 0
+        self.changes = 0
         self._max_kept = max_kept
         self._max_kept_bytes = max_kept_bytes
         self._attempts: deque[Attempt] = deque()
@@ -107,6 +109,7 @@ class MockIntake:
         self._events.clear()
         self._service_checks.clear()
         self.forgotten = 0
+        self.changes += 1
         self._wake_waiters()
 
     async def wait_for(self, predicate: Callable[["MockIntake"], bool]) -> None:
@@ -131,6 +134,7 @@ class MockIntake:
             attempt: what came.
             item_bytes: what its items take.
         """
+        self.changes += 1
         size = item_bytes + _measure_attempt(attempt)
         self._attempts.append(attempt)
         self._sizes.append(size)

@@ -11,15 +11,12 @@ the client gets to know.
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import trio
-from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
 
-from statsd_trio.mock_intake.answering import play_rule, send_answer
+from statsd_trio.mock_intake.answering import make_answer, play_rule
 from statsd_trio.mock_intake.documents import (
     read_events_json,
     read_series_json,
@@ -45,6 +42,7 @@ from statsd_trio.mock_intake.received import (
 from statsd_trio.mock_intake.script import Act, Rule
 from statsd_trio.mock_intake.sizes import measure_item
 from statsd_trio.mock_intake.wire import WireError
+from statsd_trio.web import Answer, ClientLeftError, Request
 
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
@@ -121,7 +119,7 @@ class _Body:
 
 
 class Receiving:
-    """The ASGI application of every path that is not the mock's own."""
+    """Answers requests to every path that is not the mock's own."""
 
     def __init__(
         self,
@@ -134,11 +132,13 @@ class Receiving:
         self._api_keys = api_keys
         self._wall_clock = wall_clock
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request."""
-        request = Request(scope, receive)
-        # Not request.url: building it trusts the Host header.
-        place = _PLACES.get(scope["path"])
+    async def handle(self, request: Request) -> Answer | None:
+        """Take one request; None if the script had the connection closed.
+
+        Raises:
+            ClientLeftError: if the client leaves before it has its answer.
+        """
+        place = _PLACES.get(request.path)
         rule = self._intake.take_rule(place.route if place else None)
         body = _Body()
         status = 200 if place and place.method == "GET" else 202
@@ -147,14 +147,12 @@ class Receiving:
             await self._judge(request, place, body)
         except _RefusedError as refusal:
             status, error = refusal.status, str(refusal)
-        except ClientDisconnect:
+        except ClientLeftError:
             self._record(request, place, body, None, "the client left", None)
-            return
+            raise
         self._record(request, place, body, status, error, rule)
-        if rule is not None and not await play_rule(rule, scope, receive, send):
-            return
-        allow = place.method if place else ""
-        await send_answer(status, error, allow, scope, receive, send)
+        answer = make_answer(status, error, place.method if place else "")
+        return answer if rule is None else await play_rule(rule, answer, request)
 
     async def _judge(self, request: Request, place: _Place | None, body: _Body) -> None:
         """Read and check a request as the real intake would.
@@ -162,11 +160,11 @@ class Receiving:
         Fills in *body* on the way, so that what was found out stays known.
         """
         max_body_bytes = place.max_body_bytes if place else 0
-        data = await _read_body(request.receive, max_body_bytes, body)
+        data = await _read_body(request, max_body_bytes, body)
         if place is None:
-            raise _RefusedError(404, f"there is no route {request.scope['path']}")
+            raise _RefusedError(404, f"there is no route {request.path}")
         if request.method != place.method:
-            raise _RefusedError(405, f"{request.scope['path']} takes {place.method}")
+            raise _RefusedError(405, f"{request.path} takes {place.method}")
         self._check_key(request)
         if place.route is Route.VALIDATE:
             return
@@ -188,7 +186,8 @@ class Receiving:
             raise _RefusedError(400, str(error)) from error
 
     def _check_key(self, request: Request) -> None:
-        key = request.headers.get("dd-api-key") or request.query_params.get("api_key")
+        key = request.headers.get("dd-api-key")
+        key = key or dict(_split_query(request.query)).get("api_key")
         if not key:
             raise _RefusedError(403, "there is no API key")
         if self._api_keys is not None and key not in self._api_keys:
@@ -218,8 +217,8 @@ class Receiving:
                 number=self._intake.next_number(),
                 time=self._wall_clock(),
                 method=request.method,
-                path=request.scope["path"],
-                query=_mask_query(request.query_params),
+                path=request.path,
+                query=_mask_query(request.query),
                 route=place.route if place else None,
                 headers=_mask_headers(request.headers),
                 body_bytes=body.body_bytes,
@@ -236,24 +235,15 @@ class Receiving:
         )
 
 
-async def _read_body(receive: Receive, limit_bytes: int, body: _Body) -> bytes:
+async def _read_body(request: Request, limit_bytes: int, body: _Body) -> bytes:
     """Read the whole body, keeping no more of it than just over *limit_bytes*.
 
-    Not by `Request.stream`: that is an asynchronous generator, which a cancel or
-    the second error below would leave open.
-
     Raises:
-        ClientDisconnect: if the client leaves before its end.
+        ClientLeftError: if the client leaves before its end.
         _RefusedError: if it goes on past all bounds.
     """
     data = bytearray()
-    has_more = True
-    while has_more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk: bytes = message.get("body", b"")
-        has_more = message.get("more_body", False)
+    while chunk := await request.receive_data():
         body.body_bytes += len(chunk)
         if len(data) <= limit_bytes:
             data += chunk
@@ -294,14 +284,18 @@ def _mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _mask_query(query: QueryParams) -> str:
+def _mask_query(query: str) -> str:
     return urlencode(
         [
             (name, _mask(value) if name in _SECRET_PARAMETERS else value)
-            for name, value in query.multi_items()
+            for name, value in _split_query(query)
         ],
         safe="*",
     )
+
+
+def _split_query(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def _mask(secret: str) -> str:

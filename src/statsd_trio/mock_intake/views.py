@@ -6,102 +6,82 @@ from typing import Any, Final
 
 import attrs
 import trio
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
 
 from statsd_trio.mock_intake.intake import MockIntake
 from statsd_trio.mock_intake.received import Attempt
-from statsd_trio.mock_intake.receiving import Receiving
+from statsd_trio.web import Answer, Page, Pages, Request
 
 # How many values are written between two checkpoints: about a millisecond.
 _VALUES_PER_SLICE: Final = 20
 
+_FOLDER: Final = "/mock/"
+_CLEAR: Final = f"{_FOLDER}clear"
+
 _Values = Sequence[attrs.AttrsInstance]
 
 
-def make_application(intake: MockIntake, receiving: Receiving) -> Starlette:
-    """Put the mock's own pages beside the intake's routes."""
-    kept: dict[str, Callable[[], _Values]] = {
-        "series": lambda: intake.series,
-        "sketches": lambda: intake.sketches,
-        "events": lambda: intake.events,
-        "service_checks": lambda: intake.service_checks,
-        "attempts": lambda: intake.attempts,
-    }
+class Views:
+    """The mock's own pages. Each is made anew when something came since."""
 
-    def clear() -> Response:
-        intake.clear()
-        return JSONResponse({})
+    def __init__(self, intake: MockIntake) -> None:
+        self._intake = intake
+        kept: dict[str, Callable[[], _Values]] = {
+            "series": lambda: intake.series,
+            "sketches": lambda: intake.sketches,
+            "events": lambda: intake.events,
+            "service_checks": lambda: intake.service_checks,
+            "attempts": lambda: intake.attempts,
+        }
 
-    def describe() -> Response:
-        return PlainTextResponse(_describe(intake))
+        def read_version() -> int:
+            return intake.changes
 
-    return Starlette(
-        routes=[
-            Route("/", _Page(describe), methods=["GET"]),
-            Mount(
-                "/mock",
-                routes=[
-                    Route("/clear", _Page(clear), methods=["POST"]),
-                    *(
-                        Route(f"/{name}", _List(name, values), methods=["GET"])
-                        for name, values in kept.items()
-                    ),
-                ],
-            ),
-            Route("/{path:path}", receiving),
-        ]
-    )
+        async def describe() -> Answer:
+            await trio.lowlevel.checkpoint()
+            return Answer.text(_describe(intake))
+
+        pages = {"/": Page(describe, read_version=read_version)}
+        for name, values in kept.items():
+            write = _make_writer(name, values)
+            pages[f"{_FOLDER}{name}"] = Page(write, read_version=read_version)
+        self._pages = Pages(pages)
+
+    def owns(self, path: str) -> bool:
+        """Return whether *path* is the mock's own, and none of the intake's."""
+        return path in self._pages or path.startswith(_FOLDER)
+
+    async def handle(self, request: Request) -> Answer:
+        """Answer a request to one of the pages.
+
+        Raises:
+            ClientLeftError: if the client leaves before there is an answer.
+        """
+        if request.path != _CLEAR:
+            return await self._pages.handle(request)
+        if request.method != "POST":
+            return Answer(status=405, headers={"allow": "POST"})
+        self._intake.clear()
+        return Answer.json({})
 
 
-class _Page:
-    """An ASGI application that answers the same to every request."""
-
-    def __init__(self, make_response: Callable[[], Response]) -> None:
-        self._make_response = make_response
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._make_response()(scope, receive, send)
-
-
-class _List:
-    """An ASGI application that writes values as one JSON object, in slices.
+def _make_writer(name: str, values: Callable[[], _Values]) -> Any:
+    """Make what writes values as one JSON object, in slices.
 
     A test may hold a hundred thousand, and must not be held up by writing them.
     """
 
-    def __init__(self, name: str, values: Callable[[], _Values]) -> None:
-        self._name = name
-        self._values = values
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        values = self._values()
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [(b"content-type", b"application/json")],
-            }
-        )
-        await _send_part(send, f'{{"{self._name}":[')
-        for start in range(0, len(values), _VALUES_PER_SLICE):
-            part = values[start : start + _VALUES_PER_SLICE]
+    async def write() -> Answer:
+        kept = values()
+        pieces = [f'{{"{name}":['.encode()]
+        for start in range(0, len(kept), _VALUES_PER_SLICE):
+            part = kept[start : start + _VALUES_PER_SLICE]
             written = ",".join(json.dumps(value, default=_as_members) for value in part)
-            await _send_part(send, f",{written}" if start else written)
+            pieces.append((f",{written}" if start else written).encode())
             await trio.lowlevel.checkpoint()
-        await _send_part(send, "]}", is_last=True)
+        pieces.append(b"]}")
+        return Answer(media_type="application/json", pieces=pieces)
 
-
-async def _send_part(send: Send, text: str, *, is_last: bool = False) -> None:
-    await send(
-        {
-            "type": "http.response.body",
-            "body": text.encode(),
-            "more_body": not is_last,
-        }
-    )
+    return write
 
 
 def _as_members(value: attrs.AttrsInstance) -> dict[str, Any]:
