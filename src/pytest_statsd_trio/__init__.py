@@ -4,16 +4,18 @@ PYTEST_DONT_REWRITE
 
 Every pytest of an environment that has this package imports this module, so it
 imports nothing: what it needs is imported by the fixtures, in a test run that uses
-them. Fixtures for Trio stand in a module of their own, for where pytest-trio is.
+them.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-# The fixtures that a test used, to be asked at its end.
-_USED = pytest.StashKey[list[Any]]()
+# What finds problems of a test at its end; it is told whether the run is strict.
+_Finder = Callable[..., list[str]]
+_FINDERS = pytest.StashKey[list[_Finder]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,15 +50,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Add the fixtures for Trio where there is pytest-trio."""
-    if config.pluginmanager.hasplugin("trio"):
-        # It has imported trio already.
-        from pytest_statsd_trio import trio_fixtures
-
-        config.pluginmanager.register(trio_fixtures, "statsd_trio_fixtures")
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that forgot an `await` or, in a strict run, sent a bad line."""
@@ -67,8 +60,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         is_strict = item.config.getoption("dogstatsd_strict")
     finally:
         # A test that failed by itself is asked too, so that no coroutine is left.
-        for fixture in item.stash.setdefault(_USED, []):
-            problems += fixture.finish(is_strict=is_strict)
+        for find_problems in item.stash.setdefault(_FINDERS, []):
+            problems += find_problems(is_strict=is_strict)
     if problems:
         # There is no line of the test to show; two fixtures may say the same.
         pytest.fail("\n\n".join(dict.fromkeys(problems)), pytrace=False)
@@ -96,11 +89,6 @@ def read_counts_telemetry(config: pytest.Config) -> bool:
     )
 
 
-def watch_item(item: pytest.Item, fixture: Any) -> None:
-    """Have *fixture* asked at the end of *item* what the test did wrong."""
-    item.stash.setdefault(_USED, []).append(fixture)
-
-
 @pytest.fixture(scope="session")
 def _dogstatsd_session(request: pytest.FixtureRequest) -> Iterator[Any]:
     from pytest_statsd_trio.session import open_session
@@ -113,20 +101,27 @@ def _dogstatsd_session(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def dogstatsd(
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    _dogstatsd_session: Any,
+def _dogstatsd_test(
+    monkeypatch: pytest.MonkeyPatch, _dogstatsd_session: Any
 ) -> Iterator[Any]:
+    from pytest_statsd_trio.session import begin_test
+
+    with begin_test(_dogstatsd_session):
+        _point_clients_at(_dogstatsd_session, monkeypatch)
+        yield _dogstatsd_session
+
+
+@pytest.fixture
+def dogstatsd(request: pytest.FixtureRequest, _dogstatsd_test: Any) -> Any:
     """A DogStatsD server on real sockets, and assertions on what it receives.
 
     The environment points clients made in the test at it.
     """
-    with _dogstatsd_session.begin_test() as received:
-        for name, value in received.environment.items():
-            monkeypatch.setenv(name, value)
-        watch_item(request.node, received)
-        yield received
+    from pytest_statsd_trio.checks import find_problems
+    from pytest_statsd_trio.fixture import make_fixture
+
+    _watch(request, partial(find_problems, _dogstatsd_test))
+    return make_fixture(_dogstatsd_test)
 
 
 @pytest.fixture
@@ -136,8 +131,54 @@ def dogstatsd_async(request: pytest.FixtureRequest) -> Any:
     In a Trio test the server runs in the test's own loop, on the test's clock.
     """
     is_trio = request.node.get_closest_marker("trio") is not None
-    if is_trio and request.config.pluginmanager.hasplugin("statsd_trio_fixtures"):
+    if is_trio and request.config.pluginmanager.hasplugin("trio"):
         return request.getfixturevalue("_dogstatsd_trio")
-    received = request.getfixturevalue("dogstatsd").make_async()
-    watch_item(request.node, received)
-    return received
+    session = request.getfixturevalue("_dogstatsd_test")
+    from pytest_statsd_trio.checks import Calls, find_problems, run_in_thread
+    from pytest_statsd_trio.fixture import make_async_fixture
+
+    calls = Calls(run_in_thread)
+    _watch(request, partial(find_problems, session, calls))
+    return make_async_fixture(session, calls)
+
+
+@pytest.fixture(scope="session")
+def _dogstatsd_folder() -> Iterator[Any]:
+    from pytest_statsd_trio.endpoint import open_socket_folder
+
+    with open_socket_folder() as folder:
+        yield folder
+
+
+# Asked for by Trio tests alone, for which pytest-trio runs it.
+@pytest.fixture
+async def _dogstatsd_trio(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    nursery: Any,
+    _dogstatsd_folder: Any,
+) -> AsyncIterator[Any]:
+    from pytest_statsd_trio.checks import Calls, find_problems, run_in_loop
+    from pytest_statsd_trio.fixture import make_async_fixture
+    from pytest_statsd_trio.session import open_trio_session
+
+    session = await open_trio_session(
+        nursery,
+        next(_dogstatsd_folder),
+        read_timeout(request.config),
+        counts_telemetry=read_counts_telemetry(request.config),
+    )
+    _point_clients_at(session, monkeypatch)
+    calls = Calls(run_in_loop)
+    _watch(request, partial(find_problems, session, calls))
+    yield make_async_fixture(session, calls)
+    session.waiter.close()
+
+
+def _point_clients_at(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in session.endpoint.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def _watch(request: pytest.FixtureRequest, find_problems: _Finder) -> None:
+    request.node.stash.setdefault(_FINDERS, []).append(find_problems)

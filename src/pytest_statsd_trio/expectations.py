@@ -1,17 +1,33 @@
-"""What an assertion asks for: `Received` in, met or not and the nearest misses out."""
+"""What the end of waiting is: an assertion made into a value.
 
-import math
-from collections.abc import Callable, Sequence
+An expectation says whether what was received meets it and, if not, what came nearest.
+"""
+
+import difflib
+from collections.abc import Mapping
 from typing import Final, Protocol
 from unittest.mock import ANY
 
 import attrs
 
-from pytest_statsd_trio.lines import TYPE_NAMES, Line, format_number, write_sample
+from pytest_statsd_trio.lines import (
+    TYPE_NAMES,
+    Line,
+    write_event,
+    write_sample,
+    write_service_check,
+)
 from pytest_statsd_trio.received import Received
-from pytest_statsd_trio.similarity import measure_distance
-from pytest_statsd_trio.tags import WantedTag, find_missing
-from statsd_trio.protocol import MetricType, Sample
+from pytest_statsd_trio.wanted import Figure, Tags, WantedTag, find_missing, read_tags
+from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck, ServiceStatus
+
+# How far one difference is off, against others: the nearest messages are shown first.
+_TAG_OFF: Final = 1.0
+_FIELD_OFF: Final = 2.0
+_TYPE_OFF: Final = 2.5
+_NAME_OFF: Final = 10.0
+
+_LEAST_SIMILARITY: Final = 0.75
 
 
 @attrs.frozen
@@ -26,15 +42,15 @@ class Miss:
 
     distance: float
     line: Line
-    parts: tuple[str, ...]
-    reasons: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class Expectation(Protocol):
-    """What the end of waiting is: an assertion made into a value."""
+    """What a test waits for."""
 
     def is_met(self, received: Received) -> bool:
-        """Tell whether it is there."""
+        """Return whether it is there."""
         ...
 
     def describe(self) -> str:
@@ -46,46 +62,69 @@ class Expectation(Protocol):
         ...
 
 
-# A check of all lines of a metric together: it says what is wrong, or "".
-Check = Callable[[Sequence[Sample]], str]
+class _Comparison:
+    """The differences of one message, noted one by one."""
 
-_ONE_TAG_OFF: Final = 1.0
-_TYPE_OFF: Final = 2.5
-_NAME_OFF: Final = 10.0
+    def __init__(self) -> None:
+        self._distance = 0.0
+        self._parts: list[str] = []
+        self._reasons: list[str] = []
+
+    def note(self, distance: float, part: str, reason: str) -> None:
+        """Note that *part* differs, and in what."""
+        self._distance += distance
+        self._parts.append(part)
+        self._reasons.append(reason)
+
+    def compare_tags(
+        self, wanted: tuple[WantedTag, ...], tags: tuple[str, ...]
+    ) -> None:
+        """Note which of *wanted* are not among *tags*."""
+        for missing in find_missing(wanted, tags):
+            others = [tag for tag in tags if tag.startswith(f"{missing.key}:")]
+            self._distance += _TAG_OFF
+            self._parts += [f"tag {tag}" for tag in others] or ["tag that is missing"]
+            self._reasons.append(
+                f"{others[0]}, not {missing}" if others else f"no tag {missing}"
+            )
+
+    @property
+    def is_equal(self) -> bool:
+        return not self._parts
+
+    def make_miss(self, line: Line) -> Miss:
+        """Make a miss of all that was noted."""
+        return Miss(self._distance, line, tuple(self._parts), tuple(self._reasons))
 
 
 @attrs.frozen
 class MetricExpectation:
-    """Lines of one metric, with some tags, that together have a value.
-
-    Attributes:
-        wanted: the value, in words; "" for any.
-    """
+    """Lines of one metric, with some tags, that together are a figure."""
 
     name: str
     type: MetricType
-    tags: tuple[WantedTag, ...]
-    wanted: str
-    check: Check
+    tags: tuple[WantedTag, ...] = attrs.field(converter=read_tags)
+    figure: Figure
 
     def is_met(self, received: Received) -> bool:
-        """Tell whether there are such lines and their value is right."""
+        """Return whether there are such lines and their figure is right."""
         lines = self._find_lines(received)
-        return bool(lines) and not self.check(lines)
+        return bool(lines) and not self.figure.complain(lines)
 
     def describe(self) -> str:
         """Say what is asked for."""
         text = f"{TYPE_NAMES[self.type]} {self.name}"
-        if self.wanted:
-            text += f" with {self.wanted}"
+        figure = self.figure.describe()
+        if figure:
+            text += f" with {figure}"
         if self.tags:
-            text += f" {'and' if self.wanted else 'with'} tags "
+            text += f" {'and' if figure else 'with'} tags "
             text += ",".join(map(str, self.tags))
         return text
 
     def find_misses(self, received: Received) -> list[Miss]:
         """Find lines of this name, and of names that are nearly this one."""
-        complaint = self.check(self._find_lines(received))
+        complaint = self.figure.complain(self._find_lines(received))
         misses: list[Miss] = []
         distances = {
             name: measure_distance(self.name, name)
@@ -107,29 +146,100 @@ class MetricExpectation:
         ]
 
     def _compare(self, sample: Sample, name_distance: float, complaint: str) -> Miss:
-        distance = 0.0
-        parts: list[str] = []
-        reasons: list[str] = []
+        comparison = _Comparison()
         if sample.name != self.name:
-            distance += _NAME_OFF * (1 + name_distance)
-            parts.append("name")
-            reasons.append(f"another name than {self.name}")
+            distance = _NAME_OFF * (1 + name_distance)
+            comparison.note(distance, "name", f"another name than {self.name}")
         if sample.type is not self.type:
-            distance += _TYPE_OFF
-            parts.append("type")
-            reasons.append(
-                f"a {TYPE_NAMES[sample.type]}, not a {TYPE_NAMES[self.type]}"
-            )
-        for missing in find_missing(self.tags, sample.tags):
-            distance += _ONE_TAG_OFF
-            others = [tag for tag in sample.tags if tag.startswith(f"{missing.key}:")]
-            parts += [f"tag {tag}" for tag in others] or ["tag that is missing"]
-            reasons.append(
-                f"{others[0]}, not {missing}" if others else f"no tag {missing}"
-            )
-        if not parts:
-            parts, reasons = ["values"], [complaint]
-        return Miss(distance, write_sample(sample), tuple(parts), tuple(reasons))
+            kinds = f"a {TYPE_NAMES[sample.type]}, not a {TYPE_NAMES[self.type]}"
+            comparison.note(_TYPE_OFF, "type", kinds)
+        comparison.compare_tags(self.tags, sample.tags)
+        if comparison.is_equal:
+            comparison.note(0, "values", complaint)
+        return comparison.make_miss(write_sample(sample))
+
+
+@attrs.frozen
+class FieldsExpectation:
+    """One event, or one service check, with these fields and tags.
+
+    Attributes:
+        kind: ``event`` or ``service check``.
+        fields: by name; those that may be anything are left out.
+    """
+
+    kind: str
+    fields: Mapping[str, object]
+    tags: tuple[WantedTag, ...]
+
+    def is_met(self, received: Received) -> bool:
+        """Return whether there is one."""
+        return any(
+            self._compare(message).is_equal for message in self._select(received)
+        )
+
+    def describe(self) -> str:
+        """Say what is asked for."""
+        clauses = [
+            f"{name}={value if name == 'status' else repr(value)}"
+            for name, value in self.fields.items()
+        ]
+        if self.tags:
+            clauses.append(f"tags {','.join(map(str, self.tags))}")
+        return f"{self.kind} with {' and '.join(clauses)}" if clauses else self.kind
+
+    def find_misses(self, received: Received) -> list[Miss]:
+        """Find all of the kind; those with more fields right are nearer."""
+        return [
+            self._compare(message).make_miss(_write(message))
+            for message in self._select(received)
+        ]
+
+    def _select(self, received: Received) -> tuple[Event | ServiceCheck, ...]:
+        return received.events if self.kind == "event" else received.service_checks
+
+    def _compare(self, message: Event | ServiceCheck) -> _Comparison:
+        comparison = _Comparison()
+        for name, wanted in self.fields.items():
+            if getattr(message, name) != wanted:
+                comparison.note(_FIELD_OFF, name, f"another {name.replace('_', ' ')}")
+        comparison.compare_tags(self.tags, message.tags)
+        return comparison
+
+
+def _write(message: Event | ServiceCheck) -> Line:
+    if isinstance(message, Event):
+        return write_event(message)
+    return write_service_check(message)
+
+
+def expect_event(tags: Tags, **fields: object) -> FieldsExpectation:
+    """Expect an event; fields that are `ANY` do not matter."""
+    return FieldsExpectation("event", _leave_any_out(fields), read_tags(tags))
+
+
+def expect_service_check(
+    name: str, status: object, message: object, tags: Tags
+) -> FieldsExpectation:
+    """Expect a service check; its status is a number or a name.
+
+    Raises:
+        ValueError: naming a status that there is not, and that would never be met.
+    """
+    if isinstance(status, str):
+        try:
+            status = ServiceStatus[status.upper()]
+        except KeyError:
+            names = ", ".join(each.name for each in ServiceStatus)
+            raise ValueError(f"{status!r} is no status; there are {names}") from None
+    elif isinstance(status, int):
+        status = ServiceStatus(status)
+    fields = {"name": name, "status": status, "message": message}
+    return FieldsExpectation("service check", _leave_any_out(fields), read_tags(tags))
+
+
+def _leave_any_out(fields: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: value for name, value in fields.items() if value is not ANY}
 
 
 @attrs.frozen
@@ -141,10 +251,10 @@ class NothingExpectation:
     """
 
     name: str | None
-    tags: tuple[WantedTag, ...]
+    tags: tuple[WantedTag, ...] = attrs.field(converter=read_tags)
 
     def is_met(self, received: Received) -> bool:
-        """Tell whether there is none."""
+        """Return whether there is none."""
         if self.name is None and not self.tags:
             return not len(received)
         return not self._find_lines(received)
@@ -158,10 +268,7 @@ class NothingExpectation:
 
     def find_misses(self, received: Received) -> list[Miss]:
         """Find what is there in spite of it."""
-        return [
-            Miss(0, write_sample(sample), (), ())
-            for sample in self._find_lines(received)
-        ]
+        return [Miss(0, write_sample(sample)) for sample in self._find_lines(received)]
 
     def _find_lines(self, received: Received) -> list[Sample]:
         return [
@@ -172,106 +279,21 @@ class NothingExpectation:
         ]
 
 
-def equals(value: object, wanted: object) -> bool:
-    """Compare as ``==`` does, but for what sums of floats lose."""
-    if isinstance(value, int | float) and isinstance(wanted, int | float):
-        return math.isclose(value, wanted, rel_tol=1e-9)
-    return bool(value == wanted)
+def measure_distance(wanted: str, name: str) -> float | None:
+    """Measure from 0, the same, to 1; None for names that have nothing in common.
 
-
-def count_lines(lines: Sequence[Sample]) -> str:
-    """Say how many lines, for a complaint."""
-    return "1 line" if len(lines) == 1 else f"{len(lines)} lines"
-
-
-def check_total(wanted: object) -> Check:
-    """Check the sum of all values, each by its sample rate."""
-
-    def check(lines: Sequence[Sample]) -> str:
-        total = sum(
-            float(value) / line.sample_rate for line in lines for value in line.values
-        )
-        if equals(total, wanted):
-            return ""
-        return (
-            f"the total of {count_lines(lines)} is {format_number(total)}, not {wanted}"
-        )
-
-    return check
-
-
-def check_last(wanted: object) -> Check:
-    """Check the last value."""
-
-    def check(lines: Sequence[Sample]) -> str:
-        last = lines[-1].values[-1] if lines else None
-        if last is None or equals(last, wanted):
-            return ""
-        return f"the last value is {format_number(float(last))}, not {wanted}"
-
-    return check
-
-
-def check_members(wanted: object) -> Check:
-    """Check the members of a set: all of them, or how many."""
-
-    def check(lines: Sequence[Sample]) -> str:
-        members = {str(value) for line in lines for value in line.values}
-        if isinstance(wanted, int):
-            if len(members) == wanted:
-                return ""
-            return f"{len(members)} members, not {wanted}: {sorted(members)}"
-        if wanted is ANY or members == wanted:
-            return ""
-        return f"the members are {sorted(members)}"
-
-    return check
-
-
-def check_values(
-    *,
-    count: object,
-    between: tuple[float, float] | None,
-    values: object,
-) -> Check:
-    """Check single values: how many, within which bounds, which."""
-
-    def check(lines: Sequence[Sample]) -> str:
-        received = [float(value) for line in lines for value in line.values]
-        complaints: list[str] = []
-        if not equals(len(received), count):
-            complaints.append(f"{_count_values(received)}, not {count}")
-        if between is not None:
-            low, high = between
-            outside = [value for value in received if not low <= value <= high]
-            if outside:
-                complaints.append(
-                    f"{format_number(outside[0])} is not between {low} and {high}"
-                )
-        if values is not ANY and received != values:
-            shown = ", ".join(map(format_number, received[:10]))
-            complaints.append(f"the values are [{shown}]")
-        return "; ".join(complaints)
-
-    return check
-
-
-def _count_values(values: Sequence[float]) -> str:
-    return "1 value" if len(values) == 1 else f"{len(values)} values"
-
-
-def describe_values(
-    *,
-    count: object,
-    between: tuple[float, float] | None,
-    values: object,
-) -> str:
-    """Say what `check_values` asks for."""
-    clauses: list[str] = []
-    if count is not ANY:
-        clauses.append(f"{count} value{'' if count == 1 else 's'}")
-    if between is not None:
-        clauses.append("values between {} and {}".format(*between))
-    if values is not ANY:
-        clauses.append(f"values {values}")
-    return " and ".join(clauses)
+    A name within the other counts as near: a namespace may be missing, or too much.
+    """
+    if wanted == name:
+        return 0.0
+    if wanted.endswith(f".{name}") or name.endswith(f".{wanted}"):
+        return 0.1
+    matcher = difflib.SequenceMatcher(None, wanted, name)
+    # The quick ones are upper bounds: names of another length are soon done with.
+    if (
+        matcher.real_quick_ratio() < _LEAST_SIMILARITY
+        or matcher.quick_ratio() < _LEAST_SIMILARITY
+    ):
+        return None
+    ratio = matcher.ratio()
+    return None if ratio < _LEAST_SIMILARITY else 1 - ratio

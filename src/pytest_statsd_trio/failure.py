@@ -1,10 +1,16 @@
-"""The text of a failed assertion: the nearest misses first, then all there is."""
+"""The text of a failed assertion: the nearest misses first, then all there is.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+Where nothing arrived, guesses say why, which a person can check.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import attrs
 
+from pytest_statsd_trio.endpoint import Endpoint
 from pytest_statsd_trio.expectations import Expectation, Miss
 from pytest_statsd_trio.lines import (
     Line,
@@ -13,8 +19,8 @@ from pytest_statsd_trio.lines import (
     write_sample,
     write_service_check,
 )
-from pytest_statsd_trio.received import Received, Rejected
-from pytest_statsd_trio.recorder import TELEMETRY_PREFIX
+from pytest_statsd_trio.received import TELEMETRY_PREFIX, Received, Rejected
+from statsd_trio import Ledger
 
 _SHOWN_MISSES: Final = 5
 _SHOWN_LINES: Final = 20
@@ -32,12 +38,12 @@ class Circumstances:
     Attributes:
         received: in this test.
         late: what came between the former test and this one.
-        hints: why nothing may have arrived, one line each.
+        endpoint: where the server listens.
     """
 
     received: Received
     late: Received
-    hints: Callable[[], Iterable[str]]
+    endpoint: Endpoint
 
 
 def write_absence(
@@ -60,7 +66,7 @@ def write_absence(
         lines += ["", _TELEMETRY_IS_APART]
     elif not len(received):
         found = _TELEMETRY_IS_APART if received.telemetry else "no packet arrived"
-        lines += ["", found, *circumstances.hints()]
+        lines += ["", found, *_guess_why(circumstances.endpoint)]
     lines += _write_misses(expectation.find_misses(circumstances.received))
     return "\n".join([*lines, *_write_all(circumstances)])
 
@@ -94,7 +100,7 @@ def write_forgotten(call: str) -> str:
 
 
 def write_losses(losses: Sequence[str]) -> str:
-    """Write what the ledger says was lost."""
+    """Write what the ledger says was lost; see `find_losses`."""
     return "\n".join(["lost in this test:", *(f"  {loss}" for loss in losses)])
 
 
@@ -152,3 +158,66 @@ def _write_lines(lines: Sequence[Line]) -> Iterator[str]:
 def _count_rest(rest: int) -> Iterator[str]:
     if rest > 0:
         yield f"  ... and {rest} more"
+
+
+def _guess_why(endpoint: Endpoint) -> Iterator[str]:
+    """Guess why nothing arrived at *endpoint*; what can be seen is looked at."""
+    host, port = endpoint.address
+    client: Any = getattr(sys.modules.get("datadog"), "statsd", None)
+    if client is None:
+        yield "a client that collects metrics before it sends them must be flushed"
+    elif _holds_metrics_back(client):
+        yield (
+            "`datadog` collects metrics before it sends them: call `flush()` of the "
+            "client, such as `datadog.statsd.flush()`"
+        )
+    yield (
+        "a client made before the test may still send to port 8125: make it in the "
+        f"test, or point it at {host}:{port}"
+    )
+    path = getattr(client, "socket_path", None)
+    target = path or "{}:{}".format(
+        getattr(client, "host", None), getattr(client, "port", None)
+    )
+    ours = {*endpoint.paths, f"{host}:{port}", f"localhost:{port}"}
+    if client is not None and target not in ours:
+        yield (
+            f"`datadog.statsd` of this process sends to {target}: call "
+            f"`datadog.initialize(statsd_host={host!r}, statsd_port={port})`"
+        )
+
+
+def _holds_metrics_back(client: Any) -> bool:
+    """Look whether *client* buffers or aggregates, or others do by default."""
+    names = ("disable_buffering", "disable_aggregation")
+    if any(getattr(client, f"_{name}", True) is False for name in names):
+        return True
+    maker: Any = getattr(sys.modules.get("datadog.dogstatsd.base"), "DogStatsd", None)
+    if maker is None:
+        return False
+    defaults = inspect.signature(maker).parameters
+    return any(name in defaults and defaults[name].default is False for name in names)
+
+
+def find_losses(before: Ledger, after: Ledger) -> Iterator[str]:
+    """Say what of all that was sent between the two never reached a metric.
+
+    Rejected lines are not lost: they arrived, and are kept with their reasons.
+    """
+    for old, new in zip(before.listeners, after.listeners, strict=True):
+        dropped = (new.kernel_dropped or 0) - (old.kernel_dropped or 0)
+        if dropped:
+            yield f"{dropped} packets dropped by the kernel on {new.name}"
+        if new.truncated > old.truncated:
+            yield f"{new.truncated - old.truncated} packets cut short on {new.name}"
+        for reason, count in new.refused.items():
+            refused = count - old.refused.get(reason, 0)
+            if refused:
+                yield f"{refused} refused on {new.name}: {reason}"
+    for reason, count in after.samples.refused.items():
+        refused = count - before.samples.refused.get(reason, 0)
+        if refused:
+            yield f"{refused} values refused: {reason}"
+    refused = after.samples.events_refused - before.samples.events_refused
+    if refused:
+        yield f"{refused} events and service checks refused"

@@ -1,112 +1,108 @@
-"""`DogStatsd`: what the fixture hands to a test."""
+"""What the fixtures `dogstatsd` and `dogstatsd_async` hand to a test.
 
-import asyncio
-from collections.abc import Callable, Iterable
+Both are the same class. A method makes a check of what the test wrote; whoever made
+the fixture says how it is run: at once, in this thread, or when the test awaits it.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
 from unittest.mock import ANY
 
-import trio
-
-from pytest_statsd_trio import assertions
-from pytest_statsd_trio.async_fixture import AsyncDogStatsd
-from pytest_statsd_trio.endpoint import Endpoint
-from pytest_statsd_trio.expectations import Expectation, NothingExpectation
-from pytest_statsd_trio.failure import (
-    Circumstances,
-    write_absence,
-    write_invalid,
-    write_losses,
-    write_silence,
-    write_unwanted,
+from pytest_statsd_trio.checks import Calls, Checks, Work, run_now
+from pytest_statsd_trio.expectations import (
+    Expectation,
+    MetricExpectation,
+    NothingExpectation,
+    expect_event,
+    expect_service_check,
 )
-from pytest_statsd_trio.hints import find_hints
-from pytest_statsd_trio.losses import find_losses
 from pytest_statsd_trio.received import Received, Rejected
-from pytest_statsd_trio.recorder import Recorder
-from pytest_statsd_trio.summary import write_snapshot
-from pytest_statsd_trio.tags import Tags, read_tags
-from pytest_statsd_trio.threaded import ThreadedWaiter
-from pytest_statsd_trio.waiting import Waiter
-from statsd_trio import Ledger
+from pytest_statsd_trio.session import Session
+from pytest_statsd_trio.wanted import LastValue, Members, Tags, Total, Values
+from statsd_trio import Ledger, Snapshot
 from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
 
+# What an assertion returns, and what a snapshot does: None and a text, or each of them
+# to be awaited.
+_Done = TypeVar("_Done")
+_Text = TypeVar("_Text")
 
-class DogStatsd:
+
+class Fixture(Generic[_Done, _Text]):
     """What one test sends, and assertions on it.
 
     An assertion waits for what it names, at most *timeout* seconds, and returns as
     soon as it is there: first everything that was sent before is taken in, so that a
     counter is never read half-way. Values may be `ANY`, `pytest.approx` and whatever
     else compares with ``==``. Tags are those a line must have; it may have others.
-
-    Attributes:
-        environment: what points a client at this server; set during the test.
     """
 
     def __init__(
         self,
-        endpoint: Endpoint,
-        recorder: Recorder,
-        waiter: Waiter,
-        read_ledger: Callable[[], Ledger],
-        timeout_seconds: float,
+        session: Session,
+        check: Callable[[Work[None]], _Done],
+        write: Callable[[Work[str]], _Text],
     ) -> None:
-        self._endpoint = endpoint
-        self._recorder = recorder
-        self._waiter = waiter
-        self._read_ledger = read_ledger
-        self._timeout_seconds = timeout_seconds
-        self._ledger_before = read_ledger()
-        self.environment = endpoint.environment
+        self._session = session
+        self._checks = Checks(session)
+        self._check = check
+        self._write = write
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What points a client at this server; it is set during the test."""
+        return self._session.endpoint.environment
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of UDP."""
-        return self._endpoint.address
+        return self._session.endpoint.address
 
     @property
     def host(self) -> str:
         """The host of UDP."""
-        return self._endpoint.address[0]
+        return self.address[0]
 
     @property
     def port(self) -> int:
         """The port of UDP."""
-        return self._endpoint.address[1]
+        return self.address[1]
 
     @property
     def url(self) -> str:
         """The UDP address as a URL."""
-        return self._endpoint.url
+        return self._session.endpoint.url
 
     @property
     def socket_path(self) -> str | None:
         """The path of the Unix datagram socket; None where the system has none."""
-        return self._endpoint.paths.datagram
+        return self._session.endpoint.paths.datagram
 
     @property
     def stream_socket_path(self) -> str | None:
         """The path of the Unix stream socket; None where the system has none."""
-        return self._endpoint.paths.stream
+        return self._session.endpoint.paths.stream
 
     @property
     def metrics(self) -> tuple[Sample, ...]:
         """The metric lines received so far, in order; waits for nothing."""
-        return self._recorder.read().metrics
+        return self._received.metrics
 
     @property
     def events(self) -> tuple[Event, ...]:
         """The events received so far."""
-        return self._recorder.read().events
+        return self._received.events
 
     @property
     def service_checks(self) -> tuple[ServiceCheck, ...]:
         """The service checks received so far."""
-        return self._recorder.read().service_checks
+        return self._received.service_checks
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
         """The lines that were refused so far."""
-        return self._recorder.read().rejected
+        return self._received.rejected
 
     @property
     def telemetry(self) -> tuple[Sample, ...]:
@@ -115,39 +111,42 @@ class DogStatsd:
         It is kept apart from `metrics`, and no assertion counts it, unless pytest is
         run with ``--dogstatsd-telemetry``.
         """
-        return self._recorder.read().telemetry
+        return self._received.telemetry
 
     @property
     def late(self) -> Received:
         """What came between the former test and this one; no assertion counts it."""
-        return self._recorder.late
+        return self._session.recorder.late
+
+    @property
+    def flushed(self) -> Sequence[Snapshot]:
+        """In a Trio test, what the server has aggregated so far, a snapshot a bucket.
+
+        Elsewhere there is none.
+        """
+        return self._session.flushed
 
     def ledger(self) -> Ledger:
         """Read the server's ledger, of all tests so far."""
-        return self._read_ledger()
+        return self._session.read_ledger()
 
-    def settle(self, timeout: float | None = None) -> None:
+    def settle(self, timeout: float | None = None) -> _Done:
         """Wait until all that was sent so far, by any socket, is received.
 
         For plain assertions on `metrics` and the like. What a client still holds in
         its own buffer has not been sent.
         """
         __tracebackhide__ = True
-        _refuse_to_block()
-        seconds = self._timeout_seconds if timeout is None else timeout
-        silent = self._waiter.settle(seconds)
-        if silent:
-            raise AssertionError(write_silence(silent))
+        return self._check(partial(self._checks.settle, timeout))
 
-    def snapshot(self, mask: bool | Iterable[str] = ()) -> str:
+    def snapshot(self, mask: bool | Iterable[str] = ()) -> _Text:
         """Write all that was sent so far as sorted text, one line a metric.
 
         Args:
             mask: whose values to write as ``*``: patterns of names, or True for all.
         """
         __tracebackhide__ = True
-        self.settle()
-        return write_snapshot(self._recorder.read(), mask)
+        return self._write(partial(self._checks.write_snapshot, mask))
 
     def assert_counter(
         self,
@@ -156,10 +155,13 @@ class DogStatsd:
         *,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a counter whose total is *value*; sample rates are accounted for."""
         __tracebackhide__ = True
-        self._wait_for(assertions.expect_counter(name, value, tags), timeout)
+        figure = Total(value)
+        return self._wait_for(
+            MetricExpectation(name, MetricType.COUNTER, tags, figure), timeout
+        )
 
     def assert_gauge(
         self,
@@ -168,10 +170,13 @@ class DogStatsd:
         *,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a gauge whose last value is *value*."""
         __tracebackhide__ = True
-        self._wait_for(assertions.expect_gauge(name, value, tags), timeout)
+        figure = LastValue(value)
+        return self._wait_for(
+            MetricExpectation(name, MetricType.GAUGE, tags, figure), timeout
+        )
 
     def assert_set(
         self,
@@ -180,10 +185,13 @@ class DogStatsd:
         *,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a set with exactly *members*; a number tells how many."""
         __tracebackhide__ = True
-        self._wait_for(assertions.expect_set(name, members, tags), timeout)
+        figure = Members(members)
+        return self._wait_for(
+            MetricExpectation(name, MetricType.SET, tags, figure), timeout
+        )
 
     def assert_histogram(
         self,
@@ -194,22 +202,15 @@ class DogStatsd:
         values: object = ANY,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a histogram's values: how many, within which bounds, or which.
 
         *values* is a list in the order of arrival.
         """
         __tracebackhide__ = True
-        self._wait_for(
-            assertions.expect_values(
-                name,
-                MetricType.HISTOGRAM,
-                tags,
-                count=count,
-                between=between,
-                values=values,
-            ),
-            timeout,
+        figure = Values(count, between, values)
+        return self._wait_for(
+            MetricExpectation(name, MetricType.HISTOGRAM, tags, figure), timeout
         )
 
     def assert_timing(
@@ -221,19 +222,12 @@ class DogStatsd:
         values: object = ANY,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a timing's values, in milliseconds, as `assert_histogram`."""
         __tracebackhide__ = True
-        self._wait_for(
-            assertions.expect_values(
-                name,
-                MetricType.TIMER,
-                tags,
-                count=count,
-                between=between,
-                values=values,
-            ),
-            timeout,
+        figure = Values(count, between, values)
+        return self._wait_for(
+            MetricExpectation(name, MetricType.TIMER, tags, figure), timeout
         )
 
     def assert_distribution(
@@ -245,19 +239,12 @@ class DogStatsd:
         values: object = ANY,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a distribution's values, as `assert_histogram`."""
         __tracebackhide__ = True
-        self._wait_for(
-            assertions.expect_values(
-                name,
-                MetricType.DISTRIBUTION,
-                tags,
-                count=count,
-                between=between,
-                values=values,
-            ),
-            timeout,
+        figure = Values(count, between, values)
+        return self._wait_for(
+            MetricExpectation(name, MetricType.DISTRIBUTION, tags, figure), timeout
         )
 
     def assert_event(
@@ -271,21 +258,19 @@ class DogStatsd:
         source_type_name: object = ANY,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for an event with these fields."""
         __tracebackhide__ = True
-        self._wait_for(
-            assertions.expect_event(
-                tags,
-                title=title,
-                text=text,
-                alert_type=alert_type,
-                priority=priority,
-                aggregation_key=aggregation_key,
-                source_type_name=source_type_name,
-            ),
-            timeout,
+        expectation = expect_event(
+            tags,
+            title=title,
+            text=text,
+            alert_type=alert_type,
+            priority=priority,
+            aggregation_key=aggregation_key,
+            source_type_name=source_type_name,
         )
+        return self._wait_for(expectation, timeout)
 
     def assert_service_check(
         self,
@@ -295,12 +280,11 @@ class DogStatsd:
         message: object = ANY,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Wait for a service check; *status* is a number or a name such as ``ok``."""
         __tracebackhide__ = True
-        self._wait_for(
-            assertions.expect_service_check(name, status, message, tags), timeout
-        )
+        expectation = expect_service_check(name, status, message, tags)
+        return self._wait_for(expectation, timeout)
 
     def assert_none(
         self,
@@ -308,92 +292,44 @@ class DogStatsd:
         *,
         tags: Tags = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> _Done:
         """Check that no metric *name* was sent so far; without a name, nothing at all.
 
         It waits for no time to pass: a marker through each socket shows that all that
         was sent before has been read. Nothing is waited for but the markers.
         """
         __tracebackhide__ = True
-        self.settle(timeout)
-        expectation = NothingExpectation(name, read_tags(tags))
-        circumstances = self._look()
-        if not expectation.is_met(circumstances.received):
-            raise AssertionError(write_unwanted(expectation, circumstances))
+        expectation = NothingExpectation(name, tags)
+        return self._check(partial(self._checks.check_nothing, expectation, timeout))
 
-    def assert_valid(self) -> None:
+    def assert_valid(self) -> _Done:
         """Check that no line sent so far was rejected."""
         __tracebackhide__ = True
-        self.settle()
-        rejected = self.rejected
-        if rejected:
-            raise AssertionError(write_invalid(rejected))
+        return self._check(self._checks.check_valid)
 
-    def assert_lossless(self) -> None:
+    def assert_lossless(self) -> _Done:
         """Check by the ledger that nothing sent so far in this test was lost."""
         __tracebackhide__ = True
-        self.settle()
-        losses = list(find_losses(self._ledger_before, self._read_ledger()))
-        if losses:
-            raise AssertionError(write_losses(losses))
+        return self._check(self._checks.check_lossless)
 
-    def finish(self, *, is_strict: bool) -> list[str]:
-        """Say what is wrong with the test, which has ended."""
-        if not is_strict:
-            return []
-        silent = self._waiter.settle(self._timeout_seconds)
-        problems = [write_silence(silent)] if silent else []
-        if self.rejected:
-            problems.append(write_invalid(self.rejected))
-        return problems
+    @property
+    def _received(self) -> Received:
+        return self._session.recorder.read()
 
-    def _look(self) -> Circumstances:
-        return Circumstances(
-            self._recorder.read(),
-            self._recorder.late,
-            lambda: find_hints(self._endpoint),
-        )
-
-    def _wait_for(self, expectation: Expectation, timeout: float | None) -> None:
+    def _wait_for(self, expectation: Expectation, timeout: float | None) -> _Done:
         __tracebackhide__ = True
-        _refuse_to_block()
-        seconds = self._timeout_seconds if timeout is None else timeout
-        outcome = self._waiter.wait_until(
-            lambda: expectation.is_met(self._recorder.read()), seconds
-        )
-        if not outcome.is_met:
-            raise AssertionError(
-                write_absence(expectation, self._look(), outcome.silent, seconds)
-            )
-
-    def make_async(self) -> AsyncDogStatsd:
-        """Make the same, with assertions to await, for any loop but the server's."""
-        return AsyncDogStatsd(
-            self._endpoint,
-            self._recorder,
-            ThreadedWaiter(self._waiter),
-            self._read_ledger,
-            self._timeout_seconds,
-        )
+        return self._check(partial(self._checks.wait_for, expectation, timeout))
 
 
-def _refuse_to_block() -> None:
-    """Refuse to wait in a thread whose event loop could do nothing meanwhile."""
-    __tracebackhide__ = True
-    loop = _find_running_loop()
-    if loop:
-        raise RuntimeError(
-            f"`dogstatsd` waits in this thread, where {loop} is running and could do "
-            "nothing meanwhile: use the fixture `dogstatsd_async`, and `await` its "
-            "assertions"
-        )
+DogStatsd: TypeAlias = Fixture[None, str]
+AsyncDogStatsd: TypeAlias = Fixture[Coroutine[Any, Any, None], Coroutine[Any, Any, str]]
 
 
-def _find_running_loop() -> str:
-    if trio.lowlevel.in_trio_run():
-        return "Trio"
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return ""
-    return "asyncio"
+def make_fixture(session: Session) -> DogStatsd:
+    """Make a fixture whose assertions wait in the thread of the test."""
+    return Fixture(session, run_now, run_now)
+
+
+def make_async_fixture(session: Session, calls: Calls) -> AsyncDogStatsd:
+    """Make a fixture whose assertions are to be awaited."""
+    return Fixture(session, calls.start, calls.start)

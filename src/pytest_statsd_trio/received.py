@@ -1,9 +1,22 @@
-"""What arrived, as values: hooks of the server in, `Received` out."""
+"""What arrived at the server, kept for the test in which it arrived."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Generator
+from typing import Final
 
 import attrs
 
+from statsd_trio import Config, ParseError
 from statsd_trio.errors import Reason
-from statsd_trio.protocol import Event, Sample, ServiceCheck
+from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
+from statsd_trio.transports.packet import Origin
+
+_MARKER: Final = "pytest_statsd_trio.marker"
+
+# Datadog's clients send metrics of themselves with a flush that comes ten seconds or
+# more after the one before. Source: datadogpy 0.56.0, datadog/dogstatsd/base.py.
+TELEMETRY_PREFIX: Final = "datadog.dogstatsd.client."
 
 
 @attrs.frozen
@@ -44,3 +57,131 @@ class Received:
             + len(self.service_checks)
             + len(self.rejected)
         )
+
+
+def format_marker(transport: str, number: int) -> bytes:
+    """Write the marker that a recorder notes as *number* of *transport*."""
+    return f"{_MARKER}:{number}|{MetricType.GAUGE}|#{transport}".encode()
+
+
+class Recorder:
+    """Keeps what arrives through the server's hooks.
+
+    It is filled by the server's thread and read by the test's. Markers, which a waiter
+    sends, are noted and dropped, so that a test never sees them.
+
+    Args:
+        notify: called by the server's thread after each arrival and each marker.
+        counts_telemetry: keep the telemetry of clients among the metrics, and not
+            apart from them.
+    """
+
+    def __init__(
+        self, notify: Callable[[], object], *, counts_telemetry: bool = False
+    ) -> None:
+        self._notify = notify
+        self._counts_telemetry = counts_telemetry
+        self._lock = threading.Lock()
+        self._late = Received()
+        self._arrivals = 0
+        self._markers: dict[str, int] = {}
+        self._clear()
+
+    def make_config(
+        self, socket_path: str | None, stream_socket_path: str | None
+    ) -> Config:
+        """Return the configuration of a server whose hooks are this recorder's."""
+        return Config(
+            host="127.0.0.1",
+            port=0,
+            socket_path=socket_path,
+            stream_socket_path=stream_socket_path,
+            sinks=(),
+            self_metrics=False,
+            on_sample=self.take_sample,
+            on_event=self.take_event,
+            on_rejected=self.take_rejected,
+        )
+
+    def take_sample(self, sample: Sample) -> Sample | None:
+        """Keep *sample*; return None for a marker, which the server then drops."""
+        if sample.name == _MARKER and sample.type is MetricType.GAUGE:
+            transport = sample.tags[0] if sample.tags else ""
+            self._markers[transport] = int(sample.values[-1])
+            self._notify()
+            return None
+        is_telemetry = sample.name.startswith(TELEMETRY_PREFIX)
+        with self._arriving():
+            if is_telemetry and not self._counts_telemetry:
+                self._telemetry.append(sample)
+            else:
+                self._metrics.append(sample)
+        return sample
+
+    def take_event(self, message: Event | ServiceCheck) -> None:
+        """Keep an event or a service check."""
+        with self._arriving():
+            if isinstance(message, Event):
+                self._events.append(message)
+            else:
+                self._service_checks.append(message)
+
+    def take_rejected(self, error: ParseError, line: bytes, origin: Origin) -> None:
+        """Keep a line that was refused."""
+        with self._arriving():
+            self._rejected.append(
+                Rejected(line, error.reason, error.column, error.message, origin.sender)
+            )
+
+    @property
+    def arrivals(self) -> int:
+        """How many messages have arrived, of all tests."""
+        return self._arrivals
+
+    @property
+    def late(self) -> Received:
+        """What arrived between the former test and this one."""
+        return self._late
+
+    def read(self) -> Received:
+        """Return what has arrived in this test."""
+        with self._lock:
+            return self._read()
+
+    def begin(self) -> None:
+        """Set what has arrived since `end` apart, and begin a test with nothing."""
+        with self._lock:
+            self._late = self._read()
+            self._clear()
+
+    def end(self) -> None:
+        """Forget a test; what comes from here on is late."""
+        with self._lock:
+            self._clear()
+
+    def has_passed(self, transport: str, number: int) -> bool:
+        """Return whether marker *number* of *transport*, or a later one, arrived."""
+        return self._markers.get(transport, 0) >= number
+
+    def _read(self) -> Received:
+        return Received(
+            tuple(self._metrics),
+            tuple(self._events),
+            tuple(self._service_checks),
+            tuple(self._rejected),
+            tuple(self._telemetry),
+        )
+
+    def _clear(self) -> None:
+        self._metrics: list[Sample] = []
+        self._events: list[Event] = []
+        self._service_checks: list[ServiceCheck] = []
+        self._rejected: list[Rejected] = []
+        self._telemetry: list[Sample] = []
+
+    @contextlib.contextmanager
+    def _arriving(self) -> Generator[None]:
+        with self._lock:
+            yield
+            self._arrivals += 1
+        self._notify()

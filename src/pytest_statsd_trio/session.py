@@ -1,80 +1,172 @@
-"""One server for all tests of a run, and each test's part of what it receives."""
+"""A running server, and what a test needs to see what it receives.
+
+There are two ways to run one. Outside of Trio a server runs in a thread, for all tests
+of a run, and each test gets its part of what arrives. In a Trio test it runs in the
+test's own loop, on the test's clock, and ends with the test.
+"""
 
 import contextlib
+import logging
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Final
 
-from pytest_statsd_trio.barrier import Barrier
-from pytest_statsd_trio.endpoint import Endpoint, open_socket_folder
-from pytest_statsd_trio.fixture import DogStatsd
-from pytest_statsd_trio.markers import open_marker_sockets
-from pytest_statsd_trio.quiet import silence_thread
-from pytest_statsd_trio.recorder import Recorder
-from pytest_statsd_trio.waiting import Waiter
-from statsd_trio import ServerThread
+import attrs
+import trio
+from trio.testing import MockClock
+
+from pytest_statsd_trio.endpoint import (
+    Endpoint,
+    SocketPaths,
+    open_marker_sockets,
+    open_socket_folder,
+)
+from pytest_statsd_trio.received import Recorder
+from pytest_statsd_trio.waiting import (
+    BlockingPauses,
+    TrioPauses,
+    Waiter,
+    run_blocking,
+)
+from statsd_trio import Ledger, Server, ServerThread, Snapshot, serve
+from statsd_trio.sinks.memory import MemorySink
+
+# When virtual time begins: the edge of a bucket, for any usual width of buckets.
+EPOCH: Final = 1_700_000_000 - 1_700_000_000 % 3600
 
 
+@attrs.frozen
 class Session:
-    """A running server that serves one test after another."""
+    """A running server, and how to see what it receives.
 
-    def __init__(
-        self,
-        server: ServerThread,
-        endpoint: Endpoint,
-        recorder: Recorder,
-        timeout_seconds: float,
-    ) -> None:
-        self._server = server
-        self._endpoint = endpoint
-        self._recorder = recorder
-        self._timeout_seconds = timeout_seconds
-        self._barrier = Barrier(open_marker_sockets(endpoint), recorder)
-        self._waiter = Waiter(self._barrier, recorder)
+    Attributes:
+        read_ledger: reads the server's ledger, of all tests so far.
+        collect: takes in what is on its way, outside of any loop; returns the
+            transports that gave no answer.
+        flushed: what a server in a Trio test has aggregated so far.
+    """
 
-    @contextlib.contextmanager
-    def begin_test(self) -> Generator[DogStatsd]:
-        """Begin a test with nothing received; what comes after its end is late."""
-        self._collect()
-        self._recorder.begin()
-        try:
-            yield DogStatsd(
-                self._endpoint,
-                self._recorder,
-                self._waiter,
-                self._server.ledger,
-                self._timeout_seconds,
-            )
-        finally:
-            self._collect()
-            self._recorder.end()
-
-    def close(self) -> None:
-        """Close what the barrier uses."""
-        self._barrier.close()
-
-    def _collect(self) -> None:
-        """Take in what is on its way."""
-        self._waiter.settle(self._timeout_seconds)
+    endpoint: Endpoint
+    recorder: Recorder
+    waiter: Waiter
+    read_ledger: Callable[[], Ledger]
+    timeout_seconds: float
+    collect: Callable[[], list[str]]
+    flushed: Sequence[Snapshot] = ()
 
 
 @contextlib.contextmanager
 def open_session(
     timeout_seconds: float, *, counts_telemetry: bool = False
 ) -> Generator[Session]:
-    """Run a server for as long as the block lasts.
+    """Run a server in a thread for as long as the block lasts.
 
     Raises:
         OSError: if the system has no port or no path left.
     """
-    recorder = Recorder(counts_telemetry=counts_telemetry)
+    pauses = BlockingPauses()
+    recorder = Recorder(pauses.notify, counts_telemetry=counts_telemetry)
     with open_socket_folder() as folder:
         paths = next(folder)
         config = recorder.make_config(paths.datagram, paths.stream)
         before = set(threading.enumerate())
         with contextlib.ExitStack() as quiet, ServerThread(config) as server:
             for thread in set(threading.enumerate()) - before:
-                quiet.enter_context(silence_thread(thread))
+                quiet.enter_context(_silence_thread(thread))
             endpoint = Endpoint(server.udp_address, paths)
-            session = Session(server, endpoint, recorder, timeout_seconds)
-            with contextlib.closing(session):
-                yield session
+            waiter = Waiter(open_marker_sockets(endpoint), recorder, pauses)
+            with contextlib.closing(waiter):
+                yield Session(
+                    endpoint,
+                    recorder,
+                    waiter,
+                    server.ledger,
+                    timeout_seconds,
+                    collect=lambda: run_blocking(waiter.settle(timeout_seconds)),
+                )
+
+
+@contextlib.contextmanager
+def begin_test(session: Session) -> Generator[None]:
+    """Begin a test with nothing received; what comes after its end is late."""
+    session.collect()
+    session.recorder.begin()
+    try:
+        yield
+    finally:
+        session.collect()
+        session.recorder.end()
+
+
+async def open_trio_session(
+    nursery: trio.Nursery,
+    paths: SocketPaths,
+    timeout_seconds: float,
+    *,
+    counts_telemetry: bool,
+) -> Session:
+    """Start a server in *nursery*, which ends it; then close the waiter.
+
+    With Trio's mock clock its buckets move on virtual time, from `EPOCH` on.
+
+    Raises:
+        OSError: if the system has no port or no path left.
+    """
+    pauses = TrioPauses()
+    recorder = Recorder(pauses.notify, counts_telemetry=counts_telemetry)
+    memory = MemorySink()
+    server: Server = await nursery.start(
+        partial(
+            serve,
+            recorder.make_config(paths.datagram, paths.stream),
+            sinks=[memory],
+            wall_clock=_make_wall_clock(),
+        )
+    )
+    endpoint = Endpoint(server.udp_address, paths)
+    waiter = Waiter(open_marker_sockets(endpoint), recorder, pauses)
+    return Session(
+        endpoint,
+        recorder,
+        waiter,
+        server.ledger,
+        timeout_seconds,
+        # Outside of its loop the server has stopped, and so taken in all there was.
+        collect=list,
+        flushed=memory.snapshots,
+    )
+
+
+def _make_wall_clock() -> Callable[[], float]:
+    if not isinstance(trio.lowlevel.current_clock(), MockClock):
+        return time.time
+    began = trio.current_time()
+    return lambda: EPOCH + trio.current_time() - began
+
+
+@contextlib.contextmanager
+def _silence_thread(thread: threading.Thread) -> Generator[None]:
+    """Drop what *thread* logs through the loggers of the server.
+
+    A test may check what its program logs, and a warning about a line of one test
+    would show up in another. Servers that a test starts itself log as ever.
+    """
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return record.thread != thread.ident
+
+    # A filter acts on one logger, not on those below it.
+    loggers = [
+        logging.getLogger(name)
+        for name in list(logging.root.manager.loggerDict)
+        if name.startswith("statsd_trio.")
+    ]
+    for logger in loggers:
+        logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_other)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_statsd_trio.async_fixture import AsyncDogStatsd
-from pytest_statsd_trio.fixture import DogStatsd
+from pytest_statsd_trio.fixture import AsyncDogStatsd, DogStatsd
 
 Target = DogStatsd | AsyncDogStatsd
 

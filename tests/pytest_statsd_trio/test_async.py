@@ -1,7 +1,6 @@
 """The fixture to await: in the test's loop under Trio, by threads elsewhere."""
 
 import asyncio
-import inspect
 import socket
 from collections.abc import Callable, Iterator
 
@@ -9,8 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from pytest_statsd_trio.async_fixture import AsyncDogStatsd
-from pytest_statsd_trio.fixture import DogStatsd
+from pytest_statsd_trio.fixture import AsyncDogStatsd, DogStatsd
 
 Send = Callable[..., None]
 
@@ -198,16 +196,3 @@ def test_fixture_that_blocks_refuses_to_in_asyncio(dogstatsd: DogStatsd) -> None
 async def test_fixture_that_blocks_refuses_to_in_trio(dogstatsd: DogStatsd) -> None:
     check_refuses_to_block(dogstatsd, "Trio")
     await trio.to_thread.run_sync(dogstatsd.assert_none)
-
-
-def test_both_have_the_same_assertions() -> None:
-    def describe(owner: type) -> dict[str, object]:
-        return {
-            name: inspect.signature(member) if inspect.isfunction(member) else "value"
-            for name, member in vars(owner).items()
-            if not name.startswith("_")
-        }
-
-    sync, to_await = describe(DogStatsd), describe(AsyncDogStatsd)
-    del sync["make_async"]
-    assert sync == to_await

@@ -1,10 +1,12 @@
 """The barrier against sockets that lose markers, or that have more to read."""
 
-import time
+from collections.abc import Callable
 
-from pytest_statsd_trio.barrier import Barrier
-from pytest_statsd_trio.markers import DATAGRAM, STREAM, UDP
-from pytest_statsd_trio.recorder import Recorder, format_marker
+import pytest
+
+from pytest_statsd_trio.endpoint import DATAGRAM, STREAM, UDP
+from pytest_statsd_trio.received import Recorder, format_marker
+from pytest_statsd_trio.waiting import Limit, Waiter, run_blocking
 from statsd_trio.protocol import MetricType, Sample, parse_message
 
 HITS = Sample("hits", MetricType.COUNTER, (1.0,))
@@ -43,34 +45,59 @@ class FakeSocket:
         pass
 
 
-def test_markers_go_on_until_one_arrives_alone() -> None:
-    recorder = Recorder()
+class FakePauses:
+    """Pauses without time: what is not there at once comes never."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.clocks = [lambda: self.now]
+
+    def notify(self) -> None:
+        pass
+
+    async def until(self, is_done: Callable[[], bool], limit: Limit) -> None:
+        if not is_done():
+            self.now += limit.measure_rest()
+
+    async def until_writable(self, sock: object, limit: Limit) -> None:
+        self.now += limit.measure_rest()
+
+
+def pass_barrier(
+    recorder: Recorder, *sockets: FakeSocket, seconds: float = 60
+) -> list[str]:
+    pauses = FakePauses()
+    waiter = Waiter(sockets, recorder, pauses)
+    return run_blocking(waiter.pass_barrier(Limit.after(seconds, pauses.clocks)))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder(notify=lambda: None)
+
+
+def test_markers_go_on_until_one_arrives_alone(recorder: Recorder) -> None:
     stream = FakeSocket(STREAM, recorder, [[HITS], [HITS], []])
     datagram = FakeSocket(DATAGRAM, recorder, [])
-    barrier = Barrier([datagram, stream], recorder)  # type: ignore[list-item]
-    assert barrier.pass_through(time.monotonic() + 60) == []
+    assert pass_barrier(recorder, datagram, stream) == []
     assert (datagram.sent, stream.sent) == (1, 3)
 
 
-def test_marker_that_was_lost_is_sent_again() -> None:
-    recorder = Recorder()
+def test_marker_that_was_lost_is_sent_again(recorder: Recorder) -> None:
     udp = FakeSocket(UDP, recorder, [], lost=1)
     stream = FakeSocket(STREAM, recorder, [])
-    barrier = Barrier([udp, stream], recorder)  # type: ignore[list-item]
-    assert barrier.pass_through(time.monotonic() + 60) == []
+    assert pass_barrier(recorder, udp, stream) == []
     assert (udp.sent, stream.sent) == (2, 1)
 
 
-def test_transport_that_is_silent_until_the_deadline_is_named() -> None:
-    recorder = Recorder()
-    udp = FakeSocket(UDP, recorder, [], lost=1)
+def test_marker_is_sent_again_until_the_limit_is_over(recorder: Recorder) -> None:
+    udp = FakeSocket(UDP, recorder, [], lost=9)
     stream = FakeSocket(STREAM, recorder, [])
-    barrier = Barrier([udp, stream], recorder)  # type: ignore[list-item]
-    assert barrier.pass_through(time.monotonic()) == [UDP]
+    assert pass_barrier(recorder, udp, stream, seconds=0.15) == [UDP]
+    assert (udp.sent, stream.sent) == (2, 1)
 
 
-def test_markers_are_no_metrics() -> None:
-    recorder = Recorder()
-    Barrier([FakeSocket(UDP, recorder, [])], recorder).pass_through(0)  # type: ignore[list-item]
+def test_markers_are_no_metrics(recorder: Recorder) -> None:
+    assert pass_barrier(recorder, FakeSocket(UDP, recorder, []), seconds=0) == []
     assert not len(recorder.read())
     assert recorder.arrivals == 0

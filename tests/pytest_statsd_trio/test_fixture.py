@@ -11,8 +11,8 @@ from unittest.mock import ANY
 import pytest
 from datadog.dogstatsd import DogStatsd as Client
 
-from pytest_statsd_trio.fixture import DogStatsd
-from pytest_statsd_trio.session import open_session
+from pytest_statsd_trio.fixture import DogStatsd, make_fixture
+from pytest_statsd_trio.session import begin_test, open_session
 from statsd_trio.protocol import MetricType, ServiceStatus
 
 Send = Callable[..., None]
@@ -242,9 +242,10 @@ def test_lossless_fails_for_a_packet_that_was_cut(
 
 def test_losses_of_a_former_test_are_not_of_this_one(send_udp: Send) -> None:
     with open_session(2) as session:
-        with session.begin_test() as former:
-            send_udp(former, b"hits:1|c\n" * 1000)
-        with session.begin_test() as dogstatsd:
+        with begin_test(session):
+            send_udp(make_fixture(session), b"hits:1|c\n" * 1000)
+        with begin_test(session):
+            dogstatsd = make_fixture(session)
             assert sum(each.truncated for each in dogstatsd.ledger().listeners) == 1
             dogstatsd.assert_lossless()
 

@@ -4,9 +4,9 @@ import attrs
 import pytest
 
 from pytest_statsd_trio import waiting
-from pytest_statsd_trio.fixture import DogStatsd
-from pytest_statsd_trio.losses import find_losses
-from pytest_statsd_trio.session import open_session
+from pytest_statsd_trio.failure import find_losses
+from pytest_statsd_trio.fixture import DogStatsd, make_fixture
+from pytest_statsd_trio.session import begin_test, open_session
 from statsd_trio import Ledger
 
 
@@ -50,8 +50,9 @@ def test_server_that_is_gone_is_not_taken_for_one_that_received_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(waiting, "BARRIER_SECONDS", 0.05)
-    with open_session(0.01) as session, session.begin_test() as received:
-        session._server.__exit__(None, None, None)
+    with open_session(0.01) as session, begin_test(session):
+        received = make_fixture(session)
+        session.read_ledger.__self__.stop()
         with pytest.raises(AssertionError, match="takes in nothing by udp and unixg"):
             received.assert_none("hits")
         with pytest.raises(AssertionError, match="takes in nothing by udp and unixg"):

@@ -93,9 +93,7 @@ def test_strict_run_says_it_once(run_tests: Run) -> None:
     result.stdout.no_fnmatch_line("*During handling*")
 
 
-FORGOTTEN = (
-    "assert_counter('orders', 1, timeout=9) in *test_forgotten*.py:1? was not awaited*"
-)
+FORGOTTEN = "assert_counter() in *test_forgotten*.py:1? was not awaited*"
 
 
 def test_forgotten_await_fails_an_asyncio_test(run_tests: Run) -> None:

@@ -40,7 +40,7 @@ def test_order_of_arrival_does_not_show(dogstatsd: DogStatsd, send_udp: Send) ->
     lines = [line for line in LINES if b"|g" not in line]
     send_udp(dogstatsd, *reversed(lines))
     backwards = dogstatsd.snapshot()
-    dogstatsd._recorder.begin()
+    dogstatsd._session.recorder.begin()
     send_udp(dogstatsd, *lines)
     assert dogstatsd.snapshot() == backwards
 
