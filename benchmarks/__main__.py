@@ -10,7 +10,9 @@ from typing import Final
 _NAMES: Final = (
     "engine",
     "burst",
+    "steady",
     "flood",
+    "shares",
     "lossless",
     "fairness",
     "memory",

@@ -1,9 +1,10 @@
 """300 000 lines in 3 seconds: what is lost, where, and what it costs.
 
 One line, 1432 bytes and 8 KiB a packet; over UDP with the default receive buffer and
-with 416 KiB granted (212 992 asked), and over a Unix datagram socket. The senders are
-not slowed: what is due in a millisecond is sent at once. A Unix socket that is full
-makes them wait, which is counted.
+with 416 KiB granted (212 992 asked), and over a Unix datagram socket. The packets are
+spaced evenly, the server has one core and the sender another. The senders are not
+slowed: what is due is sent, except that a Unix socket that is full makes them wait,
+which is counted.
 """
 
 from typing import Final
@@ -12,7 +13,7 @@ import attrs
 
 from benchmarks.journal import Journal, format_lost, format_spread, make_parser
 from benchmarks.processes import SERVERS, Outcome, run_once, wait_for_quiet
-from benchmarks.sender import Sending
+from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import Workload
 
@@ -30,9 +31,11 @@ class Case:
     @property
     def serving(self) -> Serving:
         """What the server is told."""
+        core, _ = choose_cores()
         if self.transport == "udp 416 KiB":
-            return Serving(so_rcvbuf=_SMALL_BUFFER)
-        return Serving()
+            return Serving(so_rcvbuf=_SMALL_BUFFER, core=core)
+        transport, *_ = self.transport.split()
+        return Serving(transports=(transport,), core=core)
 
 
 CASES: Final = [
@@ -44,14 +47,15 @@ CASES: Final = [
 
 def run_case(case: Case, server: str, lines: int, seconds: float) -> Outcome:
     """Send *lines* in *seconds* to *server*."""
+    serving = case.serving
     sending = Sending(
         Workload("mixed", lines, _SIZES[case.size]),
+        transport=serving.transports[0],
         lines_per_second=lines / seconds,
         max_seconds=seconds * 5 + 5,
+        core=choose_cores()[1],
     )
-    return run_once(
-        server, case.serving, [sending], is_unix=case.transport == "unixgram"
-    )
+    return run_once(server, serving, [sending])
 
 
 def main() -> None:

@@ -6,12 +6,11 @@ takes less the more it is offered. What is left in the buffers when the sender e
 taken too, and the time for it counts.
 """
 
-import os
 import statistics
 
 from benchmarks.journal import Journal, format_lost, format_spread, make_parser
 from benchmarks.processes import OURS, SERVERS, Outcome, run_once, wait_for_quiet
-from benchmarks.sender import Sending
+from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
 
@@ -26,16 +25,15 @@ def run_flood(
     server: str, seconds: float, lines_per_second: float, so_rcvbuf: int
 ) -> Outcome:
     """Flood *server*, itself on the first core, the sender on the last."""
-    cores = sorted(os.sched_getaffinity(0))
-    pinned = len(cores) > 1
+    server_core, sender_core = choose_cores()
     sending = Sending(
         Workload("tagged", _LINES_BUILT, UDP_PACKET_BYTES, contexts=1000),
         lines_per_second=lines_per_second,
         max_seconds=seconds,
         max_packets=_MAX_PACKETS,
-        core=cores[-1] if pinned else None,
+        core=sender_core,
     )
-    serving = Serving(core=cores[0] if pinned else None, so_rcvbuf=so_rcvbuf)
+    serving = Serving(core=server_core, so_rcvbuf=so_rcvbuf)
     return run_once(server, serving, [sending])
 
 

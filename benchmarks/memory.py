@@ -6,7 +6,6 @@
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Final
 
 from benchmarks.journal import Journal, make_parser
 from benchmarks.processes import OURS, run_once
-from benchmarks.sender import Sending
+from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving, read_rss_bytes
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
 
@@ -76,17 +75,17 @@ def _measure_flood(journal: Journal, seconds: float, lines_per_second: float) ->
     journal.tell(f"memory: flood for {seconds:g} s")
     seen: list[tuple[float, int]] = []
     started = time.monotonic()
-    cores = sorted(os.sched_getaffinity(0))
+    server_core, sender_core = choose_cores()
     outcome = run_once(
         OURS,
-        Serving(core=cores[0]),
+        Serving(core=server_core),
         [
             Sending(
                 Workload("tagged", 130_000, UDP_PACKET_BYTES, contexts=1000),
                 lines_per_second=lines_per_second,
                 max_seconds=seconds,
                 max_packets=int(seconds * _MAX_PACKETS_PER_SECOND),
-                core=cores[-1],
+                core=sender_core,
             )
         ],
         sample=lambda pid: seen.append(

@@ -2,6 +2,10 @@
 
 It prints a JSON line when its packets are built, waits for a line on its standard
 input, sends, and prints what it did. So building costs no one anything.
+
+At a rate the packets are spaced evenly: each is sent when it is due, on a core that
+waits for that and does nothing else. A sender that sleeps between them instead sends
+several at once, and spares the server most of its wake-ups.
 """
 
 import errno
@@ -10,6 +14,7 @@ import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from typing import Any, Final
@@ -21,8 +26,14 @@ from benchmarks.workload import Workload, count_lines
 # Between two looks at the clock when there is no rate to keep.
 _BATCH_PACKETS: Final = 64
 
-# The grain of a paced sender: what is due in a tick is sent without a pause.
-_TICK_SECONDS: Final = 0.001
+# A sleep may last longer than asked for by this; the rest is waited for awake.
+_OVERSLEPT_SECONDS: Final = 0.0005
+
+# After the last packet of a stream, the server has so long to read to its end.
+_MAX_END_SECONDS: Final = 30.0
+
+_STREAMS: Final = frozenset({"unixstream", "tcp"})
+_LENGTH: Final = struct.Struct("<I")
 
 
 @attrs.frozen
@@ -31,6 +42,7 @@ class Sending:
 
     Attributes:
         workload: built once, and sent from the start again when it ends.
+        transport: of the server's listener.
         lines_per_second: 0 sends as fast as it can.
         packets_per_second: likewise; for streams whose packets hold no lines.
         max_packets: 0 for each packet of the workload once.
@@ -40,6 +52,7 @@ class Sending:
     """
 
     workload: Workload
+    transport: str = "udp"
     lines_per_second: float = 0
     packets_per_second: float = 0
     max_seconds: float = 10
@@ -57,6 +70,7 @@ class Sent:
         packets: taken by the kernel.
         refused: given up: EAGAIN or no buffer.
         waits: how often it waited for room.
+        longest_gap_seconds: between two packets, where there was a rate to keep.
         started: on the system's monotonic clock.
     """
 
@@ -67,48 +81,74 @@ class Sent:
     refused: int
     waits: int
     waited_seconds: float
+    longest_gap_seconds: float
     started: float
 
 
-def connect(target: str | list[Any]) -> socket.socket:
+def choose_cores() -> tuple[int | None, int | None]:
+    """Choose a core for the server and one for the sender, if there are two."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[0], cores[-1]) if len(cores) > 1 else (None, None)
+
+
+def connect(transport: str, target: str | list[Any]) -> socket.socket:
     """Open a socket to *target*: a path, or host and port."""
     family = socket.AF_UNIX if isinstance(target, str) else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
+    is_stream = transport in _STREAMS
+    sock = socket.socket(family, socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM)
     sock.connect(target if isinstance(target, str) else (target[0], target[1]))
     sock.setblocking(False)
     return sock
 
 
-class _Patience:
-    """Sends what the kernel did not take at once, or gives it up."""
+class _Outgoing:
+    """One socket; sends what the kernel does not take at once later, or gives it up."""
 
     def __init__(
-        self, sock: socket.socket, deadline: float, *, is_patient: bool
+        self, sock: socket.socket, transport: str, *, is_patient: bool
     ) -> None:
         self._sock = sock
-        self._deadline = deadline
+        self._is_stream = transport in _STREAMS
         self._is_patient = is_patient
+        self.deadline = 0.0
         self.refused = 0
         self.waits = 0
         self.waited_seconds = 0.0
 
-    def send(self, packet: bytes, error: OSError) -> bool:
-        """Try *packet* again until it is taken or time is up; False if given up."""
-        while error.errno in {errno.EAGAIN, errno.ENOBUFS}:
-            started = time.monotonic()
-            if not self._is_patient or started > self._deadline:
-                self.refused += 1
-                return False
-            self.waits += 1
-            select.select([], [self._sock], [], 1)
-            self.waited_seconds += time.monotonic() - started
+    def send(self, packet: bytes) -> bool:
+        """Send *packet*; False if it was given up."""
+        left = packet
+        while True:
             try:
-                self._sock.send(packet)
-            except OSError as again:
-                error = again
-            else:
+                taken = self._sock.send(left)
+            except OSError as error:
+                if error.errno not in {errno.EAGAIN, errno.ENOBUFS}:
+                    raise
+                if not self._wait(is_in_packet=len(left) < len(packet)):
+                    self.refused += 1
+                    return False
+                continue
+            if taken == len(left) or not self._is_stream:
                 return True
-        raise error
+            left = left[taken:]
+
+    def finish(self) -> None:
+        """End a stream, and wait until the server has read it to its end."""
+        if not self._is_stream:
+            return
+        self._sock.shutdown(socket.SHUT_WR)
+        self._sock.settimeout(_MAX_END_SECONDS)
+        self._sock.recv(1)
+
+    def _wait(self, *, is_in_packet: bool) -> bool:
+        started = time.monotonic()
+        # Half a packet would make the rest of a stream unreadable.
+        if not (self._is_patient and started < self.deadline) and not is_in_packet:
+            return False
+        self.waits += 1
+        select.select([], [self._sock], [], 1)
+        self.waited_seconds += time.monotonic() - started
+        return True
 
 
 def send(sock: socket.socket, packets: list[bytes], sending: Sending) -> Sent:
@@ -117,37 +157,69 @@ def send(sock: socket.socket, packets: list[bytes], sending: Sending) -> Sent:
     rate = sending.packets_per_second
     if sending.lines_per_second:
         rate = sending.lines_per_second * len(packets) / sum(line_counts)
-    max_packets = sending.max_packets or len(packets)
+    wire = packets
+    if sending.transport == "unixstream":
+        wire = [_LENGTH.pack(len(packet)) + packet for packet in packets]
     taken = [0] * len(packets)
-    position = offered = 0
+    outgoing = _Outgoing(sock, sending.transport, is_patient=sending.waits_when_full)
+    max_packets = sending.max_packets or len(packets)
     started = time.monotonic()
-    deadline = started + sending.max_seconds
-    patience = _Patience(sock, deadline, is_patient=sending.waits_when_full)
-    while offered < max_packets and (now := time.monotonic()) < deadline:
-        due = int((now - started) * rate) + 1 - offered if rate else _BATCH_PACKETS
-        due = min(due, _BATCH_PACKETS, max_packets - offered, len(packets) - position)
-        if due <= 0:
-            time.sleep(_TICK_SECONDS)
-            continue
-        for index in range(position, position + due):
-            try:
-                sock.send(packets[index])
-            except OSError as error:
-                if not patience.send(packets[index], error):
-                    continue
-            taken[index] += 1
-        offered += due
-        position = (position + due) % len(packets)
+    outgoing.deadline = started + sending.max_seconds
+    if rate:
+        gap = _send_evenly(outgoing, wire, taken, max_packets, rate)
+    else:
+        gap = 0.0
+        _send_at_once(outgoing, wire, taken, max_packets)
+    outgoing.finish()
     return Sent(
         packets=sum(taken),
         lines=_weigh(taken, line_counts),
         bytes=_weigh(taken, [len(packet) for packet in packets]),
         seconds=time.monotonic() - started,
-        refused=patience.refused,
-        waits=patience.waits,
-        waited_seconds=patience.waited_seconds,
+        refused=outgoing.refused,
+        waits=outgoing.waits,
+        waited_seconds=outgoing.waited_seconds,
+        longest_gap_seconds=gap,
         started=started,
     )
+
+
+def _send_at_once(
+    outgoing: _Outgoing, packets: list[bytes], taken: list[int], max_packets: int
+) -> None:
+    send = outgoing.send
+    for offered in range(max_packets):
+        if offered % _BATCH_PACKETS == 0 and time.monotonic() >= outgoing.deadline:
+            break
+        index = offered % len(packets)
+        taken[index] += send(packets[index])
+
+
+def _send_evenly(
+    outgoing: _Outgoing,
+    packets: list[bytes],
+    taken: list[int],
+    max_packets: int,
+    rate: float,
+) -> float:
+    """Send each packet when it is due; the longest gap between two."""
+    send, monotonic = outgoing.send, time.monotonic
+    last = started = monotonic()
+    longest = 0.0
+    for offered in range(max_packets):
+        due = started + offered / rate
+        now = monotonic()
+        if due - now > _OVERSLEPT_SECONDS:
+            time.sleep(due - now - _OVERSLEPT_SECONDS)
+        while now < due:
+            now = monotonic()
+        if now >= outgoing.deadline:
+            break
+        longest = max(longest, now - last)
+        last = now
+        index = offered % len(packets)
+        taken[index] += send(packets[index])
+    return longest
 
 
 def _weigh(counts: list[int], weights: list[int]) -> int:
@@ -162,7 +234,7 @@ def main() -> None:
     if sending.core is not None:
         os.sched_setaffinity(0, {sending.core})
     packets = sending.workload.build()
-    sock = connect(target)
+    sock = connect(sending.transport, target)
     print(json.dumps({"packets": len(packets)}), flush=True)
     if sys.stdin.readline():
         time.sleep(sending.delay_seconds)

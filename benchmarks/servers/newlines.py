@@ -44,7 +44,7 @@ async def _serve(serving: Serving, started: Started) -> Report:
         counts = _Counts()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_receive, sock, counts)
-            await started.wait_for_stop(sock.getsockname())
+            await started.wait_for_stop({serving.transports[0]: sock.getsockname()})
             nursery.cancel_scope.cancel()
         while not _take_ready(sock, counts):
             pass

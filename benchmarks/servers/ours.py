@@ -1,6 +1,8 @@
 """statsd-trio itself, with a sink that throws away what it gets."""
 
+import logging
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -23,10 +25,16 @@ class _Discard:
 
 
 async def _serve(serving: Serving, started: Started) -> Report:
+    def find_path(transport: str) -> str | None:
+        is_asked_for = transport in serving.transports
+        return str(Path(serving.folder, transport)) if is_asked_for else None
+
     config = Config(
         host="127.0.0.1",
-        port=None if serving.path else 0,
-        socket_path=serving.path or None,
+        port=0 if "udp" in serving.transports else None,
+        tcp_port=0 if "tcp" in serving.transports else None,
+        socket_path=find_path("unixgram"),
+        stream_socket_path=find_path("unixstream"),
         so_rcvbuf=serving.so_rcvbuf,
         interval_seconds=serving.interval_seconds,
         max_contexts=serving.max_contexts,
@@ -34,23 +42,33 @@ async def _serve(serving: Serving, started: Started) -> Report:
     sink = _Discard()
     async with trio.open_nursery() as nursery:
         server: Server = await nursery.start(partial(serve, config, sinks=[sink]))
-        await started.wait_for_stop(server.addresses[0])
+        addresses = {
+            listener.name.partition("://")[0]: address
+            for listener, address in zip(
+                server.ledger().listeners, server.addresses, strict=False
+            )
+        }
+        await started.wait_for_stop(addresses)
         nursery.cancel_scope.cancel()
     ledger = server.ledger()
-    listener = ledger.listeners[0]
+    listeners = ledger.listeners
+    udp = [each for each in listeners if each.kernel_dropped is not None]
     return Report(
-        packets=listener.packets,
-        packets_late=listener.refused.get("stop", 0),
-        kernel_dropped=listener.kernel_dropped,
-        granted_buffer_bytes=listener.granted_buffer_bytes,
+        packets=sum(each.packets for each in listeners),
+        packets_late=sum(each.refused.get("stop", 0) for each in listeners),
+        bytes_by_transport={
+            each.name.partition("://")[0]: each.bytes for each in listeners
+        },
+        kernel_dropped=udp[0].kernel_dropped if udp else None,
+        granted_buffer_bytes=udp[0].granted_buffer_bytes if udp else None,
         lines=ledger.lines.read,
         aggregated=ledger.samples.aggregated,
         rejected=dict(ledger.lines.rejected),
         refused=dict(ledger.samples.refused),
-        truncated=listener.truncated,
+        truncated=sum(each.truncated for each in listeners),
         contexts=ledger.contexts.peak,
-        waits=listener.waits,
-        longest_wait_seconds=listener.longest_wait_seconds,
+        waits=sum(each.waits for each in listeners),
+        longest_wait_seconds=max(each.longest_wait_seconds for each in listeners),
         queue_peak=ledger.queue.peak,
         problems=find_problems(ledger),
         snapshots=sink.snapshots,
@@ -58,4 +76,6 @@ async def _serve(serving: Serving, started: Started) -> Report:
 
 
 if __name__ == "__main__":
+    # What it warns of is in its report too.
+    logging.getLogger("statsd_trio").addHandler(logging.NullHandler())
     main(_serve)

@@ -1,6 +1,7 @@
 """What the two baselines share: one bound socket, and what the kernel says of it."""
 
 import socket
+from pathlib import Path
 
 import trio
 
@@ -10,9 +11,12 @@ from statsd_trio.transports.buffer import read_drops, request_buffer
 
 def bind(serving: Serving) -> socket.socket:
     """Bind one non-blocking datagram socket on this machine."""
-    family = socket.AF_UNIX if serving.path else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.bind(serving.path or ("127.0.0.1", 0))
+    if serving.transports[0] == "unixgram":
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock.bind(str(Path(serving.folder, "unixgram")))
+    else:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
     sock.setblocking(False)
     request_buffer(sock, serving.so_rcvbuf)
     return sock

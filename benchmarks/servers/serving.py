@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -27,13 +27,16 @@ class Serving:
     """How a server is to run.
 
     Attributes:
-        path: of a Unix datagram socket, "" for UDP.
+        transports: what it listens to, one listener each: udp, unixgram, unixstream
+            or tcp. The baselines have the first only, of datagrams.
+        folder: where its Unix sockets are.
         core: the CPU to stay on.
         is_watched: measure stretches without a checkpoint, and a host's task.
     """
 
     so_rcvbuf: int = 8 * 1024 * 1024
-    path: str = ""
+    transports: Sequence[str] = ("udp",)
+    folder: str = ""
     core: int | None = None
     is_watched: bool = False
     interval_seconds: int = 10
@@ -46,6 +49,7 @@ class Report:
 
     Attributes:
         packets_late: what a stop had no time to take.
+        bytes_by_transport: of the packets read.
         aggregated: samples; None for one that does not parse.
         problems: identities of its ledger that do not hold.
         cpu_seconds: user and system, from after start-up to its stop.
@@ -55,6 +59,7 @@ class Report:
 
     packets: int = 0
     packets_late: int = 0
+    bytes_by_transport: dict[str, int] = attrs.field(factory=dict[str, int])
     kernel_dropped: int | None = None
     granted_buffer_bytes: int | None = None
     lines: int = 0
@@ -82,10 +87,14 @@ class Started:
         self._watch = watch
         self._cpu_before = 0.0
 
-    async def wait_for_stop(self, address: object) -> None:
-        """Print *address*, start to count CPU time, and wait for the order to stop."""
+    async def wait_for_stop(self, addresses: Mapping[str, object]) -> None:
+        """Print *addresses*, start to count CPU time, and wait for the order to stop.
+
+        Args:
+            addresses: of each transport.
+        """
         self._cpu_before = _read_cpu_seconds()
-        print(json.dumps({"address": address}), flush=True)
+        print(json.dumps({"addresses": addresses}), flush=True)
         async with trio.open_nursery() as nursery:
             if self._watch is not None:
                 nursery.start_soon(self._watch.tick)

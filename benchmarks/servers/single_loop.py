@@ -85,7 +85,7 @@ async def _serve(serving: Serving, started: Started) -> Report:
     with bind(serving) as sock:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_receive, sock, loop)
-            await started.wait_for_stop(sock.getsockname())
+            await started.wait_for_stop({serving.transports[0]: sock.getsockname()})
             nursery.cancel_scope.cancel()
         _take_backlog(sock, loop)
         loop.flush(time.time(), final=True)

@@ -21,7 +21,11 @@ BURST = [
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("engine", ["--lines=1000", "--case=hot, no tags"]), ("burst", BURST)],
+    [
+        ("engine", ["--lines=1000", "--case=hot, no tags"]),
+        ("burst", BURST),
+        ("steady", ["--rate=1000", "--seconds=0.1", "--server=statsd-trio"]),
+    ],
 )
 def test_benchmark_runs_and_writes_its_results(
     name: str, options: list[str], tmp_path: Path
