@@ -50,6 +50,7 @@ class ServerThread:
         )
         self._process = 0
         self._is_started = threading.Event()
+        self._has_ended = threading.Event()
         self._server: Server | None = None
         self._scope = trio.CancelScope()
         self._token: trio.lowlevel.TrioToken | None = None
@@ -85,15 +86,23 @@ class ServerThread:
             )
         self._process = os.getpid()
         self._thread.start()
-        self._is_started.wait()
+        try:
+            self._is_started.wait()
+        except KeyboardInterrupt:
+            # Nobody who gets this knows that there is something to stop.
+            self._is_started.wait()
+            self._finish()
+            raise
         if self._error is not None:
-            self._thread.join()
+            self._has_ended.wait()
         self._raise_error()
 
     def stop(self) -> None:
         """Stop the server, and return once what it received is delivered.
 
-        That takes ``shutdown_seconds`` at most. Calling it again does nothing.
+        That takes ``shutdown_seconds`` at most. Calling it again does nothing. A
+        Ctrl-C that comes meanwhile is raised at the end of it; a second one gives up
+        waiting.
 
         Raises:
             BaseExceptionGroup: if a stage of the server had failed.
@@ -103,8 +112,7 @@ class ServerThread:
             raise RuntimeError(_NOT_STARTED)
         if os.getpid() != self._process:
             return
-        self._call(self._scope.cancel)
-        self._thread.join()
+        self._finish()
         self._raise_error()
 
     @property
@@ -175,6 +183,22 @@ class ServerThread:
             )
         return self._server
 
+    def _finish(self) -> None:
+        """Cancel the server, and wait until it has ended, in spite of one Ctrl-C."""
+        interrupt: KeyboardInterrupt | None = None
+        while not self._has_ended.is_set():
+            try:
+                self._call(self._scope.cancel)
+                # Not by `join`: up to Python 3.12 it takes the thread for ended once
+                # a Ctrl-C has come while it waits.
+                self._has_ended.wait()
+            except KeyboardInterrupt as error:
+                if interrupt is not None:
+                    raise
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
     def _raise_error(self) -> None:
         """Raise what ended the server, the first time that somebody asks."""
         error, self._error = self._error, None
@@ -185,7 +209,7 @@ class ServerThread:
         try:
             return trio.from_thread.run_sync(function, trio_token=self._token)
         except trio.RunFinishedError:
-            self._thread.join()
+            self._has_ended.wait()
             return function()  # nobody else can be using it any more
 
     def _run(self) -> None:
@@ -195,6 +219,7 @@ class ServerThread:
             self._error = error  # raised again by `start` or `stop`
         finally:
             self._is_started.set()
+            self._has_ended.set()
 
     async def _serve(self) -> None:
         self._token = trio.lowlevel.current_trio_token()

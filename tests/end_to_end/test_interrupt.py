@@ -1,5 +1,6 @@
 """A script that runs a server stops on Ctrl-C with everything delivered."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -236,3 +237,61 @@ def interrupt_in(
         return original(*arguments, **named)
 
     monkeypatch.setattr(owner, name, interrupted)
+
+
+THREADED = """
+import signal
+import trio
+from statsd_trio import Config, ServerThread
+
+
+async def show(snapshot):
+    print("delivering", flush=True)
+    # The test interrupts the program meanwhile.
+    await trio.sleep(SECONDS)
+    for series in snapshot.series:
+        print(series.name, series.points[0].value * series.interval_seconds)
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+config = Config(host="127.0.0.1", port=0, self_metrics=False, shutdown_seconds=3600)
+try:
+    with ServerThread(config, sinks=[show]) as server:
+        server.submit(b"page.views:3|c")
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def run_threaded(seconds: float) -> subprocess.Popen[str]:
+    script = THREADED.replace("SECONDS", str(seconds))
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
+def test_interrupt_while_a_thread_delivers_its_last_loses_nothing() -> None:
+    with run_threaded(0.5) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "delivering\n"
+        script.send_signal(signal.SIGINT)
+        output, errors = script.communicate(timeout=60)
+    assert (output, errors) == ("page.views 3.0\ninterrupted\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
+def test_second_interrupt_does_not_wait_for_the_thread() -> None:
+    with run_threaded(3600) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "delivering\n"
+        # Two that come at once are one to the process.
+        for _ in range(100):
+            script.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                script.wait(timeout=0.1)
+                break
+        assert script.poll() is not None
