@@ -441,3 +441,22 @@ async def read_packets(server: Server, count: int) -> None:
 async def test_empty_key_is_a_missing_one() -> None:
     with pytest.raises(ConfigError, match=r"Config\(api_key=\.\.\.\)"):
         await serve(quiet(sinks=("datadog",), api_key=""))
+
+
+async def test_the_engine_is_named_in_the_log_and_in_the_ledger(
+    nursery: trio.Nursery, memory: MemorySink, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    start = partial(serve, quiet(engine="plain"), sinks=[memory])
+    server: Server = await nursery.start(start)
+    assert server.ledger().engine == "plain"
+    assert "the engine is plain" in [record.message for record in caplog.records]
+
+
+async def test_an_engine_that_is_missing_is_an_error_before_anything_is_bound(
+    nursery: trio.Nursery, memory: MemorySink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statsd_trio.engine.choose.find_native", lambda: None)
+    monkeypatch.setattr("statsd_trio.server.server.bind_listeners", pytest.fail)
+    with pytest.raises(ConfigError, match="native engine is not installed"):
+        await nursery.start(partial(serve, quiet(engine="native"), sinks=[memory]))

@@ -6,9 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from statsd_trio.aggregation.context_table import TypeClashes
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
-from statsd_trio.aggregation.snapshot_builder import ContextsFull
+from statsd_trio.aggregation.snapshot_builder import EngineFailure, Warned
 from statsd_trio.flusher import Flusher
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.pace import Pace
@@ -46,7 +45,7 @@ class StubSource:
 
     def __init__(self, snapshot: Snapshot, on_step: Callable[[], None]) -> None:
         self.snapshot = snapshot
-        self.warnings: tuple[TypeClashes | ContextsFull, ...] = ()
+        self.warnings: tuple[Warned, ...] = ()
         self._on_step = on_step
 
     def build(self) -> Iterator[None]:
@@ -175,3 +174,23 @@ async def test_silence_lasts_from_the_start_and_from_each_flush(
         await trio.sleep(5)
         assert flusher.measure_silence() == pytest.approx(2)
         nursery.cancel_scope.cancel()
+
+
+async def test_an_engine_that_broke_off_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = StubSource(Snapshot(EPOCH, 10), lambda: None)
+    source.warnings = (EngineFailure("native 1.0", "index out of bounds"),)
+    flusher = Flusher(
+        lambda **_: source,
+        [],
+        interval_seconds=10,
+        wall_clock=lambda: EPOCH,
+        describe_self=lambda _: (),
+        report=lambda: None,
+        pace=Pace(),
+    )
+    await flusher.flush()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "'native 1.0' broke off (index out of bounds)" in record.message

@@ -8,20 +8,16 @@ import attrs
 import pytest
 import trio
 from hypothesis import given, settings, strategies as st
+from stage import EPOCH, UDP, Stage, open_stage as join_stages
 
-from statsd_trio.aggregation.aggregator import Aggregator
-from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.ingest import (
     CHUNK_BYTES,
-    Ingest,
     _find_chunk_end,
     measure_chunk,
 )
-from statsd_trio.ingest.rejections import Rejections
-from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import (
@@ -33,48 +29,7 @@ from statsd_trio.rules import (
 )
 from statsd_trio.sinks.datadog.payloads import Payload, build_payloads
 from statsd_trio.testing.strategies import lines as some_lines
-from statsd_trio.transports.packet import Origin, Packet
-
-UDP = Origin("udp", "udp://127.0.0.1:8125", "127.0.0.1:4000")
-EPOCH = 1_700_000_000
-
-
-@attrs.define
-class Stage:
-    """Ingestion and aggregation, with their counters and a clock that is set."""
-
-    ingest: Ingest
-    aggregator: Aggregator
-    lines: LineCounters
-    samples: SampleCounters
-    now: list[float]
-
-    def process(self, *packets: bytes) -> None:
-        for data in packets:
-            self.process_packet(Packet(data, UDP))
-
-    def process_packet(self, packet: Packet) -> None:
-        for _ in self.ingest.process_packet(packet):
-            pass
-
-    def take(self) -> Snapshot:
-        builder = self.ingest.take_snapshot(include_open=True, final=True)
-        for _ in builder.build():
-            pass
-        return builder.snapshot
-
-    def check(self) -> None:
-        """The identities of lines and samples."""
-        lines, samples = self.lines, self.samples
-        assert lines.read == (
-            lines.metrics
-            + lines.events
-            + lines.service_checks
-            + sum(lines.rejected.values())
-            + lines.filtered
-        )
-        assert samples.parsed == samples.aggregated + sum(samples.refused.values())
-
+from statsd_trio.transports.packet import Packet
 
 OpenStage = Callable[..., Stage]
 
@@ -82,42 +37,7 @@ OpenStage = Callable[..., Stage]
 @pytest.fixture(scope="session")
 def open_stage(make_engine: MakeEngine) -> OpenStage:
     """Hand out what makes one: Hypothesis makes one for each example."""
-
-    def open_one(
-        *,
-        rules: Rules | None = None,
-        max_heads: int = 1000,
-        max_contexts: int = 1000,
-        eol_required: frozenset[str] = frozenset(),
-        on_sample: Callable[[Sample], Sample | None] | None = None,
-        on_event: Callable[[Event | ServiceCheck], None] | None = None,
-        monotonic_clock: Callable[[], float] = lambda: 0.0,
-    ) -> Stage:
-        lines, samples = LineCounters(), SampleCounters()
-        rejections = Rejections(lines)
-        aggregator = Aggregator(
-            AggregationSettings(max_contexts=max_contexts),
-            samples,
-            ContextCounters(),
-            make_engine=make_engine,
-            max_heads=max_heads,
-        )
-        now = [float(EPOCH)]
-        ingest = Ingest(
-            aggregator,
-            rules or Rules(),
-            lines,
-            rejections,
-            wall_clock=lambda: now[0],
-            monotonic_clock=monotonic_clock,
-            eol_required=eol_required,
-            on_sample=on_sample,
-            on_event=on_event,
-        )
-        ingest.advance()
-        return Stage(ingest, aggregator, lines, samples, now)
-
-    return open_one
+    return partial(join_stages, make_engine)
 
 
 def total(snapshot: Snapshot, name: str) -> float:

@@ -140,8 +140,9 @@ class Aggregator:
             give_back: called with every other line, at its place in the order.
         """
         taken = self._engine.take(chunk, give_back)
-        self._samples.parsed += taken.metrics
-        self._samples.aggregated += taken.metrics
+        values, _ = taken
+        self._samples.parsed += values
+        self._samples.aggregated += values
         if self._engine.failure is not None:
             self._replace_engine(self._engine.failure)
         return taken

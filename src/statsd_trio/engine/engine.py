@@ -10,7 +10,7 @@ it. It decides type, tags and sample rate, so it decides the context.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from statsd_trio.engine.context import Context
 
@@ -22,16 +22,9 @@ MIN_LEARNT_RATE: Final = 1e-4
 SketchFigures = tuple[int, float, float, float, float, tuple[int, ...], tuple[int, ...]]
 
 
-class Taken(NamedTuple):
-    """What `Engine.take` did by itself.
-
-    Attributes:
-        metrics: lines that were added, each of one value.
-        filtered: lines that the rules filter, and whose value was good.
-    """
-
-    metrics: int
-    filtered: int
+# What `Engine.take` did by itself: how many lines it added, each of one value, and how
+# many whose value was good the rules filter.
+Taken = tuple[int, int]
 
 
 class EngineError(Exception):
@@ -43,7 +36,7 @@ class EngineError(Exception):
 
     def __init__(self, message: str, metrics: int = 0, filtered: int = 0) -> None:
         super().__init__(message)
-        self.taken = Taken(metrics, filtered)
+        self.taken: Taken = (metrics, filtered)
 
 
 class ClosedBucket(Protocol):

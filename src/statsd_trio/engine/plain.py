@@ -110,7 +110,7 @@ class PlainEngine:
                 # It may have brought other rules.
                 find = heads.young.get
         filtered = self._filtered - filtered_before
-        return Taken(len(lines) - others - filtered, filtered)
+        return len(lines) - others - filtered, filtered
 
     def learn(
         self, line: bytes, kind: int, context: Context | None, sample_rate: float

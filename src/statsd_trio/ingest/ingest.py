@@ -150,10 +150,10 @@ class Ingest:
             chunk = data if end - start == len(data) else data[start:end]
             # Others may have run meanwhile, but nobody else processes a packet.
             self._origin = origin
-            taken = self._aggregator.take(chunk, self._process_line)
-            self._lines.read += taken.metrics + taken.filtered
-            self._lines.metrics += taken.metrics
-            self._lines.filtered += taken.filtered
+            metrics, filtered = self._aggregator.take(chunk, self._process_line)
+            self._lines.read += metrics + filtered
+            self._lines.metrics += metrics
+            self._lines.filtered += filtered
             yield
             while self._aggregator.tidy():
                 yield

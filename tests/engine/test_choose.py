@@ -1,0 +1,38 @@
+import pytest
+
+from statsd_trio.engine import choose
+from statsd_trio.engine.choose import choose_engine
+from statsd_trio.engine.plain import PlainEngine
+from statsd_trio.errors import ConfigError
+
+
+class Stub(PlainEngine):
+    """Stands for the native engine."""
+
+
+def test_the_native_engine_runs_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choose, "find_native", lambda: Stub)
+    assert choose_engine() is Stub
+    assert choose_engine("native") is Stub
+    assert choose_engine("plain") is PlainEngine
+
+
+def test_the_plain_engine_runs_where_no_other_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choose, "find_native", lambda: None)
+    assert choose_engine() is PlainEngine
+    assert choose_engine("plain") is PlainEngine
+
+
+def test_asking_for_what_is_missing_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choose, "find_native", lambda: None)
+    with pytest.raises(ConfigError) as caught:
+        choose_engine("native")
+    (problem,) = caught.value.problems
+    assert "not installed" in problem
+    assert "Install Rust" in problem
