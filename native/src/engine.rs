@@ -3,13 +3,13 @@
 //! A context is a *slot* here, a number that whoever owns the contexts was given. What is
 //! in any doubt is left to the caller, who adds it the exact way.
 
-use foldhash::quality::RandomState;
 use memchr::memchr;
 
 use crate::bucket::{Bucket, Entry, Number};
 use crate::head::{HeadCache, Target};
 use crate::histogram::Histogram;
-use crate::member::Members;
+use crate::member::{Hashers, Members, shorten};
+use crate::memory::{STRING_BYTES, Share, VALUE_BYTES};
 use crate::sketch::{QuantileSketch, Weight};
 use crate::value::{is_member, read_number};
 
@@ -94,8 +94,12 @@ pub struct Engine {
     bucket: Bucket,
     epoch: u32,
     now: u32,
-    hasher: RandomState,
+    hashers: Hashers,
     set_values: usize,
+    /// Of the strings of sets, those of closed buckets included.
+    pub set_memory: Share,
+    /// Of the values of histograms, timers and distributions, likewise.
+    pub value_memory: Share,
     /// Values kept to a sketch's precision only, since the start.
     pub condensed: u64,
 }
@@ -109,14 +113,20 @@ impl Engine {
             bucket: Bucket::default(),
             epoch: 0,
             now: 0,
-            hasher: RandomState::default(),
+            hashers: Hashers::default(),
             set_values: 0,
+            set_memory: Share::default(),
+            value_memory: Share::default(),
             condensed: 0,
         }
     }
 
     pub fn is_used(&self) -> bool {
         self.bucket.is_used
+    }
+
+    pub fn head_memory(&self) -> &Share {
+        &self.heads.memory
     }
 
     pub fn head_count(&self) -> usize {
@@ -296,9 +306,14 @@ impl Engine {
                 let index = self.open_sketch(slot);
                 let entry = &mut self.bucket.sketches[index];
                 entry.seen = seen;
+                if !self.value_memory.has_room(VALUE_BYTES) {
+                    return Err(Dropped::Memory);
+                }
+                let before = entry.held.size();
                 if !entry.held.add(value, Weight::of_rate(sample_rate)) {
                     return Err(Dropped::Overflow);
                 }
+                self.value_memory.change(before, entry.held.size());
             }
         }
         Ok(())
@@ -324,14 +339,21 @@ impl Engine {
         };
         let entry = &mut self.bucket.sets[index];
         entry.seen = self.now;
-        if entry.held.contains(&self.hasher, text) {
+        let mut space = [0; 16];
+        let text = shorten(&self.hashers, text, &mut space);
+        if entry.held.contains(&self.hashers, text) {
             return Ok(());
         }
         if self.set_values >= self.limits.max_set_values {
             return Err(Dropped::SetValues);
         }
+        if !self.set_memory.has_room(STRING_BYTES + text.len()) {
+            return Err(Dropped::Memory);
+        }
         self.set_values += 1;
-        entry.held.insert(&self.hasher, text);
+        let before = entry.held.size;
+        entry.held.insert(&self.hashers, text);
+        self.set_memory.change(before, entry.held.size);
         Ok(())
     }
 
@@ -349,13 +371,16 @@ impl Engine {
         };
         let entry = &mut self.bucket.histograms[index];
         entry.seen = self.now;
-        match entry.held.add(value, sample_rate) {
-            Some(condensed) => {
-                self.condensed += condensed;
-                Ok(())
-            }
-            None => Err(Dropped::Overflow),
+        if !self.value_memory.has_room(VALUE_BYTES) {
+            return Err(Dropped::Memory);
         }
+        let before = entry.held.size();
+        let Some(condensed) = entry.held.add(value, sample_rate) else {
+            return Err(Dropped::Overflow);
+        };
+        self.condensed += condensed;
+        self.value_memory.change(before, entry.held.size());
+        Ok(())
     }
 
     fn open_sketch(&mut self, slot: u32) -> usize {

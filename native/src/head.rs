@@ -1,14 +1,16 @@
 //! What is known of the heads of lines: a line's text without its value.
 //!
 //! Three rules bound it, whatever is sent. A head is kept from its second sight on, so
-//! that a new one in every line is never kept. When it is full nothing is added, so that
-//! a flood evicts nobody. And what was not used for `KEPT_SECONDS` is forgotten, one
+//! that a new one in every line is never kept. When it is full, or has no memory left,
+//! nothing is added, so that a flood evicts nobody. And what was not used for `KEPT_SECONDS` is forgotten, one
 //! shard a second, so that no call takes long.
 
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
+
+use crate::memory::{HEAD_BYTES, Share};
 
 /// As many as there are seconds in a sweep over all of them. A shard of 400 000 heads
 /// grows, or is swept, in less than a millisecond.
@@ -50,6 +52,7 @@ pub struct HeadCache {
     seen_once: Vec<u32>,
     capacity: usize,
     count: usize,
+    pub memory: Share,
     generation: u32,
     swept_until: u32,
 }
@@ -62,6 +65,7 @@ impl HeadCache {
             seen_once: vec![0; capacity.clamp(1, 1 << 20).next_power_of_two()],
             capacity,
             count: 0,
+            memory: Share::default(),
             generation: 0,
             swept_until: 0,
         }
@@ -97,9 +101,12 @@ impl HeadCache {
             head.generation = generation;
             return;
         }
-        if self.count >= self.capacity || !self.is_second_sight(hash) {
+        let size = HEAD_BYTES + name.len() + tail.len();
+        let is_full = self.count >= self.capacity || !self.memory.has_room(size);
+        if is_full || !self.is_second_sight(hash) {
             return;
         }
+        self.memory.change(0, size);
         let mut text = Vec::with_capacity(name.len() + tail.len());
         text.extend_from_slice(name);
         text.extend_from_slice(tail);
@@ -133,10 +140,19 @@ impl HeadCache {
             let generation = self.generation;
             let shard = &mut self.shards[(now.wrapping_sub(step)) as usize % SHARDS];
             let before = shard.len();
+            let mut freed = 0;
             // Also what is of the future, since the clock may have gone back.
             shard.retain(|head| {
-                head.generation == generation && head.last_used.abs_diff(now) <= KEPT_SECONDS
+                let stays =
+                    head.generation == generation && head.last_used.abs_diff(now) <= KEPT_SECONDS;
+                freed += if stays {
+                    0
+                } else {
+                    HEAD_BYTES + head.text.len()
+                };
+                stays
             });
+            self.memory.change(freed, 0);
             self.count -= before - shard.len();
             if shard.len() < shard.capacity() / 8 {
                 let hasher = &self.hasher;
@@ -187,7 +203,7 @@ fn shard_of(hash: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{HeadCache, KEPT_SECONDS, Target};
+    use super::{HEAD_BYTES, HeadCache, KEPT_SECONDS, Target};
 
     const TARGET: Target = Target::Context {
         slot: 7,
@@ -249,7 +265,16 @@ mod tests {
         for now in 0..=64 {
             heads.advance(now);
         }
-        assert_eq!(heads.count(), 0);
+        assert_eq!((heads.count(), heads.memory.used()), (0, 0));
+    }
+
+    #[test]
+    fn keeps_nothing_without_memory() {
+        let mut heads = HeadCache::new(100);
+        heads.memory.set_limit(HEAD_BYTES + 2);
+        learn_twice(&mut heads, b"a", 0);
+        learn_twice(&mut heads, b"b", 0);
+        assert_eq!((heads.count(), heads.memory.used()), (1, HEAD_BYTES + 2));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! The plain engine's `histogram.py` is the specification.
 
+use crate::memory::{BIN_BYTES, VALUE_BYTES};
 use crate::sketch::{BIN_LIMIT, MAX_SKETCH_COUNT, Weight, find_key, find_lower_bound};
 
 #[allow(clippy::cast_precision_loss)] // a power of two
@@ -92,6 +93,12 @@ impl Compensated {
 impl Histogram {
     pub fn is_empty(&self) -> bool {
         self.values == 0
+    }
+
+    /// Bytes that it takes, besides itself.
+    pub fn size(&self) -> usize {
+        let bins = self.bins.as_ref().map_or(0, |bins| bins.totals.len());
+        VALUE_BYTES * self.kept + BIN_BYTES * (self.weights.len() + bins)
     }
 
     /// How many values are kept as they came.

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod head;
 pub mod histogram;
 pub mod member;
+pub mod memory;
 #[cfg(feature = "python")]
 mod python;
 #[cfg(all(feature = "python", target_os = "linux"))]

@@ -5,12 +5,25 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
+use crate::memory::STRING_BYTES;
+
 /// From so many on, strings go to one of `PARTS` tables by their hash: a single table of a
 /// million would hold everybody up for 20 ms each time it grows.
 const KEPT_TOGETHER: usize = 4096;
 const PARTS: usize = 64;
 
+/// Of a longer string a digest is kept, since only the number of different ones counts.
+/// Its two halves are hashes with secret seeds, so nobody can make two of them alike.
+const LONG_BYTES: usize = 64;
+
 type Table = HashTable<Box<[u8]>>;
+
+/// What sets hash with.
+#[derive(Default)]
+pub struct Hashers {
+    place: RandomState,
+    digest: [RandomState; 2],
+}
 
 #[derive(Default)]
 pub struct Members {
@@ -18,6 +31,23 @@ pub struct Members {
     /// Empty until the first is full; then new strings go here.
     parts: Vec<Table>,
     count: usize,
+    /// Bytes that the strings take.
+    pub size: usize,
+}
+
+/// Return what is kept of a string: the whole of it, or its digest in *space*.
+pub fn shorten<'text>(
+    hashers: &Hashers,
+    text: &'text [u8],
+    space: &'text mut [u8; 16],
+) -> &'text [u8] {
+    if text.len() <= LONG_BYTES {
+        return text;
+    }
+    for (half, hasher) in space.chunks_mut(8).zip(&hashers.digest) {
+        half.copy_from_slice(&hash_of(hasher, text).to_ne_bytes());
+    }
+    space
 }
 
 impl Members {
@@ -25,8 +55,8 @@ impl Members {
         self.count
     }
 
-    pub fn contains(&self, hasher: &RandomState, text: &[u8]) -> bool {
-        let hash = hash_of(hasher, text);
+    pub fn contains(&self, hashers: &Hashers, text: &[u8]) -> bool {
+        let hash = hash_of(&hashers.place, text);
         self.first.find(hash, |held| **held == *text).is_some()
             || (!self.parts.is_empty()
                 && self.parts[part_of(hash)]
@@ -35,8 +65,8 @@ impl Members {
     }
 
     /// Add a string that is not there yet.
-    pub fn insert(&mut self, hasher: &RandomState, text: &[u8]) {
-        let hash = hash_of(hasher, text);
+    pub fn insert(&mut self, hashers: &Hashers, text: &[u8]) {
+        let hash = hash_of(&hashers.place, text);
         let table = if self.first.len() < KEPT_TOGETHER {
             &mut self.first
         } else {
@@ -45,8 +75,9 @@ impl Members {
             }
             &mut self.parts[part_of(hash)]
         };
-        table.insert_unique(hash, text.into(), |held| hash_of(hasher, held));
+        table.insert_unique(hash, text.into(), |held| hash_of(&hashers.place, held));
         self.count += 1;
+        self.size += STRING_BYTES + text.len();
     }
 
     /// Free one of its tables; false where nothing is left.
@@ -71,12 +102,11 @@ fn part_of(hash: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT_TOGETHER, Members};
-    use foldhash::quality::RandomState;
+    use super::{Hashers, KEPT_TOGETHER, Members, shorten};
 
     #[test]
     fn holds_each_string_once_however_many_there_are() {
-        let hasher = RandomState::default();
+        let hasher = Hashers::default();
         let mut members = Members::default();
         let texts: Vec<String> = (0..3 * KEPT_TOGETHER).map(|n| n.to_string()).collect();
         for text in &texts {
@@ -91,5 +121,17 @@ mod tests {
         assert_eq!(members.count(), texts.len());
         while members.free_some() {}
         assert!(!members.contains(&hasher, b"0"));
+    }
+
+    #[test]
+    fn keeps_a_digest_of_a_long_string() {
+        let hashers = Hashers::default();
+        let (one, other) = ([b'x'; 65], [b'x'; 66]);
+        let (mut space, mut again, mut third) = ([0; 16], [0; 16], [0; 16]);
+        let digest = shorten(&hashers, &one, &mut space);
+        assert_eq!(digest.len(), 16);
+        assert_eq!(digest, shorten(&hashers, &one, &mut again));
+        assert_ne!(digest, shorten(&hashers, &other, &mut third));
+        assert_eq!(shorten(&hashers, &one[..64], &mut [0; 16]), &one[..64]);
     }
 }

@@ -13,10 +13,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use pyo3::{import_exception, intern};
 
-use crate::bucket::{Bucket, Entry, Number};
+use crate::bucket::{Entry, Number};
 use crate::engine::{Dropped, Engine, Kind, Limits, NONE, Outcome};
 use crate::histogram::{Aggregate, Histogram};
 use crate::member::Members;
+use crate::memory::Share;
 #[cfg(target_os = "linux")]
 use crate::receive;
 use crate::sketch::QuantileSketch;
@@ -111,6 +112,24 @@ impl PyEngine {
     #[getter]
     fn is_used(&self) -> bool {
         self.engine.borrow().is_used()
+    }
+
+    /// Bytes of heads, of strings of sets, and of values.
+    #[getter]
+    fn memory_used(&self) -> (usize, usize, usize) {
+        let engine = self.engine.borrow();
+        (
+            engine.head_memory().used(),
+            engine.set_memory.used(),
+            engine.value_memory.used(),
+        )
+    }
+
+    fn limit_memory(&self, heads: usize, sets: usize, values: usize) {
+        let engine = self.engine.borrow();
+        engine.head_memory().set_limit(heads);
+        engine.set_memory.set_limit(sets);
+        engine.value_memory.set_limit(values);
     }
 
     /// How many heads are known, for tests.
@@ -241,9 +260,21 @@ impl PyEngine {
 
     fn close(&self) -> PyClosedBucket {
         self.recycle_slots();
-        let bucket = self.engine.borrow_mut().close();
+        let mut engine = self.engine.borrow_mut();
+        let bucket = engine.close();
         self.contexts.borrow_mut().closed += 1;
-        PyClosedBucket::new(bucket, Rc::clone(&self.contexts), Rc::clone(&self.figures))
+        PyClosedBucket {
+            contexts: Rc::clone(&self.contexts),
+            figures: Rc::clone(&self.figures),
+            set_memory: engine.set_memory.clone(),
+            value_memory: engine.value_memory.clone(),
+            counters: RefCell::new(bucket.counters.into_iter()),
+            gauges: RefCell::new(bucket.gauges.into_iter()),
+            sets: RefCell::new(bucket.sets.into_iter()),
+            histograms: RefCell::new(bucket.histograms.into_iter()),
+            sketches: RefCell::new(bucket.sketches.into_iter()),
+            freeing: RefCell::default(),
+        }
     }
 
     /// Break off in the next `take`, as a test of what happens then.
@@ -324,6 +355,8 @@ impl PyEngine {
 pub struct PyClosedBucket {
     contexts: Rc<RefCell<Contexts>>,
     figures: Rc<Figures>,
+    set_memory: Share,
+    value_memory: Share,
     counters: RefCell<IntoIter<Number>>,
     gauges: RefCell<IntoIter<Number>>,
     sets: RefCell<IntoIter<Entry<Members>>>,
@@ -347,6 +380,7 @@ impl PyClosedBucket {
         let contexts = self.contexts.borrow();
         for entry in self.sets.borrow_mut().by_ref().take(limit) {
             taken.append((contexts.get(py, entry.slot), entry.seen, entry.held.count()))?;
+            self.set_memory.change(entry.held.size, 0);
             self.freeing.borrow_mut().push(*entry.held);
         }
         Ok(taken)
@@ -363,6 +397,7 @@ impl PyClosedBucket {
                 break;
             };
             sorted += entry.held.kept();
+            self.value_memory.change(entry.held.size(), 0);
             if entry.held.is_empty() {
                 // All that came was dropped; it was opened to say who came first.
                 continue;
@@ -388,6 +423,7 @@ impl PyClosedBucket {
             let Some(mut entry) = sketches.next() else {
                 break;
             };
+            self.value_memory.change(entry.held.size(), 0);
             if entry.held.count == 0 {
                 continue;
             }
@@ -424,19 +460,6 @@ impl PyClosedBucket {
 }
 
 impl PyClosedBucket {
-    fn new(bucket: Bucket, contexts: Rc<RefCell<Contexts>>, figures: Rc<Figures>) -> Self {
-        Self {
-            contexts,
-            figures,
-            counters: RefCell::new(bucket.counters.into_iter()),
-            gauges: RefCell::new(bucket.gauges.into_iter()),
-            sets: RefCell::new(bucket.sets.into_iter()),
-            histograms: RefCell::new(bucket.histograms.into_iter()),
-            sketches: RefCell::new(bucket.sketches.into_iter()),
-            freeing: RefCell::default(),
-        }
-    }
-
     fn take_numbers<'py>(
         &self,
         py: Python<'py>,
@@ -456,6 +479,27 @@ impl PyClosedBucket {
 
 impl Drop for PyClosedBucket {
     fn drop(&mut self) {
+        // What nobody took out.
+        let sets = self
+            .sets
+            .borrow_mut()
+            .by_ref()
+            .map(|entry| entry.held.size)
+            .sum();
+        self.set_memory.change(sets, 0);
+        let histograms = self.histograms.borrow_mut();
+        let sketches = self.sketches.borrow_mut();
+        let values = histograms
+            .as_slice()
+            .iter()
+            .map(|entry| entry.held.size())
+            .sum::<usize>()
+            + sketches
+                .as_slice()
+                .iter()
+                .map(|entry| entry.held.size())
+                .sum::<usize>();
+        self.value_memory.change(values, 0);
         self.contexts.borrow_mut().closed -= 1;
     }
 }

@@ -3,6 +3,8 @@
 //! Source: datadog-agent, pkg/util/quantile. The plain engine's `sketch.py` is the
 //! specification: the same values in the same order give the same figures to the last bit.
 
+use crate::memory::{BIN_BYTES, VALUE_BYTES};
+
 const GAMMA: f64 = 1.015_625; // 1 + 2 / 128
 const LN_GAMMA: f64 = 0.015_504_186_535_965_254; // log1p(0.015625)
 const BIAS: i32 = 1338;
@@ -147,6 +149,11 @@ impl QuantileSketch {
                 }
             }
         }
+    }
+
+    /// Bytes that it takes, besides itself.
+    pub fn size(&self) -> usize {
+        VALUE_BYTES * self.pending.len() + BIN_BYTES * self.bins.len()
     }
 
     /// The mean, each value weighted by the whole part of 1 / rate.
