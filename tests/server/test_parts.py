@@ -36,7 +36,7 @@ def test_compression_of_the_configuration_is_the_destinations(
 ) -> None:
     given: dict[str, object] = {}
     monkeypatch.setattr(
-        "statsd_trio.sinks.datadog.destination.open_datadog_destination",
+        "statsd_trio.sinks.datadog.opening.open_datadog_destination",
         lambda _endpoints, **settings: given.update(settings),
     )
 

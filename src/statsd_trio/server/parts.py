@@ -121,7 +121,7 @@ def _open_datadog(
     config: Config, wall_clock: Callable[[], float], api_key: ApiKey | None
 ) -> Destination:
     # A third of a second of imports, for those alone who deliver to Datadog.
-    from statsd_trio.sinks.datadog.destination import (  # noqa: PLC0415
+    from statsd_trio.sinks.datadog.opening import (  # noqa: PLC0415
         Account,
         open_datadog_destination,
     )

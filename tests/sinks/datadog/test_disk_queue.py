@@ -14,7 +14,7 @@ from statsd_trio.sinks.datadog.disk_queue import (
     name_target,
 )
 from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.datadog.spoolfile import format_spool_file
+from statsd_trio.sinks.datadog.spool_file import format_spool_file
 from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
 
 TARGET = name_target("https://api.example.com", 0, Route.SERIES)

@@ -372,6 +372,26 @@ async def test_key_that_only_payloads_are_refused_for_is_invalid_with_the_second
         assert ledger_of(destination).api_key == "unknown"
 
 
+async def test_refusals_of_an_old_key_say_nothing_of_the_new(
+    intake: Any,
+    open_destination: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    key = ApiKey("old-key")
+    destination = open_destination({"https://api.example.com": [key]})
+    intake.answer_with(403)
+    async with running(destination):
+        for number in range(3):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        assert ledger_of(destination).api_key == "invalid"
+        key.replace("new-key")
+        await trio.sleep(1)
+        assert ledger_of(destination).api_key == "valid"
+
+
 async def test_refusals_in_a_burst_check_the_key_once(
     intake: Any,
     open_destination: Any,

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
-from statsd_trio.sinks.datadog.destination import Account
+from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.datadog.payloads import Route
 
 MakeSnapshot = Callable[..., Snapshot]

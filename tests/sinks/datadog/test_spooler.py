@@ -19,6 +19,8 @@ from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
 from statsd_trio.sinks.datadog.spooler import run_in_thread
 from statsd_trio.sinks.datadog.transaction import Transaction
 
+EPOCH = 1_700_000_000
+
 MakeSnapshot = Callable[..., Snapshot]
 CheckIdentity = Callable[..., None]
 T = TypeVar("T")
@@ -711,6 +713,71 @@ async def test_empty_memory_and_a_full_disk_still_probe(
         check_identity(ledger)
 
 
+async def test_file_that_was_taken_for_nothing_is_not_written_again(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    directory: Path,
+) -> None:
+    first = open_spooling()
+    await leave_spooled(first, intake, [make_snapshot(n) for n in range(3)], running)
+    before = list_spooled(directory)
+    intake.answer_with(503)
+    async with running(open_spooling()):
+        # Between two tries, so that none is cut off.
+        await trio.sleep(25)
+        assert list_spooled(directory) != before
+    assert list_spooled(directory) == before
+
+
+async def test_disk_that_does_not_keep_up_costs_payloads_and_not_memory(
+    intake: Any,
+    open_spooling: Any,
+    running: Any,
+    make_snapshot: MakeSnapshot,
+    make_series: Any,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination = open_spooling(
+        compression="none", retry_queue_bytes=10**6, run_in_thread=hang
+    )
+    intake.answer_with(503)
+    large = make_series("large", tags=("x" * 400_000,))
+    async with running(destination):
+        for number in range(40):
+            destination.put_nowait(make_snapshot(number, series=0))
+            destination.put_nowait(Snapshot(EPOCH + 10 * number, 10, (large,)))
+            await trio.sleep(10)
+        ledger = ledger_of(destination)
+        # A megabyte of retries, and four on their way to the disk.
+        assert 400_000 * ledger.pending < 7 * 10**6
+        assert ledger.evicted == 40 - ledger.pending
+        check_identity(ledger)
+    assert "series evicted" in caplog.text
+
+
+async def test_spool_has_a_part_of_the_stop_to_itself(
+    intake: Any,
+    open_spooling: Any,
+    stop: Any,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+) -> None:
+    async def run_slowly(function: Callable[[], T]) -> T:
+        await trio.sleep(1.5)
+        return function()
+
+    destination = open_spooling(run_in_thread=run_slowly)
+    intake.accept_after(math.inf)
+    destination.put_nowait(make_snapshot())
+    assert await stop(destination, 5) <= 6
+    assert ledger_of(destination).spooled == 1
+
+
 async def test_file_that_was_taken_for_nothing_goes_back_to_a_full_disk(
     intake: Any,
     open_spooling: Any,
@@ -732,7 +799,7 @@ async def test_file_that_was_taken_for_nothing_goes_back_to_a_full_disk(
     monkeypatch.setattr(os, "fsync", fail)
     second = open_spooling()
     async with running(second):
-        await trio.sleep(30)
+        await trio.sleep(25)
         assert ledger_of(second).pending == 3
     ledger = ledger_of(second)
     assert (ledger.spooled, ledger.abandoned) == (3, 0)

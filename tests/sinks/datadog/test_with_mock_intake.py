@@ -19,11 +19,8 @@ from trio.testing import MockClock
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.mock_intake import Act, MockIntake, Route, Rule, open_mock_intake
 from statsd_trio.protocol.messages import Event, ServiceCheck
-from statsd_trio.sinks.datadog.destination import (
-    Account,
-    DatadogDestination,
-    open_datadog_destination,
-)
+from statsd_trio.sinks.datadog.destination import DatadogDestination
+from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 
 EPOCH = 1_700_000_000
 
@@ -199,7 +196,7 @@ KILLED_SERVER = """
 import sys
 import trio
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
-from statsd_trio.sinks.datadog.destination import Account, open_datadog_destination
+from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 
 async def main():
     url, spool = sys.argv[1:]

@@ -26,7 +26,6 @@ import enum
 import hashlib
 import logging
 import os
-import re
 import threading
 from collections import defaultdict, deque
 from collections.abc import Collection
@@ -41,26 +40,20 @@ from statsd_trio.sinks.datadog.process_lock import (
     is_process_running,
     parse_lock_name,
 )
-from statsd_trio.sinks.datadog.spoolfile import (
-    SpoolFileError,
-    format_spool_file,
-    parse_spool_file,
+from statsd_trio.sinks.datadog.spool_entry import (
+    SpoolEntry,
+    look_at,
+    read_entry,
+    write_synced,
 )
+from statsd_trio.sinks.datadog.spool_file import SpoolFileError, format_spool_file
 from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
 
 logger = logging.getLogger(__name__)
 
-# Far above what is written: a file holds a few payloads of half a megabyte.
-_MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-
 # Taken by one `pop`: so many small files, or one large.
 _POPPED_FILES: Final = 64
 _POPPED_BYTES: Final = 1024 * 1024
-
-_NAME: Final = re.compile(
-    r"(?P<stem>\d{12}-[0-9a-f]{8}-\d{8}\.(?P<target>[0-9a-f]{16}))"
-    r"\.(?P<kind>spool|tmp|bad)(?:\.(?P<owner>[0-9a-f]{8}))?"
-)
 
 
 class SpoolFullError(Exception):
@@ -73,25 +66,6 @@ class _Fate(enum.Enum):
     EVICTED = enum.auto()
     GONE = enum.auto()
     SET_ASIDE = enum.auto()
-
-
-@attrs.frozen
-class _Entry:
-    """A file that this process has not taken, by its name.
-
-    Attributes:
-        stem: the same whoever claims it; sorts by age.
-        owner: who claimed or is writing it, "" for nobody.
-        can_be_taken: nobody that runs has claimed it, and it may be readable.
-    """
-
-    name: str
-    stem: str
-    target: str
-    kind: str
-    owner: str
-    size: int
-    can_be_taken: bool
 
 
 @attrs.define
@@ -143,7 +117,7 @@ class DiskQueue:
         self._process = ProcessLock.acquire(self._path)
         # One operation at a time, also when nobody waits any more for the one before.
         self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, SpoolEntry] = {}
         self._size = 0
         # The stems of what can be taken, oldest first.
         self._waiting: defaultdict[str, list[str]] = defaultdict(list)
@@ -192,7 +166,7 @@ class DiskQueue:
             temporary = self._path / f"{stem}.tmp.{self._process.name}"
             final = self._path / f"{stem}.spool"
             try:
-                _write_synced(temporary, data)
+                write_synced(temporary, data)
                 temporary.rename(final)
                 self._sync_directory()
             except OSError:
@@ -273,7 +247,7 @@ class DiskQueue:
         """Leave the directory; what is still claimed falls to whoever comes next."""
         self._process.release()
 
-    def _take(self, entry: _Entry, route: Route) -> SpoolFile | None:
+    def _take(self, entry: SpoolEntry, route: Route) -> SpoolFile | None:
         """Claim and read one file; None if it is gone or cannot be read."""
         claimed = self._path / f"{entry.stem}.{entry.kind}.{self._process.name}"
         try:
@@ -283,7 +257,7 @@ class DiskQueue:
             self._forget(entry, _Fate.GONE)
             return None
         try:
-            transactions = _read(entry.kind, claimed, route)
+            transactions = read_entry(entry.kind, claimed, route)
         except (SpoolFileError, OSError) as error:
             logger.warning("set aside %s of the spool: %s", entry.stem, error)
             self._forget(entry, _Fate.GONE)
@@ -349,7 +323,7 @@ class DiskQueue:
             return running[name]
 
         known = {entry.name: entry for entry in self._entries.values()}
-        entries: dict[str, _Entry] = {}
+        entries: dict[str, SpoolEntry] = {}
         with os.scandir(self._path) as found:
             for file in found:
                 lock_name = parse_lock_name(file.name)
@@ -357,7 +331,7 @@ class DiskQueue:
                     # It goes, unless its process runs.
                     is_running(lock_name)
                     continue
-                entry = known.get(file.name) or _look_at(file)
+                entry = known.get(file.name) or look_at(file)
                 if entry is not None and entry.owner != self._process.name:
                     entries[entry.stem] = entry
         for stem, entry in entries.items():
@@ -383,18 +357,18 @@ class DiskQueue:
 
     def _add(self, name: str, stem: str, target: str, size: int, points: int) -> None:
         """Note that a file of this process is there."""
-        self._entries[stem] = _Entry(
+        self._entries[stem] = SpoolEntry(
             name, stem, target, "spool", "", size, can_be_taken=True
         )
         self._size += size
         self._own_points[stem] = points
         bisect.insort(self._waiting[target], stem)
 
-    def _discard(self, entry: _Entry) -> None:
+    def _discard(self, entry: SpoolEntry) -> None:
         del self._entries[entry.stem]
         self._size -= entry.size
 
-    def _forget(self, entry: _Entry, fate: _Fate) -> None:
+    def _forget(self, entry: SpoolEntry, fate: _Fate) -> None:
         """Note that a file is not there any more, and what became of its points."""
         self._discard(entry)
         points = self._own_points.pop(entry.stem, None)
@@ -410,46 +384,3 @@ class DiskQueue:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _look_at(file: os.DirEntry[str]) -> _Entry | None:
-    match = _NAME.fullmatch(file.name)
-    if match is None:
-        return None
-    try:
-        status = file.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return _Entry(
-        name=file.name,
-        stem=match["stem"],
-        target=match["target"],
-        kind=match["kind"],
-        owner=match["owner"] or "",
-        size=status.st_size,
-        can_be_taken=match["kind"] != "bad",
-    )
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read(kind: str, path: Path, route: Route) -> list[Transaction]:
-    if kind == "tmp":
-        raise SpoolFileError("its writer ended before it was whole")
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    # Not blocking, in case it is no file at all but a pipe.
-    flags |= getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        data = file.read(_MAX_FILE_BYTES + 1)
-    if len(data) > _MAX_FILE_BYTES:
-        raise SpoolFileError("it is longer than any file of a spool")
-    transactions = parse_spool_file(data)
-    if any(one.payload.route is not route for one in transactions):
-        raise SpoolFileError("it holds what belongs elsewhere")
-    return transactions

@@ -39,6 +39,7 @@ class KeyCheck:
         self._state = ""
         self._refused_snapshot: int | None = None
         self._is_refused = False
+        self._checked_key: str | None = None
         self._name = name
         self._endpoint = endpoint
         self._key = key
@@ -88,6 +89,10 @@ class KeyCheck:
         if key is None:
             self._state = "unknown"
             return
+        if key != self._checked_key:
+            # What was said of another key is history.
+            self._checked_key = key
+            self._refused_snapshot, self._is_refused = None, False
         answer = await self._endpoint.validate(key)
         before = self._state
         # Source: datadog-agent, forwarder_health.go: 200, 403, or inconclusive.

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from statsd_trio.sinks.datadog.compression import ENCODINGS
 from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.datadog.spoolfile import (
+from statsd_trio.sinks.datadog.spool_file import (
     SpoolFileError,
     format_spool_file,
     parse_spool_file,

@@ -1,0 +1,162 @@
+"""Opens a destination: who gets everything, over which way, with which spool."""
+
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+
+import attrs
+import httpx2
+
+from statsd_trio.errors import explain_os_error
+from statsd_trio.sinks.datadog.compression import DEFAULT_ZSTD_LEVEL, parse_compression
+from statsd_trio.sinks.datadog.delivery import Delivery
+from statsd_trio.sinks.datadog.destination import DatadogDestination
+from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
+from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
+from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.spooler import RunInThread, run_in_thread
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class Account:
+    """An endpoint and one of its keys, and what to send there.
+
+    Attributes:
+        url: the base URL of the endpoint.
+        key: a string, an async callable, or an `ApiKey`, which may be replaced later.
+        routes: what to send; the rest is switched off.
+        is_additional: readiness does not depend on it.
+    """
+
+    url: str
+    key: KeySource | ApiKey
+    routes: Collection[Route] = tuple(Route)
+    is_additional: bool = False
+
+
+def open_datadog_destination(
+    accounts: Sequence[Account],
+    *,
+    compression: str = "zstd",
+    compression_level: int = DEFAULT_ZSTD_LEVEL,
+    max_concurrent_requests: int = 10,
+    request_timeout_seconds: float = 20.0,
+    proxy: str | None = None,
+    proxy_http: str | None = None,
+    no_proxy: Collection[str] = (),
+    ca_file: str | None = None,
+    skip_ssl_validation: bool = False,
+    retry_queue_bytes: int = 15 * 1024 * 1024,
+    spool_path: str | None = None,
+    spool_max_bytes: int = 0,
+    report_seconds: float = 10.0,
+    wall_clock: Callable[[], float] = time.time,
+    choose_fraction: Callable[[], float] = random.random,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    run_in_thread: RunInThread = run_in_thread,
+) -> DatadogDestination:
+    """Make the destination for *accounts*; nothing connects before it runs.
+
+    Args:
+        accounts: the endpoints and keys that get everything.
+        compression: zstd, deflate (or zlib), gzip or none.
+        compression_level: of zstd.
+        max_concurrent_requests: for each account; each route may have one beyond it.
+        request_timeout_seconds: for one whole request.
+        proxy: for endpoints whose URL begins with https.
+        proxy_http: for endpoints whose URL begins with http.
+        no_proxy: hosts that are reached without a proxy, matched exactly.
+        ca_file: trusted beside the system's authorities.
+        skip_ssl_validation: trust anybody, with a WARNING.
+        retry_queue_bytes: for each account; 0 for no retries.
+        spool_path: a directory for what memory cannot hold and what is left at a
+            stop; None for no spool.
+        spool_max_bytes: for all accounts together.
+        report_seconds: how often losses are logged.
+        wall_clock: unix seconds.
+        choose_fraction: random numbers in [0, 1).
+        transport: stands in for the network, in tests.
+        run_in_thread: calls what blocks; stands in for a thread, in tests.
+
+    Raises:
+        ValueError: if a value cannot be used; the message holds no secret.
+        OSError: naming *ca_file* if it cannot be read, or *spool_path* if it cannot
+            be written to.
+    """
+    for library in ("httpx2", "httpcore2"):
+        _quieten(logging.getLogger(library))
+    if skip_ssl_validation:
+        logger.warning(
+            "skip_ssl_validation is set: anybody on the way can read and change"
+            " what is sent, the API key included"
+        )
+    encoding = parse_compression(compression)
+    numbers = Counter(account.url for account in accounts)
+    if transport is None:
+        ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
+        transports = {
+            url: open_transport(
+                url,
+                # One for each route beyond the shared ones, and one for the key.
+                max_connections=(max_concurrent_requests + len(Route)) * number,
+                ssl_context=ssl_context,
+                proxies={"https": proxy, "http": proxy_http},
+                no_proxy=no_proxy,
+            )
+            for url, number in numbers.items()
+        }
+    else:
+        transports = dict.fromkeys(numbers, transport)
+    disk = None
+    if spool_path is not None:
+        with explain_os_error(
+            f"write to the spool folder {spool_path}", "Check spool_path."
+        ):
+            disk = DiskQueue(spool_path, spool_max_bytes)
+    endpoints = {url: Endpoint(url, transports[url], wall_clock) for url in numbers}
+    deliveries: list[Delivery] = []
+    seen = Counter[str]()
+    for account in accounts:
+        endpoint = endpoints[account.url]
+        index = seen[account.url]
+        seen[account.url] += 1
+        suffix = f"#{index + 1}" if index else ""
+        key = account.key
+        delivery = Delivery(
+            f"datadog:{endpoint.name}{suffix}",
+            endpoint,
+            key if isinstance(key, ApiKey) else ApiKey(key),
+            routes=account.routes,
+            is_additional=account.is_additional,
+            max_concurrent_requests=max_concurrent_requests,
+            request_timeout_seconds=request_timeout_seconds,
+            retry_queue_bytes=retry_queue_bytes,
+            report_seconds=report_seconds,
+            choose_fraction=choose_fraction,
+            wall_clock=wall_clock,
+        )
+        if disk is not None:
+            targets = {
+                route: name_target(endpoint.name, index, route)
+                for route in account.routes
+            }
+            delivery.use_spool(disk, targets, run_in_thread)
+        deliveries.append(delivery)
+    return DatadogDestination(
+        deliveries,
+        tuple(endpoints.values()),
+        encoding=encoding,
+        zstd_level=compression_level,
+        disk=disk,
+    )
+
+
+def _quieten(library_logger: logging.Logger) -> None:
+    # At INFO it has a line for each request. Whoever set a level meant it.
+    if library_logger.level == logging.NOTSET:
+        library_logger.setLevel(logging.WARNING)
