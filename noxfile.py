@@ -27,6 +27,7 @@ PURE_FILES: Final = (
     "*/statsd_trio/rules/*",
     "*/statsd_trio/aggregation/*",
     "*/statsd_trio/transports/framing.py",
+    "*/statsd_trio/transports/pacing.py",
     "*/statsd_trio/transports/packet.py",
     "*/statsd_trio/sinks/datadog/payloads.py",
     "*/statsd_trio/sinks/datadog/retry.py",

@@ -132,6 +132,24 @@ async def test_submit_takes_the_same_way(
     assert server.ledger().listeners[-1].packets == 1
 
 
+async def test_flush_takes_what_a_resting_reader_has_not_read(
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    add_up: AddUp,
+    send: Callable[..., None],
+    autojump_clock: MockClock,
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    for _ in range(10):
+        send(server.addresses[0], b"page.views:1|c")
+        await trio.sleep(0.0015)
+    began = trio.current_time()
+    assert server.ledger().listeners[0].packets < 10
+    await server.flush()
+    assert trio.current_time() == began
+    assert add_up(memory.snapshots, "page.views") == 10
+
+
 async def test_submit_to_a_full_queue_is_refused_and_counted(
     nursery: trio.Nursery,
 ) -> None:

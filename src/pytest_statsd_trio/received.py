@@ -98,6 +98,8 @@ class Recorder:
             stream_socket_path=stream_socket_path,
             sinks=(),
             self_metrics=False,
+            # A test waits for what it sent.
+            max_rest_seconds=0,
             on_sample=self.take_sample,
             on_event=self.take_event,
             on_rejected=self.take_rejected,

@@ -42,6 +42,7 @@ ROWS: list[tuple[str, str, object, object]] = [
     ("buffer_size", "16KiB", 16384, 16384),
     ("queue_size", "2048", 2048, 2048),
     ("so_rcvbuf", "4MiB", "4MiB", 4 * 1024 * 1024),
+    ("max_rest_seconds", "5ms", 0.005, 0.005),
     ("max_connections", "7", 7, 7),
     ("frame_timeout_seconds", "500ms", 0.5, 0.5),
     ("max_contexts", "5", 5, 5),
@@ -767,7 +768,7 @@ def test_variable_that_does_not_exist_is_a_problem(variable: str, meant: str) ->
 def test_variable_that_is_like_no_other_names_those_there_are() -> None:
     [problem] = find_problems_of({"STATSD_TRIO_ZZZZZZZZZZZZZZZZ": "1"})
 
-    assert "known are STATSD_TRIO_MAX_CONNECTIONS, " in problem
+    assert ", STATSD_TRIO_MAX_CONNECTIONS, " in problem
 
 
 @pytest.mark.parametrize(

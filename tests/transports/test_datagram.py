@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.datagram import DatagramReader, DrainLimit
 from statsd_trio.transports.losses import Losses
+from statsd_trio.transports.pacing import ReadingPace
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
 from statsd_trio.transports.receiving import OneByOne
@@ -49,6 +50,7 @@ def make_reader(
         receive_many=OneByOne(read, 101),
         identify=lambda _: Origin("udp", "fake"),
         begin_stop=lambda: limit,
+        pace=ReadingPace(capacity=0, packet_cost=1, byte_cost=0, max_rest_seconds=0),
     )
     return reader, *open_queue(counters, capacity)
 

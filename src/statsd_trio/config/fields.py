@@ -144,6 +144,7 @@ class Config:
         default=DEFAULT_QUEUE_SIZE, converter=_convert_queue_size
     )
     so_rcvbuf: int = 8 * 1024 * 1024
+    max_rest_seconds: float = 0.01
     max_connections: int = 1024
     frame_timeout_seconds: float = 10.0
     eol_required: tuple[str, ...] = attrs.field(default=(), converter=_strings)

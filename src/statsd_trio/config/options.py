@@ -224,6 +224,11 @@ GROUPS: Final = (
                 help="Receive buffer asked of the kernel for each socket.",
             ),
             _option(
+                "max_rest_seconds",
+                kinds.SECONDS_OR_ZERO,
+                help="How long a busy datagram reader may rest, to read many at once.",
+            ),
+            _option(
                 "max_connections",
                 kinds.whole(),
                 help="Connections of a stream listener; the longest idle one yields.",

@@ -211,6 +211,7 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
             config.port,
             buffer_size=config.buffer_size,
             receive_buffer_bytes=config.so_rcvbuf,
+            max_rest_seconds=config.max_rest_seconds,
             non_local_traffic=config.non_local_traffic,
         )
     path = config.socket_path
@@ -257,6 +258,7 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
                 sock,
                 buffer_size=config.buffer_size,
                 receive_buffer_bytes=config.so_rcvbuf,
+                max_rest_seconds=config.max_rest_seconds,
                 max_connections=config.max_connections,
                 frame_timeout_seconds=config.frame_timeout_seconds,
                 detects_containers=config.origin_detection,

@@ -232,6 +232,8 @@ class Server:
         refused it. What came after an earlier flush within the same bucket goes with
         the next bucket, since a point is never sent twice.
         """
+        for listener in self._listeners:
+            await listener.end_rest()
         await self._queue.wait_taken()
         await self._ingest.wait_processed(self._queue.taken)
         await self._flusher.flush(include_open=True)

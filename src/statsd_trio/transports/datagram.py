@@ -4,6 +4,8 @@ It waits until its socket is readable, then reads without blocking until nothing
 waits. Where the queue has no room it does not read: the kernel's buffer is then the
 second buffer, and reading on only to drop would cost CPU and lose more. A packet is
 queued in the same breath as it is read, so no cancel can come between.
+
+Where packets come fast it rests between two readings, so as to read many at once.
 """
 
 import errno
@@ -16,6 +18,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import trio
 
 from statsd_trio.transports.losses import Loss, Losses
+from statsd_trio.transports.pacing import ReadingPace
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.receiving import ReceiveMany
@@ -95,6 +98,7 @@ class DatagramReader(Generic[_SenderT]):
             returns is kept for the sender's next packets.
         begin_stop: called once, before the last reads; refuses more to senders if it
             can.
+        pace: decides how long to rest after a reading.
         origin_lifetime_seconds: how long an origin is kept.
     """
 
@@ -107,6 +111,7 @@ class DatagramReader(Generic[_SenderT]):
         receive_many: ReceiveMany[_SenderT],
         identify: Callable[[_SenderT], Origin],
         begin_stop: Callable[[], DrainLimit],
+        pace: ReadingPace,
         origin_lifetime_seconds: float = math.inf,
     ) -> None:
         self._sock = sock
@@ -116,6 +121,9 @@ class DatagramReader(Generic[_SenderT]):
         self._receive_many = receive_many
         self._identify = identify
         self._begin_stop = begin_stop
+        self._pace = pace
+        self._resting = trio.lowlevel.ParkingLot()
+        self._has_read = trio.lowlevel.ParkingLot()
         self._origins: dict[_SenderT, Origin] = {}
         self._origin_lifetime_seconds = origin_lifetime_seconds
 
@@ -128,6 +136,8 @@ class DatagramReader(Generic[_SenderT]):
                 # Nobody takes from the queue any more.
                 pass
             finally:
+                # Whoever waits for the end of a rest need not wait any more.
+                self._has_read.unpark_all()
                 limit = self._begin_stop()
                 is_all_read = False
                 with trio.move_on_after(MAX_STOP_SECONDS, shield=True):
@@ -144,21 +154,40 @@ class DatagramReader(Generic[_SenderT]):
             if trio.current_time() >= forget_at:
                 self._origins.clear()
                 forget_at = trio.current_time() + lifetime
-            await self._read_waiting(channel)
+            while rest := await self._read_waiting(channel):
+                with trio.move_on_after(rest):
+                    await self._resting.park()
 
-    async def _read_waiting(self, channel: PacketSendChannel) -> None:
-        """Queue what waits in the socket, letting others run at times."""
-        while True:
-            await channel.wait_for_room()
-            asked = min(channel.room, MAX_PACKETS_A_STRETCH)
-            try:
-                taken = self._read(channel, asked)
-            except OSError as error:
-                await self._survive(error)
-                return
-            if taken < asked:
-                return
-            await trio.lowlevel.checkpoint()
+    async def end_rest(self) -> None:
+        """Have a reader that rests read at once, and wait until it has."""
+        if self._resting:
+            self._resting.unpark_all()
+            await self._has_read.park()
+
+    async def _read_waiting(self, channel: PacketSendChannel) -> float:
+        """Queue what waits in the socket, letting others run at times.
+
+        Returns:
+            How many seconds to rest; 0 to wait for the next packet.
+        """
+        counters = self._counters
+        packets_before, bytes_before = counters.packets, counters.bytes
+        try:
+            while True:
+                await channel.wait_for_room()
+                asked = min(channel.room, MAX_PACKETS_A_STRETCH)
+                if self._read(channel, asked) < asked:
+                    break
+                await trio.lowlevel.checkpoint()
+        except OSError as error:
+            await self._survive(error)
+        finally:
+            self._has_read.unpark_all()
+        return self._pace.plan_rest(
+            trio.current_time(),
+            counters.packets - packets_before,
+            counters.bytes - bytes_before,
+        )
 
     def _read(self, channel: PacketSendChannel, max_packets: int) -> int:
         """Move up to *max_packets*, for which there is room, to *channel*."""

@@ -68,6 +68,7 @@ def open_inherited(
     *,
     buffer_size: int,
     receive_buffer_bytes: int,
+    max_rest_seconds: float = 0,
     max_connections: int,
     frame_timeout_seconds: float,
     detects_containers: bool = False,
@@ -101,11 +102,15 @@ def open_inherited(
                 receive_buffer_bytes=(
                     receive_buffer_bytes if granted < receive_buffer_bytes else 0
                 ),
+                max_rest_seconds=max_rest_seconds,
                 is_handed_in=True,
             )
         if is_datagram:
             return UnixDatagramListener(
-                ours, buffer_size=buffer_size, detects_containers=detects_containers
+                ours,
+                buffer_size=buffer_size,
+                max_rest_seconds=max_rest_seconds,
+                detects_containers=detects_containers,
             )
         if is_inet:
             return open_tcp_listener(

@@ -30,6 +30,10 @@ class Listener(Protocol):
         """
         ...
 
+    async def end_rest(self) -> None:
+        """Have a reader that rests read at once, and wait until it has."""
+        ...
+
     def refresh_counters(self) -> None:
         """Ask the system for what only it knows, such as the kernel's drops."""
         ...

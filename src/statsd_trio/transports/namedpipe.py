@@ -67,6 +67,9 @@ class NamedPipeListener:
     def refresh_counters(self) -> None:
         """Do nothing: there is nothing that only the system knows."""
 
+    async def end_rest(self) -> None:
+        """Do nothing: its reader never rests."""
+
     def warn_of_losses(self) -> None:
         """Log one WARNING for each cause of a loss since the last call."""
         self._losses.warn()

@@ -21,6 +21,7 @@ from statsd_trio.transports.origin import (
     read_container_id,
     unpack_credentials,
 )
+from statsd_trio.transports.pacing import ReadingPace
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.receiving import OneByOne
@@ -37,6 +38,7 @@ class UnixDatagramListener:
     Args:
         sock: bound; owned from now on.
         path: what to remove at the end; None for a socket that was handed in.
+        max_rest_seconds: how long the reader may rest between two readings.
         detects_containers: look up the container of each sender.
     """
 
@@ -46,6 +48,7 @@ class UnixDatagramListener:
         path: OwnedPath | None = None,
         *,
         buffer_size: int,
+        max_rest_seconds: float = 0,
         detects_containers: bool = False,
     ) -> None:
         sock.setblocking(False)
@@ -62,6 +65,13 @@ class UnixDatagramListener:
             receive_many=OneByOne(_choose_read(sock), buffer_size + 1),
             identify=self._identify,
             begin_stop=self._begin_stop,
+            pace=ReadingPace(
+                # Where it is not known there is no rest.
+                capacity=_read_queue_length() or 0,
+                packet_cost=1,
+                byte_cost=0,
+                max_rest_seconds=max_rest_seconds,
+            ),
             origin_lifetime_seconds=(
                 CONTAINER_LIFETIME_SECONDS if detects_containers else math.inf
             ),
@@ -83,6 +93,10 @@ class UnixDatagramListener:
             await self._reader.receive(channel)
         finally:
             self.close()
+
+    async def end_rest(self) -> None:
+        """Have a reader that rests read at once, and wait until it has."""
+        await self._reader.end_rest()
 
     def refresh_counters(self) -> None:
         """Do nothing: senders wait, so there is nothing that only the system knows."""
@@ -117,18 +131,24 @@ class UnixDatagramListener:
                 self._sock.shutdown(socket.SHUT_RD)
                 return DrainLimit()
         # A socket that was handed in lives on with whoever holds it too.
-        try:
-            # What waits is charged to its senders, so only its number is known: one
-            # more than the limit fits.
-            packets = int(_QUEUE_LENGTH_FILE.read_text("ascii")) + 1
-        except (OSError, ValueError):
-            granted = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            return DrainLimit(
-                bytes=granted,
-                overhead_bytes=PACKET_OVERHEAD_BYTES,
-                leaves_rest=is_handed_in,
-            )
-        return DrainLimit(packets=packets, leaves_rest=is_handed_in)
+        packets = _read_queue_length()
+        if packets is not None:
+            # What waits is charged to its senders, so only its number is known.
+            return DrainLimit(packets=packets, leaves_rest=is_handed_in)
+        return DrainLimit(
+            bytes=self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
+            overhead_bytes=PACKET_OVERHEAD_BYTES,
+            leaves_rest=is_handed_in,
+        )
+
+
+def _read_queue_length() -> int | None:
+    """Return how many datagrams a socket holds; None where no number limits them."""
+    try:
+        # One more than the limit fits.
+        return int(_QUEUE_LENGTH_FILE.read_text("ascii")) + 1
+    except (OSError, ValueError):
+        return None
 
 
 def _choose_read(sock: socket.socket) -> Callable[[int], tuple[bytes, Hashable]]:
@@ -147,7 +167,11 @@ def _choose_read(sock: socket.socket) -> Callable[[int], tuple[bytes, Hashable]]
 
 
 def bind_unix_datagram(
-    path: str, *, buffer_size: int, detects_containers: bool = False
+    path: str,
+    *,
+    buffer_size: int,
+    max_rest_seconds: float = 0,
+    detects_containers: bool = False,
 ) -> UnixDatagramListener:
     """Bind a datagram socket to *path*.
 
@@ -156,7 +180,11 @@ def bind_unix_datagram(
     """
     sock, bound = bind_path(path, socket.SOCK_DGRAM)
     return UnixDatagramListener(
-        sock, bound, buffer_size=buffer_size, detects_containers=detects_containers
+        sock,
+        bound,
+        buffer_size=buffer_size,
+        max_rest_seconds=max_rest_seconds,
+        detects_containers=detects_containers,
     )
 
 
