@@ -1,8 +1,8 @@
 //! The engine as Python sees it. `engine/engine.py` says what each method means.
 
-use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::IntoIter;
 
 use memchr::memchr;
@@ -32,20 +32,34 @@ const BINS_AT_ONCE: usize = 8192;
 /// The contexts behind the slots.
 #[derive(Default)]
 struct Contexts {
+    slots: Mutex<Slots>,
+    /// Closed buckets that are not walked to their end.
+    closed: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Slots {
     held: Vec<Option<Py<PyAny>>>,
     free: Vec<u32>,
     /// Out of the table, but a closed bucket may still name them.
     leaving: Vec<u32>,
-    /// Closed buckets that are not walked to their end.
-    closed: usize,
 }
 
 impl Contexts {
     fn get(&self, py: Python<'_>, slot: u32) -> Option<Py<PyAny>> {
-        self.held[slot as usize]
+        lock(&self.slots).held[slot as usize]
             .as_ref()
             .map(|context| context.clone_ref(py))
     }
+}
+
+/// Lock what one thread uses at a time: nobody ever waits, but the last one who holds it
+/// may be another thread than the one that made it.
+///
+/// While it is locked no code of Python may run, since that may come back here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What broke off in the middle is replaced, and only walked to its end.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a histogram is asked for.
@@ -55,12 +69,12 @@ struct Figures {
     count_divisor: f64,
 }
 
-#[pyclass(name = "Engine", module = "statsd_trio._native", unsendable, frozen)]
+#[pyclass(name = "Engine", module = "statsd_trio._native", frozen)]
 pub struct PyEngine {
-    engine: RefCell<Engine>,
-    contexts: Rc<RefCell<Contexts>>,
-    figures: Rc<Figures>,
-    fails_next: Cell<bool>,
+    engine: Mutex<Engine>,
+    contexts: Arc<Contexts>,
+    figures: Arc<Figures>,
+    fails_next: AtomicBool,
 }
 
 #[pymethods]
@@ -84,18 +98,18 @@ impl PyEngine {
             })
             .collect::<PyResult<_>>()?;
         Ok(Self {
-            engine: RefCell::new(Engine::new(Limits {
+            engine: Mutex::new(Engine::new(Limits {
                 max_heads,
                 max_set_values,
                 max_bin_count,
             })),
-            contexts: Rc::default(),
-            figures: Rc::new(Figures {
+            contexts: Arc::default(),
+            figures: Arc::new(Figures {
                 aggregates,
                 percentiles,
                 count_divisor,
             }),
-            fails_next: Cell::new(false),
+            fails_next: AtomicBool::new(false),
         })
     }
 
@@ -106,18 +120,18 @@ impl PyEngine {
 
     #[getter]
     fn condensed(&self) -> u64 {
-        self.engine.borrow().condensed
+        lock(&self.engine).condensed
     }
 
     #[getter]
     fn is_used(&self) -> bool {
-        self.engine.borrow().is_used()
+        lock(&self.engine).is_used()
     }
 
     /// Bytes of heads, of strings of sets, and of values.
     #[getter]
     fn memory_used(&self) -> (usize, usize, usize) {
-        let engine = self.engine.borrow();
+        let engine = lock(&self.engine);
         (
             engine.head_memory().used(),
             engine.set_memory.used(),
@@ -126,7 +140,7 @@ impl PyEngine {
     }
 
     fn limit_memory(&self, heads: usize, sets: usize, values: usize) {
-        let engine = self.engine.borrow();
+        let engine = lock(&self.engine);
         engine.head_memory().set_limit(heads);
         engine.set_memory.set_limit(sets);
         engine.value_memory.set_limit(values);
@@ -135,7 +149,7 @@ impl PyEngine {
     /// How many heads are known, for tests.
     #[getter]
     fn head_count(&self) -> usize {
-        self.engine.borrow().head_count()
+        lock(&self.engine).head_count()
     }
 
     /// Add what is known and beyond doubt; give every other line back at its place.
@@ -146,10 +160,11 @@ impl PyEngine {
         let mut rest = chunk;
         while !rest.is_empty() {
             let in_doubt = guard(|| {
-                // Borrowed for a run of lines, and not while `give_back` runs: that adds
+                // Locked for a run of lines, and not while `give_back` runs: that adds
                 // to this very engine.
-                let mut engine = self.engine.borrow_mut();
-                assert!(!self.fails_next.take(), "asked to fail, by a test");
+                let mut engine = lock(&self.engine);
+                let fails = self.fails_next.swap(false, Ordering::Relaxed);
+                assert!(!fails, "asked to fail, by a test");
                 while !rest.is_empty() {
                     let line;
                     (line, rest) = match memchr(b'\n', rest) {
@@ -227,7 +242,7 @@ impl PyEngine {
 
     fn is_filled(&self, context: &Bound<'_, PyAny>) -> PyResult<bool> {
         let slot: i64 = context.getattr(intern!(context.py(), "slot"))?.extract()?;
-        Ok(u32::try_from(slot).is_ok_and(|slot| self.engine.borrow().is_filled(slot)))
+        Ok(u32::try_from(slot).is_ok_and(|slot| lock(&self.engine).is_filled(slot)))
     }
 
     fn forget(&self, context: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -237,12 +252,12 @@ impl PyEngine {
             return Ok(());
         };
         context.setattr(attribute, -1)?;
-        self.contexts.borrow_mut().leaving.push(slot);
+        lock(&self.contexts.slots).leaving.push(slot);
         self.with(|engine| engine.forget(slot))
     }
 
     fn forget_heads(&self) {
-        self.engine.borrow_mut().forget_heads();
+        lock(&self.engine).forget_heads();
     }
 
     fn advance(&self, now: f64) -> PyResult<()> {
@@ -260,33 +275,33 @@ impl PyEngine {
 
     fn close(&self) -> PyClosedBucket {
         self.recycle_slots();
-        let mut engine = self.engine.borrow_mut();
+        let mut engine = lock(&self.engine);
         let bucket = engine.close();
-        self.contexts.borrow_mut().closed += 1;
+        self.contexts.closed.fetch_add(1, Ordering::Relaxed);
         PyClosedBucket {
-            contexts: Rc::clone(&self.contexts),
-            figures: Rc::clone(&self.figures),
+            contexts: Arc::clone(&self.contexts),
+            figures: Arc::clone(&self.figures),
             set_memory: engine.set_memory.clone(),
             value_memory: engine.value_memory.clone(),
-            counters: RefCell::new(bucket.counters.into_iter()),
-            gauges: RefCell::new(bucket.gauges.into_iter()),
-            sets: RefCell::new(bucket.sets.into_iter()),
-            histograms: RefCell::new(bucket.histograms.into_iter()),
-            sketches: RefCell::new(bucket.sketches.into_iter()),
-            freeing: RefCell::default(),
+            counters: Mutex::new(bucket.counters.into_iter()),
+            gauges: Mutex::new(bucket.gauges.into_iter()),
+            sets: Mutex::new(bucket.sets.into_iter()),
+            histograms: Mutex::new(bucket.histograms.into_iter()),
+            sketches: Mutex::new(bucket.sketches.into_iter()),
+            freeing: Mutex::default(),
         }
     }
 
     /// Break off in the next `take`, as a test of what happens then.
     fn fail_next(&self) {
-        self.fails_next.set(true);
+        self.fails_next.store(true, Ordering::Relaxed);
     }
 }
 
 impl PyEngine {
     /// Use the engine for one call, which is never one that may come back here.
     fn with<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> PyResult<T> {
-        Ok(guard(|| work(&mut self.engine.borrow_mut()))?)
+        Ok(guard(|| work(&mut lock(&self.engine)))?)
     }
 
     /// Return the slot of a context, which gets one if it has none.
@@ -310,14 +325,14 @@ impl PyEngine {
         let py = context.py();
         let kind = read_kind(context.getattr(intern!(py, "kind"))?.extract()?)?;
         let slot = {
-            let mut contexts = self.contexts.borrow_mut();
+            let mut slots = lock(&self.contexts.slots);
             let handle = Some(context.clone().unbind());
-            if let Some(slot) = contexts.free.pop() {
-                contexts.held[slot as usize] = handle;
+            if let Some(slot) = slots.free.pop() {
+                slots.held[slot as usize] = handle;
                 slot
             } else {
-                contexts.held.push(handle);
-                u32::try_from(contexts.held.len() - 1)
+                slots.held.push(handle);
+                u32::try_from(slots.held.len() - 1)
                     .map_err(|_| PyRuntimeError::new_err("there are too many contexts"))?
             }
         };
@@ -328,41 +343,36 @@ impl PyEngine {
 
     /// Give up the slots that no bucket names any more.
     fn recycle_slots(&self) {
-        let mut contexts = self.contexts.borrow_mut();
-        if contexts.closed > 0 {
+        if self.contexts.closed.load(Ordering::Relaxed) > 0 {
             return;
         }
-        let engine = self.engine.borrow();
-        let leaving = std::mem::take(&mut contexts.leaving);
+        let mut slots = lock(&self.contexts.slots);
+        let engine = lock(&self.engine);
+        let leaving = std::mem::take(&mut slots.leaving);
         for slot in leaving {
             if engine.is_filled(slot) {
-                contexts.leaving.push(slot);
+                slots.leaving.push(slot);
             } else {
-                contexts.held[slot as usize] = None;
-                contexts.free.push(slot);
+                slots.held[slot as usize] = None;
+                slots.free.push(slot);
             }
         }
     }
 }
 
 /// A bucket that takes nothing any more, walked type by type.
-#[pyclass(
-    name = "ClosedBucket",
-    module = "statsd_trio._native",
-    unsendable,
-    frozen
-)]
+#[pyclass(name = "ClosedBucket", module = "statsd_trio._native", frozen)]
 pub struct PyClosedBucket {
-    contexts: Rc<RefCell<Contexts>>,
-    figures: Rc<Figures>,
+    contexts: Arc<Contexts>,
+    figures: Arc<Figures>,
     set_memory: Share,
     value_memory: Share,
-    counters: RefCell<IntoIter<Number>>,
-    gauges: RefCell<IntoIter<Number>>,
-    sets: RefCell<IntoIter<Entry<Members>>>,
-    histograms: RefCell<IntoIter<Entry<Histogram>>>,
-    sketches: RefCell<IntoIter<Entry<QuantileSketch>>>,
-    freeing: RefCell<Vec<Members>>,
+    counters: Mutex<IntoIter<Number>>,
+    gauges: Mutex<IntoIter<Number>>,
+    sets: Mutex<IntoIter<Entry<Members>>>,
+    histograms: Mutex<IntoIter<Entry<Histogram>>>,
+    sketches: Mutex<IntoIter<Entry<QuantileSketch>>>,
+    freeing: Mutex<Vec<Members>>,
 }
 
 #[pymethods]
@@ -377,11 +387,14 @@ impl PyClosedBucket {
 
     fn take_sets<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let taken = PyList::empty(py);
-        let contexts = self.contexts.borrow();
-        for entry in self.sets.borrow_mut().by_ref().take(limit) {
-            taken.append((contexts.get(py, entry.slot), entry.seen, entry.held.count()))?;
+        for _ in 0..limit {
+            let Some(entry) = lock(&self.sets).next() else {
+                break;
+            };
+            let context = self.contexts.get(py, entry.slot);
+            taken.append((context, entry.seen, entry.held.count()))?;
             self.set_memory.change(entry.held.size, 0);
-            self.freeing.borrow_mut().push(*entry.held);
+            lock(&self.freeing).push(*entry.held);
         }
         Ok(taken)
     }
@@ -389,11 +402,9 @@ impl PyClosedBucket {
     /// Take histograms out, as many as *limit*, or fewer where those have many values.
     fn take_histograms<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let taken = PyList::empty(py);
-        let contexts = self.contexts.borrow();
-        let mut histograms = self.histograms.borrow_mut();
         let mut sorted = 0;
         while taken.len() < limit && sorted < SORTED_AT_ONCE {
-            let Some(mut entry) = histograms.next() else {
+            let Some(mut entry) = lock(&self.histograms).next() else {
                 break;
             };
             sorted += entry.held.kept();
@@ -409,18 +420,16 @@ impl PyClosedBucket {
                     self.figures.count_divisor,
                 )
             })?;
-            taken.append((contexts.get(py, entry.slot), entry.seen, figures))?;
+            taken.append((self.contexts.get(py, entry.slot), entry.seen, figures))?;
         }
         Ok(taken)
     }
 
     fn take_sketches<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let taken = PyList::empty(py);
-        let contexts = self.contexts.borrow();
-        let mut sketches = self.sketches.borrow_mut();
         let mut listed = 0;
         while taken.len() < limit && listed < BINS_AT_ONCE {
-            let Some(mut entry) = sketches.next() else {
+            let Some(mut entry) = lock(&self.sketches).next() else {
                 break;
             };
             self.value_memory.change(entry.held.size(), 0);
@@ -439,14 +448,14 @@ impl PyClosedBucket {
                 PyTuple::new(py, bins.iter().map(|bin| bin.0))?,
                 PyTuple::new(py, bins.iter().map(|bin| bin.1))?,
             );
-            taken.append((contexts.get(py, entry.slot), entry.seen, figures))?;
+            taken.append((self.contexts.get(py, entry.slot), entry.seen, figures))?;
         }
         Ok(taken)
     }
 
     /// Free up to *limit* tables of strings; true while more remains.
     fn free(&self, limit: usize) -> bool {
-        let mut freeing = self.freeing.borrow_mut();
+        let mut freeing = lock(&self.freeing);
         for _ in 0..limit {
             let Some(members) = freeing.last_mut() else {
                 return false;
@@ -463,15 +472,16 @@ impl PyClosedBucket {
     fn take_numbers<'py>(
         &self,
         py: Python<'py>,
-        numbers: &RefCell<IntoIter<Number>>,
+        numbers: &Mutex<IntoIter<Number>>,
         limit: usize,
     ) -> PyResult<Bound<'py, PyList>> {
-        let contexts = self.contexts.borrow();
-        let taken: Vec<_> = numbers
-            .borrow_mut()
+        let taken: Vec<_> = lock(numbers)
             .by_ref()
             .take(limit)
-            .map(|number| (contexts.get(py, number.slot), number.seen, number.value))
+            .map(|number| {
+                let context = self.contexts.get(py, number.slot);
+                (context, number.seen, number.value)
+            })
             .collect();
         PyList::new(py, taken)
     }
@@ -480,27 +490,16 @@ impl PyClosedBucket {
 impl Drop for PyClosedBucket {
     fn drop(&mut self) {
         // What nobody took out.
-        let sets = self
-            .sets
-            .borrow_mut()
-            .by_ref()
-            .map(|entry| entry.held.size)
-            .sum();
-        self.set_memory.change(sets, 0);
-        let histograms = self.histograms.borrow_mut();
-        let sketches = self.sketches.borrow_mut();
-        let values = histograms
-            .as_slice()
-            .iter()
-            .map(|entry| entry.held.size())
-            .sum::<usize>()
-            + sketches
-                .as_slice()
-                .iter()
-                .map(|entry| entry.held.size())
-                .sum::<usize>();
-        self.value_memory.change(values, 0);
-        self.contexts.borrow_mut().closed -= 1;
+        let sets = lock(&self.sets);
+        let sizes = sets.as_slice().iter().map(|entry| entry.held.size);
+        self.set_memory.change(sizes.sum(), 0);
+        let histograms = lock(&self.histograms);
+        let sizes = histograms.as_slice().iter().map(|entry| entry.held.size());
+        self.value_memory.change(sizes.sum(), 0);
+        let sketches = lock(&self.sketches);
+        let sizes = sketches.as_slice().iter().map(|entry| entry.held.size());
+        self.value_memory.change(sizes.sum(), 0);
+        self.contexts.closed.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

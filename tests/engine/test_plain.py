@@ -1,6 +1,8 @@
 """What the plain engine promises beyond what the tests of the stages show."""
 
+import gc
 import random
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -270,3 +272,25 @@ def test_one_call_summarises_a_bounded_number_of_values() -> None:
         sizes.append(len(taken))
     assert sum(sizes) == 20
     assert max(sizes) <= 2
+
+
+def test_an_engine_may_be_read_and_let_go_by_another_thread(
+    make_engine: MakeEngine,
+) -> None:
+    made: list[Any] = []
+
+    def work() -> None:
+        engine = open_engine(make_engine)
+        context = make_context(COUNTER)
+        engine.add(context, [1.0], 1.0)
+        made.extend([engine, engine.close()])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    engine, bucket = made
+    assert engine.condensed == 0
+    assert list_seen(bucket) == [1000]
+    # What is raised while it is let go is an error of this test.
+    del made[:], engine, bucket
+    gc.collect()
