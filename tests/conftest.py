@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import trio
+from hypothesis import HealthCheck, settings
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.engine.choose import choose_engine
@@ -11,6 +12,15 @@ from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.engine.native import find_native
 from statsd_trio.ledger import Ledger
 from statsd_trio.sinks.memory import MemorySink
+
+# On a busy machine anything may take long, the making of examples included.
+settings.register_profile(
+    "patient",
+    settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 EPOCH = 1_700_000_000  # an edge of ten seconds
 

@@ -28,8 +28,9 @@ from pytest_statsd_trio.received import Recorder
 
 _T = TypeVar("_T")
 
-# How long what was sent may take to be taken in, on a machine with much to do.
-BARRIER_SECONDS: Final = 2.0
+# How long what was sent may take to be taken in, on a machine with much to do. A
+# server that is gone is noticed at once.
+BARRIER_SECONDS: Final = 30.0
 
 # A marker itself may be lost, where UDP overflows; it is sent again after this long.
 RESEND_SECONDS: Final = 0.1
@@ -254,27 +255,35 @@ class Waiter:
 
         while True:
             for sock in list_silent():
-                await self._send(sock, number, limit)
+                if not await self._send(sock, number, limit):
+                    # The server is gone, and with it the other listeners.
+                    return [sock.transport for sock in list_silent()]
             resend_in = min(RESEND_SECONDS, limit.measure_rest())
             await self._pauses.until(lambda: not list_silent(), self._limit(resend_in))
             silent = list_silent()
             if not silent or not limit.measure_rest():
                 return [sock.transport for sock in silent]
 
-    async def _send(self, sock: Marked, number: int, limit: Limit) -> None:
-        """Send marker *number* if the listener has room before *limit* is over."""
+    async def _send(self, sock: Marked, number: int, limit: Limit) -> bool:
+        """Send marker *number* if the listener has room before *limit* is over.
+
+        Returns:
+            False if nobody listens.
+        """
         while True:
             try:
                 sock.send_nowait(number)
             except BlockingIOError:
                 if sock.fileno() < 0 or not limit.measure_rest():
-                    return
+                    return True
                 await self._pauses.until_writable(sock, limit)
+            except (ConnectionError, FileNotFoundError):
+                return False
             except OSError:
-                # Nobody listens: the marker's absence says so.
-                return
+                # Such as no memory for it: the marker's absence says so.
+                return True
             else:
-                return
+                return True
 
     def _limit(self, seconds: float) -> Limit:
         return Limit.after(seconds, self._pauses.clocks)

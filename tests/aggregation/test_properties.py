@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import attrs
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from statsd_trio.aggregation.snapshot import Snapshot
 
@@ -148,7 +148,6 @@ class Machine:
             self.collect()
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, max_size=40))
 def test_no_point_is_sent_twice_and_no_count_is_lost(
     make_harness: Any, todo: list[tuple[str, Any]]

@@ -203,6 +203,8 @@ async def test_every_frame_of_many_connections_is_accounted_for_at_a_stop(
             nursery.cancel_scope.cancel()
     ledger = server.ledger()
     listener = ledger.listeners[0]
-    lost = listener.refused.get("stop", 0) + listener.refused.get("half_frame", 0)
-    assert sent <= listener.packets + lost <= sent + 200
+    # In bytes, since a busy machine has no time to count all that is left in frames.
+    assert sent * len(frame) == (
+        listener.bytes + 4 * listener.packets + listener.dropped_bytes
+    )
     assert ledger.lines.read == listener.packets

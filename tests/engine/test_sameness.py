@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 from stage import Stage, open_stage
 
 from statsd_trio.aggregation.snapshot import Snapshot
@@ -145,7 +145,6 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SETTINGS, st.lists(STEPS, max_size=12))
 @example({}, [("process", [b"a:1|h|@0.3\na:1|h\na:1|h|@0.3\na:7|h"] * 5)])
 @example({}, [("process", [b"a:1e308|h\na:1e308|h\na:-1e308|h"] * 5)])

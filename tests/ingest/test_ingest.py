@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from stage import EPOCH, UDP, Stage, open_stage as join_stages
 
 from statsd_trio.aggregation.snapshot import Snapshot
@@ -314,7 +314,6 @@ FIELDS = st.sampled_from(
 LINES = st.builds(lambda *parts: b"%s:%s|%s" % parts, NAMES, VALUES, FIELDS)
 
 
-@settings(deadline=None)
 @given(st.lists(LINES | some_lines(), max_size=40))
 def test_what_was_learnt_changes_no_result(
     open_stage: OpenStage, lines: list[bytes]
@@ -338,7 +337,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(STEPS, max_size=25))
 def test_what_was_learnt_changes_no_result_over_time(
     open_stage: OpenStage, steps: list[tuple[str, Any]]

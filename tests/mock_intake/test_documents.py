@@ -3,7 +3,7 @@ from contextlib import suppress
 from typing import Final
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from statsd_trio.mock_intake import (
     MetricType,
@@ -169,7 +169,6 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON_VALUES)
 def test_any_json_is_read_or_refused(value: object) -> None:
     body = json.dumps(value).encode()
@@ -178,7 +177,6 @@ def test_any_json_is_read_or_refused(value: object) -> None:
             list(read(body))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=50))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for read in READERS:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from statsd_trio.mock_intake.encoding import (
     ENCODINGS,
@@ -112,7 +112,6 @@ def test_a_window_over_8_megabytes_is_refused() -> None:
         decode(body, "zstd")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100), st.sampled_from(sorted(COMPRESSORS)))
 def test_any_bytes_are_decoded_or_refused(body: bytes, encoding: str) -> None:
     try:

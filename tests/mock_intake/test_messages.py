@@ -3,7 +3,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from statsd_trio.mock_intake import ReceivedOrigin, ReceivedSeries, ReceivedSketch
 from statsd_trio.mock_intake.messages import (
@@ -133,7 +133,6 @@ def test_broken_metadata_of_a_sketch_payload_is_refused(encode: Any) -> None:
         read_sketches(encode.block(2, b"\x08"))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     # As the body, and where the nested messages begin.

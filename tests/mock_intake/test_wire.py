@@ -2,7 +2,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from statsd_trio.mock_intake.wire import (
     WireError,
@@ -56,7 +56,6 @@ def test_what_is_not_well_formed_is_refused(data: bytes, message: str) -> None:
         list(read_fields(data))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_fields_or_a_wire_error(data: bytes) -> None:
     with suppress(WireError):

@@ -97,6 +97,17 @@ def test_marker_is_sent_again_until_the_limit_is_over(recorder: Recorder) -> Non
     assert (udp.sent, stream.sent) == (2, 1)
 
 
+def test_server_that_is_gone_is_noticed_at_once(recorder: Recorder) -> None:
+    class ClosedSocket(FakeSocket):
+        def send_nowait(self, number: int) -> None:
+            raise ConnectionRefusedError
+
+    udp = FakeSocket(UDP, recorder, [], lost=9)
+    closed = ClosedSocket(DATAGRAM, recorder, [])
+    assert pass_barrier(recorder, udp, closed) == [UDP, DATAGRAM]
+    assert udp.sent == 1
+
+
 def test_markers_are_no_metrics(recorder: Recorder) -> None:
     assert pass_barrier(recorder, FakeSocket(UDP, recorder, []), seconds=0) == []
     assert not len(recorder.read())

@@ -159,7 +159,7 @@ NAMES = st.builds(
 ).map(lambda name: name[:24])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(NODES, NAMES)
 def test_no_name_takes_more_than_was_measured(node: tuple, name: str) -> None:  # type: ignore[type-arg]  # as above
     pattern = write(node)

@@ -137,7 +137,7 @@ def test_metrics_take_back_what_events_used_of_their_share() -> None:
     assert [one.payload.route for one in overflow[:140]] == [Route.EVENTS] * 140
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(

@@ -424,7 +424,7 @@ def test_work_between_two_steps_is_small(
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     series=st.lists(st.tuples(names, st.integers(1, 9)), max_size=40),
     encoding=st.sampled_from(sorted(ENCODINGS)),
@@ -467,7 +467,7 @@ def test_splitting_loses_and_doubles_nothing(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     messages=st.lists(names, max_size=30),
     encoding=st.sampled_from(sorted(ENCODINGS)),

@@ -56,14 +56,14 @@ ENTRY = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(transactions, max_size=5))
 def test_parsing_what_was_formatted_gives_it_back(written: list[Transaction]) -> None:
     read = parse_spool_file(format_spool_file(written))
     assert [describe(one) for one in read] == [describe(one) for one in written]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(transactions, min_size=1, max_size=3), st.data())
 def test_torn_file_is_refused(written: list[Transaction], data: st.DataObject) -> None:
     whole = format_spool_file(written)
@@ -72,7 +72,7 @@ def test_torn_file_is_refused(written: list[Transaction], data: st.DataObject) -
         parse_spool_file(whole[:cut])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(transactions, min_size=1, max_size=3), st.data())
 def test_file_with_a_flipped_bit_is_refused(
     written: list[Transaction], data: st.DataObject
