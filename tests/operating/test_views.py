@@ -137,8 +137,9 @@ async def test_client_that_does_not_read_holds_no_stop_up(ledger: Ledger) -> Non
 
 
 async def test_many_who_ask_at_once_have_the_contexts_ranked_once(
-    ledger: Ledger,
+    ledger: Ledger, mock_clock: MockClock
 ) -> None:
+    # The clock stands still, so that all ask within the second.
     server = FakeServer(ledger)
     bodies: list[bytes] = []
 

@@ -111,8 +111,9 @@ async def test_a_stop_counts_the_frame_that_is_not_complete(
 
 
 async def test_a_stop_loses_nothing_while_the_queue_is_full(
-    path: str, connect: Connect
+    path: str, connect: Connect, mock_clock: MockClock
 ) -> None:
+    # The clock stands still, so that the stop has all the time that it needs.
     listener = bind(path)
     client = connect()
     client.send(b"".join(frame(b"%d" % number) for number in range(1000)))
