@@ -7,7 +7,7 @@ from typing import Final
 
 from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
 from statsd_trio.config import Config, Secret
-from statsd_trio.config.places import strip_credentials
+from statsd_trio.config.places import ROUTE_NAMES, strip_credentials
 from statsd_trio.rules import (
     FilterList,
     Mapper,
@@ -180,11 +180,10 @@ async def bind_listeners(config: Config) -> list[Listener]:
     listeners: list[Listener] = []
     try:
         await _bind_each(config, listeners)
-        endpoints = 1 + len(config.additional_endpoints)
-        fit_connections(
-            listeners,
-            _OTHER_DESCRIPTORS + endpoints * config.max_concurrent_requests,
-        )
+        keys = 1 + sum(len(keys) for keys in config.additional_endpoints.values())
+        # One for each route beyond the shared ones, and one for the key's check.
+        connections = config.max_concurrent_requests + len(ROUTE_NAMES)
+        fit_connections(listeners, _OTHER_DESCRIPTORS + keys * connections)
     except BaseException:
         for listener in listeners:
             listener.close()
