@@ -109,8 +109,8 @@ def test_a_taken_port_is_one_line() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("has_reader", [True, False])
-async def test_what_it_prints_decides_no_answer(has_reader: bool) -> None:
+@pytest.mark.parametrize("reader", ["lacks a character", "left", "stalls"])
+async def test_what_it_prints_decides_no_answer(reader: str) -> None:
     words = ["-m", "statsd_trio", "mock-intake", "--port", "0"]
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(
@@ -129,7 +129,7 @@ async def test_what_it_prints_decides_no_answer(has_reader: bool) -> None:
             printed += await process.stdout.receive_some()
         address = re.search(rb"DD_DD_URL=(\S+)", printed)
         assert address is not None
-        if not has_reader:
+        if reader == "left":
             await process.stdout.aclose()
         async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
             answers = [
@@ -140,9 +140,14 @@ async def test_what_it_prints_decides_no_answer(has_reader: bool) -> None:
                 )
                 for _ in range(3)
             ]
-        while has_reader and printed.count(b"(\\u2603)") < 3:
+            # More than a pipe has room for, in a few lines.
+            path = f"{address[1].decode()}/{'x' * 8000}"
+            for _ in range(20 if reader == "stalls" else 0):
+                assert (await client.get(path)).status_code == 404
+        while reader == "lacks a character" and printed.count(b"(\\u2603)") < 3:
             printed += await process.stdout.receive_some()
         process.terminate()
+        await process.wait()
     assert [answer.status_code for answer in answers] == [202] * 3
     assert process.returncode == 0
 

@@ -8,6 +8,7 @@ from typing import Final, TextIO, cast
 import click
 import trio
 
+from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.progress import Progress
 from statsd_trio.cli.signals import catch_stop_signal
 from statsd_trio.errors import describe_os_error
@@ -49,7 +50,8 @@ def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
     try:
         with os.fdopen(os.open(file, _FLAGS, _MODE), "w", encoding="ascii") as output:
             try:
-                trio.run(_capture, addresses, output, limit, progress)
+                with open_logging("warning", "text"):
+                    trio.run(_capture, addresses, output, limit, progress)
             except BaseException:
                 if not progress.packets:
                     file.unlink()

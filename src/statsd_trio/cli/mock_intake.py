@@ -8,6 +8,7 @@ from typing import Final
 import click
 import trio
 
+from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.signals import catch_stop_signal
 from statsd_trio.cli.writer import BackgroundWriter
 from statsd_trio.errors import ConfigError, describe_os_error
@@ -66,7 +67,8 @@ def command(
         click.echo(str(error), err=True)
         sys.exit(2)
     try:
-        trio.run(_stand_in, host, port, rules, max_kept, max_kept_bytes)
+        with open_logging("warning", "text"):
+            trio.run(_stand_in, host, port, rules, max_kept, max_kept_bytes)
     except OSError as error:
         click.echo(describe_os_error(error), err=True)
         sys.exit(1)
