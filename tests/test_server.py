@@ -1,8 +1,11 @@
+import array
+import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -11,8 +14,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio import Config, ConfigError, Ledger, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.protocol.messages import Sample
 from statsd_trio.sinks.memory import MemorySink
-from statsd_trio.sinks.sink import SinkError
+from statsd_trio.sinks.sink import Sink, SinkError
+
+
+def array_of(raw: bytes) -> "array.array[int]":
+    return array.array("B", raw)
+
 
 AddUp = Callable[[list[Snapshot], str], float]
 Send = Callable[..., None]
@@ -199,6 +208,219 @@ async def test_stage_that_raises_leaves_as_a_group() -> None:
     with pytest.raises(ExceptionGroup) as caught:  # noqa: ASYNC401 - one or more
         await serve(quiet(), sinks=[], wall_clock=broken_clock)
     assert caught.value.split(ZeroDivisionError)[1] is None
+
+
+def serve_until_it_fails(
+    memory: MemorySink,
+    arrange: Callable[[Server], None],
+    *,
+    sinks: Sequence[Sink] = (),
+    wall_clock: WallClock = lambda: 1_700_000_000.0,
+) -> tuple[Server, BaseExceptionGroup]:
+    """Run a server with some data, let *arrange* break it, and wait for its end."""
+    servers: list[Server] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            start = partial(
+                serve, quiet(), sinks=[memory, *sinks], wall_clock=wall_clock
+            )
+            server: Server = await nursery.start(start)
+            servers.append(server)
+            server.submit(b"page.views:1|c\n_e{1,1}:a|b\nbad line")
+            await read_submitted(server)
+            arrange(server)
+
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: ASYNC401 - any depth
+        trio.run(main)
+    return servers[0], caught.value
+
+
+def fail(*_: object) -> Any:
+    raise ZeroDivisionError
+
+
+async def fail_later(_: object) -> None:
+    await trio.lowlevel.checkpoint()
+    raise ZeroDivisionError
+
+
+def check_end(
+    server: Server,
+    error: BaseExceptionGroup,
+    snapshots: Sequence[Snapshot],
+    check_ledger: Callable[[Ledger], None],
+) -> None:
+    assert error.split(ZeroDivisionError)[1] is None
+    ledger = server.ledger()
+    check_ledger(ledger)
+    assert sum(len(snapshot.events) for snapshot in snapshots) == 1
+    names = [series.name for snapshot in snapshots for series in snapshot.series]
+    assert names.count("page.views") == 1
+    assert ledger.sinks[0].delivered == ledger.sinks[0].snapshotted > 0
+
+
+def test_processor_that_fails_loses_what_it_had_in_hand_only(
+    memory: MemorySink,
+    check_ledger: Callable[[Ledger], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def arrange(server: Server) -> None:
+        server._ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+        for _ in range(5):
+            server.submit(b"new:1|c")
+
+    server, error = serve_until_it_fails(memory, arrange)
+    check_end(server, error, memory.snapshots, check_ledger)
+    ledger = server.ledger()
+    assert (ledger.queue.dropped, ledger.queue.used) == (5, 0)
+    assert ledger.lines.read == 3
+    assert "a stage of the server failed" in caplog.text
+
+
+def test_clock_that_fails_loses_nothing(
+    memory: MemorySink, check_ledger: Callable[[Ledger], None]
+) -> None:
+    def read_clock() -> float:
+        if is_broken:
+            raise ZeroDivisionError
+        return 1_700_000_000.0
+
+    def arrange(server: Server) -> None:
+        nonlocal is_broken
+        is_broken = True
+        server.submit(b"new:1|c")
+
+    is_broken = False
+    server, error = serve_until_it_fails(memory, arrange, wall_clock=read_clock)
+    check_end(server, error, memory.snapshots, check_ledger)
+    assert server.ledger().queue.dropped == 1
+
+
+def test_destination_that_fails_takes_no_other_with_it(
+    memory: MemorySink,
+    check_ledger: Callable[[Ledger], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ignore(_: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def arrange(server: Server) -> None:
+        broken = server._destinations[1]
+        monkeypatch.setattr(broken, "_deliver", fail_later)
+        broken.put_nowait(Snapshot(0, 10))
+
+    server, error = serve_until_it_fails(memory, arrange, sinks=[ignore])
+    check_end(server, error, memory.snapshots, check_ledger)
+
+
+def test_flusher_that_fails_delivers_what_it_took(
+    memory: MemorySink,
+    check_ledger: Callable[[Ledger], None],
+) -> None:
+    def arrange(server: Server) -> None:
+        server._flusher._describe_self = fail
+        server._ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+        server.submit(b"new:1|c")
+
+    server, error = serve_until_it_fails(memory, arrange)
+    check_end(server, error, memory.snapshots, check_ledger)
+
+
+async def test_flush_ends_with_the_server(memory: MemorySink) -> None:
+    async def wait(_: Snapshot) -> None:
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        start = partial(serve, quiet(shutdown_seconds=0.01), sinks=[wait])
+        server: Server = await nursery.start(start)
+        server.submit(b"a:1|c")
+        async with trio.open_nursery() as others:
+            others.cancel_scope.shield = True
+            others.start_soon(flush_in_vain, server)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    await flush_in_vain(server)
+
+
+async def flush_in_vain(server: Server) -> None:
+    with pytest.raises(RuntimeError, match="has stopped"):
+        await server.flush()
+
+
+async def test_flush_does_not_wait_for_a_processor_that_failed(
+    memory: MemorySink,
+) -> None:
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            start = partial(serve, quiet(), sinks=[memory])
+            server: Server = await nursery.start(start)
+            server._ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+            server.submit(b"new:1|c")
+            with trio.CancelScope(shield=True), contextlib.suppress(RuntimeError):
+                await server.flush()
+
+    with pytest.raises(ExceptionGroup):  # noqa: ASYNC401 - one or more
+        await run()
+
+
+async def test_hook_that_raises_never_ends_the_server(
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    add_up: AddUp,
+    caplog: pytest.LogCaptureFixture,
+    check_ledger: Callable[[Ledger], None],
+) -> None:
+    def judge(sample: Sample) -> Sample:
+        if sample.name == "bad":
+            raise KeyError(sample.name)
+        return sample
+
+    config = quiet(on_sample=judge, on_event=fail, on_rejected=fail)
+    server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+    server.submit(b"page.views:1|c\nbad:1|c\n_e{1,1}:a|b\n_sc|up|0\nwrong")
+    server.submit(b"page.views:1|c")
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 2
+    ledger = server.ledger()
+    check_ledger(ledger)
+    assert ledger.lines.hook_failures == {
+        "on_sample": 1,
+        "on_event": 2,
+        "on_rejected": 1,
+    }
+    assert "the hook on_sample raised 1 times, the first: KeyError: " in caplog.text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [bytes, bytearray, memoryview, lambda raw: memoryview(bytearray(raw)), array_of],
+)
+async def test_submit_takes_what_is_like_bytes(
+    make: Callable[[bytes], Any],
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    add_up: AddUp,
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    packet = make(b"page.views:5|c")
+    assert server.submit(packet)
+    if isinstance(packet, bytearray):
+        packet[:] = b"x" * len(packet)  # as a program that uses its buffer again
+    await server.flush()
+    assert add_up(memory.snapshots, "page.views") == 5
+
+
+@pytest.mark.parametrize("packet", ["a:1|c", None, 5, [97], ("a:1|c",)])
+async def test_submit_refuses_what_is_not_like_bytes(
+    packet: Any, nursery: trio.Nursery
+) -> None:
+    server: Server = await nursery.start(partial(serve, quiet(), sinks=[]))
+    with pytest.raises(TypeError, match=f"not {type(packet).__name__}$"):
+        server.submit(packet)
+    assert server.submit(b"a:1|c")
+    await server.flush()
+    assert server.ledger().listeners[-1].packets == 1
 
 
 async def test_failing_sink_stops_nothing_and_is_counted(

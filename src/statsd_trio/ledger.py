@@ -69,11 +69,14 @@ class QueueLedger:
         capacity: of the queue that each listener has.
         used: by the listener that has most.
         peak: the most that any ever had.
+        dropped: what was taken and not processed, or not wholly, because a stage of
+            the server failed.
     """
 
     capacity: int
     used: int
     peak: int
+    dropped: int = 0
 
 
 @attrs.frozen
@@ -84,6 +87,7 @@ class LinesLedger:
         unknown_fields: fields that were ignored in lines that were taken.
         repaired: lines of which bytes that are not UTF-8 were replaced; each is in
             another count too, and this one stands in no identity.
+        hook_failures: how often a hook of the host program raised, by its name.
     """
 
     read: int
@@ -94,6 +98,7 @@ class LinesLedger:
     filtered: int
     unknown_fields: int
     repaired: int = 0
+    hook_failures: Mapping[str, int] = attrs.field(factory=dict[str, int])
 
 
 @attrs.frozen
@@ -249,6 +254,7 @@ class LineCounters:
     filtered: int = 0
     unknown_fields: int = 0
     repaired: int = 0
+    hook_failures: Counter[str] = attrs.field(factory=Counter[str])
 
     def freeze(self) -> LinesLedger:
         """Copy the counts as they are now."""
@@ -321,7 +327,7 @@ def _copied(counters: attrs.AttrsInstance) -> dict[str, Any]:
         field.name: getattr(counters, field.name)
         for field in attrs.fields(type(counters))
     }
-    for name in ("refused", "rejected"):
+    for name in ("refused", "rejected", "hook_failures"):
         if name in copied:
             copied[name] = dict(copied[name])
     return copied

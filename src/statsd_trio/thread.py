@@ -168,7 +168,7 @@ class ServerThread:
                 "the server has stopped; nothing can be reloaded"
             ) from None
 
-    def submit(self, packet: bytes) -> bool:
+    def submit(self, packet: bytes | bytearray | memoryview) -> bool:
         """Queue *packet* as if it had come from a socket; False if refused."""
         server = self._find_server()
         return self._call(lambda: server.submit(packet))

@@ -18,7 +18,7 @@ from statsd_trio.ingest.ingest import (
     _find_chunk_end,
     measure_chunk,
 )
-from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
+from statsd_trio.protocol.messages import Event, MetricType, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import (
     FilterList,
@@ -291,6 +291,91 @@ def test_hook_may_change_and_drop_samples(open_stage: OpenStage) -> None:
     stage.process(*[b"a:2|c\nsecret:1|c"] * 3)
     assert total(stage.take(), "A") == 6
     assert stage.lines.filtered == 3
+    stage.check()
+
+
+def test_hook_that_raises_costs_its_sample_only(
+    open_stage: OpenStage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(sample: Sample) -> Sample | None:
+        if sample.name == "bad":
+            raise ValueError("\x1b[31m" + sample.name)
+        return sample
+
+    stage = open_stage(on_sample=fail)
+    stage.process(*[b"a:1|c\nbad:1:2|c\na:1|c"] * 3)
+    assert total(stage.take(), "a") == 6
+    assert stage.lines.hook_failures == {"on_sample": 3}
+    assert stage.samples.refused == {"hook_failed": 6}
+    assert stage.lines.metrics == 9
+    stage.check()
+    stage.ingest._rejections.warn()
+    stage.ingest._rejections.warn()
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "on_sample raised 3 times, the first: ValueError: " in record.message
+    assert "\x1b" not in record.message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        True,
+        "a:1|c",
+        Sample("a", "c", (1.0,)),  # type: ignore[arg-type]  # as a program might
+        Sample("a", MetricType.COUNTER, (1.0,), sample_rate=0.0),
+        Sample("a", MetricType.COUNTER, (1.0,), tags=("x", 1)),  # type: ignore[arg-type]  # as above
+    ],
+)
+def test_hook_that_gives_back_nonsense_costs_its_sample_only(
+    open_stage: OpenStage, answer: Any
+) -> None:
+    stage = open_stage(on_sample=lambda _: answer)
+    stage.process(b"a:1|c", b"b:1|c")
+    assert stage.samples.refused == {"hook_failed": 2}
+    assert stage.lines.hook_failures == {"on_sample": 2}
+    stage.check()
+
+
+def test_hooks_that_look_on_cost_nothing(
+    open_stage: OpenStage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    stage = open_stage(on_event=fail)
+    stage.ingest._rejections._on_rejected = fail
+    stage.process(b"_e{1,1}:a|b\n_sc|up|0\nbad\na:1|c")
+    snapshot = stage.take()
+    assert (len(snapshot.events), len(snapshot.service_checks)) == (1, 1)
+    assert stage.lines.rejected == {Reason.NO_COLON: 1}
+    assert stage.lines.hook_failures == {"on_event": 2, "on_rejected": 1}
+    stage.check()
+    stage.ingest._rejections.warn()
+    assert caplog.text.count("ZeroDivisionError") == 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "statsd_trio.ingest.ingest.parse_message",
+        "statsd_trio.rules.Rules.apply",
+        "statsd_trio.aggregation.aggregator.Aggregator.insert",
+    ],
+)
+def test_counts_hold_where_a_stage_fails(
+    open_stage: OpenStage, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise ZeroDivisionError
+
+    stage = open_stage()
+    stage.process(*[b"a:1|c\nb:1|c"] * 3)
+    monkeypatch.setattr(broken, fail)
+    with pytest.raises(ZeroDivisionError):
+        stage.process(b"a:1|c\na:1|c\nbad:1|c\nb:1|c")
+    # What the engine took of the same chunk counts.
+    assert (stage.lines.read, stage.lines.metrics) == (9, 9)
+    assert total(stage.take(), "a") == 5
     stage.check()
 
 

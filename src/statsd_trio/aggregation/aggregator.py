@@ -200,6 +200,10 @@ class Aggregator:
             self._add(context, sample)
         return context
 
+    def drop(self, sample: Sample, reason: str) -> None:
+        """Count the values of *sample* as dropped, since somebody else failed."""
+        self._drop(reason, len(sample.values))
+
     def insert_unchecked(self, sample: Sample) -> None:
         """Add *sample* whose values may be anything: a hook of the operator made it.
 

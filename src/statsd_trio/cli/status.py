@@ -78,6 +78,7 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
             "repaired": lines.repaired,
         }
         | _name_reasons("rejected", lines.rejected)
+        | _name_reasons("hook raised", lines.hook_failures)
     )
     yield ""
     yield "samples"

@@ -80,6 +80,7 @@ class Flusher:
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
         self._flushed_at: float | None = None
+        self._is_finished = False
 
     def measure_silence(self) -> float:
         """Tell the seconds since the last flush, or since `run` began; 0 before."""
@@ -99,11 +100,14 @@ class Flusher:
 
         Args:
             include_open: send the open bucket too, as far as it may be sent early.
-            final: send everything; nothing comes after it.
+            final: send everything; later calls do nothing.
         """
         # A snapshot once taken is in no bucket any more: no cancel may come between.
         async with self._lock:
             await trio.lowlevel.checkpoint_if_cancelled()
+            if self._is_finished:
+                return
+            self._is_finished = final
             with trio.CancelScope(shield=True):
                 await self._take_and_queue(include_open, final)
 
@@ -113,18 +117,12 @@ class Flusher:
         self._pace.begin()
         await self._pace.run(source.build())
         snapshot = source.snapshot
-        if final or not include_open:
-            of_ours = self._describe_self(snapshot.time)
-            points = sum(len(series.points) for series in of_ours)
-            snapshot = attrs.evolve(
-                snapshot,
-                series=snapshot.series + of_ours,
-                points=attrs.evolve(
-                    snapshot.points, series=snapshot.points.series + points
-                ),
-            )
-        for destination in self._destinations:
-            destination.put_nowait(snapshot)
+        try:
+            if final or not include_open:
+                snapshot = _add_series(snapshot, self._describe_self(snapshot.time))
+        finally:
+            for destination in self._destinations:
+                destination.put_nowait(snapshot)
         self._flushed_at = trio.current_time()
         self._report()
         for warning in source.warnings:
@@ -139,6 +137,15 @@ class Flusher:
         # ASYNC110 asks for an event, but nothing tells when the wall clock gets there.
         while 0 < (lag := edge - self._wall_clock()) <= _MAX_LAG_SECONDS:  # noqa: ASYNC110
             await trio.sleep(lag)
+
+
+def _add_series(snapshot: Snapshot, series: tuple[Series, ...]) -> Snapshot:
+    points = snapshot.points.series + sum(len(each.points) for each in series)
+    return attrs.evolve(
+        snapshot,
+        series=snapshot.series + series,
+        points=attrs.evolve(snapshot.points, series=points),
+    )
 
 
 def _tell(warning: Warned) -> None:

@@ -10,7 +10,6 @@ way and ends in the same place.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
 from typing import Final, Protocol
 
 import trio
@@ -19,6 +18,7 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.engine.context import KINDS
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.ingest.hooks import check_sample
 from statsd_trio.ingest.rejections import Rejections
 from statsd_trio.ledger import LineCounters
 from statsd_trio.pace import Pace
@@ -57,19 +57,14 @@ class PacketSource(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Packet]: ...
 
-    async def __aenter__(self) -> object: ...
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
-
 
 class Ingest:
-    """Takes packets, parses, applies the rules, adds to the aggregator, and counts."""
+    """Takes packets, parses, applies the rules, adds to the aggregator, and counts.
+
+    Attributes:
+        dropped_packets: those that were not, or not wholly, processed, since a stage
+            failed.
+    """
 
     def __init__(
         self,
@@ -116,22 +111,29 @@ class Ingest:
         self._on_event = on_event
         self._forward = forward
         self._origin = Origin("", "")
+        self._failure: Exception | None = None
         self._packets_done = 0
+        self.dropped_packets = 0
         self._waiting = trio.lowlevel.ParkingLot()
 
     async def run(self, queue: PacketSource) -> None:
-        """Process packets until *queue* ends, and close it however this ends.
+        """Process packets until *queue* ends.
 
         Awaits once a slice, not once a packet.
         """
-        async with queue:
-            async for packet in queue:
-                self._begin_slice()
-                self._pace.begin()
-                await self._pace.run(
-                    self._process_waiting(packet, queue), self._begin_slice
-                )
-                self._waiting.unpark_all()
+        async for packet in queue:
+            self._begin_slice()
+            self._pace.begin()
+            await self._pace.run(
+                self._process_waiting(packet, queue), self._begin_slice
+            )
+            self._waiting.unpark_all()
+
+    def give_up(self, packets: int) -> None:
+        """Count as dropped what was not processed of the first *packets*."""
+        self.dropped_packets += packets - self._packets_done
+        self._packets_done = packets
+        self._waiting.unpark_all()
 
     async def wait_processed(self, packets: int) -> None:
         """Wait until *packets* were processed since the start."""
@@ -154,6 +156,9 @@ class Ingest:
             self._lines.read += metrics + filtered
             self._lines.metrics += metrics
             self._lines.filtered += filtered
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
             yield
             while self._aggregator.tidy():
                 yield
@@ -209,8 +214,18 @@ class Ingest:
         return packet.data[:end]
 
     def _process_line(self, line: bytes) -> None:
-        """Process a line that the engine does not know; a bad one is counted."""
-        self._lines.read += 1
+        """Process a line that the engine does not know; a bad one is counted.
+
+        It never raises, since the engine has not told yet what it took: what fails is
+        raised afterwards.
+        """
+        try:
+            self._parse_line(line)
+        except Exception as error:  # noqa: BLE001 - raised by `process_packet`
+            self._failure = self._failure or error
+
+    def _parse_line(self, line: bytes) -> None:
+        # What a line was is counted together with it, once that is known.
         try:
             message = parse_message(line, use_timestamps=self._use_timestamps)
             if isinstance(message, Sample):
@@ -218,21 +233,26 @@ class Ingest:
             else:
                 self._process_message(message)
         except ParseError as error:
+            self._lines.read += 1
             self._rejections.reject_line(error, line, self._origin)
             return
+        self._lines.read += 1
         self._lines.unknown_fields += message.unknown_fields
         if message.is_repaired:
             self._rejections.note_repair(line, self._origin)
 
     def _process_message(self, message: Event | ServiceCheck) -> None:
-        if self._on_event is not None:
-            self._on_event(message)
         if isinstance(message, Event):
-            self._lines.events += 1
             self._aggregator.add_event(message)
+            self._lines.events += 1
         else:
-            self._lines.service_checks += 1
             self._aggregator.add_service_check(message)
+            self._lines.service_checks += 1
+        if self._on_event is not None:
+            try:
+                self._on_event(message)
+            except Exception as error:  # noqa: BLE001 - the host program's own
+                self._rejections.note_hook_failure("on_event", error)
 
     def _process_sample(self, sample: Sample, line: bytes) -> None:
         """Apply the rules, add what is left, and learn the line.
@@ -242,7 +262,13 @@ class Ingest:
         """
         kept = self._rules.apply(sample)
         if kept is not None and self._on_sample is not None:
-            kept = self._on_sample(kept)
+            try:
+                kept = check_sample(self._on_sample(kept))
+            except Exception as error:  # noqa: BLE001 - the host program's own
+                self._rejections.note_hook_failure("on_sample", error)
+                self._aggregator.drop(sample, "hook_failed")
+                self._lines.metrics += 1
+                return
             if kept is not None:
                 self._aggregator.insert_unchecked(kept)
                 self._lines.metrics += 1
@@ -251,8 +277,8 @@ class Ingest:
             self._lines.filtered += 1
             context = None
         else:
-            self._lines.metrics += 1
             context = self._aggregator.insert(kept)
+            self._lines.metrics += 1
             if context is None:
                 return
         # What is counted each time, as unknown fields are, has to be parsed each time.

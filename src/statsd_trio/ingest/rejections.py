@@ -1,4 +1,7 @@
-"""What was rejected or repaired: counted at once, logged once a cause and interval."""
+"""What was rejected or repaired, or failed in a hook of the host program.
+
+It is counted at once, and logged once a cause and interval.
+"""
 
 import logging
 from collections.abc import Callable
@@ -21,9 +24,9 @@ class _Cause:
 
 
 class Rejections:
-    """Counts rejected lines by reason, and repaired ones, and logs them with restraint.
+    """Counts rejected and repaired lines and hooks that raised.
 
-    One DEBUG record a line, one WARNING a reason and interval.
+    It logs them with restraint: a DEBUG record each, a WARNING a cause and interval.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Rejections:
         self._on_rejected = on_rejected
         self._causes: dict[str, _Cause] = {}
         self._repaired = _Cause()
+        self._hooks: dict[str, _Cause] = {}
 
     def reject_line(self, error: ParseError, line: bytes, origin: Origin) -> None:
         """Count a line that was rejected."""
@@ -46,7 +50,10 @@ class Rejections:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("rejected %s from %s: %s", _show(line), _name(origin), error)
         if self._on_rejected is not None:
-            self._on_rejected(error, line, origin)
+            try:
+                self._on_rejected(error, line, origin)
+            except Exception as failure:  # noqa: BLE001 - the host program's own
+                self.note_hook_failure("on_rejected", failure)
 
     def note_repair(self, line: bytes, origin: Origin) -> None:
         """Count a line of which bytes that are not UTF-8 were replaced."""
@@ -58,10 +65,20 @@ class Rejections:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("replaced bytes that are not UTF-8: %s %s", _show(line), whose)
 
+    def note_hook_failure(self, hook: str, error: Exception) -> None:
+        """Count that *hook* raised *error*, or gave back what cannot be used."""
+        self._lines.hook_failures[hook] += 1
+        cause = self._hooks.setdefault(hook, _Cause())
+        cause.count += 1
+        if cause.count == 1:
+            # Its words may be a client's, so they are shown escaped.
+            cause.example = f"{type(error).__name__}: {str(error)[:_SHOWN_BYTES]!a}"
+        logger.debug("the hook %s raised", hook, exc_info=error)
+
     def warn(self) -> None:
         """Log one WARNING for each reason that rejected lines since the last call.
 
-        Another one is logged if lines were repaired.
+        Another one is logged if lines were repaired, and for each hook that raised.
         """
         causes, self._causes = self._causes, {}
         for reason, cause in causes.items():
@@ -69,6 +86,15 @@ class Rejections:
                 "rejected %d lines (%s), the first: %s",
                 cause.count,
                 reason,
+                cause.example,
+            )
+        hooks, self._hooks = self._hooks, {}
+        for hook, cause in hooks.items():
+            logger.warning(
+                "the hook %s raised %d times, the first: %s; the log at DEBUG has all "
+                "with their traceback",
+                hook,
+                cause.count,
                 cause.example,
             )
         repaired, self._repaired = self._repaired, _Cause()

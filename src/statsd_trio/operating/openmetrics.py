@@ -48,6 +48,7 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
     )
     yield _gauge("queue_used", "Packets in the fullest of these queues.", queue.used)
     yield _gauge("queue_peak", "Most packets ever in one of these queues.", queue.peak)
+    yield _counter("queue_dropped", "Packets that a failure dropped.", queue.dropped)
     yield _counter("lines", "Lines read.", lines.read)
     yield _Family(
         "lines_accepted",
@@ -67,6 +68,12 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
     )
     yield _counter("lines_filtered", "Lines on a filter list.", lines.filtered)
     yield _counter("lines_repaired", "Lines not in UTF-8, repaired.", lines.repaired)
+    yield _Family(
+        "hook_failures",
+        "counter",
+        "Times that a hook of the host program raised.",
+        [((("hook", hook),), count) for hook, count in lines.hook_failures.items()],
+    )
     samples, contexts = ledger.samples, ledger.contexts
     yield _counter("samples", "Values of metric lines.", samples.parsed)
     yield _counter("samples_aggregated", "Values aggregated.", samples.aggregated)

@@ -68,6 +68,11 @@ logger = logging.getLogger(__name__)
 # As many names, and tag keys of each, as fit on a screen.
 _RANKED: Final = 20
 
+_NOTHING_LEFT: Final = (
+    "the server has stopped, and delivered what it had at its end: nothing is left to "
+    "flush"
+)
+
 _IN_PROCESS: Final = Origin(transport="inproc", listener="submit")
 
 
@@ -92,6 +97,8 @@ class Server:
         self._destinations = destinations
         self._running_destinations = len(destinations)
         self._sinks_ended = trio.Event()
+        self._has_delivered = False
+        self._settling: set[trio.CancelScope] = set()
         self._forwarder = forwarder
         self._http_listeners = http_listeners
         self._lines = LineCounters()
@@ -183,6 +190,7 @@ class Server:
                 capacity=self._config.queue_size,
                 used=self._queue.used,
                 peak=self._queue.peak,
+                dropped=self._ingest.dropped_packets,
             ),
             lines=self._lines.freeze(),
             samples=self._samples.freeze(condensed=self._aggregator.condensed),
@@ -231,15 +239,29 @@ class Server:
         Returns once every sink has delivered it, queued it for another try, or
         refused it. What came after an earlier flush within the same bucket goes with
         the next bucket, since a point is never sent twice.
+
+        Raises:
+            RuntimeError: if the server has stopped, before or meanwhile; it has then
+                delivered what it had, as far as `shutdown_seconds` allowed.
         """
-        for listener in self._listeners:
-            await listener.end_rest()
-        await self._queue.wait_taken()
-        await self._ingest.wait_processed(self._queue.taken)
-        await self._flusher.flush(include_open=True)
-        async with trio.open_nursery() as nursery:
-            for destination in self._destinations:
-                nursery.start_soon(destination.settle)
+        if not self._has_delivered:
+            for listener in self._listeners:
+                await listener.end_rest()
+            await self._queue.wait_taken()
+            await self._ingest.wait_processed(self._queue.taken)
+            await self._flusher.flush(include_open=True)
+        if self._has_delivered:
+            raise RuntimeError(_NOTHING_LEFT)
+        with trio.CancelScope() as scope:
+            self._settling.add(scope)
+            try:
+                async with trio.open_nursery() as nursery:
+                    for destination in self._destinations:
+                        nursery.start_soon(destination.settle)
+            finally:
+                self._settling.discard(scope)
+        if scope.cancelled_caught:
+            raise RuntimeError(_NOTHING_LEFT)
 
     async def wait_sinks_ended(self) -> None:
         """Wait until no sink can ever deliver anything again.
@@ -250,13 +272,21 @@ class Server:
         """
         await self._sinks_ended.wait()
 
-    def submit(self, packet: bytes) -> bool:
+    def submit(self, packet: bytes | bytearray | memoryview) -> bool:
         """Queue *packet* as if it had come from a socket; never blocks.
+
+        Args:
+            packet: bytes, or something like them, of which a copy is made.
 
         Returns:
             False if it was refused, which the ledger counts: the queue is full, the
             packet is longer than ``buffer_size``, or the server is stopping.
+
+        Raises:
+            TypeError: if *packet* is not like bytes; nothing is queued then.
         """
+        if not isinstance(packet, bytes):
+            packet = _copy_packet(packet)
         reason = self._try_submit(packet)
         if reason:
             self._submitted.refused[reason] += 1
@@ -324,7 +354,8 @@ class Server:
     # task holds would never be.
     @trio.lowlevel.enable_ki_protection
     def _start_tasks(self, nursery: trio.Nursery) -> None:
-        nursery.start_soon(uninterrupted(self._process_and_deliver))
+        stop = nursery.cancel_scope.cancel
+        nursery.start_soon(uninterrupted(self._process_and_deliver), stop)
         for listener, channel in zip(self._listeners, self._channels, strict=True):
             nursery.start_soon(uninterrupted(listener.receive), channel)
         nursery.start_soon(uninterrupted(self._flusher.run))
@@ -332,9 +363,14 @@ class Server:
         if self._http_listeners:
             nursery.start_soon(serve_views, self, self._http_listeners)
 
-    async def _run_destination(self, destination: Destination) -> None:
+    async def _run_destination(
+        self, destination: Destination, fail: Callable[[Exception], None]
+    ) -> None:
         """Deliver until the stop, or until nothing can be delivered there any more."""
-        await destination.run()
+        try:
+            await destination.run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            fail(error)
         self._running_destinations -= 1
         if not self._running_destinations:
             self._sinks_ended.set()
@@ -344,25 +380,51 @@ class Server:
         with self._submissions:
             await trio.sleep_forever()
 
-    async def _process_and_deliver(self) -> None:
+    async def _process_and_deliver(self, stop: Callable[[], None]) -> None:
         """Process to the end of the queue, then deliver what is left.
 
-        Shielded: it ends because the senders closed, never in mid-work.
+        Shielded: it ends because the senders closed, never in mid-work. Where a stage
+        of it fails, it calls *stop*, which ends what reads, goes on to its end without
+        that stage, and raises what failed then.
         """
+        failures: list[Exception] = []
+
+        def fail(error: Exception) -> None:
+            logger.error("a stage of the server failed; stopping", exc_info=error)
+            failures.append(error)
+            stop()
+
         with trio.CancelScope(shield=True):
             try:
                 async with trio.open_nursery() as delivery:
                     for destination in self._destinations:
                         run = uninterrupted(self._run_destination)
-                        delivery.start_soon(run, destination)
-                    await self._ingest.run(self._queue)
-                    await self._flusher.flush(include_open=True, final=True)
+                        delivery.start_soon(run, destination, fail)
+                    async with self._queue:
+                        try:
+                            await self._ingest.run(self._queue)
+                        except Exception as error:  # noqa: BLE001 - raised again below
+                            fail(error)
+                            # Readers have their stop to hand on what they hold.
+                            async for _ in self._queue:
+                                pass
+                            self._ingest.give_up(self._queue.taken)
+                    try:
+                        await self._flusher.flush(include_open=True, final=True)
+                    except Exception as error:  # noqa: BLE001 - raised again below
+                        fail(error)
                     for destination in self._destinations:
                         destination.close(self._config.shutdown_seconds)
             finally:
+                # Nobody may wait for what nobody delivers any more.
+                self._has_delivered = True
+                for scope in self._settling:
+                    scope.cancel()
                 if self._forwarder is not None:
                     self._forwarder.close()
                 _log_ledger(self.ledger())
+        if failures:
+            raise ExceptionGroup("a stage of the server failed", failures)
 
 
 async def serve(  # noqa: ASYNC128 - `Server.run` calls started
@@ -395,6 +457,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     if problems:
         raise ConfigError(problems)
     make_engine = choose_engine(config.engine)
+    wall_clock = _LastingClock(wall_clock)
     started = wall_clock()
     api_key = None
     if sinks is None:
@@ -428,6 +491,35 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         make_engine,
     )
     await server.run(task_status)
+
+
+class _LastingClock:
+    """A clock that stands still once it has raised.
+
+    The first time that ends the server, and the last snapshot needs a time too.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last = 0.0
+        self._has_failed = False
+
+    def __call__(self) -> float:
+        """Return unix seconds."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._last = self._clock()
+            self._has_failed = False
+        return self._last
+
+
+def _copy_packet(packet: object) -> bytes:
+    try:
+        return memoryview(packet).tobytes()  # type: ignore[arg-type]  # it says so
+    except TypeError:
+        raise TypeError(
+            f"submit() takes bytes, or something like them, not {type(packet).__name__}"
+        ) from None
 
 
 def _say_nothing(time: int) -> tuple[Series, ...]:
