@@ -83,6 +83,23 @@ async def test_half_an_answer_receives_what_its_status_says(
     assert len(intake.series) == received
 
 
+@pytest.mark.parametrize(("status", "received"), [(202, 1), (500, 0)])
+async def test_an_endless_answer_goes_on_until_the_client_leaves(
+    intake: MockIntake, body: bytes, status: int, received: int
+) -> None:
+    intake.play([Rule(act="endless_answer", status=status)])
+    async with await trio.open_tcp_stream(*intake.address) as stream:
+        await stream.send_all(write_request(body))
+        answer = b""
+        # Far beyond what buffers on the way can hold of an answer that has ended.
+        while len(answer) < 16 * 1024 * 1024:
+            piece = await stream.receive_some()
+            assert piece
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert len(intake.series) == received
+
+
 async def test_garbage_is_not_http(intake: MockIntake, body: bytes) -> None:
     intake.play([Rule(act="garbage")])
     answer = await ask(intake, body)

@@ -72,6 +72,7 @@ def test_what_a_rule_leaves_by_time_does_not_use_it_up() -> None:
         (Rule(location="/a", status=301), Act.ANSWER, 301),
         (Rule(act="half_answer"), Act.HALF_ANSWER, 202),
         (Rule(act="half_answer", status=500), Act.HALF_ANSWER, 500),
+        (Rule(act="endless_answer"), Act.ENDLESS_ANSWER, 202),
         (Rule(act=Act.HANG, status=500), Act.HANG, 500),
     ],
 )

@@ -7,12 +7,14 @@ from typing import Final
 import attrs
 import trio
 
-from statsd_trio.mock_intake.connection import break_off, reset
+from statsd_trio.mock_intake.connection import break_off, pour_out, reset
 from statsd_trio.mock_intake.script import Act, Rule
 from statsd_trio.web import Answer, ClientLeftError, Request
 
 _JSON: Final = "application/json"
 _ACCEPTED: Final = b'{"errors":[]}'
+# A chunk of a chunked body, with spaces, which may stand before any JSON.
+_ENDLESS_PIECE: Final = b"400\r\n" + b" " * 0x400 + b"\r\n"
 _GARBAGE: Final = b"\x16\x03\x01\x00 this is not HTTP\r\n\r\n"
 
 
@@ -57,6 +59,9 @@ async def play_rule(rule: Rule, own_answer: Answer, request: Request) -> Answer 
             reset(request.stream)
         case Act.HALF_ANSWER:
             await break_off(request.stream, _halve(rule))
+        case Act.ENDLESS_ANSWER:
+            head = _write_head(rule, {"transfer-encoding": "chunked"})
+            await pour_out(request.stream, head, _ENDLESS_PIECE)
         case Act.GARBAGE:
             await break_off(request.stream, rule.body.encode() or _GARBAGE)
     return None
@@ -64,18 +69,19 @@ async def play_rule(rule: Rule, own_answer: Answer, request: Request) -> Answer 
 
 def _halve(rule: Rule) -> bytes:
     """Write an answer up to the middle of its body."""
+    body = rule.body.encode() or _ACCEPTED
+    head = _write_head(rule, {"content-length": str(len(body))})
+    return head + body[: len(body) // 2]
+
+
+def _write_head(rule: Rule, framing: Mapping[str, str]) -> bytes:
+    """Write the head of an answer, with the headers that say where its body ends."""
     status = rule.choose_status()
     try:
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    body = rule.body.encode() or _ACCEPTED
-    headers: Mapping[str, str] = {
-        "content-type": _JSON,
-        "content-length": str(len(body)),
-        **rule.collect_headers(),
-    }
+    headers = {"content-type": _JSON, **framing, **rule.collect_headers()}
     lines = [f"HTTP/1.1 {status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    head = "\r\n".join(lines) + "\r\n\r\n"
-    return head.encode("ascii") + body[: len(body) // 2]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")

@@ -20,6 +20,16 @@ async def break_off(stream: trio.SocketStream, data: bytes) -> None:
     await stream.aclose()
 
 
+async def pour_out(stream: trio.SocketStream, head: bytes, piece: bytes) -> None:
+    """Write *head*, then *piece* again and again until the client leaves."""
+    # The client ends it, or the intake does.
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await stream.send_all(head)
+        while True:
+            await stream.send_all(piece)
+    await stream.aclose()
+
+
 def reset(stream: trio.SocketStream) -> None:
     """Close at once, with RST: the client sees a connection reset."""
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)

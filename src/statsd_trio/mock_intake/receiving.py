@@ -206,7 +206,7 @@ class Receiving:
         fault = ""
         if rule is not None:
             fault = rule.describe()
-            if rule.act in {Act.ANSWER, Act.HALF_ANSWER}:
+            if rule.act in {Act.ANSWER, Act.HALF_ANSWER, Act.ENDLESS_ANSWER}:
                 status = rule.choose_status()
                 is_received = is_received and status < 300
             elif rule.act is not Act.ACCEPT:

@@ -32,6 +32,8 @@ class Act(enum.StrEnum):
             client cannot know.
         HALF_ANSWER: sends the head of an answer and half of the body that it
             announces, then closes; received as for ANSWER.
+        ENDLESS_ANSWER: sends the head of an answer and a body that never ends, until
+            the client leaves; received as for ANSWER.
         GARBAGE: sends bytes that are not HTTP, then closes; not received.
     """
 
@@ -41,6 +43,7 @@ class Act(enum.StrEnum):
     RESET = "reset"
     LOSE_ANSWER = "lose_answer"
     HALF_ANSWER = "half_answer"
+    ENDLESS_ANSWER = "endless_answer"
     GARBAGE = "garbage"
 
 
@@ -120,8 +123,8 @@ class Rule:
 
     Attributes:
         route: None for every request, also one to a path that does not exist.
-        status: of ANSWER and HALF_ANSWER; None for 307 with a *location*, 202 for
-            HALF_ANSWER, else 503.
+        status: of ANSWER, HALF_ANSWER and ENDLESS_ANSWER; None for 307 with a
+            *location*, 202 for the last two, else 503.
         location: where a redirect points.
         retry_after: seconds or an HTTP date, "" for none.
         headers: further headers of the answer.
@@ -171,12 +174,13 @@ class Rule:
         return str(self.act)
 
     def choose_status(self) -> int:
-        """Tell the status that ANSWER or HALF_ANSWER answers with."""
+        """Tell the status of the rule's own answer."""
         if self.status is not None:
             return self.status
         if self.location:
             return 307
-        return 202 if self.act is Act.HALF_ANSWER else 503
+        is_whole = self.act not in {Act.HALF_ANSWER, Act.ENDLESS_ANSWER}
+        return 503 if is_whole else 202
 
     def collect_headers(self) -> dict[str, str]:
         """Tell all headers of the answer but those of its body."""
