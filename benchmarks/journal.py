@@ -1,4 +1,4 @@
-"""What a benchmark prints and keeps: the machine, progress, tables, JSON."""
+"""What a benchmark, or an attack, prints and keeps: machine, progress, tables, JSON."""
 
 import argparse
 import json
@@ -59,12 +59,15 @@ def _find_processor() -> str:
 class Journal:
     """Keeps what one benchmark found, and prints it."""
 
-    def __init__(self, name: str, options: argparse.Namespace) -> None:
+    def __init__(
+        self, name: str, options: argparse.Namespace, program: str = "benchmarks NAME"
+    ) -> None:
+        program = program.replace("NAME", name)
         self._name = name
         self._json: Path | None = options.json
         self._kept: dict[str, Any] = {
             "machine": describe_machine(),
-            "command": shlex.join(["python", "-m", "benchmarks", name, *sys.argv[1:]]),
+            "command": shlex.join(["python", "-m", *program.split(), *sys.argv[1:]]),
             "results": [],
         }
         self._problems: list[str] = []

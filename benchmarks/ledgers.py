@@ -1,14 +1,33 @@
 """A ledger in, the identities that it breaks out."""
 
+import attrs
+
 from statsd_trio.ledger import Ledger
 
 
-def find_problems(ledger: Ledger) -> list[str]:
-    """Check every identity that a stopped server's ledger must hold."""
+@attrs.frozen
+class Account:
+    """One identity: what was counted, and the sum of what it was counted as."""
+
+    what: str
+    found: float
+    expected: float
+
+    @property
+    def off_by(self) -> float:
+        """How far the two are apart."""
+        return abs(self.found - self.expected)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.found:,}, but {self.expected:,} accounted for"
+
+
+def list_accounts(ledger: Ledger) -> list[Account]:
+    """List every identity that a stopped server's ledger must hold."""
     lines, samples = ledger.lines, ledger.samples
     accounts = [
-        ("packets in the queue", ledger.queue.used, 0),
-        (
+        Account("packets in the queue", ledger.queue.used, 0),
+        Account(
             "lines read",
             lines.read,
             lines.metrics
@@ -17,14 +36,14 @@ def find_problems(ledger: Ledger) -> list[str]:
             + sum(lines.rejected.values())
             + lines.filtered,
         ),
-        (
+        Account(
             "samples parsed",
             samples.parsed,
             samples.aggregated + sum(samples.refused.values()),
         ),
     ]
     accounts += [
-        (
+        Account(
             f"points for {sink.name}",
             sink.snapshotted,
             sink.delivered
@@ -33,12 +52,14 @@ def find_problems(ledger: Ledger) -> list[str]:
             + sum(sink.refused.values())
             + sink.evicted
             + sink.oversize
-            + sink.abandoned,
+            + sink.abandoned
+            + sink.spool_gone,
         )
         for sink in ledger.sinks
     ]
-    return [
-        f"{what}: {found}, but {expected} accounted for"
-        for what, found, expected in accounts
-        if found != expected
-    ]
+    return accounts
+
+
+def find_problems(ledger: Ledger) -> list[str]:
+    """Check every identity that a stopped server's ledger must hold."""
+    return [str(account) for account in list_accounts(ledger) if account.off_by]

@@ -1,18 +1,15 @@
 """One run: a server's process, its senders' processes, and whether the books agree."""
 
 import contextlib
-import json
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from benchmarks.child import ChildProcess
 from benchmarks.sender import Sending, Sent
 from benchmarks.servers.serving import Report, Serving
 from benchmarks.watch import Watched
@@ -23,8 +20,6 @@ SERVERS: Final = {
     "count newlines": "benchmarks.servers.newlines",
 }
 OURS: Final = "statsd-trio"
-
-_ROOT: Final = Path(__file__).parents[1]
 
 # To start, and to build the packets; to stop, and to deliver what was drained.
 _START_SECONDS: Final = 90.0
@@ -67,62 +62,6 @@ class Outcome:
         return self.report.lines / self.seconds
 
 
-class _Process:
-    """A child that speaks JSON lines, and is killed when it takes too long."""
-
-    def __init__(self, module: str, order: dict[str, Any]) -> None:
-        self._module = module
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", module, json.dumps(order)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=_ROOT,
-            text=True,
-        )
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
-    def read(self, max_seconds: float) -> dict[str, Any]:
-        """Wait for the child's next line."""
-        assert self._child.stdout is not None
-        timer = threading.Timer(max_seconds, self._child.kill)
-        timer.start()
-        try:
-            line = self._child.stdout.readline()
-        finally:
-            timer.cancel()
-        if not line:
-            raise RuntimeError(
-                f"{self._module} died, or said nothing in {max_seconds:.0f} s"
-            )
-        read: dict[str, Any] = json.loads(line)
-        return read
-
-    def write(self, line: str) -> None:
-        """Send the child a line."""
-        assert self._child.stdin is not None
-        self._child.stdin.write(line)
-        self._child.stdin.flush()
-
-    def close_stdin(self) -> None:
-        """Tell the child that it is enough."""
-        assert self._child.stdin is not None
-        self._child.stdin.close()
-
-    def close(self) -> None:
-        """End the child, if it has not ended."""
-        self.close_stdin()
-        try:
-            self._child.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
-        assert self._child.stdout is not None
-        self._child.stdout.close()
-
-
 def run_once(
     server: str,
     serving: Serving,
@@ -142,13 +81,13 @@ def run_once(
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         serving = attrs.evolve(serving, folder=folder)
         child = stack.enter_context(
-            contextlib.closing(_Process(SERVERS[server], attrs.asdict(serving)))
+            contextlib.closing(ChildProcess(SERVERS[server], attrs.asdict(serving)))
         )
         addresses = child.read(_START_SECONDS)["addresses"]
         senders = [
             stack.enter_context(
                 contextlib.closing(
-                    _Process(
+                    ChildProcess(
                         "benchmarks.sender",
                         {
                             **attrs.asdict(sending),

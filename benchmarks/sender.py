@@ -8,6 +8,7 @@ waits for that and does nothing else. A sender that sleeps between them instead 
 several at once, and spares the server most of its wake-ups.
 """
 
+import contextlib
 import errno
 import itertools
 import json
@@ -17,6 +18,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -31,6 +33,12 @@ _OVERSLEPT_SECONDS: Final = 0.0005
 
 # After the last packet of a stream, the server has so long to read to its end.
 _MAX_END_SECONDS: Final = 30.0
+
+# Source: Linux, include/uapi/linux/in.h, and ip(7).
+_IP_RECVERR: Final = 11
+
+# For what comes back of the last packets, on this machine.
+_BOUNCE_SECONDS: Final = 0.1
 
 _STREAMS: Final = frozenset({"unixstream", "tcp"})
 _LENGTH: Final = struct.Struct("<I")
@@ -49,6 +57,8 @@ class Sending:
         delay_seconds: waited before the first packet.
         core: the CPU to stay on.
         waits_when_full: on EAGAIN wait for room; else the packet counts as refused.
+        is_awake: wait awake for the moment that a packet is due; else sleep, and send
+            at once what is due by then, which leaves the core to others.
     """
 
     workload: Workload
@@ -60,6 +70,7 @@ class Sending:
     delay_seconds: float = 0
     core: int | None = None
     waits_when_full: bool = True
+    is_awake: bool = True
 
 
 @attrs.frozen
@@ -68,6 +79,7 @@ class Sent:
 
     Attributes:
         packets: taken by the kernel.
+        bounced: sent, but refused by a server that has stopped; not among *packets*.
         refused: given up: EAGAIN or no buffer.
         waits: how often it waited for room.
         longest_gap_seconds: between two packets, where there was a rate to keep.
@@ -83,6 +95,7 @@ class Sent:
     waited_seconds: float
     longest_gap_seconds: float
     started: float
+    bounced: int = 0
 
 
 def choose_cores() -> tuple[int | None, int | None]:
@@ -96,6 +109,9 @@ def connect(transport: str, target: str | list[Any]) -> socket.socket:
     family = socket.AF_UNIX if isinstance(target, str) else socket.AF_INET
     is_stream = transport in _STREAMS
     sock = socket.socket(family, socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM)
+    if family == socket.AF_INET and not is_stream and sys.platform == "linux":
+        # The kernel then says of each packet that nobody took it, not of the first.
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
     sock.connect(target if isinstance(target, str) else (target[0], target[1]))
     sock.setblocking(False)
     return sock
@@ -152,7 +168,7 @@ class _Outgoing:
 
 
 def send(sock: socket.socket, packets: list[bytes], sending: Sending) -> Sent:
-    """Send *packets* as *sending* says."""
+    """Send *packets* as *sending* says, or until the server is gone."""
     line_counts = [count_lines(packet) for packet in packets]
     rate = sending.packets_per_second
     if sending.lines_per_second:
@@ -165,23 +181,47 @@ def send(sock: socket.socket, packets: list[bytes], sending: Sending) -> Sent:
     max_packets = sending.max_packets or len(packets)
     started = time.monotonic()
     outgoing.deadline = started + sending.max_seconds
-    if rate:
-        gap = _send_evenly(outgoing, wire, taken, max_packets, rate)
-    else:
-        gap = 0.0
-        _send_at_once(outgoing, wire, taken, max_packets)
-    outgoing.finish()
+    gap = 0.0
+    is_gone = True
+    with contextlib.suppress(ConnectionError):
+        if rate:
+            wait = _wait_awake if sending.is_awake else _wait_asleep
+            gap = _send_evenly(outgoing, wire, taken, max_packets, rate, wait)
+        else:
+            _send_at_once(outgoing, wire, taken, max_packets)
+        outgoing.finish()
+        is_gone = False
+    seconds = time.monotonic() - started
+    bounced = _count_bounced(sock, _BOUNCE_SECONDS if is_gone else 0)
+    offered = sum(taken) + outgoing.refused
+    for number in range(offered - bounced, offered):
+        taken[number % len(packets)] -= 1
     return Sent(
         packets=sum(taken),
         lines=_weigh(taken, line_counts),
         bytes=_weigh(taken, [len(packet) for packet in packets]),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         refused=outgoing.refused,
         waits=outgoing.waits,
         waited_seconds=outgoing.waited_seconds,
         longest_gap_seconds=gap,
         started=started,
+        bounced=bounced,
     )
+
+
+def _count_bounced(sock: socket.socket, wait_seconds: float) -> int:
+    """Count the packets that came back, since their server has stopped."""
+    is_udp = sock.family == socket.AF_INET and sock.type == socket.SOCK_DGRAM
+    if not is_udp or sys.platform != "linux":
+        return 0
+    time.sleep(wait_seconds)
+    bounced = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.recvmsg(1, 512, socket.MSG_ERRQUEUE)
+            bounced += 1
+    return bounced
 
 
 def _send_at_once(
@@ -201,18 +241,14 @@ def _send_evenly(
     taken: list[int],
     max_packets: int,
     rate: float,
+    wait_until: Callable[[float], float],
 ) -> float:
     """Send each packet when it is due; the longest gap between two."""
-    send, monotonic = outgoing.send, time.monotonic
-    last = started = monotonic()
+    send = outgoing.send
+    last = started = time.monotonic()
     longest = 0.0
     for offered in range(max_packets):
-        due = started + offered / rate
-        now = monotonic()
-        if due - now > _OVERSLEPT_SECONDS:
-            time.sleep(due - now - _OVERSLEPT_SECONDS)
-        while now < due:
-            now = monotonic()
+        now = wait_until(started + offered / rate)
         if now >= outgoing.deadline:
             break
         longest = max(longest, now - last)
@@ -220,6 +256,25 @@ def _send_evenly(
         index = offered % len(packets)
         taken[index] += send(packets[index])
     return longest
+
+
+def _wait_awake(due: float) -> float:
+    """Wait until *due*, the last moment awake; the time then."""
+    now = time.monotonic()
+    if due - now > _OVERSLEPT_SECONDS:
+        time.sleep(due - now - _OVERSLEPT_SECONDS)
+    while now < due:
+        now = time.monotonic()
+    return now
+
+
+def _wait_asleep(due: float) -> float:
+    """Wait until *due* or somewhat longer, asleep; the time then."""
+    now = time.monotonic()
+    if now >= due:
+        return now
+    time.sleep(due - now)
+    return time.monotonic()
 
 
 def _weigh(counts: list[int], weights: list[int]) -> int:

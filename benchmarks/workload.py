@@ -18,6 +18,12 @@ UNIX_PACKET_BYTES: Final = 8192
 # The longest that UDP over IPv4 can carry.
 LONGEST_DATAGRAM_BYTES: Final = 65_507
 
+# The longest text of an event that the intake takes.
+EVENT_TEXT_CHARACTERS: Final = 4000
+
+# Of a name, a tag or a member: just within the buffer of a server, 8192 bytes.
+LONG_TEXT_BYTES: Final = 8000
+
 _TYPES: Final = ("c", "g", "h", "ms", "s", "d")
 
 
@@ -138,6 +144,58 @@ def _make_garbage(workload: Workload) -> Iterator[bytes]:
         yield line.replace(b"\n", b" ") + b"\n"
 
 
+def _make_events(workload: Workload) -> Iterator[bytes]:
+    """Events with the longest text that the intake takes."""
+    text = "x" * EVENT_TEXT_CHARACTERS
+    for number in range(workload.lines):
+        title = f"event {number}"
+        yield f"_e{{{len(title)},{len(text)}}}:{title}|{text}\n".encode()
+
+
+def _make_service_checks(workload: Workload) -> Iterator[bytes]:
+    for number in range(workload.lines):
+        yield f"_sc|shop.alive.{number % workload.contexts}|0\n".encode()
+
+
+def _make_distributions(workload: Workload) -> Iterator[bytes]:
+    for number in range(workload.lines):
+        yield f"shop.spread.{number % workload.contexts}:{number}|d\n".encode()
+
+
+def _make_long_names(workload: Workload) -> Iterator[bytes]:
+    """Names of 8000 bytes, each of them new."""
+    padding = "n" * LONG_TEXT_BYTES
+    for number in range(workload.lines):
+        yield f"attack.{workload.seed}.{number}.{padding}:1|c\n".encode()
+
+
+def _make_long_tags(workload: Workload) -> Iterator[bytes]:
+    """Tags of 8000 bytes, each of them new."""
+    padding = "t" * LONG_TEXT_BYTES
+    for number in range(workload.lines):
+        yield f"attack.tagged:1|c|#k:{workload.seed}.{number}.{padding}\n".encode()
+
+
+def _make_long_members(workload: Workload) -> Iterator[bytes]:
+    """Members of one set, of 8000 bytes each, each of them new."""
+    padding = "m" * LONG_TEXT_BYTES
+    for number in range(workload.lines):
+        yield f"attack.members:{workload.seed}.{number}.{padding}|s\n".encode()
+
+
+def _make_clashes(workload: Workload) -> Iterator[bytes]:
+    """Names that come with two types, each of them new."""
+    for number in range(workload.lines // 2):
+        yield f"clash.{workload.seed}.{number}:1|c\n".encode()
+        yield f"clash.{workload.seed}.{number}:1|g\n".encode()
+
+
+def _make_steps(workload: Workload) -> Iterator[bytes]:
+    """Names that fit a pattern of four groups but for their end, and nearly so."""
+    for number in range(workload.lines):
+        yield f"job.{'a.' * 110}{number}:1|c\n".encode()
+
+
 def _build_unterminated(workload: Workload) -> list[bytes]:
     packets = pack(_make_mixed(workload), workload.packet_bytes)
     return [packet.removesuffix(b"\n") for packet in packets]
@@ -167,6 +225,14 @@ STREAMS: Final[dict[str, Callable[[Workload], list[bytes]]]] = {
     "new names": _packed(_make_new_names),
     "timestamps": _packed(_make_timestamps),
     "garbage": _packed(_make_garbage),
+    "events": _packed(_make_events),
+    "service checks": _packed(_make_service_checks),
+    "distributions": _packed(_make_distributions),
+    "long names": _packed(_make_long_names),
+    "long tags": _packed(_make_long_tags),
+    "long members": _packed(_make_long_members),
+    "clashes": _packed(_make_clashes),
+    "steps": _packed(_make_steps),
     "unterminated": _build_unterminated,
     "empty": _build_empty,
     "longest": _build_longest,

@@ -1,0 +1,66 @@
+"""A child process that is given an order as JSON and answers in lines of JSON."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[1]
+
+
+class ChildProcess:
+    """A module of ours in a process of its own, killed when it takes too long."""
+
+    def __init__(self, module: str, order: dict[str, Any]) -> None:
+        self._module = module
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", module, json.dumps(order)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def read(self, max_seconds: float) -> dict[str, Any]:
+        """Wait for the child's next line."""
+        assert self._child.stdout is not None
+        timer = threading.Timer(max_seconds, self._child.kill)
+        timer.start()
+        try:
+            line = self._child.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line:
+            raise RuntimeError(
+                f"{self._module} died, or said nothing in {max_seconds:.0f} s"
+            )
+        read: dict[str, Any] = json.loads(line)
+        return read
+
+    def write(self, line: str) -> None:
+        """Send the child a line."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(line)
+        self._child.stdin.flush()
+
+    def close_stdin(self) -> None:
+        """Tell the child that it is enough."""
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+
+    def close(self) -> None:
+        """End the child, if it has not ended."""
+        self.close_stdin()
+        try:
+            self._child.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        assert self._child.stdout is not None
+        self._child.stdout.close()
