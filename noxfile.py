@@ -260,7 +260,7 @@ def _list_async_sources() -> list[str]:
     # Reading a file takes flake8-async up to a second.
     return sorted(
         str(path)
-        for folder in ("src", "tests", "examples", "benchmarks")
+        for folder in ("src", "tests", "examples", "benchmarks", "attacks")
         for path in Path(folder).rglob("*.py")
         if re.search(r"\basync\b|\btrio\.", path.read_text(encoding="utf-8"))
     )
@@ -427,6 +427,13 @@ def wheel(session: nox.Session) -> None:
         session.run(
             "python", "-c", "import statsd_trio._native as n; print(n.__version__)"
         )
+
+
+@nox.session(default=False)
+def attack(session: nox.Session) -> None:
+    """Attack a real server within ten minutes, or in one way: `-- "key revoked"`."""
+    _install(session)
+    session.run("python", "-m", "attacks", *session.posargs)
 
 
 @nox.session

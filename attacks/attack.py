@@ -1,0 +1,22 @@
+"""An attack: a name, and what it does to a server."""
+
+from collections.abc import Callable
+
+import attrs
+
+from attacks.trial import Trial
+
+
+@attrs.frozen
+class Attack:
+    """One attack.
+
+    Attributes:
+        name: shown, and used to choose it.
+        run: starts what it needs by the trial, and tells it what it found.
+        awaits: why its bounds cannot hold yet; "" where they must.
+    """
+
+    name: str
+    run: Callable[[Trial], None]
+    awaits: str = ""

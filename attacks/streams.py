@@ -1,0 +1,189 @@
+"""One sender must not stop another: floods over one transport, others' lines beside.
+
+The others are one sender over UDP, at a rate that the server takes many times over.
+It may lose a tenth of its packets at most, whatever is done over other sockets.
+"""
+
+import signal
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from attacks.attack import Attack
+from attacks.children.stream_sender import StreamSending
+from attacks.trial import Bounds, Trial, find_listener
+from benchmarks.sender import Sending
+from benchmarks.workload import UDP_PACKET_BYTES, UNIX_PACKET_BYTES, Workload
+from statsd_trio.ledger import Ledger
+
+_SECONDS: Final = 3.0
+
+# Of the flood: it begins before the others and ends after them.
+_FLOOD_SECONDS: Final = _SECONDS + 1.5
+_HEAD_START_SECONDS: Final = 0.5
+
+_VICTIM: Final = Sending(
+    Workload("counters", 20_000, UDP_PACKET_BYTES, contexts=100),
+    packets_per_second=1000,
+    max_packets=round(1000 * _SECONDS),
+    max_seconds=_SECONDS * 2,
+    delay_seconds=_HEAD_START_SECONDS,
+)
+_FLOOD: Final = Workload("mixed", 65_000, UNIX_PACKET_BYTES, contexts=1000)
+_MOST_LOST: Final = 0.1
+
+_PAUSE_SECONDS: Final = 3.0
+
+
+def send_empty_frames(trial: Trial) -> None:
+    """Write zeros, which are frames without contents, to the Unix stream."""
+    zeros = StreamSending(
+        Workload("empty", 65_536), is_framed=True, max_seconds=_FLOOD_SECONDS
+    )
+    _flood_stream(trial, zeros, is_unix=True)
+
+
+def flood_unix_stream(trial: Trial) -> None:
+    """Flood over one connection of the Unix stream."""
+    sending = StreamSending(_FLOOD, is_framed=True, max_seconds=_FLOOD_SECONDS)
+    _flood_stream(trial, sending, is_unix=True)
+
+
+def flood_tcp(trial: Trial) -> None:
+    """Flood over one TCP connection."""
+    sending = StreamSending(_FLOOD, max_seconds=_FLOOD_SECONDS)
+    _flood_stream(trial, sending, is_unix=False)
+
+
+def flood_eight_tcp(trial: Trial) -> None:
+    """Flood over eight TCP connections."""
+    sending = StreamSending(_FLOOD, connections=8, max_seconds=_FLOOD_SECONDS)
+    _flood_stream(trial, sending, is_unix=False)
+
+
+def flood_unix_datagrams(trial: Trial) -> None:
+    """Flood over the Unix datagram socket."""
+    intakes = trial.start_intakes()
+    path = str(trial.folder / "dsd.socket")
+    server = trial.start_server(f"--socket-path={path}", intakes=intakes)
+    flood = trial.start_datagrams(
+        Sending(_FLOOD, max_seconds=_FLOOD_SECONDS, max_packets=10_000_000), path
+    )
+    victim = trial.start_datagrams(_VICTIM, server.udp)
+    flood.go()
+    victim.go()
+    sent = victim.wait()
+    flooded = flood.wait()
+    ledger = trial.judge(server.stop())
+    trial.finding.load = f"{flooded.lines / flooded.seconds:,.0f} lines/s"
+    listener = find_listener(ledger, "unixgram")
+    trial.account(
+        "packets over the Unix socket",
+        flooded.packets,
+        listener.packets + listener.refused.get("stop", 0),
+    )
+    (received,) = intakes.read()
+    trial.account_received(ledger, received)
+    _judge_victim(trial, ledger, sent.packets, sent.lines, received.values)
+
+
+def pause(trial: Trial) -> None:
+    """Pause the server for longer than a frame may take, with frames on the way."""
+    intakes = trial.start_intakes()
+    path = str(trial.folder / "dsd.socket")
+    server = trial.start_server(
+        f"--stream-socket-path={path}", "--frame-timeout-seconds=1", intakes=intakes
+    )
+    # Ten connections, each in the midst of a frame when the server is paused: their
+    # pieces are larger than what the kernel takes at once.
+    sending = StreamSending(
+        Workload("counters", 2000, UNIX_PACKET_BYTES),
+        connections=10,
+        is_framed=True,
+        max_seconds=1.0,
+    )
+    sender = trial.start_streams(sending, path)
+    sender.go()
+    time.sleep(sending.max_seconds / 2)
+    server.send_signal(signal.SIGSTOP)
+    time.sleep(_PAUSE_SECONDS)
+    server.send_signal(signal.SIGCONT)
+    sent = sender.wait()
+    bounds = Bounds(answer_seconds=Bounds().answer_seconds + _PAUSE_SECONDS)
+    ledger = trial.judge(server.stop(), bounds)
+    listener = find_listener(ledger, "unixstream")
+    (received,) = intakes.read()
+    trial.account_received(ledger, received)
+    trial.account("frames", sent.packets, listener.packets)
+    trial.finding.load = f"{sent.packets:,} frames, SIGSTOP for {_PAUSE_SECONDS:g} s"
+    delivered = received.values.get("shop.orders", 0)
+    trial.finding.delivered = f"{delivered:,.0f} of {sent.lines:,} lines"
+    trial.account("lines", sent.lines, delivered)
+
+
+def _flood_stream(trial: Trial, flooding: StreamSending, *, is_unix: bool) -> None:
+    """Flood a stream, and judge what the sender over UDP lost by it."""
+    intakes = trial.start_intakes()
+    path = str(trial.folder / "dsd.socket")
+    flag = f"--stream-socket-path={path}" if is_unix else "--tcp-port=__random__"
+    server = trial.start_server(flag, intakes=intakes)
+    target = path if is_unix else server.addresses[1]
+    flood = trial.start_streams(flooding, target)
+    victim = trial.start_datagrams(_VICTIM, server.udp)
+    flood.go()
+    victim.go()
+    sent = victim.wait()
+    flooded = flood.wait()
+    # All of it is in the kernel; what the server reads of it ends with the senders.
+    flood.close()
+    ledger = trial.judge(server.stop())
+    listener = find_listener(ledger, "unixstream" if is_unix else "tcp")
+    if flooding.workload.stream == "empty":
+        trial.finding.load = f"{flooded.packets / flooded.seconds:,.0f} frames/s"
+        trial.account(
+            "empty frames", flooded.packets, listener.refused.get("empty_frame", 0)
+        )
+    else:
+        trial.finding.load = f"{flooded.lines / flooded.seconds:,.0f} lines/s"
+        if flooding.connections > 1:
+            trial.finding.load += f", {flooding.connections} connections"
+        kernel = sum(each.kernel_dropped or 0 for each in ledger.listeners)
+        if not kernel:
+            trial.account("lines", sent.lines + flooded.lines, ledger.lines.read)
+    (received,) = intakes.read()
+    trial.account_received(ledger, received)
+    _judge_victim(trial, ledger, sent.packets, sent.lines, received.values)
+
+
+def _judge_victim(
+    trial: Trial,
+    ledger: Ledger,
+    packets: int,
+    lines: int,
+    values: Mapping[str, float],
+) -> None:
+    """Judge what the sender over UDP lost."""
+    listener = find_listener(ledger, "udp")
+    trial.account(
+        "packets over UDP",
+        packets,
+        listener.packets
+        + (listener.kernel_dropped or 0)
+        + listener.refused.get("stop", 0),
+    )
+    delivered = values.get("shop.orders", 0)
+    trial.finding.delivered = f"{delivered:,.0f} of {lines:,} lines of the other sender"
+    share = 1 - listener.packets / packets
+    trial.expect(
+        share <= _MOST_LOST, f"the sender over UDP lost {share:.0%} of its packets"
+    )
+
+
+ATTACKS: Final = (
+    Attack("empty frames", send_empty_frames),
+    Attack("flood of a Unix stream", flood_unix_stream),
+    Attack("flood over TCP", flood_tcp),
+    Attack("eight floods over TCP", flood_eight_tcp),
+    Attack("flood of Unix datagrams", flood_unix_datagrams),
+    Attack("pause in a frame", pause),
+)
