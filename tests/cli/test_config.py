@@ -31,6 +31,13 @@ def test_show_tells_what_was_set_and_by_what() -> None:
     ]
 
 
+def test_check_warns_of_rules_that_have_no_effect() -> None:
+    done = run("check", DD_METRIC_FILTERLIST="shop.* 123")
+
+    assert done.exit_code == 0
+    assert done.stderr.startswith("warning: metric_filterlist: ignored '123'")
+
+
 def test_show_survives_an_output_that_lacks_a_character() -> None:
     words = ["config", "show", "--sink", "none", "--tags", "señor:\N{SNOWMAN}"]
     done = CliRunner(charset="latin-1").invoke(main, words)

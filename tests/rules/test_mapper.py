@@ -10,12 +10,11 @@ from statsd_trio.errors import ConfigError
 from statsd_trio.rules import regex
 from statsd_trio.rules.mapper import (
     MAX_REGEX_NAME_LENGTH,
-    Groups,
     Mapper,
     MapperProfile,
     MetricMapping,
-    expand,
 )
+from statsd_trio.rules.template import Groups, expand
 
 
 @pytest.fixture(params=["python", "re2"])

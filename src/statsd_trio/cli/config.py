@@ -16,7 +16,7 @@ from statsd_trio.cli.flags import (
 from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
-from statsd_trio.server import find_unusable_files
+from statsd_trio.server import find_rule_warnings, find_unusable_files
 
 
 @click.group("config")
@@ -96,7 +96,7 @@ def check(*, config_path: str | None, **flags: object) -> None:
     except ConfigError as error:
         refuse(error)
         return
-    for warning in sourced.warnings:
+    for warning in (*sourced.warnings, *find_rule_warnings(sourced.config)):
         click.echo(f"warning: {warning}", err=True)
     click.echo("The configuration can be used.")
 

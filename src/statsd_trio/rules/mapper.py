@@ -14,7 +14,6 @@ Source: datadog-agent, comp/dogstatsd/mapper/mapper.go.
 """
 
 import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -22,12 +21,9 @@ import attrs
 
 from statsd_trio.errors import ConfigError
 from statsd_trio.rules.backtracking import Effort
-from statsd_trio.rules.regex import (
-    MAX_REGEX_NAME_LENGTH,
-    Groups,
-    Regex,
-    compile_regex,
-)
+from statsd_trio.rules.regex import MAX_REGEX_NAME_LENGTH, Regex, compile_regex
+from statsd_trio.rules.template import Groups, expand
+from statsd_trio.rules.wildcard import compile_wildcard
 
 DEFAULT_CACHE_SIZE: Final = 1000
 
@@ -44,10 +40,6 @@ _REGEX_SECONDS: Final = 30e-6
 _STEP_SECONDS: Final = 7e-9
 
 MATCH_TYPES: Final = ("wildcard", "regex")
-
-_WILDCARD_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_*.]+")
-
-_REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 @attrs.frozen
@@ -167,29 +159,6 @@ def _map_by_profile(profile: _CompiledProfile, name: str) -> MappedName | None:
     return None
 
 
-def expand(template: str, groups: Groups) -> str:
-    """Fill in *template*'s references with *groups*.
-
-    ``$1x`` is a reference to a group named ``1x``; ``${1}x`` is what one means.
-    A reference to a group that does not exist, or took no part, is empty.
-
-    Source: Go, package regexp, Expand.
-    """
-
-    def replace(reference: re.Match[str]) -> str:
-        if reference[1]:
-            return "$"
-        name = reference[2] or reference[3]
-        # Nine digits, since Python refuses to convert thousands of them; a leading
-        # zero makes a name of a number, as in Go.
-        if name.isdecimal() and (name == "0" or not name.startswith("0")):
-            number = int(name[:9])
-            return groups.numbered[number] if number < len(groups.numbered) else ""
-        return groups.named.get(name, "")
-
-    return _REFERENCE.sub(replace, template)
-
-
 def _compile_profile(
     profile: MapperProfile, place: str, problems: list[str]
 ) -> _CompiledProfile:
@@ -263,7 +232,7 @@ def _compile_mapping(mapping: MetricMapping, place: str) -> _CompiledMapping:
     regex = (
         compile_regex(mapping.match)
         if is_regex
-        else Regex(_compile_wildcard(mapping.match), None)
+        else Regex(compile_wildcard(mapping.match), None)
     )
     return _CompiledMapping(
         place,
@@ -274,55 +243,3 @@ def _compile_mapping(mapping: MetricMapping, place: str) -> _CompiledMapping:
         tuple(mapping.tags.items()),
         mapping.match,
     )
-
-
-def _compile_wildcard(pattern: str) -> Callable[[str], Groups | None]:
-    if not _WILDCARD_PATTERN.fullmatch(pattern):
-        raise ValueError(
-            f"{pattern!r} is no wildcard pattern: letters, digits, '-', '_', '.'"
-            " and '*' only"
-        )
-    if "**" in pattern:
-        raise ValueError(f"{pattern!r} has consecutive '*'")
-    # What stands between the stars, for each part between dots.
-    parts = [part.split("*") for part in pattern.split(".")]
-
-    def match(name: str) -> Groups | None:
-        segments = name.split(".")
-        if len(segments) != len(parts):
-            return None
-        caught = [name]
-        for literals, segment in zip(parts, segments, strict=True):
-            stars = _match_segment(literals, segment)
-            if stars is None:
-                return None
-            caught += stars
-        return Groups(tuple(caught), {})
-
-    return match
-
-
-def _match_segment(literals: Sequence[str], segment: str) -> list[str] | None:
-    """Tell what each star stands for; the first ones take as much as they can.
-
-    From the right, the last place where a literal fits leaves most to the stars
-    before it, so that nothing has to be tried twice.
-    """
-    first, *others = literals
-    if not others:
-        return [] if segment == first else None
-    if not segment.startswith(first):
-        return None
-    *middle, last = others
-    end = len(segment) - len(last)
-    if end < len(first) or not segment.endswith(last):
-        return None
-    stars: list[str] = []
-    for literal in reversed(middle):
-        start = segment.rfind(literal, len(first), end)
-        if start < 0:
-            return None
-        stars.append(segment[start + len(literal) : end])
-        end = start
-    stars.append(segment[len(first) : end])
-    return stars[::-1]

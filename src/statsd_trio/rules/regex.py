@@ -9,10 +9,11 @@ measured first how long that may take.
 import importlib
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from statsd_trio.rules.backtracking import Effort, ExplosiveError, measure_effort
+from statsd_trio.rules.template import Groups
 
 # Datadog's naming policy ends at 200 characters; the Agent does not enforce it.
 MAX_REGEX_NAME_LENGTH: Final = 256
@@ -36,13 +37,6 @@ _POSIX_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
 _LEADING_FLAGS: Final = re.compile(r"\(\?[ims]+\)")
 _SET: Final = re.compile(r"\[\^?\]?[^\]]*\]")
 _ESCAPED: Final = re.compile(r"\\[^1-9]", re.DOTALL)
-
-
-class Groups(NamedTuple):
-    """What a pattern caught: the whole name first, then each group."""
-
-    numbered: tuple[str, ...]
-    named: Mapping[str, str]
 
 
 class Regex(NamedTuple):

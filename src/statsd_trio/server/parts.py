@@ -80,6 +80,11 @@ def make_rules(config: Config) -> Rules:
     )
 
 
+def find_rule_warnings(config: Config) -> tuple[str, ...]:
+    """Return what an operator should know of the rules in *config*, a line each."""
+    return make_rules(config).warnings
+
+
 def make_api_key(config: Config) -> ApiKey | None:
     """Make the main intake's key, which can be replaced; None if none is set."""
     return None if config.api_key is None else ApiKey(reveal_key(config.api_key))
