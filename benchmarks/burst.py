@@ -12,7 +12,13 @@ from typing import Final
 import attrs
 
 from benchmarks.journal import Journal, format_lost, format_spread, make_parser
-from benchmarks.processes import SERVERS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    SERVERS,
+    Outcome,
+    list_servers,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import Workload
@@ -70,7 +76,7 @@ def main() -> None:
     parser.add_argument("--server", choices=SERVERS, action="append")
     options = parser.parse_args()
     journal = Journal("burst", options)
-    servers = options.server or list(SERVERS)
+    servers = list_servers(options)
     for case in CASES:
         if case.size not in (options.size or _SIZES):
             continue

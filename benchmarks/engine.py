@@ -14,13 +14,15 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
 import trio
 
 from benchmarks.journal import Journal, format_spread, make_parser
+from benchmarks.processes import list_engines
 from benchmarks.servers.single_loop import SingleLoop
 from benchmarks.stages import Stages
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
@@ -33,7 +35,7 @@ Engine = Callable[[list[bytes]], float]
 
 
 def make_server_engine(
-    *, learns: bool = True, max_contexts: int = 100_000, engine: str = "auto"
+    *, learns: bool = True, max_contexts: int = 100_000, engine: str = "plain"
 ) -> Engine:
     """Make an engine of the server's own processor."""
     stages = Stages(max_contexts=max_contexts, learns=learns, engine=engine)
@@ -54,7 +56,7 @@ def make_server_engine(
 
 def make_loop_engine() -> Engine:
     """Make an engine of the loop that parses every line."""
-    stages = Stages()
+    stages = Stages(engine="plain")
     loop = SingleLoop(stages)
 
     def process(packets: list[bytes]) -> float:
@@ -103,31 +105,33 @@ class Case:
         return [engine(packets) for _ in range(loops)]
 
 
-def list_cases(lines: int) -> list[Case]:
+def list_cases(lines: int, engines: Sequence[str]) -> list[Case]:
     """List every case, *lines* lines each."""
     mixed = Workload("mixed", lines, UDP_PACKET_BYTES)
     alone = Workload("mixed", lines)
     tagged = Workload("tagged", lines, UDP_PACKET_BYTES, contexts=1000)
     cold = Workload("counters", lines, UDP_PACKET_BYTES, contexts=lines)
-    parsing = _without_learning
+    cases: list[Case] = []
+    for engine in engines:
+        make = partial(make_server_engine, engine=engine)
+        parsing = partial(make, learns=False)
+        cases += [
+            Case(f"hot, no tags, {engine}", make, mixed),
+            Case(f"hot, no tags, learns nothing, {engine}", parsing, mixed),
+            Case(f"hot, no tags, 1 line a packet, {engine}", make, alone),
+            Case(f"hot, 3 tags, 1000 contexts, {engine}", make, tagged),
+            Case(f"hot, 3 tags, learns nothing, {engine}", parsing, tagged),
+            Case(f"cold, each line a context, {engine}", make, cold, is_cold=True),
+            Case(f"cold, learns nothing, {engine}", parsing, cold, is_cold=True),
+        ]
     return [
-        Case("hot, no tags", make_server_engine, mixed),
-        Case("hot, no tags, learns nothing", parsing, mixed),
+        *cases,
         Case("hot, no tags, single loop", make_loop_engine, mixed),
         Case("hot, no tags, count newlines", make_floor_engine, mixed),
-        Case("hot, no tags, 1 line a packet", make_server_engine, alone),
-        Case("hot, 3 tags, 1000 contexts", make_server_engine, tagged),
-        Case("hot, 3 tags, learns nothing", parsing, tagged),
         Case("hot, 3 tags, single loop", make_loop_engine, tagged),
         Case("hot, 3 tags, count newlines", make_floor_engine, tagged),
-        Case("cold, each line a context", make_server_engine, cold, is_cold=True),
-        Case("cold, learns nothing", parsing, cold, is_cold=True),
         Case("cold, single loop", make_loop_engine, cold, is_cold=True),
     ]
-
-
-def _without_learning() -> Engine:
-    return make_server_engine(learns=False)
 
 
 def main() -> None:
@@ -142,7 +146,7 @@ def main() -> None:
         os.sched_setaffinity(0, {options.core})
     journal = Journal("engine", options)
     rows: list[tuple[str, ...]] = []
-    for case in list_cases(options.lines):
+    for case in list_cases(options.lines, list_engines(options.engine)):
         if options.case not in case.name:
             continue
         journal.tell(f"engine: {case.name}")
@@ -170,7 +174,7 @@ def run_pyperf() -> None:
 
     lines = 20_000
     runner = pyperf.Runner(program_args=("-m", "benchmarks", "engine", "--pyperf"))
-    for case in list_cases(lines):
+    for case in list_cases(lines, list_engines(None)):
         runner.bench_time_func(
             f"{case.name}, a line",
             lambda loops, case=case: sum(case.measure(loops)),

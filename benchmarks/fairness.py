@@ -15,7 +15,14 @@ from collections.abc import Callable
 from typing import Final
 
 from benchmarks.journal import Journal, format_spread, make_parser
-from benchmarks.processes import OURS, SERVERS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    SERVERS,
+    Outcome,
+    is_ours,
+    list_servers,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending
 from benchmarks.servers.serving import Serving
 from benchmarks.watch import Watched
@@ -95,13 +102,13 @@ def main() -> None:
     }
     for is_flushed, (load, run) in enumerate(loads.items()):
         rows: list[tuple[str, ...]] = []
-        for server in options.server or SERVERS:
+        for server in list_servers(options):
             outcomes: list[Outcome] = []
             for number in range(options.runs):
                 journal.tell(f"{load}: {server}, run {number + 1} of {options.runs}")
                 outcomes.append(run(server))
                 journal.keep(load, outcomes[-1])
-                if is_flushed and server == OURS and outcomes[-1].lines_lost:
+                if is_flushed and is_ours(server) and outcomes[-1].lines_lost:
                     lost = outcomes[-1].lines_lost
                     journal.complain(f"{load}: {lost} lines lost")
                 wait_for_quiet()

@@ -9,7 +9,15 @@ taken too, and the time for it counts.
 import statistics
 
 from benchmarks.journal import Journal, format_lost, format_spread, make_parser
-from benchmarks.processes import OURS, SERVERS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    SERVERS,
+    SINGLE_LOOP,
+    Outcome,
+    is_ours,
+    list_servers,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
@@ -51,7 +59,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     journal = Journal("flood", options)
-    servers: list[str] = options.server or list(SERVERS)
+    servers: list[str] = list_servers(options)
     offers: list[float] = options.offer or [1, 2, 10]
     outcomes: dict[tuple[str, float], list[Outcome]] = {}
 
@@ -69,7 +77,7 @@ def main() -> None:
     for server in servers:
         taken = _median_taken(outcomes[server, 0])
         # The floor takes more than two can send; and it is no server.
-        if server == OURS or server in (options.server or ["single loop"]):
+        if is_ours(server) or server in (options.server or [SINGLE_LOOP]):
             for times in offers:
                 if times:
                     run(server, times, times * taken)

@@ -9,12 +9,19 @@ Then over UDP: a good sender and a hostile one at a steady rate. Every good line
 arrive, and the ledger must say what became of the others.
 """
 
+import argparse
 from operator import itemgetter
 from typing import Final
 
 from benchmarks.engine import make_server_engine
 from benchmarks.journal import Journal, format_spread, make_parser
-from benchmarks.processes import OURS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    Outcome,
+    list_engines,
+    name_ours,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import UDP_PACKET_BYTES, Workload, count_lines
@@ -39,13 +46,21 @@ def main() -> None:
     parser.add_argument("--stream", choices=_STREAMS, action="append")
     options = parser.parse_args()
     journal = Journal("hostile", options)
+    for engine in list_engines(options.engine):
+        _measure(journal, engine, options)
+    journal.close()
+
+
+def _measure(journal: Journal, engine: str, options: argparse.Namespace) -> None:
     streams = options.stream or _STREAMS
     costs: list[tuple[str, ...]] = []
     for stream in streams:
         journal.tell(f"hostile: the cost of {stream}")
-        costs.append(_measure_cost(journal, stream, options.lines, options.runs))
+        costs.append(
+            _measure_cost(journal, engine, stream, options.lines, options.runs)
+        )
     journal.print_table(
-        "without sockets, the least of the runs",
+        f"without sockets, the least of the runs, {engine}",
         (
             "stream",
             "good: ns/line",
@@ -60,12 +75,14 @@ def main() -> None:
     rows: list[tuple[str, ...]] = []
     for stream in streams:
         journal.tell(f"hostile: {stream} over UDP")
-        outcome = _send_both(stream, options.seconds, options.packets_per_second)
+        outcome = _send_both(
+            name_ours(engine), stream, options.seconds, options.packets_per_second
+        )
         journal.keep(stream, outcome)
         rows.append(_describe(stream, outcome))
         wait_for_quiet()
     journal.print_table(
-        f"over UDP, 50 000 good lines/s beside, {options.seconds:g} s",
+        f"over UDP, 50 000 good lines/s beside, {options.seconds:g} s, {engine}",
         (
             "stream",
             "packets sent",
@@ -79,11 +96,10 @@ def main() -> None:
         ),
         rows,
     )
-    journal.close()
 
 
 def _measure_cost(
-    journal: Journal, stream: str, lines: int, runs: int
+    journal: Journal, engine: str, stream: str, lines: int, runs: int
 ) -> tuple[str, ...]:
     good = Workload("mixed", lines, UDP_PACKET_BYTES).build()
     good_seconds: list[float] = []
@@ -103,12 +119,12 @@ def _measure_cost(
             (parsed_seconds, hostile, False),
             (both_seconds, mixture, True),
         ):
-            engine = make_server_engine(learns=learns)
+            process = make_server_engine(learns=learns, engine=engine)
             for _ in range(2):
-                engine(good)
-            seconds.append(engine(packets))
+                process(good)
+            seconds.append(process(packets))
     journal.keep(
-        f"cost of {stream}",
+        f"cost of {stream}, {engine}",
         {
             "good": good_seconds,
             "hostile": hostile_seconds,
@@ -139,7 +155,9 @@ def _alternate(good: list[bytes], hostile: list[bytes]) -> list[bytes]:
     return [packet for _, packet in sorted(places, key=itemgetter(0))]
 
 
-def _send_both(stream: str, seconds: float, packets_per_second: float) -> Outcome:
+def _send_both(
+    server: str, stream: str, seconds: float, packets_per_second: float
+) -> Outcome:
     good = Workload("mixed", int(50_000 * seconds), UDP_PACKET_BYTES)
     hostile_packets = int(packets_per_second * seconds)
     hostile = Workload(stream, hostile_packets * 40, UDP_PACKET_BYTES)
@@ -147,7 +165,7 @@ def _send_both(stream: str, seconds: float, packets_per_second: float) -> Outcom
     good_lines = sum(map(count_lines, good.build()))
     read = good_lines + sum(map(_count_read, sent_packets))
     return run_once(
-        OURS,
+        server,
         Serving(),
         [
             Sending(good, lines_per_second=50_000, max_seconds=seconds * 5),

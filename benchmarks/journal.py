@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import trio
 
-from benchmarks.processes import Outcome
+from benchmarks.processes import ENGINES, Outcome
 
 
 def make_parser(
@@ -26,6 +26,12 @@ def make_parser(
     )
     parser.add_argument("--runs", type=int, default=runs, help="of each case")
     parser.add_argument("--json", type=Path, help="add the results to this file")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        action="append",
+        help="which of our engines (default: all that are installed)",
+    )
     return parser
 
 

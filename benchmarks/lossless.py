@@ -11,7 +11,13 @@ from typing import Final
 import attrs
 
 from benchmarks.journal import Journal, make_parser
-from benchmarks.processes import SERVERS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    SERVERS,
+    Outcome,
+    list_servers,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
@@ -123,7 +129,7 @@ def main() -> None:
     journal = Journal("lossless", options)
     found: list[Found] = []
     for buffer in options.buffer or ["default", "416 KiB"]:
-        for server in options.server or SERVERS:
+        for server in list_servers(options):
             search = _Search(journal, server, buffer, options.seconds, options.runs)
             found.append(search.run(options.start, options.stop))
             journal.keep(f"highest with {buffer}", attrs.asdict(found[-1]))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.journal import Journal, make_parser
-from benchmarks.processes import OURS, run_once
+from benchmarks.processes import list_engines, name_ours, run_once
 from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving, read_rss_bytes
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
@@ -25,9 +25,9 @@ _PROBE_SECONDS: Final = 300
 _MAX_PACKETS_PER_SECOND: Final = 1_000_000
 
 
-def _probe(name: str, number: int) -> dict[str, float]:
+def _probe(name: str, number: int, engine: str) -> dict[str, float]:
     answer = subprocess.run(
-        [sys.executable, "-m", "benchmarks.probes", name, str(number)],
+        [sys.executable, "-m", "benchmarks.probes", name, str(number), engine],
         stdout=subprocess.PIPE,
         check=True,
         cwd=Path(__file__).parents[1],
@@ -48,13 +48,14 @@ def main() -> None:
     )
     options = parser.parse_args()
     journal = Journal("memory", options)
-    for run in range(options.runs):
-        _measure_probes(journal, options.contexts, run)
-    _measure_flood(journal, options.seconds, options.lines_per_second)
+    for engine in list_engines(options.engine):
+        for run in range(options.runs):
+            _measure_probes(journal, options.contexts, engine, run)
+        _measure_flood(journal, engine, options.seconds, options.lines_per_second)
     journal.close()
 
 
-def _measure_probes(journal: Journal, contexts: int, run: int) -> None:
+def _measure_probes(journal: Journal, contexts: int, engine: str, run: int) -> None:
     rows: list[tuple[str, ...]] = []
     for name, number, what in (
         ("contexts", contexts, f"{contexts} counter contexts"),
@@ -62,22 +63,24 @@ def _measure_probes(journal: Journal, contexts: int, run: int) -> None:
         ("queue", 1, "full queue, 1-byte datagrams"),
     ):
         journal.tell(f"memory: {what}, run {run + 1}")
-        found = _probe(name, number)
-        journal.keep(what, found)
+        found = _probe(name, number, engine)
+        journal.keep(f"{what}, {engine}", found)
         rows += [
             (what if not index else "", key, f"{value:,.0f}")
             for index, (key, value) in enumerate(found.items())
         ]
-    journal.print_table("memory, as RSS", ("what", "figure", ""), rows)
+    journal.print_table(f"memory, as RSS, {engine}", ("what", "figure", ""), rows)
 
 
-def _measure_flood(journal: Journal, seconds: float, lines_per_second: float) -> None:
+def _measure_flood(
+    journal: Journal, engine: str, seconds: float, lines_per_second: float
+) -> None:
     journal.tell(f"memory: flood for {seconds:g} s")
     seen: list[tuple[float, int]] = []
     started = time.monotonic()
     server_core, sender_core = choose_cores()
     outcome = run_once(
-        OURS,
+        name_ours(engine),
         Serving(core=server_core),
         [
             Sending(
@@ -97,7 +100,7 @@ def _measure_flood(journal: Journal, seconds: float, lines_per_second: float) ->
     # A dozen moments tell the course.
     step = max(1, len(seen) // 12)
     journal.print_table(
-        f"RSS over a flood of {outcome.report.lines:,} lines, 1000 contexts "
+        f"RSS over a flood of {outcome.report.lines:,} lines, 1000 contexts, {engine} "
         f"({outcome.taken_per_second:,.0f} lines/s)",
         ("second", "MiB"),
         [(f"{at:.0f}", f"{rss / _MIB:.1f}") for at, rss in seen[::step]]

@@ -1,7 +1,7 @@
 """One figure from a fresh process: what contexts cost, what a full queue holds.
 
-`python -m benchmarks.probes NAME NUMBER` prints it as JSON. Memory is what the system
-counts (RSS), since that is what an operator pays for.
+`python -m benchmarks.probes NAME NUMBER ENGINE` prints it as JSON. Memory is what the
+system counts (RSS), since that is what an operator pays for.
 """
 
 import gc
@@ -27,11 +27,11 @@ from statsd_trio.transports.udp import UdpListener
 _SIGHTS: Final = 3
 
 
-def measure_contexts(contexts: int) -> dict[str, float]:
+def measure_contexts(contexts: int, engine: str) -> dict[str, float]:
     """Bytes a counter context with three tags of 12 bytes, its head included."""
     workload = Workload("counters", contexts, UDP_PACKET_BYTES, contexts=contexts)
     packets = [Packet(p, Origin("inproc", "probe")) for p in workload.build()]
-    stages = Stages(max_contexts=contexts)
+    stages = Stages(max_contexts=contexts, engine=engine)
     before = _measure_rss()
     for _ in range(_SIGHTS):
         trio.run(_process, stages, packets)
@@ -54,7 +54,7 @@ async def _process(stages: Stages, packets: list[Packet]) -> None:
                 await send.send(packet)
 
 
-def measure_queue(datagram_bytes: int) -> dict[str, float]:
+def measure_queue(datagram_bytes: int, _: str) -> dict[str, float]:
     """Bytes that a full queue holds, of datagrams of one size, with nobody taking."""
     return trio.run(_fill_queue, datagram_bytes)
 
@@ -96,11 +96,11 @@ def _measure_rss() -> int:
     return read_rss_bytes(os.getpid())
 
 
-PROBES: Final[dict[str, Callable[[int], dict[str, float]]]] = {
+PROBES: Final[dict[str, Callable[[int, str], dict[str, float]]]] = {
     "contexts": measure_contexts,
     "queue": measure_queue,
 }
 
 
 if __name__ == "__main__":
-    print(json.dumps(PROBES[sys.argv[1]](int(sys.argv[2]))))
+    print(json.dumps(PROBES[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))

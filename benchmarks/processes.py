@@ -1,5 +1,6 @@
 """One run: a server's process, its senders' processes, and whether the books agree."""
 
+import argparse
 import contextlib
 import tempfile
 import threading
@@ -13,17 +14,44 @@ from benchmarks.child import ChildProcess
 from benchmarks.sender import Sending, Sent
 from benchmarks.servers.serving import Report, Serving
 from benchmarks.watch import Watched
+from statsd_trio.engine.native import find_native
 
+ENGINES: Final = ("native", "plain")
+SINGLE_LOOP: Final = "single loop"
 SERVERS: Final = {
-    "statsd-trio": "benchmarks.servers.ours",
-    "single loop": "benchmarks.servers.single_loop",
+    **{f"statsd-trio, {engine}": "benchmarks.servers.ours" for engine in ENGINES},
+    SINGLE_LOOP: "benchmarks.servers.single_loop",
     "count newlines": "benchmarks.servers.newlines",
 }
-OURS: Final = "statsd-trio"
 
 # To start, and to build the packets; to stop, and to deliver what was drained.
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 60.0
+
+
+def list_engines(asked_for: Sequence[str] | None) -> list[str]:
+    """List the engines to measure: those *asked_for*, else all that are installed."""
+    if asked_for:
+        return list(asked_for)
+    return [name for name in ENGINES if name == "plain" or find_native() is not None]
+
+
+def list_servers(options: argparse.Namespace) -> list[str]:
+    """List the servers to measure: those asked for, else ours and the baselines."""
+    engines = list_engines(options.engine)
+    baselines = [name for name in SERVERS if not is_ours(name)]
+    servers: list[str] | None = options.server
+    return servers or [*map(name_ours, engines), *baselines]
+
+
+def name_ours(engine: str) -> str:
+    """Return the name of our server with *engine*."""
+    return f"statsd-trio, {engine}"
+
+
+def is_ours(server: str) -> bool:
+    """Return whether *server* is ours, whatever its engine."""
+    return server in map(name_ours, ENGINES)
 
 
 @attrs.frozen
@@ -80,6 +108,8 @@ def run_once(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         serving = attrs.evolve(serving, folder=folder)
+        if is_ours(server):
+            serving = attrs.evolve(serving, engine=server.rpartition(" ")[2])
         child = stack.enter_context(
             contextlib.closing(ChildProcess(SERVERS[server], attrs.asdict(serving)))
         )

@@ -13,7 +13,13 @@ from typing import Final
 import attrs
 
 from benchmarks.journal import Journal, format_spread, make_parser
-from benchmarks.processes import OURS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    Outcome,
+    list_engines,
+    name_ours,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import UNIX_PACKET_BYTES, Workload
@@ -83,8 +89,11 @@ def _choose_size(transport: str) -> int:
 
 
 class _Shares:
-    def __init__(self, journal: Journal, seconds: float, runs: int) -> None:
+    def __init__(
+        self, journal: Journal, server: str, seconds: float, runs: int
+    ) -> None:
         self._journal = journal
+        self._server = server
         self._seconds = seconds
         self._runs = runs
         self._alone: dict[str, list[float]] = {}
@@ -93,7 +102,7 @@ class _Shares:
         """Send *sendings* to a server that listens to *transports*."""
         self._journal.tell(f"shares: {name}")
         serving = Serving(transports=transports, core=choose_cores()[0])
-        outcome = run_once(OURS, serving, sendings)
+        outcome = run_once(self._server, serving, sendings)
         self._journal.keep(name, outcome)
         wait_for_quiet()
         return outcome
@@ -182,7 +191,12 @@ def main() -> None:
     options = parser.parse_args()
     journal = Journal("shares", options)
     chosen = options.flooded or _TRANSPORTS
-    shares = _Shares(journal, options.seconds, options.runs)
+    shares = _Shares(
+        journal,
+        name_ours(list_engines(options.engine)[0]),
+        options.seconds,
+        options.runs,
+    )
     journal.print_table(
         "a quarter of what is taken alone, beside a flood",
         ("flood", "taken of them, %"),

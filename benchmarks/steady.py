@@ -5,7 +5,14 @@ sender another; nothing may be lost.
 """
 
 from benchmarks.journal import Journal, format_lost, format_spread, make_parser
-from benchmarks.processes import OURS, SERVERS, Outcome, run_once, wait_for_quiet
+from benchmarks.processes import (
+    SERVERS,
+    Outcome,
+    is_ours,
+    list_servers,
+    run_once,
+    wait_for_quiet,
+)
 from benchmarks.sender import Sending, choose_cores
 from benchmarks.servers.serving import Serving
 from benchmarks.workload import Workload
@@ -41,7 +48,7 @@ def main() -> None:
     for rate in options.rate or [1000, 10_000, 50_000]:
         outcomes: dict[str, list[Outcome]] = {}
         for run in range(options.runs):
-            for server in options.server or SERVERS:
+            for server in list_servers(options):
                 journal.tell(
                     f"steady {rate:,.0f} packets/s: {server}, "
                     f"run {run + 1} of {options.runs}"
@@ -51,7 +58,7 @@ def main() -> None:
                 )
                 outcomes.setdefault(server, []).append(outcome)
                 journal.keep(f"{rate:.0f} packets/s", outcome)
-                if server == OURS and outcome.lines_lost:
+                if is_ours(server) and outcome.lines_lost:
                     journal.complain(
                         f"{outcome.lines_lost} lines lost at {rate:,.0f} packets/s"
                     )

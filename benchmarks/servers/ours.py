@@ -38,6 +38,7 @@ async def _serve(serving: Serving, started: Started) -> Report:
         so_rcvbuf=serving.so_rcvbuf,
         interval_seconds=serving.interval_seconds,
         max_contexts=serving.max_contexts,
+        engine=serving.engine,
     )
     sink = _Discard()
     async with trio.open_nursery() as nursery:

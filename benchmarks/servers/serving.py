@@ -31,6 +31,7 @@ class Serving:
             or tcp. The baselines have the first only, of datagrams.
         folder: where its Unix sockets are.
         core: the CPU to stay on.
+        engine: of our own server.
         is_watched: measure stretches without a checkpoint, and a host's task.
     """
 
@@ -38,6 +39,7 @@ class Serving:
     transports: Sequence[str] = ("udp",)
     folder: str = ""
     core: int | None = None
+    engine: str = "auto"
     is_watched: bool = False
     interval_seconds: int = 10
     max_contexts: int = 100_000

@@ -79,7 +79,9 @@ async def _receive(sock: socket.socket, loop: SingleLoop) -> None:
 
 async def _serve(serving: Serving, started: Started) -> Report:
     stages = Stages(
-        interval_seconds=serving.interval_seconds, max_contexts=serving.max_contexts
+        interval_seconds=serving.interval_seconds,
+        max_contexts=serving.max_contexts,
+        engine="plain",
     )
     loop = SingleLoop(stages)
     with bind(serving) as sock:

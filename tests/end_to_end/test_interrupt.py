@@ -105,7 +105,7 @@ def test_interrupt_in_mid_work_loses_nothing(
 ) -> None:
     where: dict[str, tuple[type, str]] = {
         "read": (UdpListener, "_identify"),
-        "processed": (Ingest, "process_packet"),
+        "processed": (Ingest, "_process_chunk"),
         "added": (GuardedEngine, "add"),
         "built": (SnapshotBuilder, "_add_counter"),
     }

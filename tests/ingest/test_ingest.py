@@ -12,6 +12,7 @@ from stage import EPOCH, UDP, Stage, open_stage as join_stages
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.ingest import (
     CHUNK_BYTES,
@@ -517,8 +518,19 @@ async def test_long_packet_lets_others_run(open_stage: OpenStage) -> None:
     assert total(stage.take(), "a") == CHUNK_BYTES // 6 * 20
 
 
-async def test_others_run_while_much_is_put_off(open_stage: OpenStage) -> None:
+@pytest.mark.parametrize("packet", [b"", b"a:1|c", b"a:1|c\n" * 50])
+async def test_many_small_packets_let_others_run(
+    open_stage: OpenStage, packet: bytes
+) -> None:
     stage = open_stage(monotonic_clock=partial(next, count()))
+    packets = CHUNK_BYTES * 5 // (len(packet) + 16)
+    assert await count_turns_of_others(stage, [packet] * packets) >= 5
+    assert total(stage.take(), "a") == packets * packet.count(b"|")
+
+
+async def test_others_run_while_much_is_put_off() -> None:
+    # Of the plain engine, since the native one puts nothing off.
+    stage = join_stages(PlainEngine, monotonic_clock=partial(next, count()))
     lines = [b"d%d:%s|d" % (n, b":".join([b"1"] * 600)) for n in range(10)]
     alone = await count_turns_of_others(stage, [])
     for line in lines:

@@ -34,6 +34,9 @@ CHUNK_BYTES: Final = 2048
 _LINE_SECONDS: Final = 6e-6
 _LEAST_CHUNK_BYTES: Final = 64
 
+# What a packet costs besides its lines, in bytes of lines.
+_PACKET_BYTES: Final = 16
+
 # The name in `eol_required` that the Agent gives to each transport.
 _AGENT_TRANSPORTS: Final = {
     "udp": "udp",
@@ -142,26 +145,13 @@ class Ingest:
 
     def process_packet(self, packet: Packet) -> Iterator[None]:
         """Take in one packet; yields after each chunk of it."""
-        if self._forward is not None:
-            self._forward(packet.data)
-        origin = packet.origin
-        data = self._cut_end(packet)
+        data = self._open_packet(packet)
         end = 0
         while end < len(data):
             start, end = end, _find_chunk_end(data, end, self._chunk_bytes)
-            chunk = data if end - start == len(data) else data[start:end]
-            # Others may have run meanwhile, but nobody else processes a packet.
-            self._origin = origin
-            metrics, filtered = self._aggregator.take(chunk, self._process_line)
-            self._lines.read += metrics + filtered
-            self._lines.metrics += metrics
-            self._lines.filtered += filtered
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
+            self._process_chunk(data[start:end], packet.origin)
             yield
-            while self._aggregator.tidy():
-                yield
+            yield from self._tidy()
 
     def advance(self) -> None:
         """Move to the bucket of the present time."""
@@ -184,15 +174,53 @@ class Ingest:
         self._waiting.unpark_all()
 
     def _process_waiting(self, packet: Packet, queue: PacketSource) -> Iterator[None]:
-        """Process *packet*, and all others that *queue* has ready."""
+        """Process *packet*, and all others that *queue* has ready.
+
+        Yields after each chunk; small packets make one together.
+        """
         receive_nowait = queue.receive_nowait
+        room = self._chunk_bytes
         while True:
-            yield from self.process_packet(packet)
+            size = len(packet.data) + _PACKET_BYTES
+            if size > room:
+                yield
+                yield from self._tidy()
+                room = self._chunk_bytes
+            room -= size
+            if room >= 0:
+                self._process_chunk(self._open_packet(packet), packet.origin)
+            else:
+                yield from self.process_packet(packet)
             self._packets_done += 1
             try:
                 packet = receive_nowait()
             except (trio.WouldBlock, trio.EndOfChannel):
-                return
+                break
+        yield from self._tidy()
+
+    def _process_chunk(self, chunk: bytes, origin: Origin) -> None:
+        # Others may have run meanwhile, but nobody else processes a packet.
+        self._origin = origin
+        metrics, filtered = self._aggregator.take(chunk, self._process_line)
+        lines = self._lines
+        lines.read += metrics + filtered
+        lines.metrics += metrics
+        lines.filtered += filtered
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _tidy(self) -> Iterator[None]:
+        while self._aggregator.tidy():
+            yield
+
+    def _open_packet(self, packet: Packet) -> bytes:
+        """Forward *packet*, and return its data without a last line to be rejected."""
+        if self._forward is not None:
+            self._forward(packet.data)
+        if self._eol_required or packet.is_truncated:
+            return self._cut_end(packet)
+        return packet.data
 
     def _cut_end(self, packet: Packet) -> bytes:
         """Return the data of *packet* without a last line that must be rejected."""
