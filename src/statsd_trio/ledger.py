@@ -131,6 +131,19 @@ class ContextsLedger:
 
 
 @attrs.frozen
+class MemoryLedger:
+    """What aggregation takes of the memory that it may take, in bytes, roughly.
+
+    That is contexts, heads of lines, strings of sets, and values of histograms, timers
+    and distributions.
+    """
+
+    limit_bytes: int = 0
+    used_bytes: int = 0
+    peak_bytes: int = 0
+
+
+@attrs.frozen
 class RouteLedger:
     """How one route of an intake does.
 
@@ -203,6 +216,7 @@ class Ledger:
     sinks: tuple[SinkLedger, ...]
     forward: ForwardLedger | None = None
     engine: str = "plain"
+    memory: MemoryLedger = MemoryLedger()
 
 
 @attrs.define

@@ -46,6 +46,7 @@ ROWS: list[tuple[str, str, object, object]] = [
     ("max_connections", "7", 7, 7),
     ("frame_timeout_seconds", "500ms", 0.5, 0.5),
     ("max_contexts", "5", 5, 5),
+    ("max_memory_bytes", "64MiB", "64MiB", 64 * 1024 * 1024),
     ("eol_required", "udp,uds", ["udp", "uds"], ("udp", "uds")),
     ("no_aggregation_pipeline", "false", False, False),
     ("tags", "a:1 b:2", ["a:1", "b:2"], ("a:1", "b:2")),

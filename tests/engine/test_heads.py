@@ -1,4 +1,5 @@
 from statsd_trio.engine.heads import HEAD_SECONDS, HeadCache, cut_head
+from statsd_trio.engine.memory import Share
 
 
 def add_text(text: bytes) -> None:
@@ -23,7 +24,7 @@ def test_a_head_is_a_line_without_its_value() -> None:
 
 
 def test_a_head_is_kept_from_its_second_sight() -> None:
-    heads = HeadCache(8)
+    heads = HeadCache(8, Share())
     offer(heads, b"a:c")
     assert not knows(heads, b"a:c")
     offer(heads, b"a:c")
@@ -31,13 +32,13 @@ def test_a_head_is_kept_from_its_second_sight() -> None:
 
 
 def test_a_new_head_in_every_line_is_never_kept() -> None:
-    heads = HeadCache(1000)
+    heads = HeadCache(1000, Share())
     offer(heads, *[b"name%d:c" % number for number in range(500)])
     assert len(heads) == 0
 
 
 def test_a_full_cache_keeps_what_it_has_and_takes_no_more() -> None:
-    heads = HeadCache(2)
+    heads = HeadCache(2, Share())
     for head in (b"a:c", b"b:c", b"c:c"):
         offer(heads, head, head)
     assert [knows(heads, head) for head in (b"a:c", b"b:c", b"c:c")] == [
@@ -48,13 +49,13 @@ def test_a_full_cache_keeps_what_it_has_and_takes_no_more() -> None:
 
 
 def test_heads_seen_once_are_bounded_too() -> None:
-    heads = HeadCache(2)
+    heads = HeadCache(2, Share())
     offer(heads, b"a:c", b"b:c", b"c:c", b"c:c")
     assert not knows(heads, b"c:c")
 
 
 def test_an_unused_head_is_forgotten_at_the_second_rotation() -> None:
-    heads = HeadCache(8)
+    heads = HeadCache(8, Share())
     offer(heads, b"a:c", b"a:c")
     heads.rotate()
     heads.rotate()
@@ -63,7 +64,7 @@ def test_an_unused_head_is_forgotten_at_the_second_rotation() -> None:
 
 
 def test_a_used_head_survives_rotations() -> None:
-    heads = HeadCache(8)
+    heads = HeadCache(8, Share())
     offer(heads, b"a:c", b"a:c")
     for _ in range(3):
         heads.rotate()
@@ -71,7 +72,7 @@ def test_a_used_head_survives_rotations() -> None:
 
 
 def test_time_forgets_what_is_not_used() -> None:
-    heads = HeadCache(8)
+    heads = HeadCache(8, Share())
     heads.advance(1000.0)
     offer(heads, b"a:c", b"a:c")
     heads.advance(1000.0 + HEAD_SECONDS)
@@ -84,7 +85,7 @@ def test_time_forgets_what_is_not_used() -> None:
 
 
 def test_a_clock_that_goes_back_forgets_heads_in_time() -> None:
-    heads = HeadCache(8)
+    heads = HeadCache(8, Share())
     heads.advance(9000.0)
     offer(heads, b"a:c", b"a:c")
     heads.advance(1000.0)
@@ -93,7 +94,7 @@ def test_a_clock_that_goes_back_forgets_heads_in_time() -> None:
 
 
 def test_clear_forgets_everything() -> None:
-    heads = HeadCache(8)
+    heads = HeadCache(8, Share())
     offer(heads, b"a:c", b"a:c", b"b:c")
     heads.rotate()
     heads.clear()
@@ -103,7 +104,7 @@ def test_clear_forgets_everything() -> None:
 
 
 def test_what_is_forgotten_is_freed_a_part_at_a_time() -> None:
-    heads = HeadCache(10_000)
+    heads = HeadCache(10_000, Share())
     offer(heads, *[b"name%d:c" % number for number in range(3000)] * 2)
     heads.clear()
     steps = 1

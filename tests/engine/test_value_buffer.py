@@ -8,6 +8,7 @@ from statsd_trio.engine.accumulators import Accumulators
 from statsd_trio.engine.context import DISTRIBUTION, HISTOGRAM, Context
 from statsd_trio.engine.engine import MIN_LEARNT_RATE
 from statsd_trio.engine.histogram import Histogram
+from statsd_trio.engine.memory import Share
 from statsd_trio.engine.sketch import MAX_SKETCH_COUNT, QuantileSketch
 from statsd_trio.engine.value_buffer import FULL, ValueBuffer, ValueHead
 from statsd_trio.engine.value_text import InDoubt
@@ -15,7 +16,7 @@ from statsd_trio.engine.value_text import InDoubt
 
 def make_buffer(due: list[ValueBuffer] | None = None) -> ValueBuffer:
     context = Context(("d", DISTRIBUTION, "", ()))
-    return ValueBuffer(context, QuantileSketch(), [] if due is None else due)
+    return ValueBuffer(context, QuantileSketch(), [] if due is None else due, Share())
 
 
 def settle(buffer: ValueBuffer) -> QuantileSketch:
@@ -93,7 +94,9 @@ def test_a_summary_with_little_room_is_filled_exactly(
     room = round(100 / rate)
     monkeypatch.setattr("statsd_trio.engine.sketch.MAX_SKETCH_COUNT", room)
     monkeypatch.setattr(value_buffer, "MAX_SKETCH_COUNT", room)
-    buffers = Accumulators(lambda context: ValueBuffer(context, QuantileSketch(), []))
+    buffers = Accumulators(
+        lambda context: ValueBuffer(context, QuantileSketch(), [], Share())
+    )
     buffers.advance(1)
     context = Context(("d", DISTRIBUTION, "", ()))
     head = ValueHead(buffers, context, rate)
@@ -110,7 +113,7 @@ def test_a_summary_with_little_room_is_filled_exactly(
 def test_a_copy_takes_what_its_histogram_takes() -> None:
     copy = make_buffer()
     context = Context(("h", HISTOGRAM, "", ()))
-    buffer = ValueBuffer(context, Histogram(pytest.fail), [])
+    buffer = ValueBuffer(context, Histogram(pytest.fail), [], Share())
     buffer.copy = copy
     buffer.last_seen = 7
     assert buffer.add([1.0, 2.0], 0.5) == 0

@@ -7,6 +7,7 @@ one that was sent, early or in time, goes to the next.
 Time is what the caller last said it is (`Aggregator.advance`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import isfinite
 from operator import itemgetter
@@ -15,6 +16,7 @@ from typing import Final
 import attrs
 
 from statsd_trio.aggregation.bucket_clock import BucketClock
+from statsd_trio.aggregation.budget import divide_budget
 from statsd_trio.aggregation.context_table import ContextTable
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import (
@@ -23,6 +25,9 @@ from statsd_trio.aggregation.settings import (
     select_aggregates,
 )
 from statsd_trio.aggregation.snapshot_builder import (
+    FULL,
+    MEMORY_REASONS,
+    DroppedValues,
     EngineFailure,
     SnapshotBuilder,
     SnapshotParts,
@@ -41,7 +46,7 @@ from statsd_trio.engine.engine import (
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.ledger import ContextCounters, SampleCounters
+from statsd_trio.ledger import ContextCounters, MemoryLedger, SampleCounters
 from statsd_trio.protocol.messages import (
     Event,
     MetricType,
@@ -57,6 +62,9 @@ MAX_SET_VALUES: Final = 1_000_000
 MAX_STAMPED_POINTS: Final = 500_000
 MAX_EVENTS: Final = 10_000
 MAX_SERVICE_CHECKS: Final = 10_000
+
+# Of metrics whose values found no room in one interval; the worst come often.
+MAX_DROPPED_NAMES: Final = 1000
 
 
 class Aggregator:
@@ -101,13 +109,16 @@ class Aggregator:
         self._now = 0.0
         self._second = 0.0
         self._engine = GuardedEngine(self._make(make_engine))
+        self._memory_peak = 0
+        self._divide_memory()
         self._closed: list[tuple[int, ClosedBucket]] = []
         self._stamped: Stamped = {}
         self._stamped_points = 0
         self._events: list[Event] = []
         self._service_checks: list[ServiceCheck] = []
         self._warnings: list[Warned] = []
-        self._told_dropped = 0
+        self._told_dropped: Counter[str] = Counter()
+        self._dropped_names: Counter[str] = Counter()
         self._snapshots = 0
 
     @property
@@ -120,6 +131,18 @@ class Aggregator:
         """Values of histograms kept to a sketch's precision only, since the start."""
         return self._engine.condensed
 
+    @property
+    def memory_used(self) -> int:
+        """Bytes that contexts, heads, strings of sets, and values take, roughly."""
+        return self._table.memory.used + sum(self._engine.memory_used)
+
+    @property
+    def memory(self) -> MemoryLedger:
+        """How much memory there may be and is."""
+        used = self.memory_used
+        self._memory_peak = max(self._memory_peak, used)
+        return MemoryLedger(self._settings.max_memory_bytes, used, self._memory_peak)
+
     def advance(self, now: float) -> None:
         """Move to the bucket of *now*."""
         self._now = now
@@ -131,6 +154,7 @@ class Aggregator:
         if start != self._clock.start:
             self._close(self._clock.start, start)
         self._engine.advance(now)
+        self._divide_memory()
 
     def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
         """Add the lines of *chunk* that the engine knows, and count their values.
@@ -177,7 +201,7 @@ class Aggregator:
         known = len(self._table)
         context = self._table.find(sample, self._clock.start)
         if context is None:
-            self._drop("max_contexts", len(sample.values))
+            self._drop(self._table.why_full, len(sample.values), sample.name)
         elif len(self._table) != known and context.conflict is not None:
             # Which of them came first counts, and only the exact way looks at it.
             self._engine.require_exact(context)
@@ -325,7 +349,12 @@ class Aggregator:
         self._samples.aggregated += len(values)
         for reason, count in dropped.items():
             self._samples.aggregated -= count
-            self._samples.refused[reason] += count
+            if reason == "memory":
+                self._note_dropped(sample.name, count)
+                full = "set_memory" if context.kind == SET else "value_memory"
+                self._samples.refused[full] += count
+            else:
+                self._samples.refused[reason] += count
 
     def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
         values = [float(value) for value in sample.values if not isinstance(value, str)]
@@ -415,20 +444,38 @@ class Aggregator:
         self._close(start, self._clock.follow(start))
         self._engine.replace(self._make(PlainEngine))
         self._engine.advance(self._now)
+        self._divide_memory()
         for context in self._table.list_contexts():
             context.slot = -1
             if context.conflict is not None:
                 self._engine.require_exact(context)
 
-    def _take_dropped(self) -> int:
-        """Return how many values found no room for a context since the last call."""
-        before = self._told_dropped
-        self._told_dropped = self._samples.refused["max_contexts"]
-        return self._told_dropped - before
+    def _divide_memory(self) -> None:
+        """Say anew how much memory each kind of thing may take."""
+        used = (self._table.memory.used, *self._engine.memory_used)
+        self._memory_peak = max(self._memory_peak, sum(used))
+        contexts, *others = divide_budget(self._settings.max_memory_bytes, used)
+        self._table.memory.limit = contexts
+        self._engine.limit_memory(*others)
 
-    def _drop(self, reason: str, values: int) -> None:
+    def _take_dropped(self) -> DroppedValues:
+        """Return what found no room since the last call."""
+        refused = self._samples.refused
+        now = {reason: refused[reason] for reason in (FULL, *MEMORY_REASONS)}
+        counts = {reason: now[reason] - self._told_dropped[reason] for reason in now}
+        self._told_dropped.update(counts)
+        names, self._dropped_names = self._dropped_names, Counter()
+        return DroppedValues(counts, names)
+
+    def _drop(self, reason: str, values: int, name: str = "") -> None:
         self._samples.parsed += values
         self._samples.refused[reason] += values
+        if name:
+            self._note_dropped(name, values)
+
+    def _note_dropped(self, name: str, values: int) -> None:
+        if name in self._dropped_names or len(self._dropped_names) < MAX_DROPPED_NAMES:
+            self._dropped_names[name] += values
 
 
 def _read_values(

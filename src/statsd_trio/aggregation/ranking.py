@@ -1,12 +1,12 @@
 """Contexts in, the names and tag keys that make the most of them out."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Final
 
 import attrs
 
-from statsd_trio.engine.context import Context
+from statsd_trio.engine.context import Context, Key
 
 SLICE_CONTEXTS: Final = 512
 
@@ -16,7 +16,7 @@ class ContextRanking:
     """Who has the most.
 
     Attributes:
-        names: (metric name, contexts), most first.
+        names: (metric name, contexts, or what they weigh), most first.
         tag_keys: (tag key, different values), most first.
         tag_keys_of_names: the same for each of *names*, in their order.
     """
@@ -33,9 +33,23 @@ class ContextRanker:
         ranking: complete once `rank` is done.
     """
 
-    def __init__(self, contexts: list[Context], limit: int) -> None:
+    def __init__(
+        self,
+        contexts: list[Context],
+        limit: int,
+        *,
+        weigh: Callable[[Key], int] = lambda _: 1,
+    ) -> None:
+        """Prepare to rank.
+
+        Args:
+            contexts: all there are.
+            limit: how many names, and tag keys, are ranked.
+            weigh: how much each context counts for its name.
+        """
         self._contexts = contexts
         self._limit = limit
+        self._weigh = weigh
         self.ranking = ContextRanking((), ())
 
     def rank(self) -> Iterator[None]:
@@ -46,7 +60,7 @@ class ContextRanker:
         tags: set[str] = set()
         for begin in range(0, len(contexts), SLICE_CONTEXTS):
             for context in contexts[begin : begin + SLICE_CONTEXTS]:
-                names[context.key[0]] += 1
+                names[context.key[0]] += self._weigh(context.key)
                 for tag in context.key[3]:
                     if tag not in tags:
                         tags.add(tag)

@@ -23,6 +23,7 @@ class AggregationSettings:
             this after its zeros.
         histogram_percentiles: fractions as text; what is no number in [0, 1] is
             skipped, as the Agent does.
+        max_memory_bytes: of contexts, heads of lines, strings of sets, and values.
         max_bin_count: of one bin of a sketch; 65535 in older Agents.
         is_blocked: tells which generated series of a histogram, such as
             ``latency.max``, the operator does not want.
@@ -35,6 +36,7 @@ class AggregationSettings:
     counter_expiry_seconds: float = 300.0
     context_expiry_seconds: float = 20.0
     max_contexts: int = 100_000
+    max_memory_bytes: int = 256 * 1024 * 1024
     histogram_aggregates: tuple[str, ...] = ("max", "median", "avg", "count")
     histogram_percentiles: tuple[str, ...] = ("0.95",)
     histogram_copy_to_distribution: bool = False

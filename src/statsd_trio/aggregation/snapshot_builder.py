@@ -5,13 +5,18 @@ adds zeros of idle counters, and forgets contexts that expired. Last come the po
 with timestamps of their own, whose contexts stand in no bucket.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
 import attrs
 
-from statsd_trio.aggregation.context_table import ContextTable, TypeClashes
+from statsd_trio.aggregation.context_table import (
+    ContextTable,
+    TypeClashes,
+    measure_context,
+)
 from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
@@ -69,6 +74,23 @@ class ContextsFull:
 
 
 @attrs.frozen
+class MemoryFull:
+    """The memory that may be used was used up in this interval.
+
+    Attributes:
+        dropped: how many values that cost, by reason.
+        limit: bytes.
+        names: (metric name, dropped values), most first.
+        ranking: of the contexts that there are, by the memory that they take.
+    """
+
+    dropped: Mapping[str, int]
+    limit: int
+    names: tuple[tuple[str, int], ...]
+    ranking: ContextRanking
+
+
+@attrs.frozen
 class EngineFailure:
     """An engine broke off; another goes on in its place.
 
@@ -81,7 +103,24 @@ class EngineFailure:
     message: str
 
 
-Warned = TypeClashes | ContextsFull | EngineFailure
+Warned = TypeClashes | ContextsFull | MemoryFull | EngineFailure
+
+# Reasons for which values find no room.
+FULL: Final = "max_contexts"
+MEMORY_REASONS: Final = ("context_memory", "set_memory", "value_memory")
+
+
+@attrs.frozen
+class DroppedValues:
+    """What found no room since the last snapshot.
+
+    Attributes:
+        counts: of values, by reason.
+        names: how many of them were of each metric, as far as those are counted.
+    """
+
+    counts: Mapping[str, int]
+    names: Mapping[str, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +134,7 @@ class SnapshotParts:
         buckets: closed, with the second that each starts with, ascending.
         idle: start of an interval in which nothing came, if there are no buckets.
         stamped: points with timestamps of their own.
-        dropped: how many values found no room for a context since the last snapshot.
+        dropped: what found no room since the last snapshot.
     """
 
     number: int
@@ -106,7 +145,7 @@ class SnapshotParts:
     stamped: Stamped
     events: Sequence[Event]
     service_checks: Sequence[ServiceCheck]
-    dropped: int
+    dropped: DroppedValues
     warnings: Sequence[Warned]
 
 
@@ -446,16 +485,31 @@ class SnapshotBuilder:
             yield
 
     def _rank_contexts(self) -> Iterator[None]:
-        if not self._parts.dropped:
-            return
-        ranker = ContextRanker(self._table.list_contexts(), RANKED)
-        yield from ranker.rank()
-        self.warnings = (
-            *self.warnings,
-            ContextsFull(
-                self._parts.dropped, self._settings.max_contexts, ranker.ranking
-            ),
-        )
+        dropped = self._parts.dropped
+        if dropped.counts[FULL]:
+            ranker = ContextRanker(self._table.list_contexts(), RANKED)
+            yield from ranker.rank()
+            full = ContextsFull(
+                dropped.counts[FULL], self._settings.max_contexts, ranker.ranking
+            )
+            self.warnings = (*self.warnings, full)
+        of_memory = {
+            reason: dropped.counts[reason]
+            for reason in MEMORY_REASONS
+            if dropped.counts[reason]
+        }
+        if of_memory:
+            ranker = ContextRanker(
+                self._table.list_contexts(), RANKED, weigh=measure_context
+            )
+            yield from ranker.rank()
+            memory = MemoryFull(
+                of_memory,
+                self._settings.max_memory_bytes,
+                tuple(Counter(dropped.names).most_common(RANKED)),
+                ranker.ranking,
+            )
+            self.warnings = (*self.warnings, memory)
 
     def _free(self) -> Iterator[None]:
         for _, bucket in self._buckets:

@@ -180,6 +180,7 @@ class Config:
     counter_expiry_seconds: float = 300.0
     context_expiry_seconds: float = 20.0
     max_contexts: int = 100_000
+    max_memory_bytes: int = 256 * 1024 * 1024
     sinks: tuple[str, ...] = attrs.field(default=("datadog",), converter=_strings)
     jsonl_path: str | None = None
     api_key: Secret | Callable[[], Awaitable[str]] | None = attrs.field(

@@ -243,6 +243,14 @@ GROUPS: Final = (
                 kinds.whole(),
                 help="Different series at a time; beyond it new ones are refused.",
             ),
+            _option(
+                "max_memory_bytes",
+                kinds.size(1024 * 1024),
+                help=(
+                    "Memory for series, strings of sets and values; beyond it new ones "
+                    "are dropped."
+                ),
+            ),
         ),
     ),
     Group(

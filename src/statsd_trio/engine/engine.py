@@ -99,6 +99,23 @@ class Engine(Protocol):
         """Whether the open bucket got a sample, even if all of it was dropped."""
         ...
 
+    @property
+    def memory_used(self) -> tuple[int, int, int]:
+        """Bytes that heads, strings of sets, and values take, by its own estimate.
+
+        Values are those of histograms, timers and distributions. What a closed bucket
+        holds counts until it is taken out.
+        """
+        ...
+
+    def limit_memory(self, heads: int, sets: int, values: int) -> None:
+        """Let each of them take at most so many bytes from now on.
+
+        What is there stays. A head beyond it is not kept; a new string of a set, or a
+        value, is dropped for the reason ``memory``.
+        """
+        ...
+
     def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
         """Add every line of *chunk* whose head is known and whose value is good.
 

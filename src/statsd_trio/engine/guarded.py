@@ -36,6 +36,15 @@ class GuardedEngine:
         """Whether the open bucket got a sample, even if all of it was dropped."""
         return self._engine.is_used
 
+    @property
+    def memory_used(self) -> tuple[int, int, int]:
+        """Bytes that heads, strings of sets, and values take."""
+        return self._engine.memory_used
+
+    def limit_memory(self, heads: int, sets: int, values: int) -> None:
+        """Do as `Engine.limit_memory`."""
+        self._engine.limit_memory(heads, sets, values)
+
     def replace(self, engine: Engine) -> None:
         """Hand calls to *engine* from now on."""
         self._condensed_before += self._engine.condensed

@@ -1,9 +1,10 @@
 """The heads of lines that are known, and what takes the value of such a line.
 
-Three rules bound it, whatever is sent:
+Four rules bound it, whatever is sent:
 
 * a head is kept from its second sight on, so a new head in every line is never kept;
 * when it is full nothing is added, so a flood of heads evicts nobody;
+* it is full too when the heads take as much memory as they may;
 * it has two generations: `rotate` forgets what was not used since the last call.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from statsd_trio.engine.deferred_free import DeferredFree
+from statsd_trio.engine.memory import HEAD_BYTES, Share
 
 # A head that is not used for this long is forgotten; for twice that at most.
 HEAD_SECONDS: Final = 30.0
@@ -38,8 +40,14 @@ class HeadCache:
         young: the heads that were learnt or used since the last rotation.
     """
 
-    def __init__(self, max_heads: int) -> None:
-        """Keep at most *max_heads* new ones in each of two generations."""
+    def __init__(self, max_heads: int, memory: Share) -> None:
+        """Keep at most *max_heads* new ones in each of two generations.
+
+        Args:
+            max_heads: 0 for none.
+            memory: takes count of what the heads take.
+        """
+        self._memory = memory
         self.young: dict[bytes, AddText] = {}
         self._max_heads = max_heads
         self._old: dict[bytes, AddText] = {}
@@ -47,6 +55,7 @@ class HeadCache:
         # a head one sight early.
         self._seen_once: set[int] = set()
         self._garbage = DeferredFree()
+        self._old_heads = DeferredFree(self._give_back)
         self._rotates_at = 0.0
 
     def __len__(self) -> int:
@@ -72,8 +81,10 @@ class HeadCache:
         return False
 
     def keep(self, head: bytes, add_text: AddText) -> None:
-        """Keep *head*, which is worth it."""
-        self.young[head] = add_text
+        """Keep *head*, which is worth it, if there is memory for it."""
+        is_known = head in self.young or self._old.pop(head, None) is not None
+        if is_known or self._memory.take(HEAD_BYTES + len(head)):
+            self.young[head] = add_text
 
     def advance(self, now: float) -> None:
         """Forget, when it is time for it, what was not used for a while."""
@@ -83,7 +94,7 @@ class HeadCache:
 
     def rotate(self) -> None:
         """Forget what was neither learnt nor used since the last call."""
-        self._garbage.add(self._old)
+        self._old_heads.add(self._old)
         self._garbage.add(self._seen_once)
         self._old, self.young = self.young, {}
         self._seen_once = set()
@@ -95,4 +106,9 @@ class HeadCache:
 
     def free_some(self) -> bool:
         """Free a part of what was forgotten; True while more remains."""
-        return self._garbage.free(_FREED_AT_ONCE)
+        return self._old_heads.free(_FREED_AT_ONCE) or self._garbage.free(
+            _FREED_AT_ONCE
+        )
+
+    def _give_back(self, head: bytes) -> None:
+        self._memory.give_back(HEAD_BYTES + len(head))

@@ -23,6 +23,7 @@ from math import isfinite
 from operator import add
 from typing import Final, NamedTuple
 
+from statsd_trio.engine.memory import BIN_BYTES, VALUE_BYTES
 from statsd_trio.engine.sketch import (
     BIN_LIMIT,
     MAX_SKETCH_COUNT,
@@ -102,6 +103,12 @@ class Histogram:
     def size(self) -> int:
         """How many numbers it keeps."""
         return self._kept + len(self._weights or ()) + len(self._bins or ())
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes, besides itself."""
+        pairs = len(self._weights or ()) + len(self._bins or ())
+        return VALUE_BYTES * self._kept + BIN_BYTES * pairs
 
     def insert(self, values: list[float], sample_rate: float = 1.0) -> bool:
         """Add finite *values*.

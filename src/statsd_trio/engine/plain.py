@@ -9,7 +9,12 @@ histograms, timers and distributions `value_buffer` with the summaries `histogra
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from statsd_trio.engine.accumulators import EXACT_ONLY, FORGOTTEN, Accumulators
+from statsd_trio.engine.accumulators import (
+    EXACT_ONLY,
+    FORGOTTEN,
+    NO_TICK,
+    Accumulators,
+)
 from statsd_trio.engine.context import (
     COUNTER,
     DISTRIBUTION,
@@ -22,6 +27,7 @@ from statsd_trio.engine.engine import Taken
 from statsd_trio.engine.gauge import Gauge, GaugeHead
 from statsd_trio.engine.heads import AddText, HeadCache, cut_head
 from statsd_trio.engine.histogram import Histogram
+from statsd_trio.engine.memory import EngineMemory
 from statsd_trio.engine.plain_bucket import HistogramFigures, PlainBucket
 from statsd_trio.engine.set import Room, SetHead, StringSet
 from statsd_trio.engine.sketch import QuantileSketch
@@ -51,11 +57,12 @@ class PlainEngine:
         self.name = "plain"
         self.condensed = 0
         self._figures = HistogramFigures(aggregates, percentiles, count_divisor)
-        self._heads = HeadCache(max_heads)
+        self._memory = EngineMemory()
+        self._heads = HeadCache(max_heads, self._memory.heads)
         self._filtered = 0
         self._max_set_values = max_set_values
         self._max_bin_count = max_bin_count
-        self._room = Room(max_set_values)
+        self._room = Room(max_set_values, self._memory.sets)
         self._due: list[ValueBuffer] = []
         self._second = 0
         self._has_dropped = False
@@ -84,6 +91,18 @@ class PlainEngine:
     def is_used(self) -> bool:
         """Whether the open bucket got a sample, even if all of it was dropped."""
         return self._has_dropped or any(type_.held for type_ in self._types)
+
+    @property
+    def memory_used(self) -> tuple[int, int, int]:
+        """Bytes that heads, strings of sets, and values take."""
+        memory = self._memory
+        return memory.heads.used, memory.sets.used, memory.values.used
+
+    def limit_memory(self, heads: int, sets: int, values: int) -> None:
+        """Drop what would take more than so many bytes."""
+        self._memory.heads.limit = heads
+        self._memory.sets.limit = sets
+        self._memory.values.limit = values
 
     def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
         """Add every line of *chunk* whose head is known and whose value is good."""
@@ -130,7 +149,9 @@ class PlainEngine:
         kind = context.kind
         if kind == SET:
             strings = cast("Sequence[bytes]", values)
-            return self._drop("set_values", self._sets.open(context).add(strings))
+            dropped_strings = self._sets.open(context).add(strings)
+            self._has_dropped = self._has_dropped or bool(dropped_strings)
+            return dropped_strings
         numbers = cast("Sequence[float]", values)
         if kind == GAUGE:
             self._gauges.open(context).value = numbers[-1]
@@ -138,8 +159,10 @@ class PlainEngine:
         if kind == COUNTER:
             return self._add_to_counter(context, numbers, sample_rate)
         buffers = self._distributions if kind == DISTRIBUTION else self._histograms
-        dropped = buffers.open(context).add(numbers, sample_rate)
-        return self._drop("overflow", dropped)
+        buffer = buffers.open(context)
+        if not buffer.claim(len(numbers)):
+            return self._drop("memory", len(numbers))
+        return self._drop("overflow", buffer.add(numbers, sample_rate))
 
     def require_exact(self, context: Context) -> None:
         """Give lines of *context* back from now on, even if their head is known."""
@@ -170,8 +193,13 @@ class PlainEngine:
     def tidy(self) -> bool:
         """Settle a part of a buffer that is full, or free some forgotten heads."""
         if self._due:
-            if not self._due[-1].settle():
+            buffer = self._due[-1]
+            if not buffer.settle():
                 self._due.pop()
+            if buffer.tick == NO_TICK:
+                # There may be no memory left: whoever would add has to ask first.
+                self._histograms.tick += 1
+                self._distributions.tick += 1
             return True
         return self._heads.free_some()
 
@@ -184,8 +212,9 @@ class PlainEngine:
             sets=self._sets.close(),
             histograms=self._histograms.close(),
             distributions=self._distributions.close(),
+            memory=self._memory,
         )
-        self._room = Room(self._max_set_values)
+        self._room = Room(self._max_set_values, self._memory.sets)
         self._due = []
         self._has_dropped = False
         return bucket
@@ -232,14 +261,15 @@ class PlainEngine:
         return StringSet(context, self._room)
 
     def _make_histogram(self, context: Context) -> ValueBuffer:
-        buffer = ValueBuffer(context, Histogram(self._note_condensed), self._due)
+        histogram = Histogram(self._note_condensed)
+        buffer = ValueBuffer(context, histogram, self._due, self._memory.values)
         if context.copy is not None:
             buffer.copy = self._distributions.open(context.copy)
         return buffer
 
     def _make_distribution(self, context: Context) -> ValueBuffer:
         sketch = QuantileSketch(max_bin_count=self._max_bin_count)
-        return ValueBuffer(context, sketch, self._due)
+        return ValueBuffer(context, sketch, self._due, self._memory.values)
 
     def _note_condensed(self, values: int) -> None:
         self.condensed += values

@@ -12,6 +12,7 @@ from statsd_trio.engine.deferred_free import DeferredFree
 from statsd_trio.engine.engine import SketchFigures
 from statsd_trio.engine.gauge import Gauge
 from statsd_trio.engine.histogram import Histogram
+from statsd_trio.engine.memory import EngineMemory
 from statsd_trio.engine.set import StringSet
 from statsd_trio.engine.sketch import QuantileSketch
 from statsd_trio.engine.value_buffer import ValueBuffer
@@ -47,8 +48,10 @@ class PlainBucket:
         sets: dict[Context, StringSet],
         histograms: dict[Context, ValueBuffer],
         distributions: dict[Context, ValueBuffer],
+        memory: EngineMemory,
     ) -> None:
         self._figures = figures
+        self._memory = memory
         self._counters = iter(counters.values())
         self._gauges = iter(gauges.values())
         self._sets = iter(sets.values())
@@ -88,6 +91,8 @@ class PlainBucket:
             if len(strings.strings) > _FEW_STRINGS:
                 self._garbage.add(strings.strings)
             strings.strings = set()
+            self._memory.sets.give_back(strings.size)
+            strings.size = 0
         return taken
 
     def take_histograms(self, limit: int) -> Sequence[tuple[Context, int, list[float]]]:
@@ -101,8 +106,7 @@ class PlainBucket:
                 row = histogram.summarise(
                     figures.aggregates, figures.percentiles, figures.count_divisor
                 )
-            # Heads may hold on to the accumulator for a while.
-            buffer.summary = None
+            self._forget_values(buffer)
             taken.append((buffer.context, buffer.last_seen, row))
         return taken
 
@@ -113,8 +117,14 @@ class PlainBucket:
             sketch = buffer.summary
             if isinstance(sketch, QuantileSketch):
                 taken.append((buffer.context, buffer.last_seen, sketch.describe()))
-            buffer.summary = None
+            self._forget_values(buffer)
         return taken
+
+    def _forget_values(self, buffer: ValueBuffer) -> None:
+        # Heads may hold on to the accumulator for a while.
+        buffer.summary = None
+        self._memory.values.give_back(buffer.claimed)
+        buffer.claimed = 0
 
     def free(self, limit: int) -> bool:
         """Free up to *limit* of what was taken; True while more remains."""

@@ -3,13 +3,22 @@
 Source: datadog-agent, pkg/metrics/set.go.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Final
 
 import attrs
 
 from statsd_trio.engine.accumulators import NO_TICK, Accumulators
 from statsd_trio.engine.context import Context
+from statsd_trio.engine.memory import STRING_BYTES, Share
 from statsd_trio.engine.value_text import InDoubt, check_string
+
+# Of a longer string a digest is kept, since only the number of different ones counts.
+# That two strings have the same one need not be feared, whoever makes them.
+LONG_BYTES: Final = 64
+_DIGEST_BYTES: Final = 16
 
 
 @attrs.define
@@ -17,32 +26,51 @@ class Room:
     """How many more strings the sets of one bucket may hold, all together."""
 
     left: int
+    memory: Share
 
 
 class StringSet:
-    """The different strings of one set in one bucket, as they were sent: UTF-8."""
+    """The different strings of one set in one bucket.
 
-    __slots__ = ("_room", "context", "last_seen", "strings", "tick")
+    Attributes:
+        size: bytes that the strings take.
+        strings: as they were sent, in UTF-8, or their digests.
+    """
+
+    __slots__ = ("_room", "context", "last_seen", "size", "strings", "tick")
 
     def __init__(self, context: Context, room: Room) -> None:
         self.context = context
         self.last_seen = 0
         self.tick = NO_TICK
+        self.size = 0
         self.strings: set[bytes] = set()
         self._room = room
 
-    def add(self, strings: Sequence[bytes]) -> int:
-        """Add *strings*; return for how many there was no room."""
-        return sum(not self.add_string(string) for string in strings)
+    def add(self, strings: Sequence[bytes]) -> Mapping[str, int]:
+        """Add *strings*; return how many there was no room for, by reason."""
+        dropped = Counter[str](map(self.add_string, strings))
+        del dropped[""]
+        return dropped
 
-    def add_string(self, string: bytes) -> bool:
-        """Add *string*; return False if there is no room for it."""
-        if string not in self.strings:
-            if not self._room.left:
-                return False
-            self._room.left -= 1
-            self.strings.add(string)
-        return True
+    def add_string(self, string: bytes) -> str:
+        """Add *string*; return why there is no room for it, or "" if there is."""
+        if string in self.strings:
+            return ""
+        if len(string) > LONG_BYTES:
+            string = blake2b(string, digest_size=_DIGEST_BYTES).digest()
+            if string in self.strings:
+                return ""
+        room = self._room
+        size = STRING_BYTES + len(string)
+        if not room.left:
+            return "set_values"
+        if not room.memory.take(size):
+            return "memory"
+        room.left -= 1
+        self.size += size
+        self.strings.add(string)
+        return ""
 
 
 class SetHead:
@@ -65,5 +93,5 @@ class SetHead:
         strings = self._set
         if strings.tick != self._sets.tick:
             strings = self._set = self._sets.renew(self._context)
-        if not strings.add_string(text):
+        if strings.add_string(text):
             raise InDoubt

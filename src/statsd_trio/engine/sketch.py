@@ -21,6 +21,7 @@ from operator import add
 from typing import Final
 
 from statsd_trio.engine.engine import SketchFigures
+from statsd_trio.engine.memory import BIN_BYTES
 
 GAMMA: Final = 1.015625  # 1 + 2 / 128
 LN_GAMMA: Final = log1p(0.015625)
@@ -173,6 +174,11 @@ class QuantileSketch:
     def size(self) -> int:
         """How many different keys it has."""
         return len(self._totals)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes, besides itself."""
+        return BIN_BYTES * len(self._totals)
 
     @property
     def average(self) -> float:

@@ -12,12 +12,16 @@ from typing import Final, Protocol
 from statsd_trio.engine.accumulators import NO_TICK, Accumulators
 from statsd_trio.engine.context import Context
 from statsd_trio.engine.engine import MIN_LEARNT_RATE
+from statsd_trio.engine.memory import VALUE_BYTES, Share
 from statsd_trio.engine.sketch import MAX_SKETCH_COUNT
 from statsd_trio.engine.value_text import InDoubt, is_small, read_number
 
 # Enough to make inserting cheap, little enough to be inserted at once in 0.1 ms; the
 # insert buffer of the Agent's sketch is as long.
 FULL: Final = 512
+
+# Values that memory is claimed for ahead, by a head that may add for a second.
+_AHEAD: Final = 16
 
 # More values than can come between two looks at whether there is room for them.
 _MARGIN: Final = 8192
@@ -36,6 +40,11 @@ class Summary(Protocol):
         """How many numbers it keeps."""
         ...
 
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes, besides itself."""
+        ...
+
     def insert(self, values: list[float], sample_rate: float) -> bool:
         """Insert finite *values*; return False, with nothing done, if that cannot be.
 
@@ -48,6 +57,7 @@ class ValueBuffer:
     """The values of one context in one bucket: those that wait, and their summary.
 
     Attributes:
+        claimed: bytes that were taken from the share of memory.
         copy: takes the same values; of a histogram that is copied to a distribution.
         rate: the sample rate of *values*.
         summary: None once it was taken out.
@@ -57,6 +67,8 @@ class ValueBuffer:
     __slots__ = (
         "_due",
         "_earlier",
+        "_memory",
+        "claimed",
         "context",
         "copy",
         "last_seen",
@@ -67,11 +79,16 @@ class ValueBuffer:
     )
 
     def __init__(
-        self, context: Context, summary: Summary, due: "list[ValueBuffer]"
+        self,
+        context: Context,
+        summary: Summary,
+        due: "list[ValueBuffer]",
+        memory: Share,
     ) -> None:
         """Begin with an empty *summary*.
 
         Args:
+            memory: takes count of what the values take.
             due: where the buffer lines up once it is worth settling.
         """
         self.context = context
@@ -84,6 +101,8 @@ class ValueBuffer:
         # Of other sample rates: (rate, values), oldest first.
         self._earlier: list[tuple[float, array[float]]] = _NOTHING
         self._due = due
+        self._memory = memory
+        self.claimed = 0
 
     @property
     def size(self) -> int:
@@ -127,6 +146,15 @@ class ValueBuffer:
         is_free = self.summary.count + most <= MAX_SKETCH_COUNT
         return is_free and (self.copy is None or self.copy.has_room(values))
 
+    def claim(self, values: int) -> bool:
+        """Take memory for so many more *values*; return False if there is none."""
+        missing = self._measure() + VALUE_BYTES * values - self.claimed
+        if missing > 0:
+            if not self._memory.take(missing):
+                return False
+            self.claimed += missing
+        return self.copy is None or self.copy.claim(values)
+
     def settle(self) -> bool:
         """Move up to `FULL` values into the summary; True while more wait."""
         rate, waiting = self._earlier[0] if self._earlier else (self.rate, self.values)
@@ -137,9 +165,16 @@ class ValueBuffer:
         if values and self.summary is not None:
             # It cannot refuse them: there was room for each, and all are small.
             self.summary.insert(values, rate)
-            if not self.has_room():
+            change = self._measure() - self.claimed
+            self.claimed += change
+            if not (self._memory.change(change) and self.has_room()):
                 self.tick = NO_TICK
         return bool(self._earlier or self.values)
+
+    def _measure(self) -> int:
+        """Return the bytes that it takes for its values."""
+        memory = 0 if self.summary is None else self.summary.memory
+        return memory + VALUE_BYTES * self._waiting
 
     def _insert(self, value: float, sample_rate: float) -> bool:
         if self.summary is None or not self.summary.insert([value], sample_rate):
@@ -191,7 +226,7 @@ class ValueHead:
 
     def _renew(self) -> ValueBuffer:
         buffer = self._buffers.renew(self._context)
-        if not buffer.has_room():
+        if not (buffer.has_room() and buffer.claim(_AHEAD)):
             buffer.tick = NO_TICK
             raise InDoubt
         self._buffer = buffer

@@ -1,7 +1,7 @@
 """Each interval: one snapshot, to every destination."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -9,7 +9,11 @@ import trio
 
 from statsd_trio.aggregation.context_table import TypeClash, TypeClashes
 from statsd_trio.aggregation.snapshot import Series, Snapshot
-from statsd_trio.aggregation.snapshot_builder import EngineFailure, Warned
+from statsd_trio.aggregation.snapshot_builder import (
+    EngineFailure,
+    MemoryFull,
+    Warned,
+)
 from statsd_trio.pace import Pace
 from statsd_trio.sinks.sink import Destination
 
@@ -18,6 +22,12 @@ logger = logging.getLogger(__name__)
 # How far the wall clock may lag behind Trio's at a wake-up and still be waited for;
 # beyond it the wall clock was set back, and what needs no closed bucket goes anyway.
 _MAX_LAG_SECONDS: Final = 1.0
+
+_DROPPED: Final = {
+    "context_memory": "values of new contexts",
+    "set_memory": "new strings of sets",
+    "value_memory": "values of histograms, timers and distributions",
+}
 
 # Of a name, in a line of the log.
 _SHOWN_CHARACTERS: Final = 120
@@ -62,6 +72,7 @@ class Flusher:
         describe_self: Callable[[int], tuple[Series, ...]],
         report: Callable[[], None],
         pace: Pace,
+        on_step: Callable[[], None] = lambda: None,
     ) -> None:
         """Join the aggregator to the destinations.
 
@@ -69,6 +80,8 @@ class Flusher:
             describe_self: the server's own metrics, given the snapshot's time.
             report: called after each flush, to log what the interval rejected.
             pace: lets others run while a snapshot is built.
+            on_step: called after each step of building one, which also frees what the
+                bucket held, and at the end.
         """
         self._take_snapshot = take_snapshot
         self._destinations = destinations
@@ -77,6 +90,7 @@ class Flusher:
         self._describe_self = describe_self
         self._report = report
         self._pace = pace
+        self._on_step = on_step
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
         self._flushed_at: float | None = None
@@ -115,7 +129,7 @@ class Flusher:
     async def _take_and_queue(self, include_open: bool, final: bool) -> None:
         source = self._take_snapshot(include_open=include_open, final=final)
         self._pace.begin()
-        await self._pace.run(source.build())
+        await self._pace.run(self._build(source))
         snapshot = source.snapshot
         try:
             if final or not include_open:
@@ -124,9 +138,15 @@ class Flusher:
             for destination in self._destinations:
                 destination.put_nowait(snapshot)
         self._flushed_at = trio.current_time()
+        self._on_step()
         self._report()
         for warning in source.warnings:
             _tell(warning)
+
+    def _build(self, source: SnapshotSource) -> Iterator[None]:
+        for _ in source.build():
+            self._on_step()
+            yield
 
     async def _wait_for_edge(self) -> None:
         now = self._wall_clock()
@@ -165,6 +185,17 @@ def _tell(warning: Warned) -> None:
             warning.message,
         )
         return
+    if isinstance(warning, MemoryFull):
+        logger.warning(
+            "dropped %s: max_memory_bytes = %d is used up; most were dropped of: %s; "
+            "most bytes of contexts: %s; tags with most values: %s",
+            _list_dropped(warning.dropped),
+            warning.limit,
+            _list(warning.names),
+            _list(warning.ranking.names),
+            _list(warning.ranking.tag_keys),
+        )
+        return
     logger.warning(
         "dropped %d values of new contexts: there are max_contexts = %d already; "
         "most contexts: %s; tags with most values: %s",
@@ -178,6 +209,12 @@ def _tell(warning: Warned) -> None:
 def _describe_clash(clash: TypeClash) -> str:
     first, second = (metric_type.name.lower() for metric_type in clash.types)
     return f"{_show(clash.name)} both as {first} and as {second}"
+
+
+def _list_dropped(dropped: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{count} {_DROPPED[reason]} ({reason})" for reason, count in dropped.items()
+    )
 
 
 def _list(counts: Sequence[tuple[str, int]]) -> str:

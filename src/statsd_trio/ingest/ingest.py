@@ -83,6 +83,7 @@ class Ingest:
         on_sample: Callable[[Sample], Sample | None] | None = None,
         on_event: Callable[[Event | ServiceCheck], None] | None = None,
         forward: Callable[[bytes], None] | None = None,
+        on_slice: Callable[[], None] = lambda: None,
     ) -> None:
         """Join the stages.
 
@@ -100,6 +101,7 @@ class Ingest:
                 learnt then, since it may answer differently each time.
             on_event: sees each event and service check.
             forward: sees each packet, unchanged.
+            on_slice: called every half a millisecond of work.
         """
         self._aggregator = aggregator
         self._rules = rules
@@ -113,6 +115,7 @@ class Ingest:
         self._on_sample = on_sample
         self._on_event = on_event
         self._forward = forward
+        self._on_slice = on_slice
         self._origin = Origin("", "")
         self._failure: Exception | None = None
         self._packets_done = 0
@@ -171,6 +174,7 @@ class Ingest:
 
     def _begin_slice(self) -> None:
         self.advance()
+        self._on_slice()
         self._waiting.unpark_all()
 
     def _process_waiting(self, packet: Packet, queue: PacketSource) -> Iterator[None]:

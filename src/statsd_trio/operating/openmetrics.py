@@ -85,6 +85,12 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
     )
     yield _gauge("contexts", "Different series at present.", contexts.current)
     yield _gauge("contexts_peak", "Most series ever at a time.", contexts.peak)
+    yield _gauge(
+        "memory_bytes", "Memory that aggregation takes.", ledger.memory.used_bytes
+    )
+    yield _gauge(
+        "memory_limit_bytes", "Memory that it may take.", ledger.memory.limit_bytes
+    )
     yield _counter("contexts_expired", "Series forgotten.", contexts.expired)
     yield _counter(
         "contexts_type_clashes",

@@ -45,6 +45,7 @@ def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettin
         counter_expiry_seconds=config.counter_expiry_seconds,
         context_expiry_seconds=config.context_expiry_seconds,
         max_contexts=config.max_contexts,
+        max_memory_bytes=config.max_memory_bytes,
         histogram_aggregates=config.histogram_aggregates,
         histogram_percentiles=config.histogram_percentiles,
         histogram_copy_to_distribution=config.histogram_copy_to_distribution,

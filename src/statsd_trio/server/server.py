@@ -40,6 +40,7 @@ from statsd_trio.ledger import (
     SampleCounters,
 )
 from statsd_trio.operating.health import find_conditions, find_unready
+from statsd_trio.operating.heap import HeapTrimmer, find_trim
 from statsd_trio.pace import Pace
 from statsd_trio.rules import Rules
 from statsd_trio.server.interrupt import uninterrupted
@@ -120,6 +121,7 @@ class Server:
             make_engine=make_engine,
             started=started,
         )
+        trimmer = HeapTrimmer(lambda: self._aggregator.memory_used, find_trim())
         self._ingest = Ingest(
             self._aggregator,
             rules,
@@ -132,6 +134,7 @@ class Server:
             on_sample=config.on_sample,
             on_event=config.on_event,
             forward=None if forwarder is None else forwarder.forward_nowait,
+            on_slice=trimmer.check,
         )
         self._telemetry = Telemetry(
             self.ledger,
@@ -150,6 +153,7 @@ class Server:
             ),
             report=self._warn_of_losses,
             pace=Pace(),
+            on_step=trimmer.check,
         )
 
     @property
@@ -182,6 +186,7 @@ class Server:
             listener.refresh_counters()
         return Ledger(
             engine=self._aggregator.engine_name,
+            memory=self._aggregator.memory,
             listeners=(
                 *(listener.counters.freeze() for listener in self._listeners),
                 self._submitted.freeze(),
