@@ -7,9 +7,9 @@ use memchr::memchr;
 
 use crate::bucket::{Bucket, Entry, Number};
 use crate::head::{HeadCache, Target};
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, MAX_COUNT};
 use crate::member::{Hashers, Members, shorten};
-use crate::memory::{STRING_BYTES, Share, VALUE_BYTES};
+use crate::memory::{BIN_BYTES, STRING_BYTES, Share, VALUE_BYTES};
 use crate::sketch::{QuantileSketch, Weight};
 use crate::value::{is_member, read_number};
 
@@ -45,8 +45,8 @@ impl Kind {
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its value was added.
-    Added,
+    /// So many values of it were added.
+    Added(usize),
     /// The rules filter it, and its value is good.
     Filtered,
     /// There is nothing on it.
@@ -102,6 +102,8 @@ pub struct Engine {
     pub value_memory: Share,
     /// Values kept to a sketch's precision only, since the start.
     pub condensed: u64,
+    /// Of one line; kept to save an allocation.
+    numbers: Vec<f64>,
 }
 
 impl Engine {
@@ -118,6 +120,7 @@ impl Engine {
             set_memory: Share::default(),
             value_memory: Share::default(),
             condensed: 0,
+            numbers: Vec::new(),
         }
     }
 
@@ -208,7 +211,7 @@ impl Engine {
         self.heads.learn(name, tail, target, self.now);
     }
 
-    /// Add the value of a line, if both its head is known and its value beyond doubt.
+    /// Add the values of a line, if both its head is known and all are beyond doubt.
     pub fn take_line(&mut self, line: &[u8]) -> Outcome {
         let Some((name, value, tail)) = split_line(line) else {
             return if line.is_empty() || line == b"\r" {
@@ -217,13 +220,13 @@ impl Engine {
                 Outcome::InDoubt
             };
         };
-        let is_taken = match self.heads.find(name, tail, self.now) {
-            None => false,
+        let (slot, serial, sample_rate) = match self.heads.find(name, tail, self.now) {
+            None => return Outcome::InDoubt,
             Some(Target::Filtered { is_set }) => {
                 let is_good = if is_set {
                     is_member(value)
                 } else {
-                    read_number(value).is_some()
+                    split_values(value).all(|item| read_number(item).is_some())
                 };
                 return if is_good {
                     Outcome::Filtered
@@ -235,23 +238,62 @@ impl Engine {
                 slot,
                 serial,
                 sample_rate,
-            }) => {
-                let held = &self.slots[slot as usize];
-                if held.serial != serial || held.is_exact {
-                    false
-                } else if held.kind == Kind::Set {
-                    is_member(value) && self.add_member(slot, value).is_ok()
-                } else {
-                    read_number(value)
-                        .is_some_and(|number| self.add_number(slot, number, sample_rate).is_ok())
-                }
-            }
+            }) => (slot, serial, sample_rate),
         };
-        if is_taken {
-            Outcome::Added
+        let held = &self.slots[slot as usize];
+        let added = if held.serial != serial || held.is_exact {
+            None
+        } else if held.kind == Kind::Set {
+            (is_member(value) && self.add_member(slot, value).is_ok()).then_some(1)
+        } else if let Some(number) = read_number(value) {
+            let added = self.add_number(slot, number, sample_rate);
+            added.is_ok().then_some(1)
         } else {
-            Outcome::InDoubt
+            self.add_packed(slot, value, sample_rate)
+        };
+        added.map_or(Outcome::InDoubt, Outcome::Added)
+    }
+
+    /// Add several numbers, with a colon between two: all of them or none.
+    fn add_packed(&mut self, slot: u32, text: &[u8], sample_rate: f64) -> Option<usize> {
+        memchr(b':', text)?;
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.clear();
+        let are_good = split_values(text).all(|item| {
+            let number = read_number(item);
+            numbers.extend(number);
+            number.is_some()
+        });
+        let count = numbers.len();
+        let is_added = are_good && self.has_room(slot, count, sample_rate);
+        if is_added {
+            for number in &numbers {
+                // None is dropped: they are small, and there is room.
+                let _ = self.add_number(slot, *number, sample_rate);
+            }
         }
+        self.numbers = numbers;
+        is_added.then_some(count)
+    }
+
+    /// Whether so many small values more are sure to be taken.
+    fn has_room(&self, slot: u32, values: usize, sample_rate: f64) -> bool {
+        let held = &self.slots[slot as usize];
+        if matches!(held.kind, Kind::Counter | Kind::Gauge) {
+            return true;
+        }
+        let index = held.index as usize;
+        #[allow(clippy::cast_precision_loss)] // far below 2^53
+        let (count, more) = if held.epoch != self.epoch {
+            (0.0, values as f64)
+        } else if held.kind == Kind::Distribution {
+            (self.bucket.sketches[index].held.count as f64, values as f64)
+        } else {
+            (self.bucket.histograms[index].held.count(), values as f64)
+        };
+        // A value may take a bin of its own.
+        count + more * Weight::of_rate(sample_rate).scale < MAX_COUNT
+            && self.value_memory.has_room(values * BIN_BYTES)
     }
 
     /// Add a finite number to anything but a set.
@@ -404,6 +446,11 @@ impl Engine {
         let index = index as u32;
         slot.index = index;
     }
+}
+
+/// Split the numbers of a line, with a colon between two.
+fn split_values(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b':')
 }
 
 /// Split a line into its name, its value and what follows the value's `|`.

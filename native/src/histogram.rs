@@ -6,7 +6,7 @@ use crate::memory::{BIN_BYTES, VALUE_BYTES};
 use crate::sketch::{BIN_LIMIT, MAX_SKETCH_COUNT, Weight, find_key, find_lower_bound};
 
 #[allow(clippy::cast_precision_loss)] // a power of two
-const MAX_COUNT: f64 = MAX_SKETCH_COUNT as f64;
+pub const MAX_COUNT: f64 = MAX_SKETCH_COUNT as f64;
 const KEPT_VALUES: usize = 4096;
 const KEPT_WEIGHTS: usize = 1024;
 
@@ -91,6 +91,11 @@ impl Compensated {
 }
 
 impl Histogram {
+    /// How many values there are, each weighted by its sample rate.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
     pub fn is_empty(&self) -> bool {
         self.values == 0
     }

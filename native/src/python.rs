@@ -153,10 +153,9 @@ impl PyEngine {
     }
 
     /// Add what is known and beyond doubt; give every other line back at its place.
-    fn take(&self, chunk: &[u8], give_back: &Bound<'_, PyAny>) -> PyResult<(usize, usize)> {
+    fn take(&self, chunk: &[u8], give_back: &Bound<'_, PyAny>) -> PyResult<(usize, usize, usize)> {
         let py = give_back.py();
-        let mut added = 0;
-        let mut filtered = 0;
+        let (mut metrics, mut filtered, mut values) = (0, 0, 0);
         let mut rest = chunk;
         while !rest.is_empty() {
             let in_doubt = guard(|| {
@@ -172,7 +171,10 @@ impl PyEngine {
                         None => (rest, &[] as &[u8]),
                     };
                     match engine.take_line(line) {
-                        Outcome::Added => added += 1,
+                        Outcome::Added(count) => {
+                            metrics += 1;
+                            values += count;
+                        }
                         Outcome::Filtered => filtered += 1,
                         Outcome::Empty => {}
                         Outcome::InDoubt => return Some(line),
@@ -180,12 +182,12 @@ impl PyEngine {
                 }
                 None
             })
-            .map_err(|panic| EngineError::new_err((panic.0, added, filtered)))?;
+            .map_err(|panic| EngineError::new_err((panic.0, metrics, filtered, values)))?;
             if let Some(line) = in_doubt {
                 give_back.call1((PyBytes::new(py, line),))?;
             }
         }
-        Ok((added, filtered))
+        Ok((metrics, filtered, values))
     }
 
     fn learn(

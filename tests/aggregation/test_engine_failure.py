@@ -8,7 +8,7 @@ from stage import EPOCH, Stage, open_stage
 
 from statsd_trio.aggregation.snapshot_builder import EngineFailure
 from statsd_trio.engine.context import Context
-from statsd_trio.engine.engine import EngineError
+from statsd_trio.engine.engine import EngineError, Taken
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.engine.native import find_native
 from statsd_trio.engine.plain import PlainEngine
@@ -27,12 +27,12 @@ class Fragile(PlainEngine):
         if self.fails_in == method:
             raise EngineError(f"broke off in {method}", *counts)
 
-    def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> tuple[int, int]:
+    def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
         first, _, rest = chunk.partition(b"\n")
-        metrics, filtered = super().take(first, give_back)
-        self._break("take", metrics, filtered)
-        more, too = super().take(rest, give_back)
-        return metrics + more, filtered + too
+        taken = super().take(first, give_back)
+        self._break("take", *taken)
+        metrics, filtered, values = super().take(rest, give_back)
+        return taken[0] + metrics, taken[1] + filtered, taken[2] + values
 
     def add(
         self,
@@ -134,7 +134,7 @@ def test_a_bucket_that_cannot_be_walked_costs_one_type() -> None:
 @pytest.mark.parametrize(
     ("method", "arguments", "answer"),
     [
-        ("take", (b"", print), (0, 0)),
+        ("take", (b"", print), (0, 0, 0)),
         ("learn", (b"a:1|c", 0, None, 1.0), None),
         ("add", (Context(("", 0, "", ())), [1.0, 2.0], 1.0), {"engine_failed": 2}),
         ("require_exact", (Context(("", 0, "", ())),), None),

@@ -94,9 +94,9 @@ def test_lines_are_given_back_at_their_place(make_engine: MakeEngine) -> None:
         given_back.append(line)
         engine.add(gauge, [5.0], 1.0)
 
-    metrics, filtered = engine.take(b"a:1|g\n\na:x|g\n\r\na:2:3|g\nb:1|g\n", give_back)
-    assert (metrics, filtered) == (1, 0)
-    assert given_back == [b"a:x|g", b"a:2:3|g", b"b:1|g"]
+    taken = engine.take(b"a:1|g\n\na:x|g\n\r\na:2::3|g\nb:1|g\n", give_back)
+    assert taken == (1, 0, 1)
+    assert given_back == [b"a:x|g", b"a:2::3|g", b"b:1|g"]
     assert engine.close().take_gauges(10) == [(gauge, 1000, 5.0)]
 
 
@@ -118,7 +118,7 @@ def test_the_last_use_is_exact_to_the_second(
     teach(engine, context, line)
     for now in (1000.1, 1001.9, 1003.0, 1003.7):
         engine.advance(now)
-        assert engine.take(line, pytest.fail) == (1, 0)
+        assert engine.take(line, pytest.fail) == (1, 0, 1)
     bucket = engine.close()
     engine.advance(1004.2)
     engine.add(context, [b"1"] if kind == SET else [1.0], 1.0)
@@ -167,12 +167,12 @@ def test_lines_of_a_context_may_be_given_back_from_then_on(
     engine = open_engine(make_engine)
     context = make_context(COUNTER)
     teach(engine, context, b"a:1|c")
-    assert engine.take(b"a:1|c", pytest.fail) == (1, 0)
+    assert engine.take(b"a:1|c", pytest.fail) == (1, 0, 1)
     if end == "forget":
         engine.close()
     getattr(engine, end)(context)
     given_back: list[bytes] = []
-    assert engine.take(b"a:1|c", given_back.append) == (0, 0)
+    assert engine.take(b"a:1|c", given_back.append) == (0, 0, 0)
     assert given_back == [b"a:1|c"]
 
 
@@ -185,7 +185,7 @@ def test_filtered_lines_are_counted_if_their_value_is_good(
             engine.learn(line, kind, None, 1.0)
     given_back: list[bytes] = []
     chunk = b"a:1|c\na:x|c\na:x|s\na:|s\na:\xff|s"
-    assert engine.take(chunk, given_back.append) == (0, 2)
+    assert engine.take(chunk, given_back.append) == (0, 2, 0)
     assert given_back == [b"a:x|c", b"a:|s", b"a:\xff|s"]
     assert not engine.is_used
 
@@ -201,7 +201,7 @@ def test_rules_that_change_within_a_chunk_hold_for_the_next_line(
         given_back.append(line)
         engine.forget_heads()
 
-    assert engine.take(b"a:1|c\nx\na:1|c", give_back) == (1, 0)
+    assert engine.take(b"a:1|c\nx\na:1|c", give_back) == (1, 0, 1)
     assert given_back == [b"x", b"a:1|c"]
 
 
@@ -294,3 +294,62 @@ def test_an_engine_may_be_read_and_let_go_by_another_thread(
     # What is raised while it is let go is an error of this test.
     del made[:], engine, bucket
     gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (COUNTER, (6.0,)),
+        (GAUGE, (3.0,)),
+        (SET, (1,)),
+        (HISTOGRAM, ([3.0],)),
+        (DISTRIBUTION, (3,)),
+    ],
+)
+def test_packed_values_are_added_in_one_go(
+    make_engine: MakeEngine, kind: int, expected: tuple[Any, ...]
+) -> None:
+    engine = open_engine(make_engine)
+    context = make_context(kind)
+    line = b"a:1:2:3|" + TYPES[kind].value.encode()
+    teach(engine, context, line)
+    assert engine.take(line, pytest.fail) == (1, 0, 1 if kind == SET else 3)
+    bucket = engine.close()
+    takes = (
+        bucket.take_counters,
+        bucket.take_gauges,
+        bucket.take_sets,
+        bucket.take_histograms,
+        bucket.take_sketches,
+    )
+    ((_, _, held),) = takes[min(kind, 4) if kind < TIMER else 4](10)
+    assert (held[:1] if kind == DISTRIBUTION else (held,)) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [b"1:", b":1", b"1::2", b"1:x", b"1:nan", b"1:1e300", b"1: 2", b":"]
+)
+def test_packed_values_of_which_one_is_in_doubt_are_given_back_whole(
+    make_engine: MakeEngine, value: bytes
+) -> None:
+    engine = open_engine(make_engine)
+    context = make_context(COUNTER)
+    teach(engine, context, b"a:1|c")
+    given_back: list[bytes] = []
+    line = b"a:%b|c" % value
+    assert engine.take(line, given_back.append) == (0, 0, 0)
+    assert given_back == [line]
+    assert not engine.is_filled(context)
+
+
+def test_packed_values_beyond_what_memory_holds_take_the_exact_way(
+    make_engine: MakeEngine,
+) -> None:
+    engine = open_engine(make_engine)
+    context = make_context(DISTRIBUTION)
+    line = b"a:" + b":".join([b"1"] * 1000) + b"|d"
+    teach(engine, context, line)
+    engine.limit_memory(10**6, 10**6, 5000)
+    given_back: list[bytes] = []
+    assert engine.take(line, given_back.append) == (0, 0, 0)
+    assert given_back == [line]

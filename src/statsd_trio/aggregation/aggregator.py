@@ -164,7 +164,7 @@ class Aggregator:
             give_back: called with every other line, at its place in the order.
         """
         taken = self._engine.take(chunk, give_back)
-        values, _ = taken
+        _, _, values = taken
         self._samples.parsed += values
         self._samples.aggregated += values
         if self._engine.failure is not None:

@@ -9,7 +9,7 @@ from math import isfinite
 from statsd_trio.engine.accumulators import NO_TICK, Accumulators
 from statsd_trio.engine.context import Context
 from statsd_trio.engine.sketch import weigh
-from statsd_trio.engine.value_text import read_number
+from statsd_trio.engine.value_text import read_number, read_numbers
 
 
 class Counter:
@@ -49,14 +49,25 @@ class CounterHead:
         self._scale, _ = weigh(sample_rate)
         self._counter = counters.blank
 
-    def add_text(self, text: bytes) -> None:
-        """Add the value that *text* is.
+    def add_text(self, text: bytes) -> int:
+        """Add the values that *text* holds; return how many there are.
 
         Raises:
-            ValueError: if it is in doubt.
+            ValueError: if any is in doubt.
         """
+        if b":" in text:
+            return self._add_packed(read_numbers(text))
         value = read_number(text)
         counter = self._counter
         if counter.tick != self._counters.tick:
             counter = self._counter = self._counters.renew(self._context)
         counter.total += value * self._scale
+        return 1
+
+    def _add_packed(self, values: list[float]) -> int:
+        counter = self._counter
+        if counter.tick != self._counters.tick:
+            counter = self._counter = self._counters.renew(self._context)
+        for value in values:
+            counter.total += value * self._scale
+        return len(values)

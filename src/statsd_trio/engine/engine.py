@@ -22,9 +22,9 @@ MIN_LEARNT_RATE: Final = 1e-4
 SketchFigures = tuple[int, float, float, float, float, tuple[int, ...], tuple[int, ...]]
 
 
-# What `Engine.take` did by itself: how many lines it added, each of one value, and how
-# many whose value was good the rules filter.
-Taken = tuple[int, int]
+# What `Engine.take` did by itself: how many lines it added, how many good ones the
+# rules filter, and how many values those had that were added.
+Taken = tuple[int, int, int]
 
 
 class EngineError(Exception):
@@ -34,9 +34,11 @@ class EngineError(Exception):
         taken: what of the chunk was taken before, where the call was `Engine.take`.
     """
 
-    def __init__(self, message: str, metrics: int = 0, filtered: int = 0) -> None:
+    def __init__(
+        self, message: str, metrics: int = 0, filtered: int = 0, values: int = 0
+    ) -> None:
         super().__init__(message)
-        self.taken: Taken = (metrics, filtered)
+        self.taken: Taken = (metrics, filtered, values)
 
 
 class ClosedBucket(Protocol):
@@ -117,7 +119,7 @@ class Engine(Protocol):
         ...
 
     def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
-        """Add every line of *chunk* whose head is known and whose value is good.
+        """Add every line of *chunk* whose head is known and whose values are good.
 
         Args:
             chunk: whole lines, with a newline between two; a few KiB at most.

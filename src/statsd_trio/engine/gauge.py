@@ -5,7 +5,7 @@ Source: datadog-agent, pkg/metrics/gauge.go.
 
 from statsd_trio.engine.accumulators import NO_TICK, Accumulators
 from statsd_trio.engine.context import Context
-from statsd_trio.engine.value_text import read_number
+from statsd_trio.engine.value_text import read_number, read_numbers
 
 
 class Gauge:
@@ -30,14 +30,15 @@ class GaugeHead:
         self._context = context
         self._gauge = gauges.blank
 
-    def add_text(self, text: bytes) -> None:
-        """Keep the value that *text* is.
+    def add_text(self, text: bytes) -> int:
+        """Keep the last of the values that *text* holds; return how many there are.
 
         Raises:
-            ValueError: if it is in doubt.
+            ValueError: if any is in doubt.
         """
-        value = read_number(text)
+        values = read_numbers(text) if b":" in text else [read_number(text)]
         gauge = self._gauge
         if gauge.tick != self._gauges.tick:
             gauge = self._gauge = self._gauges.renew(self._context)
-        gauge.value = value
+        gauge.value = values[-1]
+        return len(values)

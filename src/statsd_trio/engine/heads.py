@@ -20,8 +20,9 @@ HEAD_SECONDS: Final = 30.0
 # Some 0.1 ms.
 _FREED_AT_ONCE: Final = 512
 
-# Takes the text of one value; raises ValueError, with nothing done, if it is in doubt.
-AddText = Callable[[bytes], None]
+# Takes the values of a line, and returns how many it added; raises ValueError, with
+# nothing done, if any is in doubt.
+AddText = Callable[[bytes], int]
 
 
 def cut_head(line: bytes) -> bytes:

@@ -32,7 +32,7 @@ from statsd_trio.engine.plain_bucket import HistogramFigures, PlainBucket
 from statsd_trio.engine.set import Room, SetHead, StringSet
 from statsd_trio.engine.sketch import QuantileSketch
 from statsd_trio.engine.value_buffer import ValueBuffer, ValueHead
-from statsd_trio.engine.value_text import check_string, read_number
+from statsd_trio.engine.value_text import check_string, read_number, read_numbers
 
 
 class PlainEngine:
@@ -105,12 +105,12 @@ class PlainEngine:
         self._memory.values.limit = values
 
     def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
-        """Add every line of *chunk* whose head is known and whose value is good."""
+        """Add every line of *chunk* whose head is known and whose values are good."""
         heads = self._heads
         find = heads.young.get
         filtered_before = self._filtered
         lines = chunk.split(b"\n")
-        others = 0
+        values = others = 0
         for line in lines:
             name, colon, rest = line.partition(b":")
             value, _, tail = rest.partition(b"|")
@@ -118,7 +118,7 @@ class PlainEngine:
             add_text = find(head) or heads.recall(head)
             if add_text is not None:
                 try:
-                    add_text(value)
+                    values += add_text(value)
                 except ValueError:
                     pass  # It is in doubt, and nothing was done.
                 else:
@@ -129,7 +129,7 @@ class PlainEngine:
                 # It may have brought other rules.
                 find = heads.young.get
         filtered = self._filtered - filtered_before
-        return len(lines) - others - filtered, filtered
+        return len(lines) - others - filtered, filtered, values
 
     def learn(
         self, line: bytes, kind: int, context: Context | None, sample_rate: float
@@ -233,13 +233,18 @@ class PlainEngine:
         buffers = self._distributions if kind == DISTRIBUTION else self._histograms
         return ValueHead(buffers, context, sample_rate).add_text
 
-    def _filter_number(self, text: bytes) -> None:
-        read_number(text)
+    def _filter_number(self, text: bytes) -> int:
+        if b":" in text:
+            read_numbers(text)
+        else:
+            read_number(text)
         self._filtered += 1
+        return 0
 
-    def _filter_string(self, text: bytes) -> None:
+    def _filter_string(self, text: bytes) -> int:
         check_string(text)
         self._filtered += 1
+        return 0
 
     def _add_to_counter(
         self, context: Context, values: Sequence[float], sample_rate: float

@@ -83,8 +83,8 @@ class SetHead:
         self._context = context
         self._set = sets.blank
 
-    def add_text(self, text: bytes) -> None:
-        """Add the string that *text* is.
+    def add_text(self, text: bytes) -> int:
+        """Add the string that *text* is, and return 1.
 
         Raises:
             ValueError: if it is in doubt.
@@ -95,3 +95,4 @@ class SetHead:
             strings = self._set = self._sets.renew(self._context)
         if strings.add_string(text):
             raise InDoubt
+        return 1

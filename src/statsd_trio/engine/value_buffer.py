@@ -14,7 +14,7 @@ from statsd_trio.engine.context import Context
 from statsd_trio.engine.engine import MIN_LEARNT_RATE
 from statsd_trio.engine.memory import VALUE_BYTES, Share
 from statsd_trio.engine.sketch import MAX_SKETCH_COUNT
-from statsd_trio.engine.value_text import InDoubt, is_small, read_number
+from statsd_trio.engine.value_text import InDoubt, is_small, read_number, read_numbers
 
 # Enough to make inserting cheap, little enough to be inserted at once in 0.1 ms; the
 # insert buffer of the Agent's sketch is as long.
@@ -124,6 +124,18 @@ class ValueBuffer:
             self.copy.last_seen = self.last_seen
             self.copy.append(value, sample_rate)
 
+    def extend(self, values: list[float], sample_rate: float) -> None:
+        """Add small *values*; there must be room for them."""
+        if sample_rate != self.rate:
+            self._change_rate(sample_rate)
+        was_full = len(self.values) >= FULL
+        self.values.fromlist(values)
+        if len(self.values) >= FULL and not was_full:
+            self._due.append(self)
+        if self.copy is not None:
+            self.copy.last_seen = self.last_seen
+            self.copy.extend(values, sample_rate)
+
     def add(self, values: Sequence[float], sample_rate: float) -> int:
         """Add finite *values*; return how many the summary could not take."""
         if (
@@ -131,8 +143,7 @@ class ValueBuffer:
             and all(map(is_small, values))
             and self.has_room(len(values))
         ):
-            for value in values:
-                self.append(value, sample_rate)
+            self.extend(list(values), sample_rate)
             return 0
         while self.settle():
             pass
@@ -212,17 +223,31 @@ class ValueHead:
         self._rate = sample_rate
         self._buffer = buffers.blank
 
-    def add_text(self, text: bytes) -> None:
-        """Add the value that *text* is.
+    def add_text(self, text: bytes) -> int:
+        """Add the values that *text* holds; return how many there are.
 
         Raises:
-            ValueError: if it is in doubt.
+            ValueError: if any is in doubt.
         """
+        if b":" in text:
+            return self._add_packed(read_numbers(text))
         value = read_number(text)
         buffer = self._buffer
         if buffer.tick != self._buffers.tick:
             buffer = self._renew()
         buffer.append(value, self._rate)
+        return 1
+
+    def _add_packed(self, values: list[float]) -> int:
+        buffer = self._buffer
+        if buffer.tick != self._buffers.tick:
+            buffer = self._renew()
+        count = len(values)
+        # For few there is always room, and memory was claimed ahead.
+        if count > _AHEAD and not (buffer.has_room(count) and buffer.claim(count)):
+            raise InDoubt
+        buffer.extend(values, self._rate)
+        return count
 
     def _renew(self) -> ValueBuffer:
         buffer = self._buffers.renew(self._context)

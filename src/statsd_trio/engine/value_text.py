@@ -1,10 +1,12 @@
-"""The text of one value, where there can be no doubt about what it is.
+"""The text of values, where there can be no doubt about what they are.
 
 Whoever finds a value in doubt raises `InDoubt`, and the line is read by the parser,
 which knows exactly what is a value and can say what is wrong.
 """
 
 from typing import Final
+
+from statsd_trio.protocol.numbers import PLAIN_CHARACTERS
 
 # No sum of finite numbers becomes infinite by adding one as small as this, however
 # often, and divided by whatever sample rate is learnt: half the distance between the
@@ -35,6 +37,20 @@ def read_number(text: bytes) -> float:
     value = float(text)
     if -SMALL < value < SMALL and text[0] > _SPACE < text[-1]:
         return value
+    raise InDoubt
+
+
+def read_numbers(text: bytes) -> list[float]:
+    """Read several finite, small numbers, with a colon between two.
+
+    Raises:
+        ValueError: if there is any doubt.
+    """
+    if text.translate(None, PLAIN_CHARACTERS):
+        raise InDoubt
+    values = list(map(float, text.split(b":")))
+    if -SMALL < min(values) <= max(values) < SMALL:
+        return values
     raise InDoubt
 
 

@@ -205,7 +205,7 @@ class Ingest:
     def _process_chunk(self, chunk: bytes, origin: Origin) -> None:
         # Others may have run meanwhile, but nobody else processes a packet.
         self._origin = origin
-        metrics, filtered = self._aggregator.take(chunk, self._process_line)
+        metrics, filtered, _ = self._aggregator.take(chunk, self._process_line)
         lines = self._lines
         lines.read += metrics + filtered
         lines.metrics += metrics
