@@ -202,7 +202,7 @@ def test_what_is_good_for_the_agent_is_a_warning_at_most(
 def test_the_same_elsewhere_is_a_problem(name: str, text: str, tmp_path: Path) -> None:
     key = "0123456789abcdef0123456789abcdef"
     path = tmp_path / "s.toml"
-    values = json.dumps(text.split() if OPTIONS[name].kind.is_list else text)
+    values = json.dumps(text.split() if OPTIONS[name].type.is_list else text)
     path.write_text(f"{name} = {values}")
     environ = {"DD_API_KEY": key}
 

@@ -7,7 +7,6 @@ import pytest
 
 from statsd_trio import Config
 from statsd_trio.config.docstring import extend_docstring
-from statsd_trio.config.options import OPTIONS, PYTHON_ONLY
 
 
 def document(name: str) -> str:
@@ -17,12 +16,11 @@ def document(name: str) -> str:
     return line.strip()
 
 
-@pytest.mark.parametrize("name", [field.name for field in attrs.fields(Config)])
-def test_help_documents_every_field(name: str) -> None:
-    option = OPTIONS.get(name)
-    words = (option.in_python or option.help) if option else PYTHON_ONLY[name]
+@pytest.mark.parametrize("field", attrs.fields(Config), ids=lambda field: field.name)
+def test_help_documents_every_field(field: attrs.Attribute) -> None:
+    words = field.metadata.get("in_python") or field.metadata["help"]
 
-    assert document(name).startswith(f"{name}: {words}")
+    assert document(field.name).startswith(f"{field.name}: {words}")
 
 
 def test_help_tells_what_a_program_needs_to_know() -> None:

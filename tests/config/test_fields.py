@@ -8,20 +8,38 @@ import pytest
 import trio
 
 from statsd_trio.config import Config, Secret
-from statsd_trio.config.options import GROUPS, OPTIONS, PYTHON_ONLY
+from statsd_trio.config.options import OPTIONS, SECTIONS
 from statsd_trio.config.secret import mask_credentials, mask_urls
 
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def test_every_field_has_its_option() -> None:
+def test_every_field_is_an_option_or_for_programs_alone() -> None:
     fields = {field.name for field in attrs.fields(Config)}
 
-    assert fields == {*OPTIONS, *PYTHON_ONLY}
+    assert fields - OPTIONS.keys() == {
+        "sockets",
+        "on_sample",
+        "on_rejected",
+        "on_event",
+    }
+
+
+def test_every_section_stands_in_one_place() -> None:
+    options = [option for section in SECTIONS.values() for option in section]
+
+    assert options == list(OPTIONS.values())
+
+
+def test_default_of_an_option_is_that_of_its_field() -> None:
+    # Shown in the documentation, the help and the schema; hostname's is the machine's.
+    for option in OPTIONS.values():
+        expected = getattr(Config(), option.name)
+        assert option.default == (None if option.name == "hostname" else expected)
 
 
 def test_no_two_options_share_a_name_anywhere() -> None:
-    options = [option for group in GROUPS for option in group.options]
+    options = OPTIONS.values()
     for names in (
         [option.name for option in options],
         [option.flag for option in options],
@@ -33,7 +51,7 @@ def test_no_two_options_share_a_name_anywhere() -> None:
 
 def test_defaults_stand_their_own_checks() -> None:
     for option in OPTIONS.values():
-        option.kind.check(getattr(Config(), option.name))
+        option.type.check(getattr(Config(), option.name))
 
 
 @pytest.mark.parametrize(

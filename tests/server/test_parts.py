@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from statsd_trio.config import Config
-from statsd_trio.config.places import ROUTE_NAMES
+from statsd_trio.config.option_types.addresses import ROUTE_NAMES
 from statsd_trio.server.parts import bind_listeners, open_destinations
 from statsd_trio.sinks.datadog.payloads import Route
 

@@ -7,8 +7,8 @@ from typing import NoReturn
 import attrs
 import click
 
+from statsd_trio.config.parsing import split_address
 from statsd_trio.config.secret import mask_credentials
-from statsd_trio.config.units import split_address
 
 
 class RemoteError(Exception):

@@ -6,10 +6,12 @@ from typing import Any, Final, cast
 
 import click
 
-from statsd_trio.config import Config, SourcedConfig, load_sourced_config
+from statsd_trio.config import SourcedConfig, load_sourced_config
 from statsd_trio.config.load import read_config
-from statsd_trio.config.options import FILE_VARIABLE, GROUPS, Option
-from statsd_trio.config.units import parse_strings
+from statsd_trio.config.option import Option
+from statsd_trio.config.option_types.scalars import Boolean
+from statsd_trio.config.options import FILE_VARIABLE, SECTIONS
+from statsd_trio.config.parsing import parse_strings
 from statsd_trio.errors import ConfigError
 
 USAGE_EXIT: Final = 2
@@ -21,8 +23,8 @@ class ConfigCommand(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sections = [
-            (group.title, [_make_flag(option) for option in group.options])
-            for group in GROUPS
+            (title, [_make_flag(option) for option in options])
+            for title, options in SECTIONS.items()
         ]
         self.params += [flag for _, flags in self._sections for flag in flags]
 
@@ -60,10 +62,9 @@ def config_command(
 
 
 def _make_flag(option: Option) -> click.Option:
-    kind = option.kind
     default = _show_default(option)
     help_text = option.help if not default else f"{option.help}  [{default}]"
-    if kind.is_fact:
+    if isinstance(option.type, Boolean):
         return click.Option(
             [f"--{option.flag}/--no-{option.flag}", option.name],
             default=None,
@@ -71,16 +72,14 @@ def _make_flag(option: Option) -> click.Option:
         )
     return click.Option(
         [f"--{option.flag}", option.name],
-        metavar=kind.metavar,
-        multiple=kind.is_list,
+        metavar=option.type.metavar,
+        multiple=option.type.is_list,
         help=help_text,
     )
 
 
 def _show_default(option: Option) -> str:
-    if option.name == "hostname":
-        return ""
-    value = getattr(Config(), option.name)
+    value = option.default
     if isinstance(value, bool):
         return "on" if value else ""
     if isinstance(value, tuple):

@@ -13,7 +13,8 @@ import trio
 from statsd_trio.cli.logs import set_level
 from statsd_trio.cli.supervision import RunningServer
 from statsd_trio.config import Config, SourcedConfig
-from statsd_trio.config.options import OPTIONS, Option
+from statsd_trio.config.option import Option
+from statsd_trio.config.options import OPTIONS
 from statsd_trio.config.problems import show_value
 from statsd_trio.config.show import to_json
 from statsd_trio.errors import ConfigError

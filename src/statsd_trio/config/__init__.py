@@ -1,6 +1,6 @@
 """One frozen `Config`: what a server needs to know, from wherever it came."""
 
-from statsd_trio.config.fields import Config
+from statsd_trio.config.config import Config
 from statsd_trio.config.load import SourcedConfig, load_config, load_sourced_config
 from statsd_trio.config.problems import find_problems
 from statsd_trio.config.secret import Secret

@@ -5,7 +5,8 @@ from typing import Any
 
 import attrs
 
-from statsd_trio.config.fields import Config
+from statsd_trio.config.config import Config
+from statsd_trio.config.option_types.base import CheckedList
 from statsd_trio.config.options import OPTIONS
 from statsd_trio.config.sources import Found
 
@@ -13,18 +14,18 @@ from statsd_trio.config.sources import Found
 def leave_out_unknown(found: dict[str, Found], warnings: list[str]) -> None:
     """Leave out of the Agent's lists what it leaves out itself, and warn of it."""
     for name, each in found.items():
-        kind = OPTIONS[name].kind
-        if not each.is_agents or kind.check_item is None:
+        option_type = OPTIONS[name].type
+        if not each.is_agents or not isinstance(option_type, CheckedList):
             continue
         try:
-            items = kind.parse(each.raw)
+            items = option_type.parse(each.raw)
         except ValueError:
             # Not a list at all, which will be refused.
             continue
         known: list[object] = []
         for item in items:
             try:
-                kind.check_item(item)
+                option_type.check_item(item)
             except ValueError as error:
                 warnings.append(f"{each.source}: left out: {error}")
             else:

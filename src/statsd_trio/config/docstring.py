@@ -1,4 +1,4 @@
-"""The options in; what ``help(Config)`` says of each field out."""
+"""What ``help(Config)`` says of each field, from the field's metadata."""
 
 import inspect
 import textwrap
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from statsd_trio.config.options import OPTIONS, PYTHON_ONLY
+from statsd_trio.config.option import read_option
 
 _WIDTH: Final = 79
 
@@ -34,12 +34,12 @@ def extend_docstring(
 
 
 def _describe(field: "attrs.Attribute[Any]") -> str:
-    option = OPTIONS.get(field.name)
+    option = read_option(field)
     if option is None:
-        return PYTHON_ONLY[field.name]
+        return str(field.metadata["help"])
     words = [option.in_python or option.help]
-    if option.kind.known:
-        words.append(f"Known are {', '.join(option.kind.known)}.")
+    if option.type.known:
+        words.append(f"Known are {', '.join(option.type.known)}.")
     default = repr(field.default)
     if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
         default = ""

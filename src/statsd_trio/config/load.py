@@ -1,4 +1,4 @@
-"""Files, environment and flags in; one `Config`, or everything wrong with it, out.
+"""Makes one `Config` of files, the environment and flags, or says all that is wrong.
 
 Only what is left once later sources have replaced what earlier ones say is read and
 checked.
@@ -16,9 +16,11 @@ from typing import Any, Final
 import attrs
 
 from statsd_trio.config.agent_file import leave_out_halves, leave_out_unknown
-from statsd_trio.config.fields import Config
-from statsd_trio.config.kinds import Kind
-from statsd_trio.config.options import FILE_VARIABLE, OPTIONS, PYTHON_ONLY, Option
+from statsd_trio.config.config import Config
+from statsd_trio.config.option import Option
+from statsd_trio.config.option_types.base import OptionType
+from statsd_trio.config.options import FILE_VARIABLE, OPTIONS
+from statsd_trio.config.parsing import parse_strings, parse_text
 from statsd_trio.config.problems import (
     Wording,
     check_value,
@@ -26,7 +28,6 @@ from statsd_trio.config.problems import (
     show_value,
 )
 from statsd_trio.config.sources import Found, search_sources
-from statsd_trio.config.units import parse_strings, parse_text
 from statsd_trio.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ def _structure(
         for error, note in group.group_exceptions()[0]:
             bad.add(note.name)
             source = found[note.name]
-            shown = show_value(source.raw, OPTIONS[note.name].kind.mask)
+            shown = show_value(source.raw, OPTIONS[note.name].type.mask)
             problems += [
                 f"{source.source}={shown}: {line}" for line in _describe_error(error)
             ]
@@ -194,7 +195,7 @@ def _converter() -> Any:
 
     def make_hook(option: Option) -> Callable[[object, object], Any]:
         def structure(raw: object, _type: object) -> Any:
-            value = _read(converter, option.kind, raw)
+            value = _read(converter, option.type, raw)
             lines = check_value(option, value)
             if lines:
                 raise ConfigError(lines)
@@ -203,17 +204,20 @@ def _converter() -> Any:
         return structure
 
     # Any, or a checker would take an override for one of the function's own options.
-    overrides: dict[str, Any] = {name: override(omit=True) for name in PYTHON_ONLY}
-    for option in OPTIONS.values():
-        overrides[option.name] = override(struct_hook=make_hook(option))
+    overrides: dict[str, Any] = {
+        field.name: override(struct_hook=make_hook(OPTIONS[field.name]))
+        if field.name in OPTIONS
+        else override(omit=True)
+        for field in attrs.fields(Config)
+    }
     converter.register_structure_hook(
         Config, make_dict_structure_fn(Config, converter, **overrides)
     )
     return converter
 
 
-def _read(converter: Any, kind: Kind, raw: object) -> Any:
-    value = kind.parse(raw)
-    if kind.items is None:
+def _read(converter: Any, option_type: OptionType, raw: object) -> Any:
+    value = option_type.parse(raw)
+    if option_type.items is None:
         return value
-    return converter.structure(value, GenericAlias(tuple, (kind.items, ...)))
+    return converter.structure(value, GenericAlias(tuple, (option_type.items, ...)))

@@ -1,4 +1,4 @@
-"""The options in; the tables of the documentation's page about them out.
+"""The tables of options on the documentation's page about the configuration.
 
 ``python -m statsd_trio.config.page docs/configuration.md`` renews them there.
 """
@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Final, cast
 
-from statsd_trio.config.options import GROUPS, Group, Option
-from statsd_trio.config.show import default_of
+from statsd_trio.config.option import Option
+from statsd_trio.config.options import SECTIONS
+from statsd_trio.config.show import to_json
 
 _BEGIN: Final = (
     "<!-- Options: written by `python -m statsd_trio.config.page`; do not edit. -->"
@@ -25,31 +26,33 @@ def renew_page(page: str) -> str:
 
 
 def render_tables() -> str:
-    """Write a section with a table for each group of options."""
-    return "\n".join(map(_render_group, GROUPS))
+    """Write a section with a table for each section of options."""
+    return "\n".join(
+        _render_section(title, options) for title, options in SECTIONS.items()
+    )
 
 
-def _render_group(group: Group) -> str:
-    rows = [_render_row(option) for option in group.options]
+def _render_section(title: str, options: list[Option]) -> str:
+    rows = [_render_row(option) for option in options]
     header = "| field | environment | default | |\n|---|---|---|---|\n"
-    return f"## {group.title}\n\n{header}{''.join(rows)}"
+    return f"## {title}\n\n{header}{''.join(rows)}"
 
 
 def _render_row(option: Option) -> str:
     variables = "<br>".join(f"`{variable}`" for variable in option.environ)
     help_text = option.help.replace("__random__", "`__random__`")
     live = " *Live.*" if option.is_live else ""
-    kind = option.kind.words[0].upper() + option.kind.words[1:]
+    words = option.type.words[0].upper() + option.type.words[1:]
     return (
         f"| `{option.name}` | {variables} | {_render_default(option)}"
-        f" | {help_text} {kind}.{live} |\n"
+        f" | {help_text} {words}.{live} |\n"
     )
 
 
 def _render_default(option: Option) -> str:
-    default: object = default_of(option)
-    if option.name == "hostname":
-        return "the system's"
+    if option.default_words:
+        return option.default_words
+    default: object = to_json(option.default)
     if default is None or default in ("", [], {}):
         return "none"
     if isinstance(default, list):

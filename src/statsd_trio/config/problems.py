@@ -1,13 +1,13 @@
-"""A `Config` in; what is wrong with it, a line for each problem, out."""
+"""What is wrong with a `Config`, a line for each problem."""
 
 import enum
 from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple, cast
 
-from statsd_trio.config.fields import Config
-from statsd_trio.config.options import OPTIONS, Option
-from statsd_trio.config.places import strip_credentials
-from statsd_trio.config.secret import Secret, mask_urls
+from statsd_trio.config.config import Config
+from statsd_trio.config.option import Option
+from statsd_trio.config.options import OPTIONS
+from statsd_trio.config.secret import Secret, mask_urls, strip_credentials
 from statsd_trio.errors import ConfigError
 
 _PORTS: Final = "port 0 turns UDP off, __random__ takes any free port"
@@ -43,7 +43,7 @@ def find_problems(config: Config, *, has_sinks: bool = False) -> list[str]:
         lines = check_value(option, value)
         if lines:
             bad.add(option.name)
-            shown = show_value(value, option.kind.mask)
+            shown = show_value(value, option.type.mask)
             problems += [f"{option.name}={shown}: {line}" for line in lines]
     return problems + find_contradictions(config, has_sinks=has_sinks, bad=bad)
 
@@ -51,7 +51,7 @@ def find_problems(config: Config, *, has_sinks: bool = False) -> list[str]:
 def check_value(option: Option, value: Any) -> list[str]:
     """Tell what is wrong with the *value* of one field."""
     try:
-        option.kind.check(value)
+        option.type.check(value)
     except ConfigError as error:
         return error.problems
     except ValueError as error:

@@ -67,3 +67,9 @@ def mask_urls(text: str) -> str:
 def hide_credentials(url: str | Secret) -> Secret:
     """Return *url* as a `Secret` that shows everything but its credentials."""
     return Secret(url, mask=mask_credentials(url)) if isinstance(url, str) else url
+
+
+def strip_credentials(url: Secret) -> str:
+    """Return *url* without its credentials, and without a slash at its end."""
+    scheme, _, rest = url.reveal().partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].rstrip('/')}"

@@ -1,13 +1,13 @@
-"""A `Config` in; what may be shown of it out: values, and JSON Schema."""
+"""What may be shown of a `Config`, its values, and of the options, a JSON Schema."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import attrs
 
-from statsd_trio.config.fields import Config
 from statsd_trio.config.load import SourcedConfig
-from statsd_trio.config.options import OPTIONS, Option
+from statsd_trio.config.option import Option
+from statsd_trio.config.options import OPTIONS
 from statsd_trio.config.secret import Secret
 from statsd_trio.rules.mapper import MapperProfile, MetricMapping
 from statsd_trio.rules.tagfilter import TagFilterEntry
@@ -62,16 +62,7 @@ def make_schema() -> dict[str, Any]:
 
 
 def _describe(option: Option) -> dict[str, Any]:
-    described = {**option.kind.schema, "description": option.help}
-    default = default_of(option)
-    if default is not None:
-        described["default"] = default
+    described = {**option.type.make_schema(), "description": option.help}
+    if option.default is not None:
+        described["default"] = to_json(option.default)
     return described
-
-
-def default_of(option: Option) -> Any:
-    """Tell the default as JSON has it; None where there is none to tell."""
-    if option.name == "hostname":
-        # It is this machine's.
-        return None
-    return to_json(getattr(Config(), option.name))

@@ -1,4 +1,4 @@
-"""A file, the environment and flags in; what they say of each field out.
+"""What a file, the environment and flags say of each field.
 
 A later source replaces what an earlier one says of a field: a file, the environment,
 the command line. Where the names of a field add up, as those for tags do, a later
@@ -13,14 +13,10 @@ from typing import Final, NamedTuple, cast
 import attrs
 
 from statsd_trio.config.files import is_agent_file, read_file
-from statsd_trio.config.kinds import find_nearest
-from statsd_trio.config.options import (
-    OPTIONS,
-    OTHER_VARIABLES,
-    PREFIX,
-    Alias,
-)
-from statsd_trio.config.units import parse_strings, parse_text
+from statsd_trio.config.option import PREFIX, Alias
+from statsd_trio.config.options import OPTIONS, OTHER_VARIABLES
+from statsd_trio.config.parsing import parse_strings, parse_text
+from statsd_trio.config.suggestion import find_nearest
 from statsd_trio.errors import ConfigError
 
 # What Kubernetes, and Docker before it, sets for a service whose name begins with

@@ -7,7 +7,8 @@ from typing import Final
 
 from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
 from statsd_trio.config import Config, Secret
-from statsd_trio.config.places import ROUTE_NAMES, strip_credentials
+from statsd_trio.config.option_types.addresses import ROUTE_NAMES
+from statsd_trio.config.secret import strip_credentials
 from statsd_trio.rules import (
     FilterList,
     Mapper,

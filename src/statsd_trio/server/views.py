@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import trio
 
-from statsd_trio.config.units import split_address
+from statsd_trio.config.parsing import split_address
 from statsd_trio.operating.observed import ObservedServer
 from statsd_trio.transports.binding import bind_name
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, strategies as st
 
-from statsd_trio.config import units
+from statsd_trio.config import parsing
+from statsd_trio.config.option_types.amounts import Bytes, Seconds, WholeSeconds
+from statsd_trio.config.option_types.scalars import Boolean, Integer, Port
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,7 @@ from statsd_trio.config import units
     ids=repr,
 )
 def test_sizes(raw: object, size: int) -> None:
-    assert units.parse_bytes(raw) == size
+    assert Bytes().parse(raw) == size
 
 
 @pytest.mark.parametrize(
@@ -41,17 +43,17 @@ def test_sizes(raw: object, size: int) -> None:
     ids=repr,
 )
 def test_durations(raw: object, seconds: float) -> None:
-    assert units.parse_seconds(raw) == seconds
+    assert Seconds().parse(raw) == seconds
 
 
 @pytest.mark.parametrize("raw", [True, "1", "t", "TRUE", "yes", "on", 1], ids=repr)
 def test_true(raw: object) -> None:
-    assert units.parse_fact(raw) is True
+    assert Boolean().parse(raw) is True
 
 
 @pytest.mark.parametrize("raw", [False, "0", "F", "false", "No", "off", 0], ids=repr)
 def test_false(raw: object) -> None:
-    assert units.parse_fact(raw) is False
+    assert Boolean().parse(raw) is False
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_false(raw: object) -> None:
     ids=repr,
 )
 def test_lists(raw: object, strings: tuple[str, ...]) -> None:
-    assert units.parse_strings(raw) == strings
+    assert parsing.parse_strings(raw) == strings
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_lists(raw: object, strings: tuple[str, ...]) -> None:
     ids=repr,
 )
 def test_ports(raw: object, port: int | None) -> None:
-    assert units.parse_port(raw) == port
+    assert Port().parse(raw) == port
 
 
 @pytest.mark.parametrize(
@@ -92,40 +94,40 @@ def test_ports(raw: object, port: int | None) -> None:
     ids=repr,
 )
 def test_addresses(address: str, expected: tuple[str, int]) -> None:
-    assert units.split_address(address) == expected
+    assert parsing.split_address(address) == expected
 
 
 @pytest.mark.parametrize(
     ("parse", "raw", "words"),
     [
-        (units.parse_text, True, "not text"),
-        (units.parse_text, None, "not text"),
-        (units.parse_whole, "1_000", "not a whole number"),
-        (units.parse_whole, "\uff11", "not a whole number"),
-        (units.parse_whole, 1.5, "not a whole number"),
-        (units.parse_whole, True, "not a whole number"),
-        (units.parse_whole, "9" * 5000, "not a whole number"),
-        (units.parse_fact, "maybe", "neither true nor false"),
-        (units.parse_fact, 2, "neither true nor false"),
-        (units.parse_fact, [], "neither true nor false"),
-        (units.parse_bytes, "8 apples", "unknown unit 'apples'; known are B, kB"),
-        (units.parse_bytes, "1.5", "not a whole number of bytes"),
-        (units.parse_bytes, "-1", "not a size"),
-        (units.parse_bytes, True, "not a size"),
-        (units.parse_bytes, float("inf"), "not a size"),
-        (units.parse_seconds, "soon", "not a duration"),
-        (units.parse_seconds, "5 MiB", "unknown unit 'MiB'; known are ms, s"),
-        (units.parse_seconds, float("nan"), "not a duration"),
-        (units.parse_whole_seconds, "500ms", "not a whole number of seconds"),
-        (units.parse_strings, 5, "not a list"),
-        (units.parse_strings, [["a"]], "not text"),
-        (units.parse_strings, "[1", "not JSON"),
-        (units.parse_strings, "[" * 100_000, "not JSON"),
-        (units.parse_port, "eighty", "not a port"),
-        (units.split_address, "::1:80", "needs brackets"),
-        (units.split_address, "host", "not HOST:PORT"),
-        (units.split_address, "host:65536", "not HOST:PORT"),
-        (units.split_address, "host:", "not HOST:PORT"),
+        (parsing.parse_text, True, "not text"),
+        (parsing.parse_text, None, "not text"),
+        (Integer().parse, "1_000", "not a whole number"),
+        (Integer().parse, "\uff11", "not a whole number"),
+        (Integer().parse, 1.5, "not a whole number"),
+        (Integer().parse, True, "not a whole number"),
+        (Integer().parse, "9" * 5000, "not a whole number"),
+        (Boolean().parse, "maybe", "neither true nor false"),
+        (Boolean().parse, 2, "neither true nor false"),
+        (Boolean().parse, [], "neither true nor false"),
+        (Bytes().parse, "8 apples", "unknown unit 'apples'; known are B, kB"),
+        (Bytes().parse, "1.5", "not a whole number of bytes"),
+        (Bytes().parse, "-1", "not a size"),
+        (Bytes().parse, True, "not a size"),
+        (Bytes().parse, float("inf"), "not a size"),
+        (Seconds().parse, "soon", "not a duration"),
+        (Seconds().parse, "5 MiB", "unknown unit 'MiB'; known are ms, s"),
+        (Seconds().parse, float("nan"), "not a duration"),
+        (WholeSeconds().parse, "500ms", "not a whole number of seconds"),
+        (parsing.parse_strings, 5, "not a list"),
+        (parsing.parse_strings, [["a"]], "not text"),
+        (parsing.parse_strings, "[1", "not JSON"),
+        (parsing.parse_strings, "[" * 100_000, "not JSON"),
+        (Port().parse, "eighty", "not a port"),
+        (parsing.split_address, "::1:80", "needs brackets"),
+        (parsing.split_address, "host", "not HOST:PORT"),
+        (parsing.split_address, "host:65536", "not HOST:PORT"),
+        (parsing.split_address, "host:", "not HOST:PORT"),
     ],
     ids=lambda value: getattr(value, "__name__", repr(value)[:20]),
 )
@@ -148,14 +150,14 @@ ANYTHING = st.recursive(
 @given(ANYTHING)
 def test_nothing_but_value_errors_leaves(raw: object) -> None:
     for parse in (
-        units.parse_text,
-        units.parse_whole,
-        units.parse_fact,
-        units.parse_bytes,
-        units.parse_seconds,
-        units.parse_whole_seconds,
-        units.parse_strings,
-        units.parse_port,
+        parsing.parse_text,
+        Integer().parse,
+        Boolean().parse,
+        Bytes().parse,
+        Seconds().parse,
+        WholeSeconds().parse,
+        parsing.parse_strings,
+        Port().parse,
     ):
         with contextlib.suppress(ValueError):
             parse(raw)

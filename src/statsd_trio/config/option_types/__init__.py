@@ -1,0 +1,1 @@
+"""The types of value that an option may have, each a class."""

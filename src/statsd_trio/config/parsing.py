@@ -1,0 +1,66 @@
+"""How texts, lists and addresses that a person wrote are read.
+
+Each function takes text, or the value that TOML or YAML made of it, and raises
+`ValueError` with words that fit behind ``NAME=value:``.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+
+def parse_text(raw: object) -> str:
+    """Read text; a number that YAML made of it is text again."""
+    if isinstance(raw, str):
+        return raw.strip()
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        return str(raw)
+    raise ValueError("not text")
+
+
+def parse_strings(raw: object) -> tuple[str, ...]:
+    """Read a list: JSON, or separated by commas, or else by spaces.
+
+    Items that are empty, or null, are left out.
+    """
+    if isinstance(raw, str):
+        if raw.lstrip().startswith("["):
+            return parse_strings(parse_json(raw))
+        parts = raw.split(",") if "," in raw else raw.split()
+        return tuple(part.strip() for part in parts if part.strip())
+    if isinstance(raw, list | tuple):
+        items = drop_empty(cast("Sequence[object]", raw))
+        return tuple(parse_text(item) for item in items)
+    raise ValueError("not a list of strings")
+
+
+def drop_empty(values: Iterable[object]) -> list[object]:
+    """Return *values* without null and empty text, which are as good as absent."""
+    return [value for value in values if value not in (None, "")]
+
+
+def parse_json(raw: str) -> object:
+    """Read JSON that stands in one environment variable."""
+    try:
+        return cast("object", json.loads(raw))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def split_address(address: str, default_host: str = "127.0.0.1") -> tuple[str, int]:
+    """Split ``HOST:PORT``, ``[::1]:PORT``, ``:PORT`` or ``PORT``.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        host = ""
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("an IPv6 address needs brackets, as in [::1]:8126")
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("not HOST:PORT")
+    return host or default_host, int(port)
