@@ -12,15 +12,28 @@ import statsd_trio
 
 PUBLIC_NAMES = {
     "statsd_trio": [
+        "ClientOrigin",
         "Config",
         "ConfigError",
+        "Event",
         "IntakeError",
         "Ledger",
+        "MapperProfile",
+        "MetricMapping",
+        "MetricType",
+        "Origin",
         "ParseError",
         "Reason",
+        "Sample",
+        "Secret",
         "Server",
         "ServerThread",
+        "ServiceCheck",
+        "ServiceStatus",
+        "Sink",
+        "SinkError",
         "Snapshot",
+        "TagFilterEntry",
         "__version__",
         "load_config",
         "serve",
@@ -53,3 +66,9 @@ def test_the_package_imports_only_what_it_offers() -> None:
         for alias in node.names
     ]
     assert sorted(imported) == sorted(statsd_trio.__all__)
+
+
+def test_every_public_name_is_documented() -> None:
+    page = Path(__file__).parents[1] / "docs" / "embedding.md"
+    text = page.read_text(encoding="utf-8").partition("## Public names")[2]
+    assert [name for name in statsd_trio.__all__ if f"`{name}`" not in text] == []

@@ -6,8 +6,7 @@ from unittest import mock
 
 from shop import create_app
 
-from statsd_trio import Config, ServerThread
-from statsd_trio.protocol import Sample
+from statsd_trio import Config, Sample, ServerThread
 
 
 class CheckoutTest(unittest.TestCase):

@@ -13,12 +13,20 @@ import trio
 from statsd_trio import (
     Config,
     ConfigError,
+    Event,
     IntakeError,
     Ledger,
+    MapperProfile,
+    MetricMapping,
+    Origin,
     ParseError,
     Reason,
+    Sample,
+    Secret,
     Server,
     ServerThread,
+    ServiceCheck,
+    TagFilterEntry,
     load_config,
     serve,
 )
@@ -26,6 +34,29 @@ from statsd_trio import (
 
 def configure() -> Config:
     return Config(host="127.0.0.1", port=0, sinks=("console",), tags=("env:test",))
+
+
+def drop_debug(sample: Sample) -> Sample | None:
+    return None if sample.name.startswith("debug.") else sample
+
+
+def keep(_error: ParseError, _line: bytes, origin: Origin) -> None:
+    assert origin.transport
+
+
+def look_on(message: Event | ServiceCheck) -> None:
+    assert message.tags
+
+
+def hook() -> Config:
+    return Config(
+        api_key=Secret("key"),
+        on_sample=drop_debug,
+        on_rejected=keep,
+        on_event=look_on,
+        mapper_profiles=[MapperProfile("a", "a.", (MetricMapping("a.*", "a"),))],
+        metric_tag_filterlist=[TagFilterEntry("a.b", ("host",))],
+    )
 
 
 def load(path: Path) -> Config | list[str]:

@@ -14,7 +14,7 @@ Source: datadog-agent, comp/dogstatsd/mapper/mapper.go.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import attrs
@@ -60,13 +60,18 @@ class MetricMapping:
     tags: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
+def _to_tuple(mappings: Iterable[MetricMapping]) -> tuple[MetricMapping, ...]:
+    # With `tuple` itself no argument would suit mypy.
+    return tuple(mappings)
+
+
 @attrs.frozen
 class MapperProfile:
     """The mappings for the names that start with one prefix, ``*`` for all."""
 
     name: str
     prefix: str
-    mappings: tuple[MetricMapping, ...] = attrs.field(default=(), converter=tuple)
+    mappings: tuple[MetricMapping, ...] = attrs.field(default=(), converter=_to_tuple)
 
 
 class MappedName(NamedTuple):

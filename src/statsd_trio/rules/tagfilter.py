@@ -28,6 +28,11 @@ def _check_action(
         raise ValueError(f"action {action!r} is neither exclude nor include")
 
 
+def _to_tuple(tags: Iterable[str]) -> tuple[str, ...]:
+    # With `tuple` itself no argument would suit mypy.
+    return tuple(tags)
+
+
 @attrs.frozen
 class TagFilterEntry:
     """What to do with some tags of one metric.
@@ -39,7 +44,7 @@ class TagFilterEntry:
     """
 
     metric_name: str
-    tags: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    tags: tuple[str, ...] = attrs.field(default=(), converter=_to_tuple)
     action: str = attrs.field(default="exclude", validator=_check_action)
 
 
