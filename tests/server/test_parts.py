@@ -27,6 +27,40 @@ def test_credentials_of_an_intake_are_no_part_of_its_name() -> None:
     ]
 
 
+def test_an_intake_gets_everything_once_for_each_key() -> None:
+    config = Config(
+        api_key=KEY,
+        dd_url="http://main.example",
+        additional_endpoints={
+            "http://main.example/": [KEY, "another-key", f" {KEY} "],
+            "http://more.example": ["one-key", "one-key"],
+        },
+    )
+
+    [destination] = open_destinations(config)
+
+    assert [ledger.name for ledger in destination.ledgers()] == [
+        "datadog:http://main.example",
+        "datadog:http://main.example",
+        "datadog:http://more.example",
+    ]
+
+
+def test_a_key_that_is_asked_for_may_be_any() -> None:
+    async def ask() -> str:
+        return KEY
+
+    config = Config(
+        api_key=ask,
+        dd_url="http://main.example",
+        additional_endpoints={"http://main.example": [KEY]},
+    )
+
+    [destination] = open_destinations(config)
+
+    assert len(destination.ledgers()) == 2
+
+
 def test_routes_are_called_the_same_in_the_configuration_and_on_their_way() -> None:
     assert [route.word for route in Route] == list(ROUTE_NAMES)
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from statsd_trio import Config, Server, serve
@@ -119,6 +120,25 @@ async def test_main_intake_that_fails_is_not_ready_though_the_second_works() -> 
     ):
         [reason] = await running.send()
     assert reason.endswith(": /api/v2/series: answered 503")
+
+
+async def test_key_that_is_not_valid_is_said_to_be_where_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusal = [Rule(status=403, route=Route.VALIDATE)]
+    async with (
+        open_mock_intake(script=refusal) as intake,
+        open_mock_intake(script=refusal) as second,
+        serving(
+            intake, additional_endpoints={second.url: (Secret("other-key"),)}
+        ) as running,
+    ):
+        await running.send()
+    assert {
+        message.rpartition("; ")[2]
+        for message in caplog.messages
+        if "key is not valid" in message
+    } == {"check DD_API_KEY", "check additional_endpoints"}
 
 
 async def test_key_revoked_while_running_is_told_within_two_intervals() -> None:

@@ -58,7 +58,7 @@ class Remote:
                 f"cannot reach {self.name}: the URL cannot be read"
             ) from error
         except httpx2.HTTPError as error:
-            reason = str(error) or type(error).__name__
+            reason = _describe_failure(error)
             raise RemoteError(f"cannot reach {self.name}: {reason}") from error
         try:
             return cattrs.structure(json.loads(answer), kind)
@@ -82,3 +82,13 @@ class Remote:
                 if len(body) > _MAX_BYTES:
                     raise RemoteError(f"{self.name} answers with too much")
         return bytes(body)
+
+
+def _describe_failure(error: httpx2.HTTPError) -> str:
+    """Return what the system said without its error number, or else the library."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__

@@ -70,22 +70,14 @@ def command(*, config_path: str | None, **flags: object) -> None:
         sys.exit(1)
 
 
-def settle_in(config: Config, server: RunningServer) -> None:
+def settle_in(config: Config, _: RunningServer) -> None:
     """Do what is left to do once it runs."""
     spare_full_collections()
-    announce(config, server)
+    announce(config)
 
 
-def announce(config: Config, server: RunningServer) -> None:
-    """Log what a person wants to know once it runs."""
-    for listener in server.ledger().listeners:
-        granted = listener.granted_buffer_bytes
-        if granted is not None:
-            logger.info(
-                "%s: the kernel granted a buffer of %d KiB",
-                listener.name,
-                granted >> 10,
-            )
+def announce(config: Config) -> None:
+    """Log where it delivers; the listeners log their addresses and buffers."""
     sinks = [_describe_sink(name, config) for name in config.sinks]
     logger.info("delivering to %s", ", ".join(sinks) or "no sink")
 

@@ -148,12 +148,19 @@ def _open_datadog(
         strip_credentials(other): to_routes(names)
         for other, names in config.additional_routes.items()
     }
+    # Source: datadog-agent, pkg/config/utils/endpoints.go: an intake gets everything
+    # once for each key, though the main one or a key may be named again.
+    seen = {(url.rstrip("/"), _read_text(config.api_key))}
     for other, keys in config.additional_endpoints.items():
         routes = routes_of.get(strip_credentials(other), tuple(Route))
-        accounts += [
-            Account(other.reveal(), key.reveal(), routes, is_additional=True)
-            for key in keys
-        ]
+        for key in keys:
+            pair = (other.reveal().rstrip("/"), _read_text(key))
+            if pair in seen:
+                continue
+            seen.add(pair)
+            accounts.append(
+                Account(other.reveal(), key.reveal(), routes, is_additional=True)
+            )
     return open_datadog_destination(
         accounts,
         compression=config.compression,
@@ -171,6 +178,13 @@ def _open_datadog(
         report_seconds=config.interval_seconds,
         wall_clock=wall_clock,
     )
+
+
+def _read_text(key: Secret | KeySource | None) -> str | None:
+    """Return the text of *key*; None for one that has to be asked for."""
+    if isinstance(key, Secret):
+        key = key.reveal()
+    return key.strip() if isinstance(key, str) else None
 
 
 def reveal_key(key: Secret | KeySource) -> KeySource:

@@ -6,6 +6,7 @@ from typing import Final
 
 import trio
 
+from statsd_trio.errors import describe_os_error
 from statsd_trio.ledger import ForwardCounters
 from statsd_trio.transports.addresses import format_host_port
 
@@ -80,7 +81,12 @@ async def open_forwarder(host: str, port: int) -> Forwarder:
         else:
             break
     if sock is None:
-        logger.error("not forwarding to %s: %s", counters.name, failure)
+        reason = "no address" if failure is None else describe_os_error(failure)
+        logger.error(
+            "not forwarding to %s: %s. Check forward_host and forward_port.",
+            counters.name,
+            reason,
+        )
     return Forwarder(sock, counters)
 
 

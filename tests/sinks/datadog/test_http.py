@@ -418,13 +418,26 @@ def test_level_that_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_error_is_described_by_what_the_system_said() -> None:
     error = httpx2.ConnectError("words of the peer")
     error.__cause__ = ExceptionGroup("", [ConnectionRefusedError(111, "refused")])
-    assert describe_error(error) == "ConnectError: refused"
+    assert describe_error(error) == "could not connect: refused"
 
 
 def test_error_of_the_peer_is_described_by_its_name_alone() -> None:
     error = httpx2.RemoteProtocolError("words of the peer")
     error.__cause__ = ValueError("more of them")
-    assert describe_error(error) == "RemoteProtocolError"
+    assert (
+        describe_error(error) == "hung up, or answered with something other than HTTP"
+    )
+
+
+def test_an_address_is_not_shown_as_python_writes_it() -> None:
+    error = httpx2.ConnectError("")
+    text = "Error connecting to ('127.0.0.1', 9): Connection refused"
+    error.__cause__ = ExceptionGroup("", [ConnectionRefusedError(111, text)])
+    assert describe_error(error) == "could not connect: Connection refused"
+
+
+def test_an_error_without_words_of_its_own_is_described_by_its_name() -> None:
+    assert describe_error(httpx2.DecodingError("words of the peer")) == "DecodingError"
 
 
 def test_certificate_that_fails_is_described_by_why() -> None:
@@ -432,7 +445,7 @@ def test_certificate_that_fails_is_described_by_why() -> None:
     reason.verify_message = "self-signed certificate"
     error = httpx2.ConnectError("")
     error.__cause__ = reason
-    assert describe_error(error) == "ConnectError: self-signed certificate"
+    assert describe_error(error) == "could not connect: self-signed certificate"
 
 
 def test_circle_of_causes_ends() -> None:

@@ -84,7 +84,13 @@ class Delivery:
         self.routes = frozenset(routes)
         self._endpoint = endpoint
         self._key = key
-        self._key_check = KeyCheck(name, endpoint, key, pause_seconds=report_seconds)
+        self._key_check = KeyCheck(
+            name,
+            endpoint,
+            key,
+            pause_seconds=report_seconds,
+            key_option="additional_endpoints" if is_additional else "DD_API_KEY",
+        )
         self._max_concurrent_requests = max_concurrent_requests
         self._request_timeout_seconds = request_timeout_seconds
         self._retry_queue_bytes = retry_queue_bytes

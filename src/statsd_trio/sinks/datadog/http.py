@@ -51,6 +51,17 @@ _MAX_CAUSES: Final = 10
 # How the error of a proxy that did not open a tunnel begins.
 _PROXY_STATUS: Final = re.compile(r"[1-9]\d\d\b", re.ASCII)
 
+# Trio names the address as Python writes it before what the system said.
+_ADDRESS: Final = re.compile(r"Error connecting to \(.*?\): ")
+
+# What the HTTP library's errors are to a person; another is shown by its name.
+_FAILURES: Final[Mapping[type[BaseException], str]] = {
+    httpx2.ConnectError: "could not connect",
+    httpx2.RemoteProtocolError: "hung up, or answered with something other than HTTP",
+    httpx2.ReadError: "the connection broke",
+    httpx2.WriteError: "the connection broke",
+}
+
 # Errors after which the intake cannot hold the payload.
 _UNSENT: Final = (
     httpx2.ConnectError,
@@ -266,10 +277,11 @@ def parse_endpoint_url(url: str) -> httpx2.URL:
 
 
 def describe_error(error: BaseException) -> str:
-    """Name *error*, with what the system said of it or the status of a proxy.
+    """Say what *error* is, with what the system said or the status of a proxy.
 
-    Not with its text, which the peer may have written.
+    Its own text is left out, since the peer may have written it.
     """
+    failure = _FAILURES.get(type(error), type(error).__name__)
     cause: BaseException | None = error
     for _ in range(_MAX_CAUSES):
         match cause:
@@ -278,14 +290,14 @@ def describe_error(error: BaseException) -> str:
             case httpx2.ProxyError() if status := _PROXY_STATUS.match(str(cause)):
                 return _describe_proxy(status[0])
             case ssl.SSLCertVerificationError():
-                return f"{type(error).__name__}: {cause.verify_message}"
+                return f"{failure}: {cause.verify_message}"
             case OSError(strerror=str() as reason) if reason:
-                return f"{type(error).__name__}: {reason}"
+                return f"{failure}: {_ADDRESS.sub('', reason)}"
             case BaseExceptionGroup():
                 cause = cause.exceptions[0]
             case _:
                 cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
+    return failure
 
 
 def _describe_proxy(status: str) -> str:

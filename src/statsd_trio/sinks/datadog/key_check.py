@@ -26,7 +26,13 @@ class KeyCheck:
     """
 
     def __init__(
-        self, name: str, endpoint: Endpoint, key: ApiKey, *, pause_seconds: float
+        self,
+        name: str,
+        endpoint: Endpoint,
+        key: ApiKey,
+        *,
+        pause_seconds: float,
+        key_option: str = "DD_API_KEY",
     ) -> None:
         """Check *key* at *endpoint*.
 
@@ -35,6 +41,7 @@ class KeyCheck:
             endpoint: where to ask.
             key: which may be replaced at any time.
             pause_seconds: after a check, doubts are not heard for so long.
+            key_option: where the operator finds the key, for the log.
         """
         self._state = ""
         self._refused_snapshot: int | None = None
@@ -45,6 +52,7 @@ class KeyCheck:
         self._key = key
         self._pause_seconds = pause_seconds
         self._pause_until = math.inf
+        self._key_option = key_option
 
     @property
     def state(self) -> str:
@@ -102,7 +110,9 @@ class KeyCheck:
         if self._state == "valid":
             logger.info("%s: the API key is valid", self._name)
         elif self._state == "invalid":
-            logger.error("%s: the API key is not valid; check DD_API_KEY", self._name)
+            logger.error(
+                "%s: the API key is not valid; check %s", self._name, self._key_option
+            )
         else:
             logger.warning(
                 "%s: could not check the API key: %s", self._name, answer.describe()
