@@ -14,9 +14,12 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio import Config, ConfigError, Ledger, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.protocol.messages import Sample
+from statsd_trio.server.parts import bind_listeners
 from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.sink import Sink, SinkError
+from statsd_trio.transports.listener import Listener
 
 
 def array_of(raw: bytes) -> "array.array[int]":
@@ -700,3 +703,29 @@ async def test_an_engine_that_is_missing_is_an_error_before_anything_is_bound(
     monkeypatch.setattr("statsd_trio.server.server.bind_listeners", pytest.fail)
     with pytest.raises(ConfigError, match="native engine is not installed"):
         await nursery.start(partial(serve, quiet(engine="native"), sinks=[memory]))
+
+
+@pytest.mark.parametrize("engine", ["plain", "native"])
+async def test_datagrams_are_read_as_the_engine_was_chosen(
+    engine: str,
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Native(PlainEngine):
+        """Stands in for the native engine, which may not be installed."""
+
+    native_receive = object()
+    given: list[object] = []
+
+    async def bind(config: Config, receive: object) -> list[Listener]:
+        given.append(receive)
+        return await bind_listeners(config)
+
+    monkeypatch.setattr("statsd_trio.engine.choose.find_native", lambda: Native)
+    monkeypatch.setattr(
+        "statsd_trio.server.server.find_native_receive", lambda: native_receive
+    )
+    monkeypatch.setattr("statsd_trio.server.server.bind_listeners", bind)
+    await nursery.start(partial(serve, quiet(engine=engine), sinks=[memory]))
+    assert given == [None if engine == "plain" else native_receive]

@@ -45,24 +45,29 @@ pub fn receive_many<E>(
         room.prepare(size, limit, control);
         #[allow(clippy::cast_possible_truncation)] // the kernel takes at most 1024
         let wanted = limit.min(1024) as u32;
-        // SAFETY: each header points at its own part of vectors of `room` that are not
-        // touched until the call returns, and there are at least `wanted` of them.
-        let received = unsafe {
-            libc::recvmmsg(
-                fd,
-                room.headers.as_mut_ptr(),
-                wanted,
-                libc::MSG_DONTWAIT,
-                ptr::null_mut(),
-            )
-        };
-        let Ok(received) = usize::try_from(received) else {
-            // SAFETY: it is this thread's errno.
-            let number = unsafe { *libc::__errno_location() };
-            return match number {
-                libc::EAGAIN | libc::EINTR => Ok(()),
-                _ => Err(Failure::System(number)),
+        let received = loop {
+            // SAFETY: each header points at its own part of vectors of `room` that are
+            // not touched until the call returns, and there are at least `wanted` of
+            // them.
+            let received = unsafe {
+                libc::recvmmsg(
+                    fd,
+                    room.headers.as_mut_ptr(),
+                    wanted,
+                    libc::MSG_DONTWAIT,
+                    ptr::null_mut(),
+                )
             };
+            if let Ok(received) = usize::try_from(received) {
+                break received;
+            }
+            // SAFETY: it is this thread's errno.
+            match unsafe { *libc::__errno_location() } {
+                libc::EAGAIN => return Ok(()),
+                // Something may wait all the same.
+                libc::EINTR => {}
+                number => return Err(Failure::System(number)),
+            }
         };
         for index in 0..received {
             let header = &room.headers[index];

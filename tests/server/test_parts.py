@@ -1,13 +1,17 @@
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
+from queues import open_queue
 
 from statsd_trio.config import Config
 from statsd_trio.config.option_types.addresses import ROUTE_NAMES
 from statsd_trio.server.parts import bind_listeners, open_destinations
 from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.transports.unix import UnixDatagramListener, bind_unix_datagram
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -132,3 +136,55 @@ async def test_path_of_a_socket_handed_in_is_that_socket(
 
         assert listener.address == path
         listener.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is read natively on Linux only")
+async def test_every_datagram_socket_is_read_as_asked(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def receive(
+        fd: int, size: int, limit: int, control: int = 0, /
+    ) -> list[tuple[bytes, bytes]]:
+        asked.append(fd)
+        return []
+
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unixgram,
+    ):
+        udp.bind(("127.0.0.1", 0))
+        unixgram.bind(str(tmp_path / "handed in"))
+        config = Config(
+            host="127.0.0.1",
+            port=0,
+            socket_path=str(tmp_path / "bound"),
+            sockets=[udp, unixgram],
+        )
+        listeners = await bind_listeners(config, receive)
+        for listener in listeners:
+            is_udp = listener.counters.name.startswith("udp:")
+            family = socket.AF_INET if is_udp else socket.AF_UNIX
+            with socket.socket(family, socket.SOCK_DGRAM) as client:
+                client.sendto(b"a:1|c", listener.address)
+            send, _ = open_queue(listener.counters, 1)
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await listener.receive(send)
+    assert len(set(asked)) == len(listeners) == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets in Python")
+async def test_the_reader_of_a_unix_socket_may_rest_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    def bind(path: str, **settings: Any) -> UnixDatagramListener:
+        given.update(settings)
+        return bind_unix_datagram(path, **settings)
+
+    monkeypatch.setattr("statsd_trio.server.parts.bind_unix_datagram", bind)
+    config = Config(port=None, socket_path=str(tmp_path / "x"), max_rest_seconds=0.0075)
+    [listener] = await bind_listeners(config)
+    listener.close()
+    assert given["max_rest_seconds"] == 0.0075

@@ -3,13 +3,20 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 from queues import open_queue
 
+from statsd_trio.transports import udp, unix
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet_queue import PacketQueue
+from statsd_trio.transports.receiving import (
+    NativeReceive,
+    ReceiveMany,
+    find_native_receive,
+)
 
 Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
@@ -49,6 +56,35 @@ async def _receive(
 def receiving() -> Receiving:
     """Run a listener for the length of a block; gives what it receives."""
     return _receive
+
+
+@pytest.fixture(params=["one by one", "many at once"])
+def native_receive(request: pytest.FixtureRequest) -> NativeReceive | None:
+    """Run a test with each way to read; natively only where it is installed."""
+    if request.param == "one by one":
+        return None
+    found = find_native_receive()
+    if found is None:
+        pytest.skip("the native module is not installed, or cannot read here")
+    return found
+
+
+@pytest.fixture
+def read_each_way(
+    native_receive: NativeReceive | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let datagrams be read in one way, then the other, whatever listeners are told."""
+    for module in (udp, unix):
+
+        def choose(
+            sock: socket.socket,
+            max_bytes: int,
+            _: NativeReceive | None,
+            real: Callable[..., ReceiveMany[Any]] = module._choose_receive,
+        ) -> ReceiveMany[Any]:
+            return real(sock, max_bytes, native_receive)
+
+        monkeypatch.setattr(module, "_choose_receive", choose)
 
 
 class Resolver(trio.abc.HostnameResolver):

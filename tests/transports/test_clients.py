@@ -25,7 +25,7 @@ from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
 Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
-    pytest.mark.usefixtures("no_leaks"),
+    pytest.mark.usefixtures("no_leaks", "read_each_way"),
     pytest.mark.skipif("sys.platform == 'win32'", reason="needs Unix sockets"),
 ]
 

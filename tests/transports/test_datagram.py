@@ -1,6 +1,7 @@
 import errno
 import socket
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from statsd_trio.transports.losses import Losses
 from statsd_trio.transports.pacing import ReadingPace
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
-from statsd_trio.transports.receiving import OneByOne
+from statsd_trio.transports.receiving import ManyAtOnce, OneByOne
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -35,24 +36,45 @@ def read_for_ever(size: int) -> tuple[bytes, int]:
     return b"a:1|c", 1
 
 
-def make_reader(
-    sock: socket.socket,
-    read: Read,
-    limit: DrainLimit = NOTHING,
-    *,
-    capacity: int = 1024,
-) -> tuple[DatagramReader[int], PacketSendChannel, PacketQueue]:
-    counters = ListenerCounters("fake")
-    reader = DatagramReader[int](
-        sock,
-        buffer_size=100,
-        losses=Losses(counters),
-        receive_many=OneByOne(read, 101),
-        identify=lambda _: Origin("udp", "fake"),
-        begin_stop=lambda: limit,
-        pace=ReadingPace(capacity=0, packet_cost=1, byte_cost=0, max_rest_seconds=0),
-    )
-    return reader, *open_queue(counters, capacity)
+class MakeReader(Protocol):
+    def __call__(
+        self,
+        sock: socket.socket,
+        read: Read,
+        limit: DrainLimit = NOTHING,
+        *,
+        capacity: int = 1024,
+    ) -> tuple[DatagramReader[int], PacketSendChannel, PacketQueue]: ...
+
+
+@pytest.fixture(params=["one by one", "many at once"])
+def make_reader(request: pytest.FixtureRequest) -> MakeReader:
+    """Make a reader of fake reads, and what it feeds."""
+
+    def make(
+        sock: socket.socket,
+        read: Read,
+        limit: DrainLimit = NOTHING,
+        *,
+        capacity: int = 1024,
+    ) -> tuple[DatagramReader[int], PacketSendChannel, PacketQueue]:
+        counters = ListenerCounters("fake")
+        one_by_one = OneByOne(read, 101)
+        many_at_once = ManyAtOnce(sock, lambda *asked: one_by_one(asked[2]), 101)
+        reader = DatagramReader[int](
+            sock,
+            buffer_size=100,
+            losses=Losses(counters),
+            receive_many=one_by_one if request.param == "one by one" else many_at_once,
+            identify=lambda _: Origin("udp", "fake"),
+            begin_stop=lambda: limit,
+            pace=ReadingPace(
+                capacity=0, packet_cost=1, byte_cost=0, max_rest_seconds=0
+            ),
+        )
+        return reader, *open_queue(counters, capacity)
+
+    return make
 
 
 def read_each(*results: object) -> Read:
@@ -79,7 +101,9 @@ async def receive_cancelled(
         await reader.receive(channel)
 
 
-async def test_a_flood_lets_others_run(readable: socket.socket) -> None:
+async def test_a_flood_lets_others_run(
+    readable: socket.socket, make_reader: MakeReader
+) -> None:
     reader, channel, queue = make_reader(readable, read_for_ever, capacity=1_000_000)
     with queue:
         async with trio.open_nursery() as nursery:
@@ -92,6 +116,7 @@ async def test_a_flood_lets_others_run(readable: socket.socket) -> None:
 
 async def test_a_stop_under_flood_takes_no_more_packets_than_waited(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     limit = DrainLimit(packets=300, leaves_rest=True)
     reader, channel, _ = make_reader(readable, read_for_ever, limit, capacity=10_000)
@@ -102,6 +127,7 @@ async def test_a_stop_under_flood_takes_no_more_packets_than_waited(
 
 async def test_a_stop_under_flood_takes_no_more_bytes_than_waited(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     # 5 bytes and 95 of overhead each; looked at after each stretch of 256 packets.
     limit = DrainLimit(bytes=50_000, overhead_bytes=95, leaves_rest=True)
@@ -112,6 +138,7 @@ async def test_a_stop_under_flood_takes_no_more_bytes_than_waited(
 
 async def test_what_comes_after_the_limit_is_counted_up_to_a_bound(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     limit = DrainLimit(packets=300)
     reader, channel, _ = make_reader(readable, read_for_ever, limit, capacity=10_000)
@@ -121,7 +148,7 @@ async def test_what_comes_after_the_limit_is_counted_up_to_a_bound(
 
 
 async def test_a_stop_under_flood_ends_after_two_seconds(
-    readable: socket.socket, autojump_clock: MockClock
+    readable: socket.socket, make_reader: MakeReader, autojump_clock: MockClock
 ) -> None:
     limit = DrainLimit(leaves_rest=True)
     reader, channel, queue = make_reader(readable, read_for_ever, limit, capacity=1)
@@ -140,7 +167,7 @@ async def test_a_stop_under_flood_ends_after_two_seconds(
     "number", [errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, 10054]
 )
 async def test_an_icmp_answer_is_counted_and_survived(
-    readable: socket.socket, number: int
+    readable: socket.socket, make_reader: MakeReader, number: int
 ) -> None:
     read = read_each(OSError(number, "icmp"), (b"a:1|c", 1))
     reader, channel, queue = make_reader(readable, read)
@@ -153,6 +180,7 @@ async def test_an_icmp_answer_is_counted_and_survived(
 
 async def test_an_error_amid_packets_loses_none_of_them(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     icmp = OSError(errno.ECONNREFUSED, "icmp")
     read = read_each((b"first", 1), icmp, (b"second", 1), icmp, (b"third", 1))
@@ -162,8 +190,24 @@ async def test_an_error_amid_packets_loses_none_of_them(
     assert channel.counters.refused == {"network_error": 2}
 
 
+@pytest.mark.parametrize("before", [63, 64, 65, 255, 256, 257])
+async def test_an_error_is_kept_wherever_it_stands(
+    before: int, readable: socket.socket, make_reader: MakeReader
+) -> None:
+    packets = [(b"%d" % number, 1) for number in range(before)]
+    icmp = OSError(errno.ECONNREFUSED, "icmp")
+    read = read_each(*packets, icmp, (b"last", 1))
+    reader, channel, queue = make_reader(readable, read, DrainLimit())
+    await receive_cancelled(reader, channel)
+    assert [packet.data async for packet in queue] == [
+        *(data for data, _ in packets),
+        b"last",
+    ]
+    assert channel.counters.refused == {"network_error": 1}
+
+
 async def test_a_shortage_of_memory_is_waited_out(
-    readable: socket.socket, autojump_clock: MockClock
+    readable: socket.socket, make_reader: MakeReader, autojump_clock: MockClock
 ) -> None:
     read = read_each(OSError(errno.ENOBUFS, "full"), (b"a:1|c", 1))
     reader, channel, queue = make_reader(readable, read)
@@ -178,6 +222,7 @@ async def test_a_shortage_of_memory_is_waited_out(
 
 async def test_an_error_of_the_socket_is_counted_and_tried_again(
     readable: socket.socket,
+    make_reader: MakeReader,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -199,6 +244,7 @@ async def test_an_error_of_the_socket_is_counted_and_tried_again(
 
 async def test_an_error_of_the_socket_at_a_stop_ends_it(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     read = read_each((b"first", 1), OSError(errno.EIO, "broken"), (b"second", 1))
     reader, channel, queue = make_reader(readable, read, DrainLimit())
@@ -210,6 +256,7 @@ async def test_an_error_of_the_socket_at_a_stop_ends_it(
 
 async def test_forged_senders_do_not_grow_the_memory_of_senders(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     read = read_each(*((b"a:1|c", number) for number in range(5000)))
     reader, channel, queue = make_reader(readable, read, capacity=5000)
@@ -231,6 +278,7 @@ async def wait_until_packets(counters: ListenerCounters, packets: int) -> None:
 
 async def test_a_stop_is_noticed_while_it_waits_for_room(
     readable: socket.socket,
+    make_reader: MakeReader,
 ) -> None:
     reader, channel, queue = make_reader(readable, read_for_ever, capacity=2)
     async with trio.open_nursery() as nursery:
@@ -240,7 +288,9 @@ async def test_a_stop_is_noticed_while_it_waits_for_room(
     assert len([packet.data async for packet in queue]) == 2
 
 
-async def test_nothing_is_read_that_finds_no_room(readable: socket.socket) -> None:
+async def test_nothing_is_read_that_finds_no_room(
+    readable: socket.socket, make_reader: MakeReader
+) -> None:
     read = read_each((b"first", 1), (b"second", 1))
     reader, channel, queue = make_reader(readable, read, capacity=1)
     async with trio.open_nursery() as nursery:
@@ -255,7 +305,7 @@ async def test_nothing_is_read_that_finds_no_room(readable: socket.socket) -> No
 
 
 async def test_what_a_stop_has_no_time_for_is_counted(
-    readable: socket.socket, autojump_clock: MockClock
+    readable: socket.socket, make_reader: MakeReader, autojump_clock: MockClock
 ) -> None:
     read = read_each(*[(b"a:1|c", 1)] * 1000)
     reader, channel, queue = make_reader(readable, read, DrainLimit(), capacity=1)
@@ -268,7 +318,9 @@ async def test_what_a_stop_has_no_time_for_is_counted(
     assert counters.packets + counters.refused["stop"] == 1000
 
 
-async def test_what_nobody_takes_any_more_is_counted(readable: socket.socket) -> None:
+async def test_what_nobody_takes_any_more_is_counted(
+    readable: socket.socket, make_reader: MakeReader
+) -> None:
     read = read_each(*[(b"a:1|c", 1)] * 1000)
     reader, channel, queue = make_reader(readable, read, DrainLimit(), capacity=10)
     async with trio.open_nursery() as nursery:

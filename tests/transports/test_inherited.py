@@ -18,7 +18,7 @@ from statsd_trio.transports.packet_queue import PacketQueue
 Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
-    pytest.mark.usefixtures("no_leaks"),
+    pytest.mark.usefixtures("no_leaks", "read_each_way"),
     pytest.mark.skipif("sys.platform == 'win32'", reason="no Unix sockets in Python"),
 ]
 

@@ -101,6 +101,23 @@ def test_closes_descriptors_that_a_client_passes() -> None:
         assert (data, other_end.recv(1)) == (b"1", b"")
 
 
+def test_an_icmp_answer_is_raised_once_and_loses_nothing(
+    receiver: socket.socket, sender: socket.socket
+) -> None:
+    # Who is connected is told that nobody listened at the other end.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        address = gone.getsockname()
+    receiver.connect(address)
+    receiver.send(b"is anybody there?")
+    receiver.connect(sender.getsockname())
+    sender.send(b"1")
+    with pytest.raises(ConnectionRefusedError):
+        native.receive_many(receiver.fileno(), 100, 64)
+    received = native.receive_many(receiver.fileno(), 100, 64)
+    assert [data for data, _ in received] == [b"1"]
+
+
 def test_an_error_keeps_its_number() -> None:
     with pytest.raises(OSError, match="descriptor") as raised:
         native.receive_many(-1, 100, 64)

@@ -17,7 +17,7 @@ from statsd_trio.transports.unix import bind_unix_datagram
 
 Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
-pytestmark = pytest.mark.usefixtures("no_leaks")
+pytestmark = pytest.mark.usefixtures("no_leaks", "read_each_way")
 
 
 class Traffic:

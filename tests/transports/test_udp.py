@@ -16,7 +16,7 @@ from statsd_trio.transports.udp import UdpListener, bind_udp
 
 Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
-pytestmark = pytest.mark.usefixtures("no_leaks")
+pytestmark = pytest.mark.usefixtures("no_leaks", "read_each_way")
 
 
 async def bind_one(

@@ -19,7 +19,7 @@ from statsd_trio.transports.unix import UnixDatagramListener, bind_unix_datagram
 Receiving = Callable[..., AbstractAsyncContextManager[PacketQueue]]
 
 pytestmark = [
-    pytest.mark.usefixtures("no_leaks"),
+    pytest.mark.usefixtures("no_leaks", "read_each_way"),
     pytest.mark.skipif("sys.platform == 'win32'", reason="no Unix sockets in Python"),
 ]
 on_linux = pytest.mark.skipif("sys.platform != 'linux'", reason="needs SO_PASSCRED")

@@ -27,6 +27,7 @@ from statsd_trio.transports.forward import Forwarder, open_forwarder
 from statsd_trio.transports.inherited import find_bound, open_inherited
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.pipe import bind_pipe
+from statsd_trio.transports.receiving import NativeReceive
 from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
@@ -192,15 +193,21 @@ def reveal_key(key: Secret | KeySource) -> KeySource:
     return key.reveal() if isinstance(key, Secret) else key
 
 
-async def bind_listeners(config: Config) -> list[Listener]:
+async def bind_listeners(
+    config: Config, native_receive: NativeReceive | None = None
+) -> list[Listener]:
     """Bind every address that *config* names.
+
+    Args:
+        config: which addresses, and how to read them.
+        native_receive: reads many datagrams at once; None to read one by one.
 
     Raises:
         OSError: naming the address; what was bound before is closed.
     """
     listeners: list[Listener] = []
     try:
-        await _bind_each(config, listeners)
+        await _bind_each(config, native_receive, listeners)
         keys = 1 + sum(len(keys) for keys in config.additional_endpoints.values())
         # One for each route beyond the shared ones, and one for the key's check.
         connections = config.max_concurrent_requests + len(ROUTE_NAMES)
@@ -219,7 +226,9 @@ async def open_forward(config: Config) -> Forwarder | None:
     return await open_forwarder(config.forward_host, config.forward_port)
 
 
-async def _bind_each(config: Config, listeners: list[Listener]) -> None:
+async def _bind_each(
+    config: Config, native_receive: NativeReceive | None, listeners: list[Listener]
+) -> None:
     """Add what is bound to *listeners*, where the caller finds it if the next fails.
 
     A port or a path that one of the sockets handed in is bound to is that socket.
@@ -232,6 +241,7 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
             buffer_size=config.buffer_size,
             receive_buffer_bytes=config.so_rcvbuf,
             max_rest_seconds=config.max_rest_seconds,
+            native_receive=native_receive,
             non_local_traffic=config.non_local_traffic,
         )
     path = config.socket_path
@@ -240,6 +250,8 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
             bind_unix_datagram(
                 path,
                 buffer_size=config.buffer_size,
+                max_rest_seconds=config.max_rest_seconds,
+                native_receive=native_receive,
                 detects_containers=config.origin_detection,
             )
         )
@@ -279,6 +291,7 @@ async def _bind_each(config: Config, listeners: list[Listener]) -> None:
                 buffer_size=config.buffer_size,
                 receive_buffer_bytes=config.so_rcvbuf,
                 max_rest_seconds=config.max_rest_seconds,
+                native_receive=native_receive,
                 max_connections=config.max_connections,
                 frame_timeout_seconds=config.frame_timeout_seconds,
                 detects_containers=config.origin_detection,

@@ -62,6 +62,7 @@ from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import BoundAddress, Listener
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketQueue
+from statsd_trio.transports.receiving import find_native_receive
 from statsd_trio.transports.udp import UdpListener
 
 logger = logging.getLogger(__name__)
@@ -477,7 +478,10 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     http_listeners: list[trio.SocketListener] = []
     try:
         http_listeners = await bind_views(config.http)
-        listeners = await bind_listeners(config)
+        is_plain = make_engine is PlainEngine
+        listeners = await bind_listeners(
+            config, None if is_plain else find_native_receive()
+        )
     except BaseException:
         for http_listener in http_listeners:
             http_listener.socket.close()

@@ -12,6 +12,7 @@ from typing import Final
 from statsd_trio.transports.addresses import InheritedDescriptor
 from statsd_trio.transports.binding import LISTEN_BACKLOG
 from statsd_trio.transports.listener import Listener
+from statsd_trio.transports.receiving import NativeReceive
 from statsd_trio.transports.tcp import open_tcp_listener
 from statsd_trio.transports.udp import UdpListener
 from statsd_trio.transports.unix import UnixDatagramListener, open_unix_stream_listener
@@ -69,6 +70,7 @@ def open_inherited(
     buffer_size: int,
     receive_buffer_bytes: int,
     max_rest_seconds: float = 0,
+    native_receive: NativeReceive | None = None,
     max_connections: int,
     frame_timeout_seconds: float,
     detects_containers: bool = False,
@@ -103,6 +105,7 @@ def open_inherited(
                     receive_buffer_bytes if granted < receive_buffer_bytes else 0
                 ),
                 max_rest_seconds=max_rest_seconds,
+                native_receive=native_receive,
                 is_handed_in=True,
             )
         if is_datagram:
@@ -110,6 +113,7 @@ def open_inherited(
                 ours,
                 buffer_size=buffer_size,
                 max_rest_seconds=max_rest_seconds,
+                native_receive=native_receive,
                 detects_containers=detects_containers,
             )
         if is_inet:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import struct
 from typing import Final
 
 from statsd_trio.ledger import ListenerCounters
@@ -19,7 +20,12 @@ from statsd_trio.transports.losses import Losses
 from statsd_trio.transports.pacing import ReadingPace
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketSendChannel
-from statsd_trio.transports.receiving import OneByOne
+from statsd_trio.transports.receiving import (
+    ManyAtOnce,
+    NativeReceive,
+    OneByOne,
+    ReceiveMany,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +38,16 @@ _BYTE_COST: Final = 2
 # A wildcard address cannot be connected to everywhere.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
 
-# What recvfrom says of an internet peer.
-_Sender = tuple[str, int] | tuple[str, int, int, int]
+# What recvfrom says of an internet peer, or its raw socket address.
+_Sender = tuple[str, int] | tuple[str, int, int, int] | bytes
+
+# The beginning of `struct sockaddr_in` and `sockaddr_in6`, as Linux lays them out: the
+# family, which the socket has too, the port and, for IPv6, the flow.
+_PORT: Final = struct.Struct("!2xH")
+_HOST_SLICES: Final[dict[int, slice]] = {
+    socket.AF_INET: slice(4, 8),
+    socket.AF_INET6: slice(8, 24),
+}
 
 
 class UdpListener:
@@ -43,6 +57,7 @@ class UdpListener:
         sock: bound; owned from now on.
         receive_buffer_bytes: asked of the kernel; 0 keeps what the socket has.
         max_rest_seconds: how long the reader may rest between two readings.
+        native_receive: reads many datagrams at once; None to read one by one.
         is_handed_in: the socket lives on elsewhere, so that what comes after a stop
             is left to who has it then.
     """
@@ -54,6 +69,7 @@ class UdpListener:
         buffer_size: int,
         receive_buffer_bytes: int = 0,
         max_rest_seconds: float = 0,
+        native_receive: NativeReceive | None = None,
         is_handed_in: bool = False,
     ) -> None:
         sock.setblocking(False)
@@ -79,7 +95,7 @@ class UdpListener:
             sock,
             buffer_size=buffer_size,
             losses=self._losses,
-            receive_many=OneByOne(sock.recvfrom, buffer_size + 1),
+            receive_many=_choose_receive(sock, buffer_size + 1, native_receive),
             identify=self._identify,
             begin_stop=self._begin_stop,
             pace=ReadingPace(
@@ -133,7 +149,11 @@ class UdpListener:
         self._sock.close()
 
     def _identify(self, sender: _Sender) -> Origin:
-        return Origin("udp", self._counters.name, format_host_port(*sender[:2]))
+        if isinstance(sender, bytes):
+            host, port = _unpack_address(self._sock.family, sender)
+        else:
+            host, port, *_ = sender
+        return Origin("udp", self._counters.name, format_host_port(host, port))
 
     def _begin_stop(self) -> DrainLimit:
         if not self._is_handed_in and _refuse_more(self._sock):
@@ -143,6 +163,20 @@ class UdpListener:
             overhead_bytes=PACKET_OVERHEAD_BYTES,
             leaves_rest=self._is_handed_in,
         )
+
+
+def _choose_receive(
+    sock: socket.socket, max_bytes: int, native_receive: NativeReceive | None
+) -> ReceiveMany[_Sender]:
+    if native_receive is None:
+        return OneByOne(sock.recvfrom, max_bytes)
+    return ManyAtOnce(sock, native_receive, max_bytes)
+
+
+def _unpack_address(family: int, raw: bytes) -> tuple[str, int]:
+    """Read host and port of a raw socket address, as `recvfrom` gives them."""
+    (port,) = _PORT.unpack_from(raw)
+    return socket.inet_ntop(family, raw[_HOST_SLICES[family]]), port
 
 
 def _refuse_more(sock: socket.socket) -> bool:
@@ -166,6 +200,7 @@ async def bind_udp(
     buffer_size: int,
     receive_buffer_bytes: int,
     max_rest_seconds: float = 0,
+    native_receive: NativeReceive | None = None,
     non_local_traffic: bool = False,
 ) -> list[UdpListener]:
     """Bind *port* on every address that *host* resolves to, or that there is.
@@ -186,6 +221,7 @@ async def bind_udp(
             buffer_size=buffer_size,
             receive_buffer_bytes=receive_buffer_bytes,
             max_rest_seconds=max_rest_seconds,
+            native_receive=native_receive,
         )
         for sock in sockets
     ]

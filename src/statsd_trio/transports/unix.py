@@ -3,7 +3,7 @@
 import math
 import socket
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,12 @@ from statsd_trio.transports.origin import (
 from statsd_trio.transports.pacing import ReadingPace
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketSendChannel
-from statsd_trio.transports.receiving import OneByOne
+from statsd_trio.transports.receiving import (
+    ManyAtOnce,
+    NativeReceive,
+    OneByOne,
+    ReceiveMany,
+)
 from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.unixpath import OwnedPath, bind_path
 
@@ -39,6 +44,7 @@ class UnixDatagramListener:
         sock: bound; owned from now on.
         path: what to remove at the end; None for a socket that was handed in.
         max_rest_seconds: how long the reader may rest between two readings.
+        native_receive: reads many datagrams at once; None to read one by one.
         detects_containers: look up the container of each sender.
     """
 
@@ -49,6 +55,7 @@ class UnixDatagramListener:
         *,
         buffer_size: int,
         max_rest_seconds: float = 0,
+        native_receive: NativeReceive | None = None,
         detects_containers: bool = False,
     ) -> None:
         sock.setblocking(False)
@@ -62,7 +69,7 @@ class UnixDatagramListener:
             sock,
             buffer_size=buffer_size,
             losses=self._losses,
-            receive_many=OneByOne(_choose_read(sock), buffer_size + 1),
+            receive_many=_choose_receive(sock, buffer_size + 1, native_receive),
             identify=self._identify,
             begin_stop=self._begin_stop,
             pace=ReadingPace(
@@ -151,19 +158,22 @@ def _read_queue_length() -> int | None:
         return None
 
 
-def _choose_read(sock: socket.socket) -> Callable[[int], tuple[bytes, Hashable]]:
+def _choose_receive(
+    sock: socket.socket, max_bytes: int, native_receive: NativeReceive | None
+) -> ReceiveMany[Hashable]:
     """Have the kernel name the sender of each datagram, where it can."""
-    read: Callable[[int], tuple[bytes, Hashable]] = sock.recvfrom
-    if sys.platform == "linux":
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        recvmsg = sock.recvmsg
+    if sys.platform != "linux":
+        return OneByOne(sock.recvfrom, max_bytes)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    if native_receive is not None:
+        return ManyAtOnce(sock, native_receive, max_bytes, CREDENTIAL_SPACE)
+    recvmsg = sock.recvmsg
 
-        def read_with_credentials(size: int) -> tuple[bytes, Hashable]:
-            data, ancillary, _, _ = recvmsg(size, CREDENTIAL_SPACE)
-            return data, ancillary[0][2] if ancillary else b""
+    def read_with_credentials(size: int) -> tuple[bytes, Hashable]:
+        data, ancillary, _, _ = recvmsg(size, CREDENTIAL_SPACE)
+        return data, ancillary[0][2] if ancillary else b""
 
-        read = read_with_credentials
-    return read
+    return OneByOne(read_with_credentials, max_bytes)
 
 
 def bind_unix_datagram(
@@ -171,6 +181,7 @@ def bind_unix_datagram(
     *,
     buffer_size: int,
     max_rest_seconds: float = 0,
+    native_receive: NativeReceive | None = None,
     detects_containers: bool = False,
 ) -> UnixDatagramListener:
     """Bind a datagram socket to *path*.
@@ -184,6 +195,7 @@ def bind_unix_datagram(
         bound,
         buffer_size=buffer_size,
         max_rest_seconds=max_rest_seconds,
+        native_receive=native_receive,
         detects_containers=detects_containers,
     )
 
