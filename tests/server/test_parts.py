@@ -1,3 +1,4 @@
+import inspect
 import socket
 import sys
 from pathlib import Path
@@ -7,9 +8,17 @@ import pytest
 import trio
 from queues import open_queue
 
+from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.config import Config
 from statsd_trio.config.option_types.addresses import ROUTE_NAMES
-from statsd_trio.server.parts import bind_listeners, open_destinations
+from statsd_trio.config.options import OPTIONS
+from statsd_trio.server.parts import (
+    bind_listeners,
+    make_aggregation_settings,
+    make_rules,
+    open_destinations,
+)
+from statsd_trio.sinks.datadog.opening import open_datadog_destination
 from statsd_trio.sinks.datadog.payloads import Route
 from statsd_trio.transports.unix import UnixDatagramListener, bind_unix_datagram
 
@@ -67,6 +76,24 @@ def test_a_key_that_is_asked_for_may_be_any() -> None:
 
 def test_routes_are_called_the_same_in_the_configuration_and_on_their_way() -> None:
     assert [route.word for route in Route] == list(ROUTE_NAMES)
+
+
+def test_stages_that_are_told_nothing_do_as_the_options_say() -> None:
+    config = Config(hostname="")
+
+    assert make_aggregation_settings(config, make_rules(config)) == (
+        AggregationSettings()
+    )
+
+
+def test_destination_that_is_told_nothing_does_as_the_options_say() -> None:
+    parameters = inspect.signature(open_datadog_destination).parameters
+    defaults = {
+        name: parameters[name].default for name in OPTIONS.keys() & parameters.keys()
+    }
+
+    assert len(defaults) == 12
+    assert defaults == {name: OPTIONS[name].default for name in defaults}
 
 
 def test_compression_of_the_configuration_is_the_destinations(
