@@ -16,7 +16,7 @@ use crate::value::{is_member, read_number};
 /// No slot.
 pub const NONE: u32 = u32::MAX;
 
-/// The metric types, numbered as in `aggregation/context.py`.
+/// The metric types, numbered as in `engine/context.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Counter,

@@ -2,8 +2,8 @@
 //!
 //! Three rules bound it, whatever is sent. A head is kept from its second sight on, so
 //! that a new one in every line is never kept. When it is full, or has no memory left,
-//! nothing is added, so that a flood evicts nobody. And what was not used for `KEPT_SECONDS` is forgotten, one
-//! shard a second, so that no call takes long.
+//! nothing is added, so that a flood evicts nobody. And what was not used for
+//! `KEPT_SECONDS` is forgotten, one shard a second, so that no call takes long.
 
 use std::hash::{BuildHasher, Hasher};
 

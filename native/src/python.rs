@@ -28,6 +28,8 @@ import_exception!(statsd_trio.engine.engine, EngineError);
 const SORTED_AT_ONCE: usize = 8192;
 /// Bins that one call may list.
 const BINS_AT_ONCE: usize = 8192;
+/// Contexts that one call may let go of: some 0.1 ms.
+const RECYCLED_AT_ONCE: usize = 512;
 
 /// The contexts behind the slots.
 #[derive(Default)]
@@ -269,14 +271,12 @@ impl PyEngine {
         self.with(|engine| engine.advance(second))
     }
 
-    /// Nothing was put off: `advance` sweeps a part of the heads each second.
-    #[staticmethod]
-    fn tidy() -> bool {
-        false
+    /// Let go of some contexts that were forgotten; true while more remain.
+    fn tidy(&self) -> bool {
+        self.recycle_slots()
     }
 
     fn close(&self) -> PyClosedBucket {
-        self.recycle_slots();
         let mut engine = lock(&self.engine);
         let bucket = engine.close();
         self.contexts.closed.fetch_add(1, Ordering::Relaxed);
@@ -343,22 +343,27 @@ impl PyEngine {
         Ok(slot)
     }
 
-    /// Give up the slots that no bucket names any more.
-    fn recycle_slots(&self) {
+    /// Give up some slots that no bucket names any more; true while more remain.
+    fn recycle_slots(&self) -> bool {
         if self.contexts.closed.load(Ordering::Relaxed) > 0 {
-            return;
+            return false;
         }
+        // Dropped at the end, when nothing is locked.
+        let mut dropped = Vec::new();
         let mut slots = lock(&self.contexts.slots);
         let engine = lock(&self.engine);
-        let leaving = std::mem::take(&mut slots.leaving);
-        for slot in leaving {
+        while dropped.len() < RECYCLED_AT_ONCE {
+            let Some(slot) = slots.leaving.pop() else {
+                break;
+            };
             if engine.is_filled(slot) {
                 slots.leaving.push(slot);
-            } else {
-                slots.held[slot as usize] = None;
-                slots.free.push(slot);
+                return false;
             }
+            dropped.push(slots.held[slot as usize].take());
+            slots.free.push(slot);
         }
+        !slots.leaving.is_empty()
     }
 }
 

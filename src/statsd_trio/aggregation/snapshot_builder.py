@@ -512,8 +512,17 @@ class SnapshotBuilder:
             self.warnings = (*self.warnings, memory)
 
     def _free(self) -> Iterator[None]:
+        yield from self._free_buckets()
+        while self._garbage.free(_STEP_ENTRIES) or self._engine.tidy():
+            yield
+
+    def _free_buckets(self) -> Iterator[None]:
+        """Free the closed buckets, and then let go of them.
+
+        As long as there is one, the engine keeps every context that it may name.
+        """
         for _, bucket in self._buckets:
             while bucket.free(_STEP_ENTRIES):
                 yield
-        while self._garbage.free(_STEP_ENTRIES) or self._engine.tidy():
-            yield
+        self._buckets = ()
+        self._parts = attrs.evolve(self._parts, buckets=())
