@@ -58,6 +58,19 @@ def test_a_line_is_read_as_the_server_of_a_configuration_reads_it(
     assert result.exit_code == 0  # what is filtered is not refused
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("DD_METRIC_FILTERLIST", "noise"), ("STATSD_TRIO_CONFIG", "server.toml")],
+)
+def test_a_line_is_read_as_the_variables_say(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "server.toml").write_text('metric_filterlist = ["noise"]\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, value)
+    assert "nothing: its name is on the filter list" in run("noise:1|c").stdout
+
+
 def test_a_configuration_that_cannot_be_used_exits_with_2(tmp_path: Path) -> None:
     result = run("--config", str(tmp_path / "none.toml"), "a:1|c")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -178,3 +178,10 @@ def test_a_config_needs_no_yaml_and_no_cattrs() -> None:
     )
 
     assert done.stdout.strip() == "set()"
+
+
+def test_a_blank_key_is_none() -> None:
+    config = Config(api_key=" ", additional_endpoints={"http://x": ["", " ", "k"]})
+
+    assert config.api_key is None
+    assert config.additional_endpoints == {Secret("http://x"): (Secret("k"),)}

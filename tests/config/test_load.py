@@ -646,7 +646,7 @@ PRESENT_BUT_EMPTY: dict[str, tuple[object, object]] = {
         (TagFilterEntry("a", ()), TagFilterEntry("b", ("c",))),
     ),
     "additional_endpoints": (
-        {"https://a": [None], "https://b": None, "https://c": ["", "k"]},
+        {"https://a": [None], "https://b": None, "https://c": ["", " ", "k"]},
         {
             Secret("https://a"): (),
             Secret("https://b"): (),

@@ -27,7 +27,8 @@ from statsd_trio.explain import (
     "--config",
     "config_path",
     metavar="PATH",
-    help="Read the lines as a server with this TOML file, or datadog.yaml, would.",
+    help="Read the lines as a server with this TOML file, or datadog.yaml, would."
+    " The variables of such a server count in any case.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -> None:
@@ -65,7 +66,7 @@ def _make_explain(config_path: str | None) -> Callable[..., Explanation]:
     Raises:
         ConfigError: with every problem of the file and the environment.
     """
-    if config_path is None:
+    if config_path is None and not any(map(_is_setting, os.environ)):
         return explain_line
     # Half a second of imports, for those alone who ask for it.
     from statsd_trio.server.parts import (  # noqa: PLC0415
@@ -82,6 +83,10 @@ def _make_explain(config_path: str | None) -> Callable[..., Explanation]:
         settings=make_aggregation_settings(config, rules),
         use_timestamps=config.no_aggregation_pipeline,
     )
+
+
+def _is_setting(variable: str) -> bool:
+    return variable.startswith(("DD_", "STATSD_TRIO_"))
 
 
 def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ the option, its names outside of Python, whether it is live, and its help.
 import functools
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -136,7 +136,9 @@ def _key(
     value: str | Secret | Callable[[], Awaitable[str]] | None,
 ) -> Secret | Callable[[], Awaitable[str]] | None:
     # An empty key, as an unset variable gives it, is none.
-    return (Secret(value) if value else None) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return Secret(value) if value.strip() else None
+    return value
 
 
 def _url(value: str | Secret | None) -> Secret | None:
@@ -148,12 +150,14 @@ def _endpoints(
     value: Mapping[str, Iterable[str | Secret]]
     | Mapping[Secret, Iterable[str | Secret]],
 ) -> Mapping[Secret, tuple[Secret, ...]]:
-    return {
-        hide_credentials(url): tuple(
-            key if isinstance(key, Secret) else Secret(key) for key in keys
-        )
-        for url, keys in value.items()
-    }
+    def hide(keys: Iterable[str | Secret]) -> Iterator[Secret]:
+        for key in keys:
+            secret = key if isinstance(key, Secret) else Secret(key)
+            # An empty key is none, as above.
+            if secret.reveal().strip():
+                yield secret
+
+    return {hide_credentials(url): tuple(hide(keys)) for url, keys in value.items()}
 
 
 def _routes_of_endpoints(
