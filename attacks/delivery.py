@@ -159,7 +159,9 @@ def stop_with_unwritable_spool(trial: Trial) -> None:
 def _deliver_with_small_queue(
     trial: Trial, retry_queue_bytes: int, *arguments: str, first_status: int = 202
 ) -> None:
-    script = [] if first_status == 202 else [{"status": first_status, "times": 1}]
+    script = []
+    if first_status != 202:
+        script = [{"route": "series", "status": first_status, "times": 1}]
     intakes = trial.start_intakes(script)
     server = trial.start_server(
         f"--retry-queue-bytes={retry_queue_bytes}", *arguments, intakes=intakes

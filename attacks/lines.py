@@ -29,12 +29,12 @@ tags = {{ first = "$1" }}
 
 def four_groups(trial: Trial) -> None:
     """Map names by a pattern of four groups, which nearly fits them."""
-    _map_names(trial, _FOUR_GROUPS)
+    _map_names(trial, _FOUR_GROUPS, "steps")
 
 
 def nested_repeats(trial: Trial) -> None:
     """Map names by repeats within repeats, which nearly fit them."""
-    _map_names(trial, _NESTED)
+    _map_names(trial, _NESTED, "words")
 
 
 def garbage(trial: Trial) -> None:
@@ -93,7 +93,7 @@ def _send(trial: Trial, stream: str, count: int) -> Ledger:
     return ledger
 
 
-def _map_names(trial: Trial, pattern: str) -> None:
+def _map_names(trial: Trial, pattern: str, stream: str) -> None:
     """Send names that a pattern is slow over; or see it refused at the start."""
     path = write_configuration(trial.folder, _PROFILE.format(pattern=pattern))
     trial.finding.load = f"names of 230 bytes, {pattern}"
@@ -104,7 +104,7 @@ def _map_names(trial: Trial, pattern: str) -> None:
         trial.finding.delivered = "the pattern is refused at the start"
         return
     sender = trial.start_datagrams(
-        Sending(Workload("steps", 2000), packets_per_second=1000, max_seconds=5),
+        Sending(Workload(stream, 2000), packets_per_second=1000, max_seconds=5),
         server.udp,
     )
     sender.go()

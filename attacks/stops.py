@@ -15,10 +15,9 @@ from attacks.trial import Trial, find_listener
 from benchmarks.sender import Sending
 from benchmarks.workload import UDP_PACKET_BYTES, Workload
 
-_TCP_CONNECTIONS: Final = 200
-
-# So many that a stop may have no time to take all.
-_UNIX_CONNECTIONS: Final = 800
+# With lines that take long, since each is rejected: more than a stop has time for.
+_CONNECTIONS: Final = 800
+_LINES: Final = Workload("garbage", 20_000, UDP_PACKET_BYTES)
 
 # Within what a new connection takes without being read.
 _BYTES_EACH: Final = 48 * 1024
@@ -60,7 +59,7 @@ def stop_under_flood(trial: Trial) -> None:
 
 
 def stop_with_tcp_connections(trial: Trial) -> None:
-    """Stop with unread data in 200 TCP connections."""
+    """Stop with unread data in 800 TCP connections."""
     _stop_with_unread(trial, is_unix=False)
 
 
@@ -75,8 +74,8 @@ def _stop_with_unread(trial: Trial, *, is_unix: bool) -> None:
     flag = f"--stream-socket-path={path}" if is_unix else "--tcp-port=__random__"
     server = trial.start_server(flag, intakes=intakes)
     sending = StreamSending(
-        Workload("tagged", 20_000, UDP_PACKET_BYTES, contexts=1000),
-        connections=_UNIX_CONNECTIONS if is_unix else _TCP_CONNECTIONS,
+        _LINES,
+        connections=_CONNECTIONS,
         is_framed=is_unix,
         max_seconds=15,
         bytes_each=_BYTES_EACH,
@@ -113,6 +112,6 @@ def _stop_with_unread(trial: Trial, *, is_unix: bool) -> None:
 
 ATTACKS: Final = (
     Attack("stop under a flood of UDP", stop_under_flood),
-    Attack("stop with 200 TCP connections", stop_with_tcp_connections),
+    Attack("stop with 800 TCP connections", stop_with_tcp_connections),
     Attack("stop with 800 Unix streams", stop_with_unix_streams),
 )

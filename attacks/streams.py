@@ -4,7 +4,10 @@ The others are one sender over UDP, at a rate that the server takes many times o
 It may lose a tenth of its packets at most, whatever is done over other sockets.
 """
 
+import contextlib
 import signal
+import socket
+import struct
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -13,19 +16,25 @@ from attacks.attack import Attack
 from attacks.children.stream_sender import StreamSending
 from attacks.trial import Bounds, Trial, find_listener
 from benchmarks.sender import Sending
-from benchmarks.workload import UDP_PACKET_BYTES, UNIX_PACKET_BYTES, Workload
+from benchmarks.workload import (
+    UDP_PACKET_BYTES,
+    UNIX_PACKET_BYTES,
+    Workload,
+    count_lines,
+)
 from statsd_trio.ledger import Ledger
 
-_SECONDS: Final = 3.0
+_SECONDS: Final = 4.0
 
 # Of the flood: it begins before the others and ends after them.
 _FLOOD_SECONDS: Final = _SECONDS + 1.5
 _HEAD_START_SECONDS: Final = 0.5
 
+# More than twice what the socket's buffer holds, so that no stall goes unnoticed.
 _VICTIM: Final = Sending(
-    Workload("counters", 20_000, UDP_PACKET_BYTES, contexts=100),
-    packets_per_second=1000,
-    max_packets=round(1000 * _SECONDS),
+    Workload("counters", 20_000, contexts=100),
+    packets_per_second=6000,
+    max_packets=round(6000 * _SECONDS),
     max_seconds=_SECONDS * 2,
     delay_seconds=_HEAD_START_SECONDS,
 )
@@ -33,6 +42,10 @@ _FLOOD: Final = Workload("mixed", 65_000, UNIX_PACKET_BYTES, contexts=1000)
 _MOST_LOST: Final = 0.1
 
 _PAUSE_SECONDS: Final = 3.0
+_PAUSED_CONNECTIONS: Final = 10
+
+# Of the first frame, what is sent before the pause.
+_PART_BYTES: Final = 100
 
 
 def send_empty_frames(trial: Trial) -> None:
@@ -88,37 +101,43 @@ def flood_unix_datagrams(trial: Trial) -> None:
 
 
 def pause(trial: Trial) -> None:
-    """Pause the server for longer than a frame may take, with frames on the way."""
+    """Pause the server for longer than a frame may take, with frames on the way.
+
+    Each connection sends a part of a frame, and the rest with more frames once the
+    server is paused: when that goes on, all is there since long.
+    """
     intakes = trial.start_intakes()
     path = str(trial.folder / "dsd.socket")
     server = trial.start_server(
         f"--stream-socket-path={path}", "--frame-timeout-seconds=1", intakes=intakes
     )
-    # Ten connections, each in the midst of a frame when the server is paused: their
-    # pieces are larger than what the kernel takes at once.
-    sending = StreamSending(
-        Workload("counters", 2000, UNIX_PACKET_BYTES),
-        connections=10,
-        is_framed=True,
-        max_seconds=1.0,
-    )
-    sender = trial.start_streams(sending, path)
-    sender.go()
-    time.sleep(sending.max_seconds / 2)
-    server.send_signal(signal.SIGSTOP)
-    time.sleep(_PAUSE_SECONDS)
-    server.send_signal(signal.SIGCONT)
-    sent = sender.wait()
+    packets = Workload("counters", 1000, UDP_PACKET_BYTES).build()
+    data = b"".join(struct.pack("<I", len(packet)) + packet for packet in packets)
+    lines = sum(map(count_lines, packets)) * _PAUSED_CONNECTIONS
+    with contextlib.ExitStack() as stack:
+        streams = [
+            stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            for _ in range(_PAUSED_CONNECTIONS)
+        ]
+        for stream in streams:
+            stream.connect(path)
+            stream.sendall(data[:_PART_BYTES])
+        time.sleep(0.5)
+        server.send_signal(signal.SIGSTOP)
+        for stream in streams:
+            stream.sendall(data[_PART_BYTES:])
+        time.sleep(_PAUSE_SECONDS)
+        server.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
     bounds = Bounds(answer_seconds=Bounds().answer_seconds + _PAUSE_SECONDS)
     ledger = trial.judge(server.stop(), bounds)
-    listener = find_listener(ledger, "unixstream")
     (received,) = intakes.read()
     trial.account_received(ledger, received)
-    trial.account("frames", sent.packets, listener.packets)
-    trial.finding.load = f"{sent.packets:,} frames, SIGSTOP for {_PAUSE_SECONDS:g} s"
     delivered = received.values.get("shop.orders", 0)
-    trial.finding.delivered = f"{delivered:,.0f} of {sent.lines:,} lines"
-    trial.account("lines", sent.lines, delivered)
+    trial.account("lines", lines, delivered)
+    frames = len(packets) * _PAUSED_CONNECTIONS
+    trial.finding.load = f"{frames:,} frames, SIGSTOP for {_PAUSE_SECONDS:g} s"
+    trial.finding.delivered = f"{delivered:,.0f} of {lines:,} lines"
 
 
 def _flood_stream(trial: Trial, flooding: StreamSending, *, is_unix: bool) -> None:

@@ -13,6 +13,9 @@ _CONTEXTS: Final = 99_000
 _SECONDS: Final = 5.0
 _MOST_LOST: Final = 0.1
 
+# More than twice what the socket's buffer holds, so that no stall goes unnoticed.
+_PACKETS_PER_SECOND: Final = 6000
+
 # As many as one connection may have under way by default.
 _STREAMS: Final = 100
 
@@ -50,9 +53,9 @@ def _ask(trial: Trial, asking: Asking) -> None:
     )
     victim = trial.start_datagrams(
         Sending(
-            Workload("counters", 20_000, UDP_PACKET_BYTES),
-            packets_per_second=1000,
-            max_packets=round(1000 * _SECONDS),
+            Workload("counters", 20_000),
+            packets_per_second=_PACKETS_PER_SECOND,
+            max_packets=round(_PACKETS_PER_SECOND * _SECONDS),
             max_seconds=2 * _SECONDS,
         ),
         server.udp,

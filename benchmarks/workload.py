@@ -196,6 +196,12 @@ def _make_steps(workload: Workload) -> Iterator[bytes]:
         yield f"job.{'a.' * 110}{number}:1|c\n".encode()
 
 
+def _make_words(workload: Workload) -> Iterator[bytes]:
+    """Names of one long word, which repeats within repeats cut in countless ways."""
+    for number in range(workload.lines):
+        yield f"job.{'a' * 220}{number}:1|c\n".encode()
+
+
 def _build_unterminated(workload: Workload) -> list[bytes]:
     packets = pack(_make_mixed(workload), workload.packet_bytes)
     return [packet.removesuffix(b"\n") for packet in packets]
@@ -233,6 +239,7 @@ STREAMS: Final[dict[str, Callable[[Workload], list[bytes]]]] = {
     "long members": _packed(_make_long_members),
     "clashes": _packed(_make_clashes),
     "steps": _packed(_make_steps),
+    "words": _packed(_make_words),
     "unterminated": _build_unterminated,
     "empty": _build_empty,
     "longest": _build_longest,
