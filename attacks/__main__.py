@@ -125,10 +125,7 @@ def _complain(journal: Journal, attack: Attack, finding: Finding) -> None:
     if len(finding.broken) > len(shown):
         shown.append(f"and {len(finding.broken) - len(shown)} more")
     for broken in shown:
-        if attack.awaits:
-            journal.tell(f"{attack.name}: {broken} (expected: {attack.awaits})")
-        else:
-            journal.complain(f"{attack.name}: {broken}")
+        journal.complain(f"{attack.name}: {broken}")
 
 
 if __name__ == "__main__":

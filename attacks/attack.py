@@ -14,9 +14,7 @@ class Attack:
     Attributes:
         name: shown, and used to choose it.
         run: starts what it needs by the trial, and tells it what it found.
-        awaits: why its bounds cannot hold yet; "" where they must.
     """
 
     name: str
     run: Callable[[Trial], None]
-    awaits: str = ""
