@@ -418,7 +418,8 @@ def wheel(session: nox.Session) -> None:
     (built,) = dist.glob("*.whl")
     session.run("auditwheel", "show", str(built))
     session.run("auditwheel", "repair", f"--wheel-dir={dist / 'repaired'}", str(built))
-    (repaired,) = dist.glob("repaired/*manylinux*.whl")
+    # One for every Python from 3.11 on.
+    (repaired,) = dist.glob("repaired/*-cp311-abi3-manylinux*.whl")
     session.run(
         "twine", "check", "--strict", *map(str, dist.glob("*.tar.gz")), str(repaired)
     )

@@ -36,6 +36,7 @@ async def test_table_tells_what_became_of_the_lines(server: Server) -> None:
     assert done.exit_code == 0
     rows = [line.split() for line in done.stdout.splitlines()]
     assert rows[0] == [f"http://{address_of(server)}:", "ready"]
+    assert ["engine:", *server.ledger().engine.split()] in rows
     assert ["read", "3"] in rows
     assert ["rejected:", "no_colon", "1"] in rows
 

@@ -2,6 +2,7 @@ import pytest
 
 from statsd_trio.engine import choose
 from statsd_trio.engine.choose import choose_engine
+from statsd_trio.engine.native import find_native
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ConfigError
 
@@ -36,3 +37,17 @@ def test_asking_for_what_is_missing_says_how_to_get_it(
     (problem,) = caught.value.problems
     assert "not installed" in problem
     assert "Install Rust" in problem
+
+
+def test_one_that_cannot_be_loaded_is_not_taken_for_a_missing_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: str) -> None:
+        raise ImportError("undefined symbol")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    with pytest.raises(ImportError, match="undefined symbol"):
+        find_native()
+    assert choose_engine() is PlainEngine
+    with pytest.raises(ConfigError, match="cannot be loaded: undefined symbol"):
+        choose_engine("native")

@@ -15,6 +15,7 @@ def test_every_count_stands_under_its_name(ledger: Ledger) -> None:
     lines = render_openmetrics(ledger, is_ready=True).splitlines()
 
     for line in (
+        'statsd_trio_engine{name="plain"} 1',
         'statsd_trio_packets_total{listener="unix"} 7',
         'statsd_trio_listener_failing{listener="unix"} 0',
         "statsd_trio_queue_peak 40",

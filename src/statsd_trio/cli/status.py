@@ -52,6 +52,7 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     yield from (f"  {make_printable(reason)}" for reason in readiness.reasons)
     for name, trouble in readiness.conditions.items():
         yield f"  {make_printable(name)}: {make_printable(trouble)}"
+    yield f"  engine: {make_printable(ledger.engine)}"
     for listener in ledger.listeners:
         yield ""
         yield make_printable(listener.name)

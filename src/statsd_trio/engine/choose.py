@@ -11,23 +11,27 @@ def choose_engine(name: str = "auto") -> MakeEngine:
 
     Args:
         name: ``plain``, ``native``, or ``auto`` for the native one where it is
-            installed, else the plain one.
+            installed and can be loaded, else the plain one.
 
     Raises:
         ConfigError: if the native one is asked for and missing.
     """
     if name == "plain":
         return PlainEngine
-    native = find_native()
+    trouble = "is not installed"
+    try:
+        native = find_native()
+    except ImportError as error:
+        native, trouble = None, f"cannot be loaded: {error}"
     if native is not None:
         return native
     if name == "native":
         raise ConfigError(
             [
                 (
-                    "engine: the native engine is not installed. Install Rust, then "
-                    "statsd-trio from its source (pip install --no-binary statsd-trio "
-                    "statsd-trio); or set the engine to auto or plain"
+                    f"engine: the native engine {trouble}. Install Rust, then "
+                    "statsd-trio again from its source (pip install --force-reinstall "
+                    "--no-deps . in a clone); or set the engine to auto or plain"
                 )
             ]
         )

@@ -6,10 +6,14 @@ from statsd_trio.engine.engine import MakeEngine
 
 
 def find_native() -> MakeEngine | None:
-    """Return the class of the native engine; None where it is not installed."""
+    """Return the class of the native engine; None where it is not installed.
+
+    Raises:
+        ImportError: if it is installed, and cannot be loaded.
+    """
     try:
         module = importlib.import_module("statsd_trio._native")
-    except ImportError:
+    except ModuleNotFoundError:
         return None
     make_engine: MakeEngine = module.Engine
     return make_engine

@@ -24,7 +24,13 @@ def render_openmetrics(ledger: Ledger, *, is_ready: bool) -> str:
     """Write *ledger*; what the system cannot tell is left out."""
     lines: list[str] = []
     ready = _gauge("ready", "1 if the server does its work, else 0.", is_ready)
-    for family in (ready, *_list_families(ledger)):
+    engine = _Family(
+        "engine",
+        "gauge",
+        "1 for the engine that aggregates.",
+        [((("name", ledger.engine),), 1)],
+    )
+    for family in (ready, engine, *_list_families(ledger)):
         if not family.samples:
             continue
         name = f"statsd_trio_{family.name}"
