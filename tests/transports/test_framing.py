@@ -94,6 +94,20 @@ def test_a_frame_over_the_limit_is_refused_by_its_length_alone(length: int) -> N
         framer.take_packets()
 
 
+def test_a_line_without_a_length_is_recognised() -> None:
+    framer = FrameFramer(LIMIT)
+    framer.add(b"page.views:1|c")
+    with pytest.raises(FramingError, match="it begins with 'page', as a line without"):
+        framer.take_packets()
+
+
+def test_a_length_is_not_taken_for_a_line() -> None:
+    framer = FrameFramer(LIMIT)
+    framer.add(struct.pack("<I", 9001))
+    with pytest.raises(FramingError, match=r"buffer_size is 20$"):
+        framer.take_packets()
+
+
 def test_frames_before_a_bad_one_are_taken_first() -> None:
     framer = FrameFramer(LIMIT)
     framer.add(frame(b"a:1|c") + frame(b"x" * 21))

@@ -125,6 +125,7 @@ class FrameFramer:
                     raise FramingError(
                         f"a frame of {length} bytes, and buffer_size is "
                         f"{self._max_packet_bytes}"
+                        f"{_explain_text(buffer[position:start])}"
                     )
                 end = start + length
                 if end > waiting:
@@ -254,3 +255,10 @@ class LineFramer:
         end = end or len(self._buffer)
         self.skipped_bytes += end - position
         return end
+
+
+def _explain_text(start: bytearray) -> str:
+    """Say that the *start* of a frame is no length, if a client wrote a line there."""
+    if start.isascii() and (text := start.decode()).isprintable():
+        return f"; it begins with {text!r}, as a line without a length before it would"
+    return ""
