@@ -22,6 +22,9 @@ const KEPT_SECONDS: u32 = 30;
 /// Shards that one call may sweep, where seconds were missed.
 const SWEPT_AT_ONCE: u32 = 2;
 
+/// Of a linear congruential generator modulo 2^64 (Knuth, MMIX).
+const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
+
 /// Where the values of a head go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
@@ -47,9 +50,11 @@ struct Head {
 pub struct HeadCache {
     hasher: RandomState,
     shards: Vec<HashTable<Head>>,
-    /// Fragments of the hashes of heads that were seen once. One that another head
-    /// overwrites has to be seen twice again.
+    /// Fragments of the hashes of heads that were seen once, 0 for none. One that another
+    /// head overwrites has to be seen twice again.
     seen_once: Vec<u32>,
+    /// Decides whether one is overwritten.
+    chance: u64,
     capacity: usize,
     count: usize,
     pub memory: Share,
@@ -63,6 +68,7 @@ impl HeadCache {
             hasher: RandomState::default(),
             shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
             seen_once: vec![0; capacity.clamp(1, 1 << 20).next_power_of_two()],
+            chance: 0,
             capacity,
             count: 0,
             memory: Share::default(),
@@ -173,9 +179,20 @@ impl HeadCache {
         #[allow(clippy::cast_possible_truncation)] // a fragment is meant
         let (index, mark) = (
             hash as usize & (self.seen_once.len() - 1),
-            (hash >> 32) as u32,
+            (hash >> 32) as u32 | 1,
         );
-        std::mem::replace(&mut self.seen_once[index], mark) == mark
+        let held = &mut self.seen_once[index];
+        if *held == mark {
+            *held = 0;
+            return true;
+        }
+        // Where two share a place and take turns, one would else drive the other out for
+        // ever. By chance, since any rule may be in step with those turns.
+        self.chance = self.chance.wrapping_mul(MULTIPLIER).wrapping_add(1);
+        if *held == 0 || self.chance >> 63 == 0 {
+            *held = mark;
+        }
+        false
     }
 }
 
@@ -223,6 +240,17 @@ mod tests {
         assert_eq!(heads.find(b"a", b"c", 0), None);
         heads.learn(b"a", b"c", TARGET, 0);
         assert_eq!(heads.find(b"a", b"c", 0), Some(TARGET));
+    }
+
+    #[test]
+    fn heads_that_take_turns_are_all_kept_in_the_end() {
+        let mut heads = HeadCache::new(1000);
+        for _ in 0..50 {
+            for number in 0..1000_u32 {
+                heads.learn(&number.to_ne_bytes(), b"c", TARGET, 0);
+            }
+        }
+        assert_eq!(heads.count(), 1000);
     }
 
     #[test]
