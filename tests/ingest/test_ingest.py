@@ -19,6 +19,7 @@ from statsd_trio.ingest.ingest import (
     _find_chunk_end,
     measure_chunk,
 )
+from statsd_trio.ledger import ListenerCounters
 from statsd_trio.protocol.messages import Event, MetricType, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import (
@@ -30,7 +31,8 @@ from statsd_trio.rules import (
 )
 from statsd_trio.sinks.datadog.payloads import Payload, build_payloads
 from statsd_trio.testing.strategies import lines as some_lines
-from statsd_trio.transports.packet import Packet
+from statsd_trio.transports.packet import Origin, Packet
+from statsd_trio.transports.packet_queue import PacketQueue
 
 OpenStage = Callable[..., Stage]
 
@@ -478,6 +480,43 @@ async def test_channel_is_processed_to_its_end(open_stage: OpenStage) -> None:
     stage = open_stage()
     await run_stage(stage, [b"a:1|c"] * 50)
     assert total(stage.take(), "a") == 50
+
+
+async def test_small_packets_are_processed_as_if_each_came_alone(
+    make_engine: MakeEngine,
+) -> None:
+    # Those of one sender in a row go to the engine together.
+    ann, bob = Origin("udp", "x", "ann"), Origin("udp", "x", "bob")
+    packets = [
+        Packet(b"a:1|c", ann),
+        Packet(b"", ann),
+        Packet(b"a:1|c\na:bad|c\n", ann),
+        Packet(b"a:1|c\na:", ann, is_truncated=True),
+        Packet(b"|c", ann),
+        Packet(b"a:1|c", bob),
+        Packet(b"a:worse|c", bob),
+        Packet(b"a:1|c\n" * CHUNK_BYTES, bob),
+        Packet(b"a:worst|c", bob),
+        Packet(b"a:1|c", ann),
+    ]
+    alone, together = (join_stages(make_engine) for _ in range(2))
+    origins: list[list[tuple[bytes, Origin]]] = [[], []]
+    for stage, seen in zip((alone, together), origins, strict=True):
+        stage.ingest._rejections._on_rejected = lambda _, line, origin, seen=seen: (
+            seen.append((line, origin))
+        )
+    for packet in packets:
+        for _ in alone.ingest.process_packet(packet):
+            pass
+    queue = PacketQueue(len(packets))
+    with queue.open_send_channel(ListenerCounters("x")) as channel:
+        channel.put_nowait(packets)
+    await together.ingest.run(queue)
+    await together.ingest.wait_processed(len(packets))
+    assert together.lines == alone.lines
+    assert total(together.take(), "a") == total(alone.take(), "a") == CHUNK_BYTES + 5
+    assert sorted(origins[0]) == sorted(origins[1])
+    assert len(origins[0]) == 5
 
 
 @pytest.mark.parametrize(

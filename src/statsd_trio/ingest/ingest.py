@@ -180,27 +180,44 @@ class Ingest:
     def _process_waiting(self, packet: Packet, queue: PacketSource) -> Iterator[None]:
         """Process *packet*, and all others that *queue* has ready.
 
-        Yields after each chunk; small packets make one together.
+        Yields after each chunk; small packets make one together. What one sender sent
+        in a row of them is one call of the engine.
         """
         receive_nowait = queue.receive_nowait
         room = self._chunk_bytes
+        small: list[bytes] = []
+        origin = packet.origin
         while True:
             size = len(packet.data) + _PACKET_BYTES
+            if size > room or packet.origin is not origin:
+                self._process_small(small, origin)
+                origin = packet.origin
             if size > room:
                 yield
                 yield from self._tidy()
                 room = self._chunk_bytes
             room -= size
             if room >= 0:
-                self._process_chunk(self._open_packet(packet), packet.origin)
+                small.append(self._open_packet(packet))
             else:
                 yield from self.process_packet(packet)
-            self._packets_done += 1
+                self._packets_done += 1
             try:
                 packet = receive_nowait()
             except (trio.WouldBlock, trio.EndOfChannel):
                 break
+        self._process_small(small, origin)
         yield from self._tidy()
+
+    def _process_small(self, small: list[bytes], origin: Origin) -> None:
+        """Process the data of *small* packets, all of one sender, and empty the list.
+
+        Where that fails, all of them count as dropped.
+        """
+        if small:
+            self._process_chunk(b"\n".join(small), origin)
+            self._packets_done += len(small)
+            small.clear()
 
     def _process_chunk(self, chunk: bytes, origin: Origin) -> None:
         # Others may have run meanwhile, but nobody else processes a packet.
