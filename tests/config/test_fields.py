@@ -155,6 +155,8 @@ def test_secrets_compare_by_what_they_hide() -> None:
         ("user:p@ss@host", "***@host"),
         ("https://user:p//a/ss@host", "https://***@host"),
         ("user:pass//word@host", "***@host"),
+        ("https://host/api?api_key=k&b=1", "https://host/api?***"),
+        ("https://u:p@host?", "https://***@host?"),
     ],
 )
 def test_credentials_of_a_url_are_masked(url: str, masked: str) -> None:
@@ -162,9 +164,10 @@ def test_credentials_of_a_url_are_masked(url: str, masked: str) -> None:
 
 
 def test_credentials_are_masked_wherever_a_url_stands_in_a_text() -> None:
-    text = "['http://user:p@ss@host:1', 'https://host', 'mail@host']"
+    text = "['http://user:p@ss@host:1', 'https://host', 'mail@host', http://h/?k=1 ?]"
 
-    assert mask_urls(text) == "['http://***@host:1', 'https://host', 'mail@host']"
+    masked = "['http://***@host:1', 'https://host', 'mail@host', http://h/?*** ?]"
+    assert mask_urls(text) == masked
 
 
 def test_a_config_needs_no_yaml_and_no_cattrs() -> None:

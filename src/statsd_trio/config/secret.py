@@ -5,6 +5,7 @@ from typing import Final, final
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CREDENTIALS: Final = re.compile(r"://\S*@")
+_QUERY: Final = re.compile(r"(://[^\s?]*\?)\S+")
 
 # A shorter secret would be given away by its last characters.
 _SHOWN_CHARACTERS: Final = 4
@@ -48,20 +49,23 @@ def _mask(text: str) -> str:
 
 
 def mask_credentials(url: str) -> str:
-    """Replace the user name and the password in *url* by ``***``.
+    """Replace the user name, the password and the query in *url* by ``***``.
 
     All that stands between the scheme and the last ``@`` counts as credentials, since
-    a password that is not percent-encoded may contain any character.
+    a password that is not percent-encoded may contain any character. A query may hold
+    a key.
     """
     scheme = _SCHEME.match(url)
     start = scheme[0] if scheme else ""
     credentials, at, place = url[len(start) :].rpartition("@")
-    return f"{start}{'***' if credentials else ''}{at}{place}"
+    place, question, query = place.partition("?")
+    shown_query = f"{question}{'***' if query else ''}"
+    return f"{start}{'***' if credentials else ''}{at}{place}{shown_query}"
 
 
 def mask_urls(text: str) -> str:
-    """Replace the credentials of every URL in *text* by ``***``."""
-    return _CREDENTIALS.sub("://***@", text)
+    """Replace the credentials and the query of every URL in *text* by ``***``."""
+    return _QUERY.sub(r"\1***", _CREDENTIALS.sub("://***@", text))
 
 
 def hide_credentials(url: str | Secret) -> Secret:

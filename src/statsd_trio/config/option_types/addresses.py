@@ -203,3 +203,6 @@ def _check_url(value: Secret) -> None:
     if not is_usable:
         hint = "; a password in it is percent-encoded" if "@" in url else ""
         raise ValueError(f"not a URL, such as https://example.com{hint}")
+    if "?" in url or "#" in url:
+        # Routes are appended to it, and a query might hold a key.
+        raise ValueError("has a query or a fragment; give the part before it alone")
