@@ -41,6 +41,8 @@ class Reason(enum.StrEnum):
     SERVICE_CHECK_EMPTY_NAME = "service_check_empty_name"
     SERVICE_CHECK_STATUS = "service_check_status"
 
+    ENGINE_FAILED = "engine_failed"
+
 
 def describe_os_error(error: OSError) -> str:
     """Return what the system said, and of which file, without an error number."""

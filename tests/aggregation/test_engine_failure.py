@@ -71,7 +71,8 @@ def test_what_was_taken_before_goes_out_and_the_next_bucket_is_plain() -> None:
     stage.process(b"a:1|c\na:1|c")  # Its second line is lost.
     assert stage.aggregator.engine_name == "plain"
     stage.process(*[b"a:1|c"] * 5)
-    assert (stage.lines.read, stage.lines.metrics) == (9, 9)
+    assert (stage.lines.read, stage.lines.metrics) == (10, 9)
+    assert stage.lines.rejected == {"engine_failed": 1}
     # The last flush sends what waits for the next bucket with the present second.
     assert total(stage, "a") == {0: 4, 1: 5}
     assert stage.warnings == [EngineFailure("fragile", "broke off in take")]

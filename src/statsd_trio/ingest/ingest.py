@@ -118,6 +118,8 @@ class Ingest:
         self._on_slice = on_slice
         self._origin = Origin("", "")
         self._failure: Exception | None = None
+        self._given_back = 0
+        self._engine_failures = 0
         self._packets_done = 0
         self.dropped_packets = 0
         self._waiting = trio.lowlevel.ParkingLot()
@@ -222,14 +224,26 @@ class Ingest:
     def _process_chunk(self, chunk: bytes, origin: Origin) -> None:
         # Others may have run meanwhile, but nobody else processes a packet.
         self._origin = origin
+        given_back_before = self._given_back
         metrics, filtered, _ = self._aggregator.take(chunk, self._process_line)
         lines = self._lines
         lines.read += metrics + filtered
         lines.metrics += metrics
         lines.filtered += filtered
+        if self._aggregator.engine_failures != self._engine_failures:
+            self._engine_failures = self._aggregator.engine_failures
+            given_back = self._given_back - given_back_before
+            self._reject_rest(chunk, metrics + filtered + given_back)
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def _reject_rest(self, chunk: bytes, taken: int) -> None:
+        """Reject what stands behind the first *taken* lines: the engine broke off."""
+        lines = [line for line in chunk.split(b"\n") if line not in {b"", b"\r"}]
+        for line in lines[taken:]:
+            self._lines.read += 1
+            self._rejections.reject_line(_BROKE_OFF, line, self._origin)
 
     def _tidy(self) -> Iterator[None]:
         while self._aggregator.tidy():
@@ -268,6 +282,7 @@ class Ingest:
         It never raises, since the engine has not told yet what it took: what fails is
         raised afterwards.
         """
+        self._given_back += 1
         try:
             self._parse_line(line)
         except Exception as error:  # noqa: BLE001 - raised by `process_packet`
@@ -353,6 +368,13 @@ def _find_chunk_end(data: bytes, start: int, size: int) -> int:
     # A line that is longer than a chunk is one.
     return end or data.find(b"\n", start + size) + 1 or len(data)
 
+
+_BROKE_OFF: Final = ParseError(
+    Reason.ENGINE_FAILED,
+    0,
+    "the engine broke off before this line, which is a mistake of the server's; the "
+    "plain engine has taken over",
+)
 
 _UNPARSED: Final = {
     Reason.TRUNCATED: (
