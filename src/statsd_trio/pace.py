@@ -33,22 +33,35 @@ class Pace:
         """Whether the slice is used up, and `rest` is due."""
         return self._clock() >= self._slice_end
 
-    async def rest(self) -> None:
-        """Let others run."""
-        await trio.lowlevel.checkpoint()
+    async def rest(self, *, is_shielded: bool = False) -> None:
+        """Let others run.
+
+        Args:
+            is_shielded: no cancel comes in, and no Ctrl-C, which even a shielded scope
+                and protected code lets in at a checkpoint of the main task.
+        """
+        if is_shielded:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            await trio.lowlevel.checkpoint()
         self.begin()
 
     async def run(
-        self, steps: Iterable[None], on_rested: Callable[[], None] | None = None
+        self,
+        steps: Iterable[None],
+        on_rested: Callable[[], None] | None = None,
+        *,
+        is_shielded: bool = False,
     ) -> None:
         """Do all *steps*, and let others run whenever a slice is used up.
 
         Args:
             steps: does a small piece of work for each item.
             on_rested: called each time after others could run.
+            is_shielded: neither a cancel nor a Ctrl-C comes between two steps.
         """
         for _ in steps:
             if self.is_over():
-                await self.rest()
+                await self.rest(is_shielded=is_shielded)
                 if on_rested is not None:
                     on_rested()

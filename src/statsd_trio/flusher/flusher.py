@@ -129,7 +129,7 @@ class Flusher:
     async def _take_and_queue(self, include_open: bool, final: bool) -> None:
         source = self._take_snapshot(include_open=include_open, final=final)
         self._pace.begin()
-        await self._pace.run(self._build(source))
+        await self._pace.run(self._build(source), is_shielded=True)
         snapshot = source.snapshot
         try:
             if final or not include_open:
