@@ -7,6 +7,7 @@ must arrive at each of them, in each interval.
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attacks.attack import Attack
@@ -33,6 +34,8 @@ _ROUTES: Final = ("series", "sketches", "service_checks", "events")
 
 # A point of each route a second, in three intervals.
 _SECONDS: Final = 3 * INTERVAL_SECONDS
+
+_CATCH_UP_SECONDS: Final = 15.0
 
 # Many endpoints, each with a queue, connections and a key check.
 _BOUNDS: Final = Bounds(
@@ -75,33 +78,41 @@ def bad_answers(trial: Trial) -> None:
         sender.go()
     lines = sum(sender.wait().lines for sender in senders)
     time.sleep(INTERVAL_SECONDS)
-    stopped = server.stop()
-    ledger = trial.judge(stopped, _BOUNDS)
-    healthy, *others = intakes.read()
-    trial.account_received(ledger, healthy)
-    checked = arrived = 0
-    for (fault, route), received in zip(faults, others, strict=True):
-        for other in _ROUTES:
-            if other != route:
-                checked += 1
-                arrived += _compare(
-                    trial, f"{fault} on {route}", other, received, healthy
-                )
+    expected = intakes.read()[0].points
+    # Fifty endpoints share what a busy machine has, and some are later than others.
+    trial.wait_until(
+        lambda: not _list_missing(faults, intakes.read()[1:], expected),
+        "all that is sent on good routes arrives",
+        _CATCH_UP_SECONDS,
+    )
+    missing = _list_missing(faults, intakes.read()[1:], expected)
+    for each in missing:
+        trial.expect(False, each)
+    ledger = trial.judge(server.stop(), _BOUNDS)
+    trial.account_received(ledger, intakes.read()[0])
+    checked = len(faults) * (len(_ROUTES) - 1)
     trial.finding.load = (
         f"{len(_FAULTS)} kinds of answers on {len(_ROUTES)} routes, {lines:,} lines"
     )
-    trial.finding.delivered = f"all on {arrived} of {checked} other routes"
-
-
-def _compare(
-    trial: Trial, what: str, route: str, received: Received, healthy: Received
-) -> bool:
-    points, expected = received.points.get(route, 0), healthy.points.get(route, 0)
-    trial.expect(
-        points >= expected > 0,
-        f"{what}: {points} of {expected} points arrived on {route}",
+    trial.finding.delivered = (
+        f"all on {checked - len(missing)} of {checked} other routes"
     )
-    return points >= expected > 0
+
+
+def _list_missing(
+    faults: Sequence[tuple[str, str]],
+    others: Sequence[Received],
+    expected: Mapping[str, int],
+) -> list[str]:
+    """List the good routes of all intakes that lack points the healthy one has."""
+    return [
+        f"{fault} on {route}: {received.points.get(other, 0)} of "
+        f"{expected.get(other, 0)} points arrived on {other}"
+        for (fault, route), received in zip(faults, others, strict=True)
+        for other in _ROUTES
+        if other != route
+        and not received.points.get(other, 0) >= expected.get(other, 0) > 0
+    ]
 
 
 ATTACKS: Final = (Attack("bad answers on one route", bad_answers),)
