@@ -251,8 +251,8 @@ def _list_losses(ledger: Ledger) -> Counter[str]:
         losses.update(listener.refused)
         losses["bytes of streams"] += listener.dropped_bytes
     losses.update(ledger.lines.rejected)
-    losses.update(ledger.samples.refused)
-    losses["events_refused"] += ledger.samples.events_refused
+    losses.update(ledger.samples.dropped)
+    losses["events_dropped"] += ledger.samples.events_dropped
     for sink in ledger.sinks:
         for status, count in sink.refused.items():
             losses[f"status {status}"] += count

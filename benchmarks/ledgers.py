@@ -39,7 +39,7 @@ def list_accounts(ledger: Ledger) -> list[Account]:
         Account(
             "samples parsed",
             samples.parsed,
-            samples.aggregated + sum(samples.refused.values()),
+            samples.aggregated + sum(samples.dropped.values()),
         ),
     ]
     accounts += [

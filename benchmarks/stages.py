@@ -55,5 +55,5 @@ class Stages:
     def complete(self, report: Report) -> None:
         """Add to *report* what the counters say."""
         report.aggregated = self.samples.aggregated
-        report.refused = dict(self.samples.refused)
+        report.refused = dict(self.samples.dropped)
         report.contexts = self.contexts.peak

@@ -193,7 +193,7 @@ def print_ledger(ledger: Ledger) -> None:
     )
     print(
         f"  samples  {samples.parsed} parsed = {samples.aggregated} aggregated"
-        f" + {sum(samples.refused.values())} refused"
+        f" + {sum(samples.dropped.values())} dropped"
     )
     print(
         f"  points   {sink.snapshotted} taken = {sink.delivered} delivered"

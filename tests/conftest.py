@@ -84,7 +84,7 @@ def check_ledger() -> Callable[[Ledger], None]:
             + sum(lines.rejected.values())
             + lines.filtered
         )
-        assert samples.parsed == samples.aggregated + sum(samples.refused.values())
+        assert samples.parsed == samples.aggregated + sum(samples.dropped.values())
         for sink in ledger.sinks:
             assert sink.snapshotted == (
                 sink.delivered

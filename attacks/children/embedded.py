@@ -65,7 +65,7 @@ class Found:
         self.rounds += 1
         self.packets += sum(listener.packets for listener in ledger.listeners)
         self.lines += ledger.lines.read
-        for reason, count in ledger.samples.refused.items():
+        for reason, count in ledger.samples.dropped.items():
             self.lost[reason] = self.lost.get(reason, 0) + count
         for account in list_accounts(ledger):
             if account.off_by:

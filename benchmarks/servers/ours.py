@@ -65,7 +65,7 @@ async def _serve(serving: Serving, started: Started) -> Report:
         lines=ledger.lines.read,
         aggregated=ledger.samples.aggregated,
         rejected=dict(ledger.lines.rejected),
-        refused=dict(ledger.samples.refused),
+        refused=dict(ledger.samples.dropped),
         truncated=sum(each.truncated for each in listeners),
         contexts=ledger.contexts.peak,
         waits=sum(each.waits for each in listeners),

@@ -214,10 +214,10 @@ def find_losses(before: Ledger, after: Ledger) -> Iterator[str]:
             refused = count - old.refused.get(reason, 0)
             if refused:
                 yield f"{refused} refused on {new.name}: {reason}"
-    for reason, count in after.samples.refused.items():
-        refused = count - before.samples.refused.get(reason, 0)
-        if refused:
-            yield f"{refused} values refused: {reason}"
-    refused = after.samples.events_refused - before.samples.events_refused
-    if refused:
-        yield f"{refused} events and service checks refused"
+    for reason, count in after.samples.dropped.items():
+        dropped = count - before.samples.dropped.get(reason, 0)
+        if dropped:
+            yield f"{dropped} values dropped: {reason}"
+    dropped = after.samples.events_dropped - before.samples.events_dropped
+    if dropped:
+        yield f"{dropped} events and service checks dropped"

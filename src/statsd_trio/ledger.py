@@ -8,7 +8,7 @@ and whatever leaves is counted once, so that these hold whenever the queue is em
 * bytes of a stream: ``received = bytes + dropped_bytes``, on a Unix socket and the
   four bytes of its length for each packet
 * lines: ``read = metrics + events + service_checks + sum(rejected) + filtered``
-* samples: ``parsed = aggregated + sum(refused)``
+* samples: ``parsed = aggregated + sum(dropped)``
 * points, for each destination: ``snapshotted = delivered + pending + spooled +
   sum(refused) + evicted + oversize + abandoned + spool_gone``
 """
@@ -108,16 +108,16 @@ class SamplesLedger:
     Attributes:
         condensed: of those aggregated into histograms and timers, how many are kept
             to a sketch's precision only, because there were too many.
-        events_refused: events and service checks beyond what one interval holds;
+        events_dropped: events and service checks beyond what one interval holds;
             they are no samples and stand in no identity of samples.
     """
 
     parsed: int
     aggregated: int
-    refused: Mapping[str, int]
+    dropped: Mapping[str, int]
     future: int
     condensed: int = 0
-    events_refused: int = 0
+    events_dropped: int = 0
 
 
 @attrs.frozen
@@ -281,9 +281,9 @@ class SampleCounters:
 
     parsed: int = 0
     aggregated: int = 0
-    refused: Counter[str] = attrs.field(factory=Counter[str])
+    dropped: Counter[str] = attrs.field(factory=Counter[str])
     future: int = 0
-    events_refused: int = 0
+    events_dropped: int = 0
 
     def freeze(self, *, condensed: int = 0) -> SamplesLedger:
         """Copy the counts as they are now, with one that the engine keeps."""
@@ -341,7 +341,7 @@ def _copied(counters: attrs.AttrsInstance) -> dict[str, Any]:
         field.name: getattr(counters, field.name)
         for field in attrs.fields(type(counters))
     }
-    for name in ("refused", "rejected", "hook_failures"):
+    for name in ("refused", "dropped", "rejected", "hook_failures"):
         if name in copied:
             copied[name] = dict(copied[name])
     return copied

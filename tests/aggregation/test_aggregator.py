@@ -327,7 +327,7 @@ def test_timestamps_on_other_types_are_refused(make_harness: Any, type_: str) ->
     harness.put(1005, "a", type_, *(["x"] if type_ == "s" else [1]), timestamp=777)
     snapshot = harness.take(1010)
     assert (snapshot.series, snapshot.sketches) == ((), ())
-    assert harness.samples.refused == {"timestamp_unsupported": 1}
+    assert harness.samples.dropped == {"timestamp_unsupported": 1}
     assert harness.samples.parsed == 1
 
 
@@ -336,7 +336,7 @@ def test_stamped_values_that_are_too_large_are_refused(make_harness: Any) -> Non
     harness.put(1005, "hits", "c", 1e308, timestamp=777)
     harness.put(1005, "hits", "c", 1e308, timestamp=777)
     harness.put(1005, "load", "g", float("nan"), timestamp=777)
-    assert harness.samples.refused == {"overflow": 1}
+    assert harness.samples.dropped == {"overflow": 1}
     assert harness.rejections == [Reason.NAN]
     assert harness.flush(1006) == {"hits": [(777, 1e307)]}
 
@@ -348,7 +348,7 @@ def test_stamped_points_of_an_interval_are_bounded(
     harness = make_harness()
     for timestamp in (1, 2, 3, 2):
         harness.put(1005, "hits", "c", 5, timestamp=timestamp)
-    assert harness.samples.refused == {"stamped_points": 1}
+    assert harness.samples.dropped == {"stamped_points": 1}
     assert harness.flush(1006) == {"hits": [(1, 0.5), (2, 1)]}
     harness.put(1007, "hits", "c", 5, timestamp=3)
     assert harness.flush(1008) == {"hits": [(3, 0.5)]}
@@ -357,7 +357,7 @@ def test_stamped_points_of_an_interval_are_bounded(
 def test_a_stamped_sample_without_a_context_is_refused(make_harness: Any) -> None:
     harness = make_harness(max_contexts=0)
     harness.put(1005, "hits", "c", 5, 6, timestamp=777)
-    assert harness.samples.refused == {"max_contexts": 2}
+    assert harness.samples.dropped == {"max_contexts": 2}
     assert harness.samples.parsed == 2
 
 
@@ -430,10 +430,10 @@ def test_a_value_too_many_is_dropped_at_once(
 ) -> None:
     harness = make_harness()
     harness.put_raw(1005, "a", type_, [raw, raw], rate=rate)
-    refused = dict(harness.samples.refused)
-    assert refused["overflow"] > 0
+    dropped = dict(harness.samples.dropped)
+    assert dropped["overflow"] > 0
     harness.take(1010)
-    assert harness.samples.refused == refused
+    assert harness.samples.dropped == dropped
 
 
 def test_condensing_a_histogram_ends_a_step(make_harness: Any) -> None:
@@ -516,7 +516,7 @@ def test_events_and_checks_of_an_interval_are_bounded(
     kept = [harness.aggregator.add_event(event) for _ in range(2)]
     kept += [harness.aggregator.add_service_check(check) for _ in range(2)]
     assert kept == [True, False, True, False]
-    assert harness.samples.events_refused == 2
+    assert harness.samples.events_dropped == 2
     assert harness.take(1010).points.total == 2
     assert harness.aggregator.add_event(event)
 
@@ -526,7 +526,7 @@ def test_a_counter_of_refused_values_only_is_not_sent(make_harness: Any) -> None
     harness.put_raw(1005, "hits", "c", [b"1e308"], rate=1e-5)
     assert harness.flush(1010) == {}
     assert harness.flush(1020) == {}
-    assert harness.samples.refused == {"overflow": 1}
+    assert harness.samples.dropped == {"overflow": 1}
 
 
 def test_samples_are_taken_while_a_snapshot_is_built(make_harness: Any) -> None:

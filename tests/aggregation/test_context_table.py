@@ -136,7 +136,7 @@ def test_beyond_the_limit_known_contexts_go_on_and_new_ones_are_refused(
         harness.put(1000, name, "c", 1, 2)
     harness.put(1000, "a", "c", 3)
     assert harness.flush(1010) == {"a": [(1000, 0.6)], "b": [(1000, 0.3)]}
-    assert harness.samples.refused == {"max_contexts": 2}
+    assert harness.samples.dropped == {"max_contexts": 2}
     assert (harness.samples.parsed, harness.samples.aggregated) == (7, 5)
     assert harness.contexts.current == harness.contexts.peak == 2
 
@@ -198,7 +198,7 @@ def test_of_a_gauge_and_a_set_the_first_in_a_bucket_is_sent(
     harness.put(1000, "a", first, *([7] if first == "g" else ["x"]))
     harness.put(1000, "a", second, *([8] if second == "g" else ["y"]))
     assert harness.flush(1010) == {"a": [(1000, 7 if first == "g" else 1)]}
-    assert harness.samples.refused == {"type_clash": 1}
+    assert harness.samples.dropped == {"type_clash": 1}
     harness.put(1010, "a", second, *([8] if second == "g" else ["y"]))
     assert harness.flush(1020) == {"a": [(1010, 8 if second == "g" else 1)]}
 
@@ -240,7 +240,7 @@ def test_a_conflicting_type_that_expired_and_comes_back_is_heeded_too(
     harness.put_raw(2000, "a", "g", [b"7"] * 3)
     harness.put_raw(2000, "a", "s", [b"x"])
     assert harness.flush(2010, include_open=True) == {"a": [(2000, 7)]}
-    assert harness.samples.refused == {"type_clash": 1}
+    assert harness.samples.dropped == {"type_clash": 1}
 
 
 COPYING = {
@@ -287,7 +287,7 @@ def test_a_histogram_and_its_copy_come_in_together_or_not_at_all(
     harness.put(1000, "b", "h", 1)
     snapshot = harness.take(1010)
     assert {sketch.name for sketch in snapshot.sketches} == {"dist.a"}
-    assert harness.samples.refused == {"max_contexts": 1}
+    assert harness.samples.dropped == {"max_contexts": 1}
 
 
 def test_a_copy_lives_as_long_as_its_histogram(make_harness: Any) -> None:
@@ -310,7 +310,7 @@ def test_a_histogram_with_a_timestamp_is_refused_but_its_copy_is_not(
     snapshot = harness.take(1010)
     assert snapshot.series == ()
     assert [p.count for p in snapshot.sketches[0].points] == [2]
-    assert harness.samples.refused == {"timestamp_unsupported": 2}
+    assert harness.samples.dropped == {"timestamp_unsupported": 2}
     assert harness.samples.parsed == 2
 
 
@@ -320,7 +320,7 @@ def test_without_room_the_copy_of_a_refused_histogram_is_not_made(
     harness = make_harness(max_contexts=0, **COPYING)
     harness.put(1000, "a", "h", 1, timestamp=900)
     assert harness.take(1010).sketches == ()
-    assert harness.samples.refused == {"timestamp_unsupported": 1}
+    assert harness.samples.dropped == {"timestamp_unsupported": 1}
 
 
 def test_a_context_that_expired_is_made_anew_when_a_known_line_comes(
@@ -347,7 +347,7 @@ def test_a_known_line_whose_context_expired_may_find_no_room(
     harness.put(2000, "b", "g", 1)
     harness.put_raw(2000, "a", type_, [b"1"])
     assert harness.flush(2010) == {"b": [(2000, 1)]}
-    assert harness.samples.refused == {"max_contexts": 1}
+    assert harness.samples.dropped == {"max_contexts": 1}
     assert (harness.samples.parsed, harness.samples.aggregated) == (5, 4)
     assert isinstance(harness.builder.warnings[0], ContextsFull)
 

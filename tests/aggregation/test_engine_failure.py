@@ -84,7 +84,7 @@ def test_a_failure_in_the_middle_of_a_chunk_spoils_no_neighbour() -> None:
     stage.process(*[b"a:1|c"] * 3)
     engine.fails_in = "add"
     stage.process(b"a:1|c\nb:1|c\na:1|c")
-    assert stage.samples.refused == {"engine_failed": 1}
+    assert stage.samples.dropped == {"engine_failed": 1}
     assert stage.aggregator.engine_name == "plain"
     stage.process(b"b:1|c")
     assert total(stage, "a") == {0: 5, 1: 0}
@@ -98,7 +98,7 @@ def test_types_that_conflict_do_so_after_a_failure_too() -> None:
     stage.process(b"b:1|c")
     for _ in range(3):
         stage.process(b"a:x|s\na:2|g")
-    assert stage.samples.refused == {"type_clash": 1 + 3}
+    assert stage.samples.dropped == {"type_clash": 1 + 3}
     stage.check()
 
 

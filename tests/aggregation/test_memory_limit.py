@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 def check_identity(harness: Any) -> None:
     samples = harness.samples
-    assert samples.parsed == samples.aggregated + sum(samples.refused.values())
+    assert samples.parsed == samples.aggregated + sum(samples.dropped.values())
 
 
 def find_warning(harness: Any) -> MemoryFull:
@@ -26,7 +26,7 @@ def test_long_strings_of_a_set_are_counted_and_take_little(make_harness: Any) ->
         harness.put_raw(1000, "users", "s", strings[start : start + 10])
     harness.put_raw(1000, "users", "s", strings[:10])
     assert harness.flush(1010) == {"users": [(1000, 2000)]}
-    assert harness.samples.refused == {}
+    assert harness.samples.dropped == {}
     assert harness.aggregator.memory.peak_bytes < MIB
 
 
@@ -36,7 +36,7 @@ def test_new_strings_are_dropped_where_there_is_no_memory(make_harness: Any) -> 
     harness.put_raw(1000, "users", "s", [b"%040d" % number for number in range(9000)])
     harness.put(1000, "visitors", "s", "known")
     harness.put(1000, "visitors", "s", "new")
-    dropped = harness.samples.refused["set_memory"]
+    dropped = harness.samples.dropped["set_memory"]
     assert 1000 < dropped < 9000
     check_identity(harness)
     assert harness.aggregator.memory.used_bytes <= MIB
@@ -70,7 +70,7 @@ def test_values_are_dropped_where_there_is_no_memory(
         harness.put_raw(1000 + name / 3, f"t{name}", type_, values)
     harness.put(1007, "hits", "c", 5)
     harness.put(1007, "load", "g", 5)
-    dropped = harness.samples.refused["value_memory"]
+    dropped = harness.samples.dropped["value_memory"]
     assert dropped > 0
     check_identity(harness)
     assert harness.aggregator.memory.peak_bytes <= 1.5 * MIB
@@ -83,7 +83,7 @@ def test_values_are_dropped_where_there_is_no_memory(
     assert (known["hits"], known["load"]) == (5, 5)
     assert set(find_warning(harness).dropped) == {"value_memory"}
     harness.put_raw(1011, "t0", type_, values[:100])
-    assert harness.samples.refused["value_memory"] == dropped
+    assert harness.samples.dropped["value_memory"] == dropped
 
 
 def test_new_contexts_are_dropped_where_there_is_no_memory(make_harness: Any) -> None:
@@ -93,7 +93,7 @@ def test_new_contexts_are_dropped_where_there_is_no_memory(make_harness: Any) ->
     for number in range(1000):
         tags = ("a" * 7000, f"user:{number}")
         harness.put(1000, f"flood.{number % 2}", "g", 1, tags=tags)
-    dropped = harness.samples.refused["context_memory"]
+    dropped = harness.samples.dropped["context_memory"]
     assert 800 < dropped < 1000
     harness.put(1000, "hits", "c", 1)
     check_identity(harness)
@@ -136,7 +136,7 @@ def test_heads_are_not_kept_where_there_is_no_memory(make_harness: Any) -> None:
             harness.aggregator.advance(1000)
             harness.aggregator.take(line, harness.put_line)
     assert harness.aggregator.memory.used_bytes <= MIB
-    assert harness.samples.refused == {}
+    assert harness.samples.dropped == {}
     assert harness.samples.aggregated == 600
     # Those that are not kept are parsed each time, and count all the same.
     snapshot = harness.take(1010)

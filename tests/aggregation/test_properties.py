@@ -168,7 +168,7 @@ def test_no_point_is_sent_twice_and_no_count_is_lost(
                 sent[series.name] += int(sum(point.value for point in series.points))
     assert +sent == machine.added
     samples = machine.harness.samples
-    assert samples.parsed == samples.aggregated + sum(samples.refused.values())
+    assert samples.parsed == samples.aggregated + sum(samples.dropped.values())
     assert machine.harness.rejections == []
 
 

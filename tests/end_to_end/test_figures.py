@@ -119,7 +119,7 @@ async def test_lines_become_the_figures_of_the_vector(
     after = server.ledger()
     check_ledger(after)
     assert describe_change(
-        dict(before.samples.refused), dict(after.samples.refused)
+        dict(before.samples.dropped), dict(after.samples.dropped)
     ) == case.get("dropped", {})
     assert describe_change(
         dict(before.lines.rejected), dict(after.lines.rejected)

@@ -116,7 +116,7 @@ async def test_an_attack_on_the_memory_is_bounded_and_costs_no_other(
     await trio.sleep(15)
     ledger = server.ledger()
     check_ledger(ledger)
-    assert set(ledger.samples.refused) == reasons
+    assert set(ledger.samples.dropped) == reasons
     # What came since the shares were last said anew may be too much.
     assert ledger.memory.limit_bytes == LIMIT
     assert peak <= ledger.memory.peak_bytes <= LIMIT + MIB
@@ -124,7 +124,7 @@ async def test_an_attack_on_the_memory_is_bounded_and_costs_no_other(
     assert add_up(memory.snapshots, "hits") == pytest.approx(sent)
     assert add_up(memory.snapshots, "times.count") == pytest.approx(sent)
     assert ledger.samples.parsed == 3 * sent + attacked
-    dropped = sum(ledger.samples.refused.values())
+    dropped = sum(ledger.samples.dropped.values())
     assert ledger.samples.aggregated == ledger.samples.parsed - dropped
     warnings = [
         record.getMessage()
@@ -142,5 +142,5 @@ async def test_an_attack_on_the_memory_is_bounded_and_costs_no_other(
     server.submit(b"attack:5|s\nattack:5|d\nafter.%b:1|c" % LONG[:5000])
     await trio.sleep(1)
     after = server.ledger()
-    assert after.samples.refused == ledger.samples.refused
+    assert after.samples.dropped == ledger.samples.dropped
     assert after.memory.used_bytes < LIMIT // 16

@@ -65,7 +65,7 @@ def test_every_name_of_the_contract_is_there() -> None:
     counts.listener.packets = counts.listener.bytes = counts.lines.read = 1
     counts.sink.delivered = 1
     counts.lines.rejected["bad_value"] = 1
-    counts.samples.refused["max_contexts"] = 1
+    counts.samples.dropped["max_contexts"] = 1
     series = open_telemetry(counts).describe(1000)
     assert {entry.name.removeprefix("statsd_trio.") for entry in series} == {
         "packets",
@@ -73,7 +73,7 @@ def test_every_name_of_the_contract_is_there() -> None:
         "kernel_dropped",
         "lines",
         "lines.rejected",
-        "samples.refused",
+        "samples.dropped",
         "contexts",
         "queue.peak",
         "points",

@@ -126,7 +126,7 @@ def test_conflicting_type_spoils_no_known_line(open_stage: OpenStage) -> None:
     stage.process(b"a:2|g\na:x|s\na:3|g\na:y|s\na:4|g")
     (series,) = stage.take().series
     assert series.points[0].value == 4
-    assert stage.samples.refused == {"type_clash": 2}
+    assert stage.samples.dropped == {"type_clash": 2}
     assert stage.samples.parsed == 9
     stage.check()
 
@@ -260,7 +260,7 @@ def test_a_raw_byte_never_reaches_a_payload(open_stage: OpenStage, line: bytes) 
 def test_new_name_in_every_line_is_parsed_and_counted(open_stage: OpenStage) -> None:
     stage = open_stage(max_contexts=10)
     stage.process(*[b"name%d:1|c" % number for number in range(500)])
-    assert stage.samples.refused == {"max_contexts": 490}
+    assert stage.samples.dropped == {"max_contexts": 490}
     stage.check()
 
 
@@ -309,7 +309,7 @@ def test_hook_that_raises_costs_its_sample_only(
     stage.process(*[b"a:1|c\nbad:1:2|c\na:1|c"] * 3)
     assert total(stage.take(), "a") == 6
     assert stage.lines.hook_failures == {"on_sample": 3}
-    assert stage.samples.refused == {"hook_failed": 6}
+    assert stage.samples.dropped == {"hook_failed": 6}
     assert stage.lines.metrics == 9
     stage.check()
     stage.ingest._rejections.warn()
@@ -334,7 +334,7 @@ def test_hook_that_gives_back_nonsense_costs_its_sample_only(
 ) -> None:
     stage = open_stage(on_sample=lambda _: answer)
     stage.process(b"a:1|c", b"b:1|c")
-    assert stage.samples.refused == {"hook_failed": 2}
+    assert stage.samples.dropped == {"hook_failed": 2}
     assert stage.lines.hook_failures == {"on_sample": 2}
     stage.check()
 

@@ -36,12 +36,12 @@ def test_each_loss_of_a_listener_is_named(before: Ledger) -> None:
 def test_refused_values_and_events_are_counted(before: Ledger) -> None:
     samples = attrs.evolve(
         before.samples,
-        refused={"max_contexts": 5},
-        events_refused=before.samples.events_refused + 1,
+        dropped={"max_contexts": 5},
+        events_dropped=before.samples.events_dropped + 1,
     )
     assert list(find_losses(before, attrs.evolve(before, samples=samples))) == [
-        "5 values refused: max_contexts",
-        "1 events and service checks refused",
+        "5 values dropped: max_contexts",
+        "1 events and service checks dropped",
     ]
 
 

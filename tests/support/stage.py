@@ -60,7 +60,7 @@ class Stage:
             + sum(lines.rejected.values())
             + lines.filtered
         )
-        assert samples.parsed == samples.aggregated + sum(samples.refused.values())
+        assert samples.parsed == samples.aggregated + sum(samples.dropped.values())
 
 
 def open_stage(

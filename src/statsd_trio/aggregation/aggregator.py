@@ -246,7 +246,7 @@ class Aggregator:
     def add_event(self, event: Event) -> bool:
         """Keep *event* for the next snapshot; False, and counted, if there are many."""
         if len(self._events) >= MAX_EVENTS:
-            self._samples.events_refused += 1
+            self._samples.events_dropped += 1
             return False
         self._events.append(
             attrs.evolve(
@@ -261,7 +261,7 @@ class Aggregator:
     def add_service_check(self, check: ServiceCheck) -> bool:
         """Keep *check* for the next snapshot; False, and counted, if there are many."""
         if len(self._service_checks) >= MAX_SERVICE_CHECKS:
-            self._samples.events_refused += 1
+            self._samples.events_dropped += 1
             return False
         self._service_checks.append(
             attrs.evolve(
@@ -357,9 +357,9 @@ class Aggregator:
             if reason == "memory":
                 self._note_dropped(sample.name, count)
                 full = "set_memory" if context.kind == SET else "value_memory"
-                self._samples.refused[full] += count
+                self._samples.dropped[full] += count
             else:
-                self._samples.refused[reason] += count
+                self._samples.dropped[reason] += count
 
     def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
         values = [float(value) for value in sample.values if not isinstance(value, str)]
@@ -466,8 +466,8 @@ class Aggregator:
 
     def _take_dropped(self) -> DroppedValues:
         """Return what found no room since the last call."""
-        refused = self._samples.refused
-        now = {reason: refused[reason] for reason in (FULL, *MEMORY_REASONS)}
+        dropped = self._samples.dropped
+        now = {reason: dropped[reason] for reason in (FULL, *MEMORY_REASONS)}
         counts = {reason: now[reason] - self._told_dropped[reason] for reason in now}
         self._told_dropped.update(counts)
         names, self._dropped_names = self._dropped_names, Counter()
@@ -475,7 +475,7 @@ class Aggregator:
 
     def _drop(self, reason: str, values: int, name: str = "") -> None:
         self._samples.parsed += values
-        self._samples.refused[reason] += values
+        self._samples.dropped[reason] += values
         if name:
             self._note_dropped(name, values)
 

@@ -85,7 +85,7 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     yield "samples"
     yield from _render_counts(
         {"parsed": ledger.samples.parsed, "aggregated": ledger.samples.aggregated}
-        | _name_reasons("refused", ledger.samples.refused)
+        | _name_reasons("dropped", ledger.samples.dropped)
     )
     contexts = ledger.contexts
     yield ""

@@ -70,7 +70,7 @@ def try_sample(
     snapshot = _aggregate(kept, now, settings, samples)
     return Trial(
         series=tuple(_describe(snapshot, kept)),
-        dropped=dict(samples.refused),
+        dropped=dict(samples.dropped),
         weight=_measure_weight(kept, settings),
     )
 

@@ -117,7 +117,7 @@ def _count(ledger: Ledger) -> Iterator[tuple[_Key, int]]:
     yield ("lines", ()), ledger.lines.read
     yield ("lines.repaired", ()), ledger.lines.repaired
     yield from _count_reasons("lines.rejected", ledger.lines.rejected)
-    yield from _count_reasons("samples.refused", ledger.samples.refused)
+    yield from _count_reasons("samples.dropped", ledger.samples.dropped)
     for sink in ledger.sinks:
         states = attrs.asdict(sink)
         states["refused"] = sum(sink.refused.values())

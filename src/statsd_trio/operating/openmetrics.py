@@ -84,10 +84,10 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
     yield _counter("samples", "Values of metric lines.", samples.parsed)
     yield _counter("samples_aggregated", "Values aggregated.", samples.aggregated)
     yield _Family(
-        "samples_refused",
+        "samples_dropped",
         "counter",
-        "Values refused.",
-        [((("reason", reason),), count) for reason, count in samples.refused.items()],
+        "Values dropped.",
+        [((("reason", reason),), count) for reason, count in samples.dropped.items()],
     )
     yield _gauge("contexts", "Different series at present.", contexts.current)
     yield _gauge("contexts_peak", "Most series ever at a time.", contexts.peak)

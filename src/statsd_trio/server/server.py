@@ -557,12 +557,12 @@ def _log_ledger(ledger: Ledger) -> None:
         for sink in ledger.sinks
     )
     logger.info(
-        "stopped: %d packets (%s), %d lines (%d rejected), %d samples (%d refused); %s",
+        "stopped: %d packets (%s), %d lines (%d rejected), %d samples (%d dropped); %s",
         sum(listener.packets for listener in ledger.listeners),
         ", ".join(lost),
         lines.read,
         sum(lines.rejected.values()),
         samples.parsed,
-        sum(samples.refused.values()),
+        sum(samples.dropped.values()),
         points or "no sinks",
     )
