@@ -13,7 +13,8 @@ import pytest
 import trio
 from click.testing import CliRunner
 
-from statsd_trio.cli.mock_intake import command, describe_attempt
+from statsd_trio.cli.mock_intake import command
+from statsd_trio.cli.rehearsal import describe_attempt
 from statsd_trio.mock_intake import (
     Attempt,
     ReceivedEvent,
@@ -105,6 +106,21 @@ def test_a_taken_port_is_one_line() -> None:
     assert result.exit_code == 1
     assert re.fullmatch(
         f"cannot listen on 127.0.0.1 port {port}: .*in use\n", result.stderr
+    )
+
+
+@pytest.mark.parametrize("package", ["hypercorn", "starlette"])
+def test_without_the_extra_it_says_what_to_install(package: str) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv[0] = 'statsd-trio';"
+        "from statsd_trio.cli.mock_intake import command; command([])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: the mock intake needs {package}: pip install 'statsd-trio[http]'\n"
     )
 
 

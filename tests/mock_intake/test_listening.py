@@ -6,11 +6,11 @@ from typing import Any
 import httpx2
 import pytest
 import trio
+from starlette.requests import Request
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.mock_intake import Attempt, MockIntake, Rule, open_mock_intake
 from statsd_trio.mock_intake.receiving import Receiving
-from statsd_trio.web import Request
 
 
 async def test_a_port_that_is_taken_is_an_os_error_that_names_it() -> None:

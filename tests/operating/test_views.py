@@ -7,7 +7,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.ledger import Ledger
-from statsd_trio.operating.views import LIMITS, make_pages
+from statsd_trio.operating.views import LIMITS, make_views
 from statsd_trio.web import serve_web
 
 
@@ -42,7 +42,7 @@ class FakeServer:
 async def serving(server: FakeServer) -> AsyncIterator[int]:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_web, make_pages(server).handle, listeners, LIMITS)
+        nursery.start_soon(serve_web, make_views(server), listeners, LIMITS)
         yield listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 

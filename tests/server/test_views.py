@@ -1,6 +1,7 @@
 import errno
 import json
 import socket
+import sys
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import trio
 
 from statsd_trio import Config, Server, serve
 from statsd_trio.config import Secret
+from statsd_trio.errors import ConfigError
 from statsd_trio.server.views import bind_views
 from statsd_trio.sinks.memory import MemorySink
 
@@ -123,6 +125,18 @@ async def test_nothing_is_served_unless_asked_for(
     server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
 
     assert server.http_addresses == ()
+
+
+async def test_views_without_the_extra_say_what_to_install(
+    memory: MemorySink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "statsd_trio.operating.views", raising=False)
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+
+    with pytest.raises(
+        ConfigError, match=r"^http: starlette is missing; .*'statsd-trio\[http\]'"
+    ):
+        await serve(observed(), sinks=[memory])
 
 
 async def test_views_are_gone_after_a_stop(memory: MemorySink) -> None:

@@ -1,8 +1,9 @@
 import pytest
 import trio
+from starlette.responses import PlainTextResponse, Response
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from statsd_trio.web import Answer, Page
+from statsd_trio.web import Page
 
 
 class Work:
@@ -16,7 +17,7 @@ class Work:
         self.under_way = 0
         self.most_under_way = 0
 
-    async def make(self) -> Answer:
+    async def make(self) -> Response:
         self.begun += 1
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -26,13 +27,13 @@ class Work:
         finally:
             self.under_way -= 1
         self.ended += 1
-        return Answer.text(f"{version}")
+        return PlainTextResponse(f"{version}")
 
 
 async def test_all_who_ask_at_once_share_an_answer(autojump_clock: MockClock) -> None:
     work = Work(10)
     page = Page(work.make)
-    answers: list[Answer] = []
+    answers: list[Response] = []
 
     async def ask() -> None:
         answers.append(await page.get())
@@ -74,7 +75,7 @@ async def test_next_who_waits_takes_over_from_one_who_leaves(
 ) -> None:
     work = Work(10)
     page = Page(work.make)
-    answers: list[Answer] = []
+    answers: list[Response] = []
 
     async def ask(patience: float) -> None:
         with trio.move_on_after(patience):
@@ -100,14 +101,14 @@ async def test_nothing_is_made_for_nobody(autojump_clock: MockClock) -> None:
 async def test_page_that_fails_is_made_again() -> None:
     work = Work()
 
-    async def fail_once() -> Answer:
+    async def fail_once() -> Response:
         answer = await work.make()
-        return answer if work.begun > 1 else Answer.text(str(1 / 0))
+        return answer if work.begun > 1 else PlainTextResponse(str(1 / 0))
 
     page = Page(fail_once)
     with pytest.raises(ZeroDivisionError):
         await page.get()
-    assert (await page.get()).pieces == (b"0",)
+    assert (await page.get()).body == b"0"
 
 
 async def test_versioned_answer_is_shared_until_something_changes(
@@ -120,7 +121,7 @@ async def test_versioned_answer_is_shared_until_something_changes(
     await page.get()
     assert work.begun == 1
     work.version += 1
-    assert (await page.get()).pieces == (b"1",)
+    assert (await page.get()).body == b"1"
 
 
 async def test_who_asks_after_a_change_gets_no_answer_from_before(
@@ -131,7 +132,7 @@ async def test_who_asks_after_a_change_gets_no_answer_from_before(
     bodies: list[bytes] = []
 
     async def ask() -> None:
-        bodies.append((await page.get()).pieces[0])
+        bodies.append(bytes((await page.get()).body))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask)

@@ -1,4 +1,5 @@
 import errno
+import itertools
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,38 +8,50 @@ from typing import Any, Self
 
 import pytest
 import trio
+from h2.connection import H2Connection
+from h2.settings import SettingCodes, Settings
+from hypercorn.protocol.h11 import H11Protocol
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.web import (
-    Answer,
-    ClientLeftError,
-    Handler,
+    JsonResponse,
     Limits,
     Page,
-    Pages,
-    Request,
+    PiecesResponse,
+    make_application,
     serve_web,
 )
 
-Serve = Callable[..., Awaitable[trio.SocketStream]]
 
-
-async def say_hello() -> Answer:
+async def say_hello() -> Response:
     await trio.lowlevel.checkpoint()
-    return Answer.text("hello")
+    return PlainTextResponse("hello")
 
 
-HELLO = Pages({"/": Page(say_hello)}).handle
+HELLO = make_application({"/": Page(say_hello)})
+
+
+def answer_with(handle: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Make an application that answers every request by *handle*."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await handle(Request(scope, receive))
+        await answer(scope, receive, send)
+
+    return application
 
 
 @asynccontextmanager
 async def serving(
-    handle: Handler = HELLO, limits: Limits | None = None
+    application: ASGIApp = HELLO, limits: Limits | None = None
 ) -> AsyncIterator[int]:
     """Serve on a free port, which is given."""
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_web, handle, [listener], limits or Limits())
+        nursery.start_soon(serve_web, application, [listener], limits or Limits())
         yield listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 
@@ -172,17 +185,14 @@ async def test_client_that_sends_a_body_nobody_wants_still_reads_its_answer() ->
     assert b"connection: close" in answer
 
 
-async def read_body(request: Request) -> Answer:
-    body = b""
-    while piece := await request.receive_data():
-        body += piece
-    return Answer(pieces=(body, b"!"))
+async def read_body(request: Request) -> Response:
+    return PiecesResponse((await request.body(), b"!"), "text/plain")
 
 
 async def test_body_is_read_whole_however_it_comes() -> None:
     chunked = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     async with (
-        serving(read_body) as port,
+        serving(answer_with(read_body)) as port,
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
         head = "POST / HTTP/1.1"
@@ -195,7 +205,7 @@ async def test_body_is_read_whole_however_it_comes() -> None:
 
 async def test_client_that_asks_first_is_told_to_go_on() -> None:
     async with (
-        serving(read_body) as port,
+        serving(answer_with(read_body)) as port,
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
         head = "POST / HTTP/1.1"
@@ -211,7 +221,7 @@ async def test_client_that_leaves_within_its_body_is_noticed(rest: bytes) -> Non
     raised: list[BaseException] = []
     ended = trio.Event()
 
-    async def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> Response:
         try:
             return await read_body(request)
         except BaseException as error:
@@ -220,10 +230,10 @@ async def test_client_that_leaves_within_its_body_is_noticed(rest: bytes) -> Non
             raise
 
     head = ("POST / HTTP/1.1", "Transfer-Encoding: chunked")
-    async with serving(handle) as port:
+    async with serving(answer_with(handle)) as port:
         await ask_and_leave(port, write_request(*head, body=rest))
         await ended.wait()
-    assert isinstance(raised[0], ClientLeftError)
+    assert isinstance(raised[0], ClientDisconnect)
 
 
 async def ask_and_leave(port: int, request: bytes) -> None:
@@ -234,7 +244,7 @@ async def ask_and_leave(port: int, request: bytes) -> None:
 async def test_work_ends_when_its_client_leaves() -> None:
     began, cancelled = trio.Event(), trio.Event()
 
-    async def work() -> Answer:
+    async def work() -> Response:
         began.set()
         try:
             await trio.sleep_forever()
@@ -242,7 +252,7 @@ async def test_work_ends_when_its_client_leaves() -> None:
             cancelled.set()
         raise AssertionError
 
-    async with serving(Pages({"/": Page(work)}).handle) as port:
+    async with serving(make_application({"/": Page(work)})) as port:
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
             await stream.send_all(write_request())
             await began.wait()
@@ -252,12 +262,12 @@ async def test_work_ends_when_its_client_leaves() -> None:
 async def test_mistake_in_a_page_is_a_500_and_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def fail(request: Request) -> Answer:
+    async def fail(request: Request) -> Response:
         await trio.lowlevel.checkpoint()
         raise ZeroDivisionError
 
     async with (
-        serving(fail) as port,
+        serving(answer_with(fail)) as port,
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
         for _ in range(2):
@@ -284,11 +294,11 @@ async def test_new_connection_takes_the_place_of_the_one_that_idles_longest() ->
 
 
 async def test_connection_beyond_those_that_are_busy_is_closed() -> None:
-    async def hang(request: Request) -> Answer:
+    async def hang(request: Request) -> Response:
         await trio.sleep_forever()
         raise AssertionError
 
-    async with serving(hang, Limits(max_connections=2)) as port:
+    async with serving(answer_with(hang), Limits(max_connections=2)) as port:
         busy = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
         for stream in busy:
             await stream.send_all(write_request())
@@ -315,12 +325,12 @@ async def test_client_that_does_not_read_is_closed_after_a_while(
 ) -> None:
     mock_clock.autojump_threshold = 0.01
 
-    async def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> Response:
         await trio.lowlevel.checkpoint()
-        return Answer(pieces=(bytes(20_000_000),))
+        return Response(bytes(20_000_000))
 
     async with (
-        serving(handle, Limits(write_seconds=30)) as port,
+        serving(answer_with(handle), Limits(write_seconds=30)) as port,
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
         await stream.send_all(write_request())
@@ -385,6 +395,191 @@ async def test_lack_of_descriptors_is_waited_out_and_told_once(
 
 
 def test_json_is_compact_and_takes_any_text() -> None:
-    answer = Answer.json({"a": ["é", "\udcff"]})
-    assert answer.pieces == ('{"a":["é","\\udcff"]}'.encode(),)
+    answer = JsonResponse({"a": ["é", "\udcff"]})
+    assert answer.body == '{"a":["é","\\udcff"]}'.encode()
     assert answer.media_type == "application/json"
+
+
+async def test_2000_streams_of_http_2_cost_one_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = H2Connection()
+    client.initiate_connection()
+    client.remote_settings = Settings(
+        client=False, initial_values={SettingCodes.MAX_CONCURRENT_STREAMS: 2000}
+    )
+    names = {"method": "GET", "path": "/", "scheme": "http", "authority": "x"}
+    headers = [(f":{name}", value) for name, value in names.items()]
+    for stream_id in range(1, 4001, 2):
+        client.send_headers(stream_id, headers, end_stream=True)
+    asked = 0
+
+    async def count(request: Request) -> Response:
+        nonlocal asked
+        asked += 1
+        return PlainTextResponse("hello")
+
+    async with serving(answer_with(count)) as port:
+        answer = await ask(port, client.data_to_send())
+        assert answer.startswith(b"HTTP/1.1 505 ")
+        assert answer.count(b"HTTP/") == 2  # the answer's text names it too
+        assert asked == 0
+        last = write_request("GET / HTTP/1.1", "Connection: close")
+        assert (await ask(port, last)).endswith(b"hello")
+    assert caplog.records == []
+
+
+async def test_offers_of_http_2_are_passed_over_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    offer = write_request(
+        "GET / HTTP/1.1",
+        "Connection: Upgrade, HTTP2-Settings",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAMAAABkAAQAAP__",
+    )
+    last = write_request("GET / HTTP/1.1", "Connection: close")
+    async with serving() as port:
+        answers = await ask(port, offer * 200 + last)
+    assert answers.count(b"HTTP/1.1 200 ") == 201
+    assert b"101" not in answers
+    assert caplog.records == []
+
+
+async def test_websocket_is_refused() -> None:
+    request = write_request(
+        "GET / HTTP/1.1",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+    async with serving() as port:
+        assert (await ask(port, request)).startswith(b"HTTP/1.1 403 ")
+
+
+@pytest.mark.parametrize("path", ["/", "/missing"])
+async def test_body_that_is_too_long_has_its_connection_closed(path: str) -> None:
+    request = write_request(f"GET {path} HTTP/1.1", f"Content-Length: {10**9}")
+    gate = trio.Event()
+
+    async def wait() -> Response:
+        await gate.wait()
+        raise AssertionError
+
+    application = make_application({"/": Page(wait)})
+    async with (
+        serving(application, Limits(max_body_bytes=100_000)) as port,
+        await trio.open_tcp_stream("127.0.0.1", port) as stream,
+    ):
+        await stream.send_all(request)
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(bytes(50_000_000))
+
+
+@pytest.mark.parametrize("path", ["/", "/missing"])
+async def test_body_that_does_not_come_is_not_waited_for(
+    mock_clock: MockClock, path: str
+) -> None:
+    mock_clock.autojump_threshold = 0.01
+    request = write_request(f"GET {path} HTTP/1.1", "Content-Length: 5", body=b"ab")
+
+    async def wait() -> Response:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    application = make_application({"/": Page(wait)})
+    async with serving(application, Limits(idle_seconds=30)) as port:
+        began = trio.current_time()
+        assert await ask(port, request) == b""
+        assert trio.current_time() - began == pytest.approx(30, abs=1)
+
+
+async def test_client_that_leaves_within_an_answer_holds_no_connection() -> None:
+    ended = trio.Event()
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await Response(bytes(20_000_000))(scope, receive, send)
+        finally:
+            ended.set()
+
+    async with serving(application, Limits(max_connections=1)) as port:
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            # The second request waits behind the answer to the first.
+            await stream.send_all(write_request() * 2)
+            await stream.receive_some(1)
+            await wait_all_tasks_blocked(0.05)
+        await ended.wait()
+        await wait_all_tasks_blocked(0.05)
+        head = write_request("HEAD / HTTP/1.1", "Connection: close")
+        assert (await ask(port, head)).startswith(b"HTTP/1.1 200 ")
+
+
+class EndlessEvents:
+    """Events as a page is sent them, without end."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return b"data: %d\n\n" % next(self._numbers)
+
+
+async def test_stream_without_end_ends_with_its_client() -> None:
+    ended = trio.Event()
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = StreamingResponse(EndlessEvents(), media_type="text/event-stream")
+        try:
+            await answer(scope, receive, send)
+        finally:
+            # It is told that its client left, or cancelled, whichever comes first.
+            ended.set()
+
+    async with serving(application) as port:
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(write_request())
+            data = b""
+            while b"data: 9\n" not in data:
+                data += await receive_some(stream)
+        await ended.wait()
+
+
+@pytest.mark.parametrize("begins", [False, True])
+async def test_request_that_is_not_answered_has_its_connection_closed(
+    begins: bool,
+) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await trio.lowlevel.checkpoint()
+        if begins:
+            start = {"type": "http.response.start", "status": 200, "headers": []}
+            await send(start)
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+
+    async with serving(application) as port:
+        answer = await ask(port, write_request())
+    assert answer.endswith(b"a\r\n") if begins else answer == b""
+
+
+async def test_what_breaks_hypercorn_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(protocol: H11Protocol, event: object) -> None:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError
+
+    last = write_request("GET / HTTP/1.1", "Connection: close")
+    async with serving() as port:
+        with monkeypatch.context() as patch:
+            patch.setattr(H11Protocol, "handle", fail)
+            for _ in range(3):
+                assert await ask(port, last) == b""
+        assert (await ask(port, last)).endswith(b"hello")
+    [record] = caplog.records
+    assert "RuntimeError" in record.message
+    assert record.exc_info is None

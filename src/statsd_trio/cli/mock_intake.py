@@ -1,27 +1,13 @@
 """`statsd-trio mock-intake`: a stand-in for Datadog, a line a payload."""
 
 import sys
-import time
 from pathlib import Path
-from typing import Final
 
 import click
 import trio
 
 from statsd_trio.cli.logs import open_logging
-from statsd_trio.cli.signals import catch_stop_signal
-from statsd_trio.cli.writer import BackgroundWriter
 from statsd_trio.errors import ConfigError, describe_os_error
-from statsd_trio.mock_intake import (
-    Attempt,
-    ReceivedEvent,
-    Rule,
-    load_script,
-    open_mock_intake,
-)
-
-# How many names one line shows.
-_NAMES_SHOWN: Final = 3
 
 
 @click.command(
@@ -62,103 +48,18 @@ def command(
     Needs no account; every API key is welcome. Ctrl-C ends it.
     """
     try:
-        rules = _load_rules(script)
+        # Here, so that the other commands work without the extra.
+        from statsd_trio.cli.rehearsal import load_rules, rehearse  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        rules = load_rules(script)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     try:
         with open_logging("warning", "text"):
-            trio.run(_stand_in, host, port, rules, max_kept, max_kept_bytes)
+            trio.run(rehearse, host, port, rules, max_kept, max_kept_bytes)
     except OSError as error:
         click.echo(describe_os_error(error), err=True)
         sys.exit(1)
-
-
-def _load_rules(script: Path | None) -> tuple[Rule, ...]:
-    """Read the script, if there is one.
-
-    Raises:
-        ConfigError: if it cannot be read, or a rule in it cannot be used.
-    """
-    if script is None:
-        return ()
-    try:
-        return load_script(script)
-    except OSError as error:
-        raise ConfigError([f"{script}: {error.strerror}"]) from error
-
-
-async def _stand_in(
-    host: str, port: int, rules: tuple[Rule, ...], max_kept: int, max_kept_bytes: int
-) -> None:
-    """Listen until SIGINT or SIGTERM, with a line for every attempt.
-
-    Who reads the lines, and what they can show, decides no answer: whatever cannot be
-    written is dropped.
-    """
-    writer = BackgroundWriter(sys.stdout, describe_dropped=_describe_dropped)
-
-    def show(attempt: Attempt) -> None:
-        writer.write_nowait(f"{describe_attempt(attempt)}\n")
-
-    with catch_stop_signal() as stop:
-        async with open_mock_intake(
-            host=host,
-            port=port,
-            script=rules,
-            max_kept=max_kept,
-            max_kept_bytes=max_kept_bytes,
-            on_attempt=show,
-        ) as intake:
-            writer.write_nowait(
-                f"The mock intake listens on {intake.url}; Ctrl-C ends it.\n"
-                "Point a server at it with\n"
-                f"  DD_DD_URL={intake.url} DD_API_KEY=any-key statsd-trio serve\n"
-            )
-            await stop.wait()
-    writer.close()
-
-
-def _describe_dropped(count: int) -> str:
-    return f"({count} attempts were not shown here: whoever reads them is too slow)\n"
-
-
-def describe_attempt(attempt: Attempt) -> str:
-    """Put an attempt in one line; what a client chose is made printable."""
-    answer = "no answer" if attempt.status is None else str(attempt.status)
-    words = [
-        time.strftime("%H:%M:%S", time.localtime(attempt.time)),
-        f"{attempt.method} {attempt.path}",
-        answer,
-    ]
-    if attempt.items:
-        kind = str(attempt.route).replace("_", " ")
-        words.append(f"{len(attempt.items)} {kind}, {attempt.count_points()} points")
-        words.append(_describe_names(attempt))
-    if attempt.body_bytes:
-        words.append(_describe_size(attempt))
-    if attempt.fault:
-        words.append(f"script: {attempt.fault}")
-    if attempt.error:
-        words.append(f"refused: {attempt.error}")
-    return _make_printable("  ".join(words))
-
-
-def _describe_names(attempt: Attempt) -> str:
-    names = dict.fromkeys(
-        item.title if isinstance(item, ReceivedEvent) else item.name
-        for item in attempt.items
-    )
-    shown = ", ".join(list(names)[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"({shown}, {more} more)" if more > 0 else f"({shown})"
-
-
-def _describe_size(attempt: Attempt) -> str:
-    encoding = attempt.encoding or "identity"
-    return f"{attempt.body_bytes} bytes {encoding}, {attempt.raw_bytes} decoded"
-
-
-def _make_printable(text: str) -> str:
-    """Replace what could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,7 +1,17 @@
 """A stand-in for the Datadog intake that decodes on its own."""
 
+try:
+    from statsd_trio.mock_intake.listening import open_mock_intake
+except ModuleNotFoundError as error:
+    package = (error.name or "").partition(".")[0]
+    if package not in {"hypercorn", "starlette"}:
+        raise
+    raise ModuleNotFoundError(
+        f"the mock intake needs {package}: pip install 'statsd-trio[http]'",
+        name=error.name,
+    ) from error
+
 from statsd_trio.mock_intake.intake import MockIntake
-from statsd_trio.mock_intake.listening import open_mock_intake
 from statsd_trio.mock_intake.received import (
     Attempt,
     MetricType,

@@ -4,12 +4,13 @@ import http
 from collections.abc import Mapping
 from typing import Final
 
-import attrs
 import trio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
 
 from statsd_trio.mock_intake.connection import break_off, pour_out, reset
 from statsd_trio.mock_intake.script import Act, Rule
-from statsd_trio.web import Answer, ClientLeftError, Request
+from statsd_trio.web import Connection, JsonResponse, wait_left
 
 _JSON: Final = "application/json"
 _ACCEPTED: Final = b'{"errors":[]}'
@@ -18,18 +19,18 @@ _ENDLESS_PIECE: Final = b"400\r\n" + b" " * 0x400 + b"\r\n"
 _GARBAGE: Final = b"\x16\x03\x01\x00 this is not HTTP\r\n\r\n"
 
 
-def make_answer(status: int, error: str, allow: str) -> Answer:
+def make_answer(status: int, error: str, allow: str) -> Response:
     """Answer as the real intake does; *allow* names the method of a 405."""
     if error:
-        return attrs.evolve(
-            Answer.json({"errors": [error]}, status),
-            headers={"allow": allow} if status == 405 else {},
-        )
+        headers = {"allow": allow} if status == 405 else None
+        return JsonResponse({"errors": [error]}, status, headers)
     body = b'{"valid":true}' if status == 200 else _ACCEPTED
-    return Answer(status=status, media_type=_JSON, pieces=(body,))
+    return Response(body, status, media_type=_JSON)
 
 
-async def play_rule(rule: Rule, own_answer: Answer, request: Request) -> Answer | None:
+async def play_rule(
+    rule: Rule, own_answer: Response, request: Request
+) -> Response | None:
     """Do what *rule* says, after its delay.
 
     Returns:
@@ -37,33 +38,32 @@ async def play_rule(rule: Rule, own_answer: Answer, request: Request) -> Answer 
         connection is closed instead.
 
     Raises:
-        ClientLeftError: if the client leaves before.
+        ClientDisconnect: if the client leaves before.
     """
     if rule.delay_seconds:
         with trio.move_on_after(rule.delay_seconds):
-            await request.wait_left()
-            raise ClientLeftError
+            await wait_left(request.receive)
+            raise ClientDisconnect
+    connection: Connection = request.state.connection
+    stream = connection.stream
     match rule.act:
         case Act.ACCEPT:
             return own_answer
         case Act.ANSWER:
-            headers = rule.collect_headers()
-            return Answer(
-                status=rule.choose_status(),
-                pieces=(rule.body.encode(),),
-                headers={name.lower(): value for name, value in headers.items()},
+            return PlainTextResponse(
+                rule.body, rule.choose_status(), rule.collect_headers()
             )
         case Act.HANG:
-            await request.wait_left()
+            await wait_left(request.receive)
         case Act.RESET | Act.LOSE_ANSWER:
-            reset(request.stream)
+            reset(stream)
         case Act.HALF_ANSWER:
-            await break_off(request.stream, _halve(rule))
+            await break_off(stream, _halve(rule))
         case Act.ENDLESS_ANSWER:
             head = _write_head(rule, {"transfer-encoding": "chunked"})
-            await pour_out(request.stream, head, _ENDLESS_PIECE)
+            await pour_out(stream, head, _ENDLESS_PIECE)
         case Act.GARBAGE:
-            await break_off(request.stream, rule.body.encode() or _GARBAGE)
+            await break_off(stream, rule.body.encode() or _GARBAGE)
     return None
 
 

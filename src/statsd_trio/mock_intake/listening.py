@@ -1,4 +1,4 @@
-"""The intake on its port, for one `async with`."""
+"""The intake on its port, for one `async with`. Needs the extra ``http``."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable
@@ -6,17 +6,19 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
+from starlette.types import Receive, Scope, Send
 
 from statsd_trio.mock_intake.intake import MockIntake
 from statsd_trio.mock_intake.received import Attempt
-from statsd_trio.mock_intake.receiving import Receiving
+from statsd_trio.mock_intake.receiving import MAX_READ_BYTES, Receiving
 from statsd_trio.mock_intake.script import Rule
-from statsd_trio.mock_intake.views import Views
-from statsd_trio.web import Answer, Limits, Request, serve_web
+from statsd_trio.mock_intake.views import is_view, make_views
+from statsd_trio.web import Limits, serve_web
 
 # Whoever tests with it opens what they like. A connection that a test leaves idle over
 # hours of virtual time stays open.
-_LIMITS: Final = Limits()
+# The intake has to see what goes beyond its own bound.
+_LIMITS: Final = Limits(max_body_bytes=MAX_READ_BYTES + 1024 * 1024)
 
 # A million small series take twice that; no test looks at as many.
 MAX_KEPT_BYTES: Final = 256 * 1024 * 1024
@@ -72,15 +74,14 @@ async def open_mock_intake(
             on_attempt=on_attempt,
         )
         receiving = Receiving(intake, api_keys=keys, wall_clock=wall_clock)
-        views = Views(intake)
+        views = make_views(intake)
 
-        async def handle(request: Request) -> Answer | None:
-            if views.owns(request.path):
-                return await views.handle(request)
-            return await receiving.handle(request)
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            chosen = views if is_view(scope["path"]) else receiving
+            await chosen(scope, receive, send)
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_web, handle, [listener], _LIMITS)
+            nursery.start_soon(serve_web, application, [listener], _LIMITS)
             try:
                 yield intake
             except Exception as error:  # noqa: BLE001 -- raised below, ungrouped

@@ -2,7 +2,7 @@
 
 The body is read before anything is said about it, since an answer that is sent
 while a client still writes may never be read. What is read is bounded: past
-`_MAX_READ_BYTES` the connection is closed.
+`MAX_READ_BYTES` the connection is closed.
 
 Every payload is judged as if there were no script; the script then decides what
 the client gets to know.
@@ -10,11 +10,15 @@ the client gets to know.
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import trio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from statsd_trio.mock_intake.answering import make_answer, play_rule
 from statsd_trio.mock_intake.documents import (
@@ -42,13 +46,12 @@ from statsd_trio.mock_intake.received import (
 from statsd_trio.mock_intake.script import Act, Rule
 from statsd_trio.mock_intake.sizes import measure_item
 from statsd_trio.mock_intake.wire import WireError
-from statsd_trio.web import Answer, ClientLeftError, Request
 
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
 
 # Far beyond any limit below, so that whoever sends too much still reads the 413.
-_MAX_READ_BYTES: Final = 64 * 1024 * 1024
+MAX_READ_BYTES: Final = 64 * 1024 * 1024
 
 # How many items are decoded between two checkpoints: under a millisecond.
 _ITEMS_PER_SLICE: Final = 20
@@ -132,13 +135,23 @@ class Receiving:
         self._api_keys = api_keys
         self._wall_clock = wall_clock
 
-    async def handle(self, request: Request) -> Answer | None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request, as an ASGI application.
+
+        Raises:
+            ClientDisconnect: if the client leaves before it has its answer.
+        """
+        answer = await self.handle(Request(scope, receive))
+        if answer is not None:
+            await answer(scope, receive, send)
+
+    async def handle(self, request: Request) -> Response | None:
         """Take one request; None if the script had the connection closed.
 
         Raises:
-            ClientLeftError: if the client leaves before it has its answer.
+            ClientDisconnect: if the client leaves before it has its answer.
         """
-        place = _PLACES.get(request.path)
+        place = _PLACES.get(_read_path(request))
         rule = self._intake.take_rule(place.route if place else None)
         body = _Body()
         status = 200 if place and place.method == "GET" else 202
@@ -147,7 +160,7 @@ class Receiving:
             await self._judge(request, place, body)
         except _RefusedError as refusal:
             status, error = refusal.status, str(refusal)
-        except ClientLeftError:
+        except ClientDisconnect:
             self._record(request, place, body, None, "the client left", None)
             raise
         self._record(request, place, body, status, error, rule)
@@ -162,9 +175,9 @@ class Receiving:
         max_body_bytes = place.max_body_bytes if place else 0
         data = await _read_body(request, max_body_bytes, body)
         if place is None:
-            raise _RefusedError(404, f"there is no route {request.path}")
+            raise _RefusedError(404, f"there is no route {_read_path(request)}")
         if request.method != place.method:
-            raise _RefusedError(405, f"{request.path} takes {place.method}")
+            raise _RefusedError(405, f"{_read_path(request)} takes {place.method}")
         self._check_key(request)
         if place.route is Route.VALIDATE:
             return
@@ -187,7 +200,7 @@ class Receiving:
 
     def _check_key(self, request: Request) -> None:
         key = request.headers.get("dd-api-key")
-        key = key or dict(_split_query(request.query)).get("api_key")
+        key = key or dict(_split_query(_read_query(request))).get("api_key")
         if not key:
             raise _RefusedError(403, "there is no API key")
         if self._api_keys is not None and key not in self._api_keys:
@@ -217,8 +230,8 @@ class Receiving:
                 number=self._intake.next_number(),
                 time=self._wall_clock(),
                 method=request.method,
-                path=request.path,
-                query=_mask_query(request.query),
+                path=_read_path(request),
+                query=_mask_query(_read_query(request)),
                 route=place.route if place else None,
                 headers=_mask_headers(request.headers),
                 body_bytes=body.body_bytes,
@@ -239,16 +252,17 @@ async def _read_body(request: Request, limit_bytes: int, body: _Body) -> bytes:
     """Read the whole body, keeping no more of it than just over *limit_bytes*.
 
     Raises:
-        ClientLeftError: if the client leaves before its end.
+        ClientDisconnect: if the client leaves before its end.
         _RefusedError: if it goes on past all bounds.
     """
     data = bytearray()
-    while chunk := await request.receive_data():
-        body.body_bytes += len(chunk)
-        if len(data) <= limit_bytes:
-            data += chunk
-        elif body.body_bytes > _MAX_READ_BYTES:
-            raise _RefusedError(413, f"the body is over {_MAX_READ_BYTES} bytes")
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body.body_bytes += len(chunk)
+            if len(data) <= limit_bytes:
+                data += chunk
+            elif body.body_bytes > MAX_READ_BYTES:
+                raise _RefusedError(413, f"the body is over {MAX_READ_BYTES} bytes")
     return bytes(data)
 
 
@@ -275,6 +289,18 @@ async def _read_items(
         if len(read) % _ITEMS_PER_SLICE == 0:
             await trio.lowlevel.checkpoint()
     return tuple(read)
+
+
+def _read_path(request: Request) -> str:
+    """Return what stands before the question mark, decoded."""
+    path: str = request.scope["path"]
+    return path
+
+
+def _read_query(request: Request) -> str:
+    """Return what stands behind the question mark, as it was sent."""
+    query: bytes = request.scope["query_string"]
+    return query.decode("latin-1")
 
 
 def _mask_headers(headers: Mapping[str, str]) -> dict[str, str]:

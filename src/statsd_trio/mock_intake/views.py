@@ -1,76 +1,72 @@
 """The mock's own pages: what came, as JSON over HTTP and as a few lines of text."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import attrs
 import trio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from statsd_trio.mock_intake.intake import MockIntake
 from statsd_trio.mock_intake.received import Attempt
-from statsd_trio.web import Answer, Page, Pages, Request
+from statsd_trio.web import JsonResponse, Page, PiecesResponse, make_application
 
 # How many values are written between two checkpoints: about a millisecond.
 _VALUES_PER_SLICE: Final = 20
 
+_FIRST_PAGE: Final = "/"
 _FOLDER: Final = "/mock/"
-_CLEAR: Final = f"{_FOLDER}clear"
 
 _Values = Sequence[attrs.AttrsInstance]
 
 
-class Views:
-    """The mock's own pages. Each is made anew when something came since."""
+def make_views(intake: MockIntake) -> Starlette:
+    """Make the mock's own pages. Each is made anew when something came since."""
+    kept: dict[str, Callable[[], _Values]] = {
+        "series": lambda: intake.series,
+        "sketches": lambda: intake.sketches,
+        "events": lambda: intake.events,
+        "service_checks": lambda: intake.service_checks,
+        "attempts": lambda: intake.attempts,
+    }
 
-    def __init__(self, intake: MockIntake) -> None:
-        self._intake = intake
-        kept: dict[str, Callable[[], _Values]] = {
-            "series": lambda: intake.series,
-            "sketches": lambda: intake.sketches,
-            "events": lambda: intake.events,
-            "service_checks": lambda: intake.service_checks,
-            "attempts": lambda: intake.attempts,
-        }
+    def read_version() -> int:
+        return intake.changes
 
-        def read_version() -> int:
-            return intake.changes
+    async def describe() -> Response:
+        await trio.lowlevel.checkpoint()
+        return PlainTextResponse(_describe(intake))
 
-        async def describe() -> Answer:
-            await trio.lowlevel.checkpoint()
-            return Answer.text(_describe(intake))
+    async def clear(_request: Request) -> Response:
+        await trio.lowlevel.checkpoint()
+        intake.clear()
+        return JsonResponse({})
 
-        pages = {"/": Page(describe, read_version=read_version)}
-        for name, values in kept.items():
-            write = _make_writer(name, values)
-            pages[f"{_FOLDER}{name}"] = Page(write, read_version=read_version)
-        self._pages = Pages(pages)
-
-    def owns(self, path: str) -> bool:
-        """Return whether *path* is the mock's own, and none of the intake's."""
-        return path in self._pages or path.startswith(_FOLDER)
-
-    async def handle(self, request: Request) -> Answer:
-        """Answer a request to one of the pages.
-
-        Raises:
-            ClientLeftError: if the client leaves before there is an answer.
-        """
-        if request.path != _CLEAR:
-            return await self._pages.handle(request)
-        if request.method != "POST":
-            return Answer(status=405, headers={"allow": "POST"})
-        self._intake.clear()
-        return Answer.json({})
+    pages = {_FIRST_PAGE: Page(describe, read_version=read_version)}
+    for name, values in kept.items():
+        write = _make_writer(name, values)
+        pages[f"{_FOLDER}{name}"] = Page(write, read_version=read_version)
+    return make_application(pages, [Route(f"{_FOLDER}clear", clear, methods=["POST"])])
 
 
-def _make_writer(name: str, values: Callable[[], _Values]) -> Any:
+def is_view(path: str) -> bool:
+    """Return whether *path* is the mock's own, and none of the intake's."""
+    return path == _FIRST_PAGE or path.startswith(_FOLDER)
+
+
+def _make_writer(
+    name: str, values: Callable[[], _Values]
+) -> Callable[[], Awaitable[Response]]:
     """Make what writes values as one JSON object, in slices.
 
     A test may hold a hundred thousand, and must not be held up by writing them.
     """
 
-    async def write() -> Answer:
+    async def write() -> Response:
         kept = values()
         pieces = [f'{{"{name}":['.encode()]
         for start in range(0, len(kept), _VALUES_PER_SLICE):
@@ -79,7 +75,7 @@ def _make_writer(name: str, values: Callable[[], _Values]) -> Any:
             pieces.append((f",{written}" if start else written).encode())
             await trio.lowlevel.checkpoint()
         pieces.append(b"]}")
-        return Answer(media_type="application/json", pieces=pieces)
+        return PiecesResponse(pieces, "application/json")
 
     return write
 

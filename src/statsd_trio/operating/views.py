@@ -1,7 +1,8 @@
 """What is served over HTTP: health, metrics, the ledger, the costly names.
 
-Nothing here changes a server, and no view takes an argument that makes it work more
-than a small answer does. However many ask, each view is made about once a second.
+Needs the extra ``http``. Nothing here changes a server, and no view takes an argument
+that makes it work more than a small answer does. However many ask, each view is made
+about once a second.
 """
 
 from collections.abc import Callable
@@ -9,16 +10,20 @@ from typing import Any, Final
 
 import attrs
 import trio
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, Response
 
 from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.operating.observed import ObservedServer
 from statsd_trio.operating.openmetrics import CONTENT_TYPE, render_openmetrics
-from statsd_trio.web import Answer, Limits, Page, Pages
+from statsd_trio.web import JsonResponse, Limits, Page, make_application
 
 # A monitor or two, a person, and some that forgot to leave. What they ask for together
 # is a small part of what the server does: a request costs about half a millisecond.
 LIMITS: Final = Limits(
     max_connections=32,
+    # No view wants a body. Whoever sends one reads the answer all the same.
+    max_body_bytes=1024 * 1024,
     idle_seconds=30.0,
     write_seconds=30.0,
     connections_per_second=100.0,
@@ -26,32 +31,32 @@ LIMITS: Final = Limits(
 )
 
 
-def make_pages(server: ObservedServer) -> Pages:
+def make_views(server: ObservedServer) -> Starlette:
     """Make the views of *server*."""
 
-    def show_health() -> Answer:
-        return Answer.text("alive\n")
+    def show_health() -> Response:
+        return PlainTextResponse("alive\n")
 
-    def show_readiness() -> Answer:
+    def show_readiness() -> Response:
         reasons = list(server.find_unready())
         body = {
             "ready": not reasons,
             "reasons": reasons,
             "conditions": dict(server.find_conditions()),
         }
-        return Answer.json(body, 503 if reasons else 200)
+        return JsonResponse(body, 503 if reasons else 200)
 
-    def show_metrics() -> Answer:
+    def show_metrics() -> Response:
         text = render_openmetrics(server.ledger(), is_ready=not server.find_unready())
-        return Answer(media_type=CONTENT_TYPE, pieces=(text.encode(),))
+        return Response(text, media_type=CONTENT_TYPE)
 
-    def show_ledger() -> Answer:
-        return Answer.json(attrs.asdict(server.ledger()))
+    def show_ledger() -> Response:
+        return JsonResponse(attrs.asdict(server.ledger()))
 
-    async def show_contexts() -> Answer:
-        return Answer.json(_describe_ranking(await server.rank_contexts()))
+    async def show_contexts() -> Response:
+        return JsonResponse(_describe_ranking(await server.rank_contexts()))
 
-    return Pages(
+    return make_application(
         {
             "/healthz": _make_page(show_health),
             "/readyz": _make_page(show_readiness),
@@ -62,8 +67,8 @@ def make_pages(server: ObservedServer) -> Pages:
     )
 
 
-def _make_page(show: Callable[[], Answer]) -> Page:
-    async def make_answer() -> Answer:
+def _make_page(show: Callable[[], Response]) -> Page:
+    async def make_answer() -> Response:
         await trio.lowlevel.checkpoint()
         return show()
 

@@ -1,5 +1,10 @@
-"""Where a server shows itself over HTTP, if its configuration says so."""
+"""Where a server shows itself over HTTP, if its configuration says so.
 
+What serves it is imported late, so that a server without ``http`` does not need the
+extra of that name, nor wait for it.
+"""
+
+import importlib
 import logging
 import socket
 from collections.abc import Sequence
@@ -7,6 +12,7 @@ from collections.abc import Sequence
 import trio
 
 from statsd_trio.config.parsing import split_address
+from statsd_trio.errors import ConfigError
 from statsd_trio.operating.observed import ObservedServer
 from statsd_trio.transports.binding import bind_name
 
@@ -17,10 +23,18 @@ async def bind_views(address: str | None) -> list[trio.SocketListener]:
     """Bind every address that *address*, ``HOST:PORT``, stands for; nothing for None.
 
     Raises:
+        ConfigError: if the extra is missing.
         OSError: as `bind_name`.
     """
     if address is None:
         return []
+    try:
+        importlib.import_module("statsd_trio.operating.views")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        raise ConfigError(
+            [f"http: {package} is missing; run pip install 'statsd-trio[http]'"]
+        ) from error
     host, port = split_address(address)
     sockets = await bind_name(host, port, socket.SOCK_STREAM, scheme="http")
     return [
@@ -32,12 +46,11 @@ async def serve_views(
     server: ObservedServer, listeners: Sequence[trio.SocketListener]
 ) -> None:
     """Show *server* until cancelled, then close *listeners*."""
-    # A server without views need not wait for what reads HTTP.
-    from statsd_trio.operating.views import LIMITS, make_pages  # noqa: PLC0415
+    from statsd_trio.operating.views import LIMITS, make_views  # noqa: PLC0415
     from statsd_trio.web import serve_web  # noqa: PLC0415
 
     for listener in listeners:
         host, port = listener.socket.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         logger.info("showing health and metrics on http://%s:%d", shown, port)
-    await serve_web(make_pages(server).handle, listeners, LIMITS)
+    await serve_web(make_views(server), listeners, LIMITS)

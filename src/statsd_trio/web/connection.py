@@ -1,164 +1,169 @@
-"""One client's connection: its requests, one at a time, and an answer to each."""
+"""One client's connection: hypercorn's HTTP/1.1 on a stream, within limits.
 
-import email.utils
-import urllib.parse
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import Final, TypeVar
+This is the one module that knows hypercorn. Of hypercorn it takes what turns bytes into
+ASGI's events and back. It does not take hypercorn's servers: they change over to HTTP/2
+when a client asks for that, cannot be cancelled while they write, and wait for ever for
+some clients that leave at the wrong moment.
+"""
 
-import h11
+import math
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
 import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from starlette.types import Receive, Scope, Send
 
-from statsd_trio.web.messages import Answer
-
-# Far more than a request without a body needs.
-_MAX_HEAD_BYTES: Final = 16 * 1024
+from statsd_trio.web.limits import Limits
 
 _READ_BYTES: Final = 64 * 1024
-
-# An answer up to this size leaves in one piece with its head.
-_MAX_JOINED_BYTES: Final = 64 * 1024
 
 # How long, and how much, to read on from a client that has had its answer, so that
 # closing the connection does not take that answer away from it.
 _LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 1024 * 1024
 
-# Source: RFC 9110, 6.4.1.
-_WITHOUT_BODY: Final = frozenset({204, 304})
+# The name in an ASGI scope's state; Starlette has it as `request.state.connection`.
+_STATE_KEY: Final = "connection"
 
-_T = TypeVar("_T")
+ServeRequest = Callable[["Connection", Scope, Receive, Send], Awaitable[None]]
 
 
-class ClientLeftError(Exception):
-    """The client closed the connection, or broke it, before it had its answer."""
+def _make_config() -> Config:
+    config = Config()
+    # What fails is logged here, and once.
+    config.errorlog = None
+    config.include_server_header = False
+    config.keep_alive_max_requests = sys.maxsize
+    return config
+
+
+_CONFIG: Final = _make_config()
+
+
+class _Protocol(H11Protocol):
+    async def _check_protocol(self, event: Any) -> None:
+        """Stay with HTTP/1.1, also when the client offers to speak HTTP/2."""
 
 
 class Connection:
-    """HTTP/1.1 on a stream."""
+    """A client's connection.
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    Attributes:
+        stream: what the client is connected by, for whoever wants to do more to it
+            than to answer.
+    """
+
+    def __init__(
+        self,
+        stream: trio.SocketStream,
+        serve_request: ServeRequest,
+        limits: Limits,
+        idle: "dict[Connection, None]",
+    ) -> None:
+        """Serve on *stream*.
+
+        Args:
+            serve_request: called with each request as ASGI has it.
+            idle: where the connection is while it waits for a request, behind those
+                that have waited longer.
+        """
         self.stream = stream
-        self._protocol = h11.Connection(
-            h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES
-        )
-        self._is_head = False
+        self._serve_request = serve_request
+        self._limits = limits
+        self._idle = idle
+        self._scope = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._send_lock = trio.Lock()
 
-    async def receive_request(self) -> "Request | None":
-        """Wait for the head of a request; None if the client closes instead.
+    def close(self) -> None:
+        """End at once, whatever is under way."""
+        self._scope.cancel(reason="the connection is closed")
 
-        Raises:
-            h11.RemoteProtocolError: if it is not HTTP/1.1.
-        """
-        event = await self._next_event()
-        if not isinstance(event, h11.Request):
-            return None
-        self._is_head = event.method == b"HEAD"
-        if event.http_version not in {b"1.0", b"1.1"}:
-            raise h11.RemoteProtocolError(
-                "only HTTP/1.1 is spoken here", error_status_hint=505
-            )
-        return Request(event, self)
-
-    async def receive_data(self) -> bytes:
-        """Wait for the next piece of a body; empty at its end.
-
-        Raises:
-            ClientLeftError: if the client leaves, or breaks off, before its end.
-        """
+    async def run(self) -> None:
+        """Serve requests until the client or a limit ends it, then close."""
         try:
-            event = await self._next_event()
-        except h11.RemoteProtocolError as error:
-            raise ClientLeftError from error
-        return bytes(event.data) if isinstance(event, h11.Data) else b""
-
-    async def wait_left(self) -> None:
-        """Wait until the client closes the connection."""
-        if not self._protocol.trailing_data[0]:
-            data = await self._receive_some()
-            self._protocol.receive_data(data)
-            if not data:
-                return
-        # It sent more than it may before its answer. That waits, and what is behind
-        # it is not read, so that it stays bounded.
-        await trio.sleep_forever()
-
-    async def send_answer(self, answer: Answer) -> None:
-        """Send *answer* to the request that was received last.
-
-        Raises:
-            trio.BrokenResourceError: if the client does not take it.
-        """
-        self._skip_to_end()
-        size = sum(map(len, answer.pieces))
-        headers = {
-            "date": email.utils.formatdate(usegmt=True),
-            "content-type": answer.media_type,
-        }
-        has_body = answer.status not in _WITHOUT_BODY
-        if has_body:
-            headers["content-length"] = str(size)
-        if self._protocol.their_state is h11.SEND_BODY:
-            # Nobody is going to read the rest of it.
-            headers["connection"] = "close"
-        named = [*(headers | dict(answer.headers)).items()]
-        head = self._send(h11.Response(status_code=answer.status, headers=named))
-        if not has_body or self._is_head:
-            await self.stream.send_all(head)
-        elif size <= _MAX_JOINED_BYTES:
-            parts = [head, *(self._send(h11.Data(data=one)) for one in answer.pieces)]
-            await self.stream.send_all(b"".join(parts))
-        else:
-            await self.stream.send_all(head)
-            for piece in answer.pieces:
-                await self.stream.send_all(self._send(h11.Data(data=piece)))
-        self._send(h11.EndOfMessage())
-
-    def start_next(self) -> bool:
-        """Get ready for another request; False if there can be none."""
-        if self._protocol.our_state is h11.DONE is self._protocol.their_state:
-            self._protocol.start_next_cycle()
-            return True
-        return False
-
-    async def aclose(self) -> None:
-        """Close, but let a client that is still sending read its answer first."""
-        try:
-            if self._protocol.their_state in {h11.SEND_BODY, h11.ERROR}:
+            with self._scope:
+                await self._serve()
+                # Another may take its place meanwhile.
+                self._set_idle(is_idle=True)
                 await self._linger()
         finally:
+            self._idle.pop(self, None)
             self.stream.socket.close()
 
-    def _skip_to_end(self) -> None:
-        """Notice the end of a request whose body is here already, or empty."""
-        while self._protocol.their_state is h11.SEND_BODY:
-            if not isinstance(self._protocol.next_event(), h11.Data | h11.EndOfMessage):
-                return
+    async def _serve(self) -> None:
+        async with TaskGroup() as tasks:
+            protocol = _Protocol(
+                self._run_application,
+                _CONFIG,
+                WorkerContext(None),
+                tasks,
+                ConnectionState({_STATE_KEY: self}),
+                ssl=False,
+                client=None,
+                server=None,
+                send=self._handle_event,
+            )
+            self._set_idle(is_idle=True)
+            with self._reading:
+                data = b" "
+                while data:
+                    data = await self._receive_some()
+                    await protocol.handle(RawData(data))
+            self._set_idle(is_idle=False)
+            # A request that is under way learns that its client has left.
+            await protocol.handle(Closed())
 
-    async def _linger(self) -> None:
-        received = 0
-        with trio.move_on_after(_LINGER_SECONDS):
+    async def _run_application(
+        self,
+        scope: Any,
+        receive: Any,
+        send: Any,
+        sync_spawn: Any,
+        call_soon: Any,
+    ) -> None:
+        """Be what hypercorn calls: an ASGI application, and two ways to a thread."""
+        await self._serve_request(self, scope, receive, send)
+
+    async def _handle_event(self, event: Event) -> None:
+        """Do what hypercorn wants done to the connection."""
+        match event:
+            case RawData():
+                await self._send_all(event.data)
+            case Updated():
+                self._set_idle(is_idle=event.idle)
+            case Closed():
+                self._reading.cancel(reason="there can be no further request")
+            case _:
+                pass
+
+    def _set_idle(self, *, is_idle: bool) -> None:
+        if is_idle:
+            self._scope.deadline = trio.current_time() + self._limits.idle_seconds
+            self._idle[self] = None
+        else:
+            self._scope.deadline = math.inf
+            self._idle.pop(self, None)
+
+    async def _send_all(self, data: bytes) -> None:
+        async with self._send_lock:
             try:
-                await self.stream.send_eof()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
-            while received < _LINGER_BYTES and (data := await self._receive_some()):
-                received += len(data)
-
-    def _send(self, event: h11.Event) -> bytes:
-        return self._protocol.send(event) or b""
-
-    async def _next_event(self) -> h11.Event | None:
-        """Read until there is an event; None while an answer has to come first."""
-        while True:
-            event = self._protocol.next_event()
-            if event is not h11.NEED_DATA:
-                return event if isinstance(event, h11.Event) else None
-            if self._protocol.they_are_waiting_for_100_continue:
-                go_on = h11.InformationalResponse(status_code=100, headers=[])
-                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                    await self.stream.send_all(self._send(go_on))
-            self._protocol.receive_data(await self._receive_some())
+                with trio.fail_after(self._limits.write_seconds):
+                    await self.stream.send_all(data)
+            except (
+                trio.BrokenResourceError,
+                trio.ClosedResourceError,
+                trio.TooSlowError,
+            ):
+                # It left, or does not read its answer.
+                self.close()
 
     async def _receive_some(self) -> bytes:
         """Receive something; empty if the client has gone, in whatever way."""
@@ -167,58 +172,13 @@ class Connection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
-
-class Request:
-    """The head of a request, and the way to the rest of it.
-
-    Attributes:
-        method: in capitals, as it was sent.
-        path: decoded; what stands before the question mark.
-        query: what stands behind it, as it was sent.
-        headers: by their names in lower case; the last of those with one name.
-        stream: what the request came on, for whoever wants to do more to it than
-            to answer.
-    """
-
-    def __init__(self, head: h11.Request, connection: Connection) -> None:
-        target = head.target.decode("latin-1")
-        path, _, self.query = target.partition("?")
-        self.method = head.method.decode("latin-1")
-        self.path = urllib.parse.unquote(path)
-        self.headers: Mapping[str, str] = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in head.headers
-        }
-        self.stream = connection.stream
-        self._connection = connection
-
-    async def receive_data(self) -> bytes:
-        """Wait for the next piece of the body; empty at its end.
-
-        Raises:
-            ClientLeftError: if the client leaves, or breaks off, before its end.
-        """
-        return await self._connection.receive_data()
-
-    async def wait_left(self) -> None:
-        """Wait until the client leaves; only once the body has been received."""
-        await self._connection.wait_left()
-
-    async def unless_left(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Await *work*, and give it up when the client leaves.
-
-        Raises:
-            ClientLeftError: if it does.
-        """
-        results: list[_T] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._cancel_when_left, nursery.cancel_scope)
-            results.append(await work())
-            nursery.cancel_scope.cancel(reason="the work is done")
-        if not results:
-            raise ClientLeftError
-        return results[0]
-
-    async def _cancel_when_left(self, scope: trio.CancelScope) -> None:
-        await self.wait_left()
-        scope.cancel(reason="the client left")
+    async def _linger(self) -> None:
+        """Let a client that is still sending read its answer."""
+        received = 0
+        with trio.move_on_after(_LINGER_SECONDS):
+            try:
+                await self.stream.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            while received < _LINGER_BYTES and (data := await self._receive_some()):
+                received += len(data)

@@ -1,12 +1,15 @@
 """Pages that are made once for all who ask for them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import trio
-
-from statsd_trio.web.connection import Request
-from statsd_trio.web.messages import Answer
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 # How long an answer serves everybody who asks.
 _SHARED_SECONDS: Final = 1.0
@@ -17,7 +20,7 @@ _SHARED_TIMES: Final = 4.0
 
 
 class Page:
-    """Something to show that takes some work.
+    """Something to show that takes some work; an ASGI application.
 
     One answer is made at a time. Who asks meanwhile waits for it; when the one for whom
     it is made leaves, the next who waits takes over, and when nobody waits any more the
@@ -26,7 +29,7 @@ class Page:
 
     def __init__(
         self,
-        make_answer: Callable[[], Awaitable[Answer]],
+        make_answer: Callable[[], Awaitable[Response]],
         *,
         read_version: Callable[[], int] | None = None,
     ) -> None:
@@ -34,17 +37,28 @@ class Page:
 
         Args:
             make_answer: called each time; long work in it rests from time to time.
+                Its answer is sent to many.
             read_version: if given, an answer is shared for as long as this returns
                 the same, instead of for a second or a little more.
         """
         self._make_answer = make_answer
         self._read_version = read_version
         self._lock = trio.Lock()
-        self._answer: Answer | None = None
+        self._answer: Response | None = None
         self._version = 0
         self._fresh_until = 0.0
 
-    async def get(self) -> Answer:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, unless its client leaves before."""
+        answers: list[Response] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when_left, receive, nursery.cancel_scope)
+            answers.append(await self.get())
+            nursery.cancel_scope.cancel(reason="the answer is there")
+        for answer in answers:
+            await answer(scope, receive, send)
+
+    async def get(self) -> Response:
         """Wait for an answer."""
         async with self._lock:
             answer = self._answer
@@ -57,7 +71,7 @@ class Page:
             return self._version == self._read_version()
         return trio.current_time() < self._fresh_until
 
-    async def _make(self) -> Answer:
+    async def _make(self) -> Response:
         began = trio.current_time()
         if self._read_version is not None:
             self._version = self._read_version()
@@ -68,24 +82,31 @@ class Page:
         return answer
 
 
-class Pages:
-    """Pages by their paths, for GET and HEAD."""
+def make_application(
+    pages: Mapping[str, Page], routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Make an application of pages, each for GET and HEAD, and of *routes*."""
+    shown = [Route(path, page, methods=["GET"]) for path, page in pages.items()]
+    application = Starlette(
+        routes=[*shown, *routes], exception_handlers={HTTPException: _refuse}
+    )
+    # A path with a slash at its end is not one without.
+    application.router.redirect_slashes = False
+    return application
 
-    def __init__(self, pages: Mapping[str, Page]) -> None:
-        self._pages = dict(pages)
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._pages
+async def wait_left(receive: Receive) -> None:
+    """Wait until the client leaves; what it sends meanwhile is thrown away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
-    async def handle(self, request: Request) -> Answer:
-        """Answer *request*.
 
-        Raises:
-            ClientLeftError: if the client leaves before there is an answer.
-        """
-        page = self._pages.get(request.path)
-        if page is None:
-            return Answer.text("there is no such page\n", 404)
-        if request.method not in {"GET", "HEAD"}:
-            return Answer(status=405, headers={"allow": "GET, HEAD"})
-        return await request.unless_left(page.get)
+async def _refuse(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 -- as it was asked for
+    text = "there is no such page\n" if error.status_code == 404 else ""
+    return PlainTextResponse(text, error.status_code, headers=error.headers)
+
+
+async def _cancel_when_left(receive: Receive, scope: trio.CancelScope) -> None:
+    await wait_left(receive)
+    scope.cancel(reason="the client left")

@@ -1,86 +1,53 @@
-"""Listeners in; every connection served within its limits."""
+"""An application on its listeners, each connection served within limits."""
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NoReturn
 
-import attrs
-import h11
 import trio
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from statsd_trio.web.connection import ClientLeftError, Connection, Request
-from statsd_trio.web.messages import Answer
+from statsd_trio.web.connection import Connection
+from statsd_trio.web.exchange import Exchange
+from statsd_trio.web.limits import Limits, Turnstile
 
 logger = logging.getLogger(__name__)
 
-# Answers a request. None means that it did something else to the connection, which is
-# closed then.
-Handler = Callable[[Request], Awaitable[Answer | None]]
-
-# How long to wait for a descriptor, and how often to say that there is none.
+# How long to wait for a descriptor, and how often to say what fails.
 _RETRY_SECONDS: Final = 0.1
 _REPORT_SECONDS: Final = 10.0
 
 
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What bounds a server; nothing by default.
-
-    Attributes:
-        max_connections: a further one takes the place of the one that has waited
-            longest for a request, and is closed if none does.
-        idle_seconds: how long a connection may take to send the head of a request.
-        write_seconds: how long a client may take to read an answer.
-        connections_per_second: taken from the kernel, all together.
-        answers_per_second: all together. After a pause, as many come at once as were
-            left out, but no more than those of one second.
-    """
-
-    max_connections: float = math.inf
-    idle_seconds: float = math.inf
-    write_seconds: float = math.inf
-    connections_per_second: float = math.inf
-    answers_per_second: float = math.inf
-
-
 async def serve_web(
-    handle: Handler, listeners: Sequence[trio.SocketListener], limits: Limits
+    application: ASGIApp, listeners: Sequence[trio.SocketListener], limits: Limits
 ) -> NoReturn:
-    """Serve *handle* until cancelled, then close *listeners* and every connection.
+    """Serve *application* until cancelled, then close *listeners* and all connections.
 
-    What *handle* raises is logged, and answered with a 500.
+    It speaks HTTP/1.1, and neither HTTP/2 nor WebSockets. *application* is called with
+    HTTP requests alone: there are no events of a lifespan. Among the state that it is
+    given, ``connection`` is the `Connection` that a request came on.
+
+    A client that leaves is told to *application* as ASGI has it; what it works for that
+    client it has to end itself. What it raises is logged, and answered with a 500.
     """
-    server = _Server(handle, limits)
+    server = _Server(application, limits)
     async with trio.open_nursery() as nursery:
         for listener in listeners:
             nursery.start_soon(server.accept, listener, nursery)
     raise AssertionError("the listeners are open until this is cancelled")
 
 
-class _Turnstile:
-    """Lets so many through in a second."""
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second
-        self._next_time = -math.inf
-
-    async def pass_through(self) -> None:
-        """Wait for a turn; what is left over of the last second is not lost."""
-        earliest = trio.current_time() - 1
-        self._next_time = max(self._next_time + self._interval, earliest)
-        await trio.sleep_until(self._next_time)
-
-
 class _Server:
-    def __init__(self, handle: Handler, limits: Limits) -> None:
-        self._handle = handle
+    def __init__(self, application: ASGIApp, limits: Limits) -> None:
+        self._application = application
         self._limits = limits
-        self._connections = _Turnstile(limits.connections_per_second)
-        self._answers = _Turnstile(limits.answers_per_second)
+        self._connections = Turnstile(limits.connections_per_second)
+        self._answers = Turnstile(limits.answers_per_second)
         self._open = 0
         # Those that wait for a request, the longest first.
-        self._idle: dict[trio.CancelScope, None] = {}
+        self._idle: dict[Connection, None] = {}
         self._next_report = -math.inf
 
     async def accept(
@@ -93,34 +60,32 @@ class _Server:
                     stream = await listener.accept()
                 except OSError as error:
                     # There is no descriptor, or no memory, for another.
-                    self._report(error)
+                    self._report(
+                        f"cannot take a connection over HTTP: {error.strerror}"
+                    )
                     await trio.sleep(_RETRY_SECONDS)
                     continue
                 nursery.start_soon(self._serve_connection, stream)
                 await self._connections.pass_through()
 
-    def _report(self, error: OSError) -> None:
+    def _report(self, message: str) -> None:
         now = trio.current_time()
         if now >= self._next_report:
             self._next_report = now + _REPORT_SECONDS
-            logger.warning("cannot take a connection over HTTP: %s", error.strerror)
+            logger.warning("%s", message)
 
     async def _serve_connection(self, stream: trio.SocketStream) -> None:
         """Serve one connection until it ends, and close it."""
-        connection = Connection(stream)
         self._open += 1
         try:
             if self._make_room():
-                await self._serve_requests(connection)
-                await connection.aclose()
-        except ClientLeftError:
-            pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-            # It does not read its answer, or left before it.
-            pass
-        # A mistake in what answers must not end the server.
-        except Exception:
-            logger.exception("a request over HTTP failed")
+                connection = Connection(
+                    stream, self._serve_request, self._limits, self._idle
+                )
+                await connection.run()
+        # What one client does to hypercorn must not end the server.
+        except Exception as error:  # noqa: BLE001
+            self._report(f"a connection over HTTP failed: {error!r}")
         finally:
             self._open -= 1
             stream.socket.close()
@@ -133,46 +98,19 @@ class _Server:
             return False
         longest = next(iter(self._idle))
         del self._idle[longest]
-        longest.cancel(reason="another connection takes its place")
+        longest.close()
         return True
 
-    async def _serve_requests(self, connection: Connection) -> None:
-        while True:
-            try:
-                request = await self._wait_for_request(connection)
-            except h11.RemoteProtocolError as error:
-                status = error.error_status_hint
-                await self._send(connection, Answer.text(f"{error}\n", status))
-                return
-            if request is None:
-                return
-            await self._answers.pass_through()
-            answer = await self._ask(request)
-            if answer is None:
-                return
-            await self._send(connection, answer)
-            if not connection.start_next():
-                return
-
-    async def _wait_for_request(self, connection: Connection) -> Request | None:
-        with trio.move_on_after(self._limits.idle_seconds) as waiting:
-            self._idle[waiting] = None
-            try:
-                return await connection.receive_request()
-            finally:
-                self._idle.pop(waiting, None)
-        return None
-
-    async def _ask(self, request: Request) -> Answer | None:
-        try:
-            return await self._handle(request)
-        except ClientLeftError:
-            raise
-        # The one place that takes what a page raises.
-        except Exception:
-            logger.exception("%s %s failed", request.method, request.path)
-            return Answer.text("something failed here; the log says what\n", 500)
-
-    async def _send(self, connection: Connection, answer: Answer) -> None:
-        with trio.fail_after(self._limits.write_seconds):
-            await connection.send_answer(answer)
+    async def _serve_request(
+        self, connection: Connection, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        await self._answers.pass_through()
+        application = self._application
+        if scope["http_version"] not in {"1.0", "1.1"}:
+            text = "only HTTP/1.1 is spoken here\n"
+            application = PlainTextResponse(text, 505, headers={"connection": "close"})
+        exchange = Exchange(connection, self._limits, receive, send)
+        await exchange.run(application, scope)

@@ -1,0 +1,97 @@
+"""One request and its answer, within limits."""
+
+import logging
+import math
+from typing import Final
+
+import trio
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from statsd_trio.web.connection import Connection
+from statsd_trio.web.limits import Limits
+
+logger = logging.getLogger(__name__)
+
+_DISCONNECT: Final[Message] = {"type": "http.disconnect"}
+
+
+class Exchange:
+    """What an application may receive of a request, and send in answer to it.
+
+    Before an answer begins, what the application left of the request's body is read
+    and thrown away: an answer that is sent while a client still writes may never be
+    read.
+    """
+
+    def __init__(
+        self, connection: Connection, limits: Limits, receive: Receive, send: Send
+    ) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._receive = receive
+        self._send = send
+        self._body_bytes = 0
+        self._is_whole = False
+        self._has_left = False
+        self._has_begun = False
+        self._has_ended = False
+
+    async def run(self, application: ASGIApp, scope: Scope) -> None:
+        """Have *application* answer.
+
+        The connection is closed if it does not, or not to the end. What it raises is
+        logged, and answered with a 500.
+        """
+        try:
+            await application(scope, self.receive, self.send)
+        except ClientDisconnect:
+            pass
+        # The one place that takes what a page raises.
+        except Exception:
+            path = scope["raw_path"].decode("latin-1")
+            logger.exception("%s %s failed", scope["method"], path)
+            if not self._has_begun:
+                text = "something failed here; the log says what\n"
+                await PlainTextResponse(text, 500)(scope, self.receive, self.send)
+        if not self._has_ended:
+            self._connection.close()
+
+    async def receive(self) -> Message:
+        """Wait for the next piece of the body, and then for the client to leave."""
+        if self._has_left:
+            await trio.lowlevel.checkpoint()
+            return _DISCONNECT
+        patience = math.inf if self._is_whole else self._limits.idle_seconds
+        with trio.move_on_after(patience):
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self._has_left = self._is_whole = True
+                return message
+            self._body_bytes += len(message["body"])
+            self._is_whole = not message["more_body"]
+            if self._body_bytes <= self._limits.max_body_bytes:
+                return message
+        # It is too slow, or sends too much.
+        self._connection.close()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def send(self, message: Message) -> None:
+        """Send the answer, or a piece of it."""
+        if message["type"] == "http.response.start":
+            message = await self._begin(message)
+        elif not message.get("more_body", False):
+            self._has_ended = True
+        await self._send(message)
+
+    async def _begin(self, message: Message) -> Message:
+        self._has_begun = True
+        read_bytes = self._body_bytes
+        while not self._is_whole:
+            await self.receive()
+        if self._body_bytes == read_bytes:
+            return message
+        # It sends what nobody wants: it need not go on with that.
+        return {**message, "headers": [*message["headers"], (b"connection", b"close")]}
