@@ -32,6 +32,9 @@ class Exchange:
         self._limits = limits
         self._receive = receive
         self._send = send
+        # An application may wait for the client to leave in one task and answer in
+        # another, and either may be handed the end of the body.
+        self._receiving = trio.Lock()
         self._body_bytes = 0
         self._is_whole = False
         self._has_left = False
@@ -60,6 +63,10 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Wait for the next piece of the body, and then for the client to leave."""
+        async with self._receiving:
+            return await self._receive_next()
+
+    async def _receive_next(self) -> Message:
         if self._has_left:
             await trio.lowlevel.checkpoint()
             return _DISCONNECT
@@ -90,7 +97,9 @@ class Exchange:
         self._has_begun = True
         read_bytes = self._body_bytes
         while not self._is_whole:
-            await self.receive()
+            async with self._receiving:
+                if not self._is_whole:
+                    await self._receive_next()
         if self._body_bytes == read_bytes:
             return message
         # It sends what nobody wants: it need not go on with that.
