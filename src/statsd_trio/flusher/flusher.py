@@ -73,6 +73,7 @@ class Flusher:
         report: Callable[[], None],
         pace: Pace,
         on_step: Callable[[], None] = lambda: None,
+        on_snapshot: Callable[[Snapshot], None] = lambda _: None,
     ) -> None:
         """Join the aggregator to the destinations.
 
@@ -82,6 +83,7 @@ class Flusher:
             pace: lets others run while a snapshot is built.
             on_step: called after each step of building one, which also frees what the
                 bucket held, and at the end.
+            on_snapshot: called with what each flush hands to the destinations.
         """
         self._take_snapshot = take_snapshot
         self._destinations = destinations
@@ -91,6 +93,7 @@ class Flusher:
         self._report = report
         self._pace = pace
         self._on_step = on_step
+        self._on_snapshot = on_snapshot
         # One flush at a time, so that snapshots arrive in the order of their buckets.
         self._lock = trio.Lock()
         self._flushed_at: float | None = None
@@ -137,6 +140,7 @@ class Flusher:
         finally:
             for destination in self._destinations:
                 destination.put_nowait(snapshot)
+        self._on_snapshot(snapshot)
         self._flushed_at = trio.current_time()
         self._on_step()
         self._report()

@@ -2,5 +2,6 @@
 
 from statsd_trio.ingest.ingest import Ingest
 from statsd_trio.ingest.rejections import Rejections
+from statsd_trio.ingest.watcher import Watcher
 
-__all__ = ["Ingest", "Rejections"]
+__all__ = ["Ingest", "Rejections", "Watcher"]

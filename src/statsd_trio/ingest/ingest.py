@@ -10,22 +10,26 @@ way and ends in the same place.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVarTuple
 
 import trio
 
 from statsd_trio.aggregation.aggregator import Aggregator
+from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.engine.context import KINDS
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.hooks import check_sample
 from statsd_trio.ingest.rejections import Rejections
+from statsd_trio.ingest.watcher import Watcher
 from statsd_trio.ledger import LineCounters
 from statsd_trio.pace import Pace
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin, Packet
+
+_Arguments = TypeVarTuple("_Arguments")
 
 # Between two looks at the clock: some 40 lines with tags; at 6 us for one that is
 # parsed, 1 ms if all are short. A name that takes the mapper longer leaves room for
@@ -116,6 +120,7 @@ class Ingest:
         self._on_event = on_event
         self._forward = forward
         self._on_slice = on_slice
+        self._watcher: Watcher | None = None
         self._origin = Origin("", "")
         self._failure: Exception | None = None
         self._given_back = 0
@@ -167,6 +172,17 @@ class Ingest:
         self._rules = rules
         self._chunk_bytes = measure_chunk(rules)
         self._aggregator.forget_heads()
+        self._show_rules()
+
+    def watch(self, watcher: Watcher | None) -> None:
+        """Let *watcher* see everything from now on; None ends it."""
+        self._watcher = watcher
+        self._show_rules()
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Let the watcher see *snapshot*."""
+        if self._watcher is not None:
+            self._show(self._watcher.see_snapshot, snapshot)
 
     def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
         """Take what closed, and what is open if asked."""
@@ -234,6 +250,8 @@ class Ingest:
             self._engine_failures = self._aggregator.engine_failures
             given_back = self._given_back - given_back_before
             self._reject_rest(chunk, metrics + filtered + given_back)
+        if self._watcher is not None:
+            self._show(self._watcher.see_lines, chunk, origin)
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -243,7 +261,7 @@ class Ingest:
         lines = [line for line in chunk.split(b"\n") if line not in {b"", b"\r"}]
         for line in lines[taken:]:
             self._lines.read += 1
-            self._rejections.reject_line(_BROKE_OFF, line, self._origin)
+            self._reject(_BROKE_OFF, line, self._origin)
 
     def _tidy(self) -> Iterator[None]:
         while self._aggregator.tidy():
@@ -273,7 +291,7 @@ class Ingest:
         last = packet.data[end:]
         self._lines.read += 1
         error = ParseError(reason, len(last), _UNPARSED[reason])
-        self._rejections.reject_line(error, last, packet.origin)
+        self._reject(error, last, packet.origin)
         return packet.data[:end]
 
     def _process_line(self, line: bytes) -> None:
@@ -298,7 +316,7 @@ class Ingest:
                 self._process_message(message)
         except ParseError as error:
             self._lines.read += 1
-            self._rejections.reject_line(error, line, self._origin)
+            self._reject(error, line, self._origin)
             return
         self._lines.read += 1
         self._lines.unknown_fields += message.unknown_fields
@@ -317,6 +335,8 @@ class Ingest:
                 self._on_event(message)
             except Exception as error:  # noqa: BLE001 - the host program's own
                 self._rejections.note_hook_failure("on_event", error)
+        if self._watcher is not None:
+            self._show(self._watcher.see_message, message)
 
     def _process_sample(self, sample: Sample, line: bytes) -> None:
         """Apply the rules, add what is left, and learn the line.
@@ -336,6 +356,8 @@ class Ingest:
             if kept is not None:
                 self._aggregator.insert_unchecked(kept)
                 self._lines.metrics += 1
+                if self._watcher is not None:
+                    self._show(self._watcher.see_sample, kept)
                 return
         if kept is None:
             self._lines.filtered += 1
@@ -352,6 +374,23 @@ class Ingest:
             self._aggregator.learn(
                 line, KINDS[sample.type], context, sample.sample_rate
             )
+
+    def _reject(self, error: ParseError, line: bytes, origin: Origin) -> None:
+        self._rejections.reject_line(error, line, origin)
+        if self._watcher is not None:
+            self._show(self._watcher.see_rejected, error, line, origin)
+
+    def _show_rules(self) -> None:
+        if self._watcher is not None:
+            self._show(self._watcher.see_rules, self._rules)
+
+    def _show(
+        self, see: Callable[[*_Arguments], None], *arguments: *_Arguments
+    ) -> None:
+        try:
+            see(*arguments)
+        except Exception as error:  # noqa: BLE001 - it changes nothing for the server
+            self._rejections.note_hook_failure("watcher", error)
 
 
 def measure_chunk(rules: Rules) -> int:

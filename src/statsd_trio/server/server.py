@@ -14,7 +14,8 @@ The life of a server:
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import attrs
@@ -30,7 +31,7 @@ from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ConfigError
 from statsd_trio.flusher import Flusher, Telemetry
-from statsd_trio.ingest import Ingest, Rejections
+from statsd_trio.ingest import Ingest, Rejections, Watcher
 from statsd_trio.ledger import (
     ContextCounters,
     Ledger,
@@ -107,6 +108,7 @@ class Server:
         self._samples = SampleCounters()
         self._contexts = ContextCounters()
         self._submitted = ListenerCounters(_IN_PROCESS.listener)
+        self._is_watched = False
         self._queue = PacketQueue(config.queue_size)
         self._channels = [
             self._queue.open_send_channel(listener.counters) for listener in listeners
@@ -155,7 +157,13 @@ class Server:
             report=self._warn_of_losses,
             pace=Pace(),
             on_step=trimmer.check,
+            on_snapshot=self._ingest.show_snapshot,
         )
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it runs with, as the last reload left it."""
+        return self._config
 
     @property
     def addresses(self) -> tuple[BoundAddress, ...]:
@@ -309,6 +317,26 @@ class Server:
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             return "stopped"
         return ""
+
+    @contextmanager
+    def watch(self, watcher: Watcher) -> Generator[None]:
+        """Let *watcher* see everything that the server takes in, within a block.
+
+        The hooks of the configuration, and what the server aggregates, stay as they
+        are.
+
+        Raises:
+            RuntimeError: if somebody watches it already.
+        """
+        if self._is_watched:
+            raise RuntimeError("somebody watches this server already; only one can")
+        self._is_watched = True
+        self._ingest.watch(watcher)
+        try:
+            yield
+        finally:
+            self._ingest.watch(None)
+            self._is_watched = False
 
     @trio.lowlevel.enable_ki_protection
     def reload(self, config: Config) -> None:
