@@ -11,6 +11,7 @@ _MODULES: Final = {
     "config": "config",
     "explain": "explain",
     "capture": "capture",
+    "dev": "dev",
     "mock-intake": "mock_intake",
     "replay": "replay",
     "send": "send",

@@ -1,0 +1,98 @@
+"""``statsd-trio dev``: receive, and show everything that comes on a page."""
+
+import functools
+import importlib
+import logging
+import os
+import sys
+
+import attrs
+import click
+import trio
+
+from statsd_trio.cli.flags import config_command, load_from_flags, refuse
+from statsd_trio.cli.logs import open_logging
+from statsd_trio.errors import ConfigError, describe_os_error
+
+logger = logging.getLogger(__name__)
+
+
+@config_command(
+    "dev",
+    epilog="""Example: statsd-trio dev --open
+
+    With a program that sends to it: statsd-trio dev -- python app.py
+
+    The page needs no account and no key, and nothing is sent anywhere, unless --tee is
+    given. The program after -- finds the server by DD_AGENT_HOST, DD_DOGSTATSD_PORT,
+    DD_DOGSTATSD_URL, STATSD_HOST and STATSD_PORT.
+
+    Exit codes: that of the program; without one, 0 after SIGTERM or SIGINT. 1 if an
+    address cannot be used; 2 for a configuration that cannot be used, or a missing
+    extra.
+    """,
+)
+@click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
+@click.option(
+    "--page",
+    metavar="HOST:PORT",
+    help="Where the page is.  [127.0.0.1:8129, or the next port that is free]",
+)
+@click.option(
+    "--tee",
+    "is_delivered",
+    is_flag=True,
+    help="Deliver to the sinks of the configuration as well.",
+)
+@click.argument("program", nargs=-1, type=click.UNPROCESSED)
+def command(
+    *,
+    config_path: str | None,
+    is_opened: bool,
+    page: str | None,
+    is_delivered: bool,
+    program: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Receive DogStatsD, and show every metric, event and bad line on a page.
+
+    Runs PROGRAM, if one is given, with its environment set so that its client sends
+    here.
+    """
+    try:
+        showing = importlib.import_module("statsd_trio.cli.showing")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        click.echo(
+            f"dev: {package} is missing; run pip install 'statsd-trio[http]'", err=True
+        )
+        click.get_current_context().exit(2)
+    if not is_delivered:
+        flags["sinks"] = ("none",)
+    try:
+        sourced = load_from_flags(config_path, flags)
+        # Whoever runs this wants a server, whatever a file says of production.
+        config = attrs.evolve(sourced.config, use_dogstatsd=True)
+        level = config.log_level
+        if sourced.sources.get("log_level", "default") == "default":
+            level = "warning"
+        with open_logging(level, config.log_format):
+            for warning in sourced.warnings:
+                logger.warning("%s", warning)
+            code: int = trio.run(
+                functools.partial(
+                    showing.show,
+                    config,
+                    page,
+                    program,
+                    environment=os.environ,
+                    is_opened=is_opened,
+                )
+            )
+    except ConfigError as error:
+        refuse(error)
+    except OSError as error:
+        click.echo(describe_os_error(error), err=True)
+        sys.exit(1)
+    else:
+        sys.exit(code)

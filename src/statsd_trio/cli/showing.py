@@ -1,0 +1,204 @@
+"""What `statsd-trio dev` runs; imported when the extra ``http`` is needed."""
+
+import errno
+import shlex
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import click
+import trio
+
+from statsd_trio.cli.collector import spare_full_collections
+from statsd_trio.cli.signals import catch_stop_signal
+from statsd_trio.config import Config
+from statsd_trio.config.parsing import split_address
+from statsd_trio.dev import DevPage, open_dev_page
+from statsd_trio.dev.port_owner import find_udp_owner
+from statsd_trio.dev.program import make_environment, run_program
+from statsd_trio.errors import ConfigError
+from statsd_trio.ledger import Ledger
+from statsd_trio.server import Server, serve
+
+_NOT_FOUND_EXIT: Final = 127
+_NOT_EXECUTABLE_EXIT: Final = 126
+
+
+async def show(
+    config: Config,
+    page: str | None,
+    program: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    is_opened: bool,
+) -> int:
+    """Serve *config*, show it on a page, and run *program* if there is one.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: if the configuration, or the page's address, cannot be used.
+        OSError: if an address is taken or forbidden; it says what to do.
+    """
+    if page is not None:
+        try:
+            split_address(page)
+        except ValueError as error:
+            raise ConfigError([f"--page {page}: {error}"]) from error
+    refusal: Exception | None = None
+    code = 0
+    async with trio.open_nursery() as nursery:
+        try:
+            server: Server = await nursery.start(serve, config)
+        # Out of the nursery it would come in a group.
+        except (ConfigError, OSError) as error:
+            refusal = error
+        else:
+            try:
+                code = await _show_server(
+                    server, page, program, environment, is_opened=is_opened
+                )
+            except OSError as error:
+                refusal = error
+            except ExceptionGroup as group:
+                refusal = _find_os_error(group)
+                if refusal is None:
+                    raise
+        nursery.cancel_scope.cancel(reason="the page is closed")
+    if refusal is not None:
+        raise _explain_refusal(refusal, config)
+    return code
+
+
+async def _show_server(
+    server: Server,
+    page: str | None,
+    program: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    is_opened: bool,
+) -> int:
+    async with open_dev_page(server, page) as shown, trio.open_nursery() as nursery:
+        spare_full_collections()
+        _announce(server, shown, is_program=bool(program))
+        if is_opened:
+            nursery.start_soon(_open_browser, shown.url)
+        if program:
+            code = await _run_program(server, shown, program, environment)
+        else:
+            code = 0
+            with catch_stop_signal() as stop:
+                await stop.wait()
+        nursery.cancel_scope.cancel(reason="the page is closed")
+    return code
+
+
+async def _open_browser(url: str) -> None:
+    await trio.to_thread.run_sync(webbrowser.open, url, abandon_on_cancel=True)
+
+
+async def _run_program(
+    server: Server,
+    shown: DevPage,
+    program: Sequence[str],
+    environment: Mapping[str, str],
+) -> int:
+    words = shlex.join(program)
+    before = server.ledger()
+
+    def note_start(pid: int) -> None:
+        shown.note_program(words, pid)
+
+    try:
+        code = await run_program(
+            program, make_environment(environment, shown.client), note_start
+        )
+    except FileNotFoundError:
+        click.echo(f"statsd-trio dev: there is no program {program[0]}", err=True)
+        return _NOT_FOUND_EXIT
+    except PermissionError:
+        click.echo(f"statsd-trio dev: {program[0]} cannot be run", err=True)
+        return _NOT_EXECUTABLE_EXIT
+    shown.note_program_end(code)
+    # What it sent last may still wait to be read.
+    await server.flush()
+    click.echo(describe_program(words, before, server.ledger(), shown), err=True)
+    return code
+
+
+def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) -> str:
+    """Say in one line what the program sent, and what of it was refused."""
+    lines = after.lines.read - before.lines.read
+    if not lines:
+        return f"statsd-trio dev: {words} sent nothing"
+    refused = sum(after.lines.rejected.values()) - sum(before.lines.rejected.values())
+    sent = [
+        _count(after.lines.metrics - before.lines.metrics, "metric line"),
+        _count(after.lines.events - before.lines.events, "event"),
+        _count(
+            after.lines.service_checks - before.lines.service_checks, "service check"
+        ),
+    ]
+    text = ", ".join(each for each in sent if each) or "no good line"
+    text = f"statsd-trio dev: {words} sent {text} of {shown.names} metrics"
+    if not refused:
+        return f"{text}; nothing was refused"
+    first = shown.describe_first_refused()
+    return f"{text}; {_count(refused, 'line')} refused, such as {first}"
+
+
+def _count(count: int, what: str) -> str:
+    if not count:
+        return ""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _announce(server: Server, shown: DevPage, *, is_program: bool) -> None:
+    """Say where the page is; beside a program, not among what it writes."""
+    addresses = [
+        listener.name
+        for listener in server.ledger().listeners
+        if listener.name != "submit"
+    ]
+    click.echo(
+        f"{shown.url} shows what comes to {' and '.join(addresses)}", err=is_program
+    )
+    if not is_program:
+        click.echo("Ctrl-C ends it.")
+
+
+def _find_os_error(group: BaseExceptionGroup[BaseException]) -> OSError | None:
+    """Return the error of the system that *group* is about; None for another."""
+    found, others = group.split(OSError)
+    if others is not None or found is None:
+        return None
+    error: BaseException = found
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, OSError)  # noqa: S101 -- as it was split
+    return error
+
+
+def _explain_refusal(refusal: Exception, config: Config) -> Exception:
+    """Add to a port that is taken who has it, and what to do."""
+    if not isinstance(refusal, OSError) or refusal.errno != errno.EADDRINUSE:
+        return refusal
+    reason = refusal.strerror or str(refusal)
+    if "udp://" not in reason or config.port is None:
+        return OSError(refusal.errno, f"{reason}. Choose another address.")
+    owner = find_udp_owner(config.port)
+    by = "by another process, which only its user or root can see"
+    stop = "Stop it"
+    if sys.platform != "linux":
+        by = "by another process"
+    if owner is not None:
+        by = f"by pid {owner.pid} ({owner.command})"
+        stop = f"Stop it (kill {owner.pid})"
+    return OSError(
+        refusal.errno,
+        f"{reason}; port {config.port} is taken {by}. {stop}, or take another port: "
+        f"statsd-trio dev --port 0 takes any free one, and a program that is given "
+        "after -- is told which.",
+    )

@@ -1,0 +1,201 @@
+"""The page as an application: its files, its documents, and what changes it."""
+
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+
+import trio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from statsd_trio.dev.desk import Desk
+from statsd_trio.dev.documents import VIEWS, Documents, UnknownMetricError
+from statsd_trio.dev.export import Export, list_exports
+from statsd_trio.dev.guard import Guard
+from statsd_trio.dev.query import Query, QueryError, read_query
+from statsd_trio.dev.stream import Stream
+from statsd_trio.web import JsonResponse, Limits, make_application
+
+# A few tabs, and whoever forgot to leave.
+LIMITS: Final = Limits(
+    max_connections=64,
+    max_body_bytes=64 * 1024,
+    idle_seconds=30.0,
+    write_seconds=30.0,
+    connections_per_second=200.0,
+    answers_per_second=200.0,
+)
+MAX_STREAMS: Final = 16
+
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+_MAX_DEPTH: Final = 5
+
+
+def make_dev_application(desk: Desk, host: str) -> ASGIApp:
+    """Make the page of *desk*.
+
+    Args:
+        desk: what is shown.
+        host: the name that was chosen for the page.
+    """
+    pages = _Pages(desk)
+    routes = [
+        _get("/", pages.show_index),
+        _get("/favicon.ico", pages.show_icon),
+        _get("/page/{path:path}", pages.show_file),
+        _get("/api/schemas/{view}.json", pages.show_schema),
+        _get("/api/stream", pages.open_stream),
+        _get("/api/export/{name}", pages.export),
+        *(
+            _get(f"/api/{view}", functools.partial(pages.show_document, view))
+            for view in VIEWS
+        ),
+        _post("/api/pause", functools.partial(pages.change, desk.pause)),
+        _post("/api/resume", functools.partial(pages.change, desk.resume)),
+        _post("/api/clear", functools.partial(pages.change, desk.clear)),
+    ]
+    return Guard(make_application({}, routes), host)
+
+
+def _get(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(path, _Endpoint(answer), methods=["GET"])
+
+
+def _post(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(path, _Endpoint(answer), methods=["POST"])
+
+
+class _Endpoint:
+    """What answers a request, as an ASGI application."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(Request(scope, receive))
+        except QueryError as error:
+            answer = JsonResponse({"error": str(error)}, 400)
+        except UnknownMetricError as error:
+            answer = JsonResponse({"error": str(error)}, 404)
+        await answer(scope, receive, send)
+
+
+class _Pages:
+    def __init__(self, desk: Desk) -> None:
+        self._documents = Documents(desk)
+        self._exports = list_exports(desk)
+        self._streams = trio.CapacityLimiter(MAX_STREAMS)
+
+    async def show_index(self, _: Request) -> Response:
+        return await _show_file("page", "index.html")
+
+    async def show_icon(self, _: Request) -> Response:
+        return await _show_file("page", "favicon.svg")
+
+    async def show_file(self, request: Request) -> Response:
+        return await _show_file("page", request.path_params["path"])
+
+    async def show_schema(self, request: Request) -> Response:
+        view = request.path_params["view"]
+        return await _show_file("schemas", f"{view}.json")
+
+    async def show_document(self, view: str, request: Request) -> Response:
+        document = await self._documents.get(view, _read_query(request))
+        return Response(document.body, media_type="application/json")
+
+    async def open_stream(self, request: Request) -> Response:
+        query = _read_query(request)
+        view = request.query_params.get("view", "")
+        if view not in VIEWS:
+            raise QueryError(f"view is none of {', '.join(VIEWS)}")
+        last = request.headers.get("last-event-id", "")
+        last = last or request.query_params.get("last", "")
+        return _LimitedStream(Stream(self._documents, view, query, last), self._streams)
+
+    async def export(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._exports:
+            return JsonResponse({"error": "there is no such file"}, 404)
+        return Export(name, self._exports[name]())
+
+    async def change(self, change: Callable[[], None], _: Request) -> Response:
+        change()
+        document = await self._documents.get("state", Query())
+        return Response(document.body, media_type="application/json")
+
+
+class _LimitedStream(Response):
+    """A stream, unless there are too many already."""
+
+    def __init__(self, stream: Stream, streams: trio.CapacityLimiter) -> None:
+        super().__init__()
+        self._stream = stream
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._streams.acquire_on_behalf_of_nowait(self)
+        except trio.WouldBlock:
+            answer = JsonResponse(
+                {"error": f"{MAX_STREAMS} streams are open; close a tab"}, 503
+            )
+            await answer(scope, receive, send)
+            return
+        try:
+            await self._stream(scope, receive, send)
+        finally:
+            self._streams.release_on_behalf_of(self)
+
+
+def _read_query(request: Request) -> Query:
+    parameters = request.query_params
+    return read_query({name: parameters.getlist(name) for name in parameters})
+
+
+async def _show_file(folder: str, path: str) -> Response:
+    found = await trio.to_thread.run_sync(_read_file, folder, path)
+    if found is None:
+        return JsonResponse({"error": "there is no such file"}, 404)
+    body, media_type = found
+    return Response(body, media_type=media_type)
+
+
+def _read_file(folder: str, path: str) -> tuple[bytes, str] | None:
+    """Read a file of the page; None where there is none of that name."""
+    suffix = "." + path.rpartition(".")[2]
+    parts = path.split("/")
+    if suffix not in _MEDIA_TYPES or len(parts) > _MAX_DEPTH:
+        return None
+    found: Traversable = files("statsd_trio.dev") / folder
+    for part in parts:
+        # What is there is listed, so no name leads out of the folder.
+        named = {each.name: each for each in found.iterdir()} if found.is_dir() else {}
+        if part not in named:
+            return None
+        found = named[part]
+    return (found.read_bytes(), _MEDIA_TYPES[suffix]) if found.is_file() else None
+
+
+def read_schema(view: str) -> Any:
+    """Read the JSON Schema of the document of *view*."""
+    found = _read_file("schemas", f"{view}.json")
+    if found is None:
+        raise LookupError(f"there is no view {view}")
+    return json.loads(found[0])

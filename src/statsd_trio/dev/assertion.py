@@ -1,0 +1,58 @@
+"""The assertion of the pytest plugin that holds for what was seen of a metric."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from statsd_trio.dev.history import Track
+from statsd_trio.engine.context import (
+    COUNTER,
+    DISTRIBUTION,
+    GAUGE,
+    HISTOGRAM,
+    SET,
+    TIMER,
+)
+
+_METHODS: Final = {
+    COUNTER: "assert_counter",
+    GAUGE: "assert_gauge",
+    SET: "assert_set",
+    HISTOGRAM: "assert_histogram",
+    TIMER: "assert_timing",
+    DISTRIBUTION: "assert_distribution",
+}
+
+
+def write_assertion(
+    name: str, kind: int, tags: Sequence[str], last: float | None
+) -> str:
+    """Write what a test asserts that sends such a metric once more.
+
+    Args:
+        name: of the metric.
+        kind: an index into `TYPES`.
+        tags: those that the line must have.
+        last: the value of a counter or a gauge, where it is known.
+    """
+    arguments = [_quote(name)]
+    if kind in {COUNTER, GAUGE}:
+        arguments.append("ANY" if last is None else f"{last:.15g}")
+    if tags:
+        arguments.append(f"tags=[{', '.join(map(_quote, tags))}]")
+    return f"dogstatsd.{_METHODS[kind]}({', '.join(arguments)})"
+
+
+def write_track_assertion(track: Track, left_out: frozenset[str]) -> str:
+    """Write the assertion for one context, without the tags that the server adds."""
+    figures = track.read_last()
+    last = figures.get("count" if track.kind == COUNTER else "value")
+    tags = [tag for tag in track.tags if tag not in left_out]
+    return write_assertion(track.name, track.kind, tags, last)
+
+
+def _quote(text: str) -> str:
+    """Write a literal of Python, in double quotes and of ASCII alone."""
+    written = ascii(text)
+    if written[0] == "'":
+        written = '"' + written[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
+    return written

@@ -1,0 +1,143 @@
+"""What Datadog would receive of a metric: the payloads of the last flush, read back."""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from statsd_trio.aggregation.settings import parse_percentiles, select_aggregates
+from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
+from statsd_trio.config import Config
+from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
+from statsd_trio.sinks.datadog.compression import IDENTITY
+from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
+
+_T = TypeVar("_T", Series, Sketch)
+
+# Of the series and sketches of one metric, how many are shown.
+MAX_SHOWN: Final = 50
+_STEP_ITEMS: Final = 2000
+
+_TYPES: Final = {
+    MetricPayload.COUNT: "count",
+    MetricPayload.RATE: "rate",
+    MetricPayload.GAUGE: "gauge",
+}
+
+
+def count_series(kind: str, config: Config) -> int:
+    """Return how many custom metrics Datadog bills for one context of a type.
+
+    Source: Datadog documentation, "Custom Metrics Billing": a distribution counts as
+    five, a histogram as one for each aggregation that is sent.
+    """
+    if kind in {"histogram", "timer"}:
+        generated = len(select_aggregates(config.histogram_aggregates))
+        generated += len(parse_percentiles(config.histogram_percentiles))
+        return generated + 5 * config.histogram_copy_to_distribution
+    return 5 if kind == "distribution" else 1
+
+
+def list_generated_names(name: str, types: list[str], config: Config) -> set[str]:
+    """Return the names of all series and sketches that a metric becomes."""
+    names: set[str] = set()
+    for kind in types:
+        if kind in {"histogram", "timer"}:
+            for aggregate in select_aggregates(config.histogram_aggregates):
+                names.add(f"{name}.{aggregate}")
+            for percentile in parse_percentiles(config.histogram_percentiles):
+                names.add(f"{name}.{percentile}percentile")
+            if config.histogram_copy_to_distribution:
+                names.add(config.histogram_copy_to_distribution_prefix + name)
+        else:
+            names.add(name)
+    return names
+
+
+def show_payloads(
+    snapshot: Snapshot, names: set[str], found: dict[str, Any]
+) -> Iterator[None]:
+    """Put what Datadog receives of the metrics *names* into *found*.
+
+    It is built as for the intake, and read back. It yields after each step.
+    """
+    series, left_series = yield from _pick(snapshot.series, names)
+    sketches, left_sketches = yield from _pick(snapshot.sketches, names)
+    picked = attrs.evolve(
+        snapshot,
+        series=tuple(series),
+        sketches=tuple(sketches),
+        events=(),
+        service_checks=(),
+        points=attrs.evolve(snapshot.points, events=0, service_checks=0),
+    )
+    shown: list[dict[str, Any]] = []
+    for step in build_payloads(picked, IDENTITY):
+        if isinstance(step, Payload):
+            if step.route is Route.SERIES:
+                shown += _read_series(step.body)
+            else:
+                shown += _read_sketches(step.body)
+        yield
+    found["series"] = shown
+    found["left_out"] = left_series + left_sketches
+
+
+def _pick(
+    items: Sequence[_T], names: set[str]
+) -> Generator[None, None, tuple[list[_T], int]]:
+    """Return the items of *names* that are shown, and how many more there are."""
+    picked: list[_T] = []
+    left_out = 0
+    for start in range(0, len(items), _STEP_ITEMS):
+        for item in items[start : start + _STEP_ITEMS]:
+            if item.name in names:
+                if len(picked) < MAX_SHOWN:
+                    picked.append(item)
+                else:
+                    left_out += 1
+        yield
+    return picked, left_out
+
+
+def _read_series(body: bytes) -> Iterator[dict[str, Any]]:
+    for series in MetricPayload.FromString(body).series:
+        resources = {each.type: each.name for each in series.resources}
+        yield {
+            "route": "series",
+            "name": series.metric,
+            "type": _TYPES[series.type],
+            "unit": series.unit,
+            "interval": series.interval,
+            "host": resources.get("host", ""),
+            "device": resources.get("device", ""),
+            "tags": list(series.tags),
+            "points": [[point.timestamp, point.value] for point in series.points],
+        }
+
+
+def _read_sketches(body: bytes) -> Iterator[dict[str, Any]]:
+    for sketch in SketchPayload.FromString(body).sketches:
+        yield {
+            "route": "sketches",
+            "name": sketch.metric,
+            "type": "distribution",
+            "unit": "",
+            "interval": 0,
+            "host": sketch.host,
+            "device": "",
+            "tags": list(sketch.tags),
+            "points": [
+                [
+                    point.ts,
+                    {
+                        "count": point.cnt,
+                        "min": point.min,
+                        "max": point.max,
+                        "avg": point.avg,
+                        "sum": point.sum,
+                    },
+                ]
+                for point in sketch.dogsketches
+            ],
+        }

@@ -1,0 +1,143 @@
+"""One JSON document for each view, made in small steps and kept for who asks next."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import attrs
+import trio
+
+from statsd_trio.dev.cardinality import describe_cardinality
+from statsd_trio.dev.desk import Desk
+from statsd_trio.dev.flow import describe_flow
+from statsd_trio.dev.json_pieces import write_json
+from statsd_trio.dev.listing import list_metrics
+from statsd_trio.dev.metric import describe_metric
+from statsd_trio.dev.query import Query
+from statsd_trio.pace import Pace
+
+VIEWS: Final = (
+    "state",
+    "metrics",
+    "metric",
+    "feed",
+    "refused",
+    "cardinality",
+    "flow",
+)
+
+# A costly document is not made again before this many times as long as it took, so
+# that it keeps the event loop busy for a small part of the time.
+_REST_TIMES: Final = 10.0
+_KEPT_DOCUMENTS: Final = 32
+
+
+class UnknownMetricError(Exception):
+    """The metric that is asked for is not known."""
+
+
+@attrs.frozen
+class Document:
+    """A view as JSON.
+
+    Attributes:
+        revision: tells it from what it was before.
+        body: the JSON.
+    """
+
+    revision: str
+    body: bytes
+
+
+@attrs.define
+class _Kept:
+    document: Document
+    fresh_until: float
+
+
+class Documents:
+    """Makes documents, one at a time, and keeps those that were asked for last."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lock = trio.Lock()
+        self._kept: OrderedDict[tuple[str, Query], _Kept] = OrderedDict()
+
+    def read_revision(self, view: str) -> str:
+        """Return the revision that *view* has now."""
+        return f"{self._desk.boot}-{self._desk.count_changes(view)}"
+
+    async def get(self, view: str, query: Query) -> Document:
+        """Return the document of *view*, as it is now or was a moment ago.
+
+        Raises:
+            UnknownMetricError: if there is no metric of the name in *query*.
+        """
+        async with self._lock:
+            revision = self.read_revision(view)
+            kept = self._kept.get((view, query))
+            if kept is not None and (
+                kept.document.revision == revision
+                or trio.current_time() < kept.fresh_until
+            ):
+                return kept.document
+            began = trio.current_time()
+            document = await self._make(view, query, revision)
+            ended = trio.current_time()
+            fresh_until = ended + _REST_TIMES * (ended - began)
+            self._kept[view, query] = _Kept(document, fresh_until)
+            self._kept.move_to_end((view, query))
+            if len(self._kept) > _KEPT_DOCUMENTS:
+                self._kept.popitem(last=False)
+            return document
+
+    async def _make(self, view: str, query: Query, revision: str) -> Document:
+        desk = self._desk
+        found: dict[str, Any] = {
+            "revision": revision,
+            "now": desk.now,
+            "paused": desk.paused_at is not None,
+        }
+        pieces: list[str] = []
+        pace = Pace()
+        await pace.run(self._describe(view, query, found))
+        await pace.run(write_json(found, pieces))
+        return Document(revision, "".join(pieces).encode("utf-8", "backslashreplace"))
+
+    def _describe(
+        self, view: str, query: Query, found: dict[str, Any]
+    ) -> Iterator[None]:
+        desk = self._desk
+        now = desk.now
+        describe: dict[str, Callable[[], Iterator[None]]] = {
+            "state": lambda: _at_once(found, desk.describe_state()),
+            "metrics": lambda: list_metrics(desk.recorder.names, query, now, found),
+            "metric": lambda: self._describe_metric(query, now, found),
+            "feed": lambda: desk.feed.describe(query.kind, query.q, query.limit, found),
+            "refused": lambda: desk.refused.describe(
+                query.q, query.offset, query.limit, now, found
+            ),
+            "cardinality": lambda: describe_cardinality(
+                desk.recorder.names, query, desk.config, found
+            ),
+            "flow": lambda: _at_once(
+                found, describe_flow(desk.read_ledger(), desk.rates, now)
+            ),
+        }
+        return describe[view]()
+
+    def _describe_metric(
+        self, query: Query, now: float, found: dict[str, Any]
+    ) -> Iterator[None]:
+        desk = self._desk
+        name = desk.recorder.names.get(query.name)
+        if name is None or not name.kinds:
+            raise UnknownMetricError(f"no metric named {query.name!r} came yet")
+        yield from describe_metric(
+            name, desk.recorder.received, desk.snapshot, desk.config, query, now, found
+        )
+
+
+def _at_once(found: dict[str, Any], described: dict[str, Any]) -> Iterator[None]:
+    found.update(described)
+    yield

@@ -1,0 +1,95 @@
+"""What was recorded, as files: JSON lines, and a capture that ``replay`` takes."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from statsd_trio.dev.desk import Desk
+from statsd_trio.dev.history import FIGURES, TYPE_NAMES, Points
+from statsd_trio.pace import Pace
+from statsd_trio.replay.capture import CapturedPacket, format_packet
+
+_PIECE_BYTES: Final = 64 * 1024
+
+
+def list_exports(desk: Desk) -> dict[str, Callable[[], Iterator[str]]]:
+    """Return what makes the lines of each file, by its name."""
+    return {
+        "metrics.jsonl": lambda: _write_metrics(desk),
+        "events.jsonl": lambda: _write_rows(desk.feed.list_rows()),
+        "refused.jsonl": lambda: _write_rows(desk.refused.list_rows(desk.now)),
+        "capture.jsonl": lambda: _write_capture(desk),
+    }
+
+
+class Export(Response):
+    """A file, sent while it is made; at no time is much of it in memory."""
+
+    def __init__(self, name: str, lines: Iterator[str]) -> None:
+        """Prepare to send *lines* as the file *name*."""
+        super().__init__(media_type="application/jsonl")
+        del self.headers["content-length"]
+        self.headers["content-disposition"] = f'attachment; filename="{name}"'
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        pace = Pace()
+        piece = bytearray()
+        for line in self._lines if scope["method"] == "GET" else ():
+            piece += line.encode("utf-8", "backslashreplace") + b"\n"
+            if len(piece) >= _PIECE_BYTES:
+                await send(
+                    {
+                        "type": "http.response.body",
+                        "body": bytes(piece),
+                        "more_body": True,
+                    }
+                )
+                piece.clear()
+            if pace.is_over():
+                await pace.rest()
+        await send({"type": "http.response.body", "body": bytes(piece)})
+
+
+def _write_rows(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return (json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+def _write_metrics(desk: Desk) -> Iterator[str]:
+    for name in list(desk.recorder.names.values()):
+        for track in list(name.tracks.values()):
+            yield json.dumps(
+                {
+                    "name": track.name,
+                    "type": TYPE_NAMES[track.kind],
+                    "host": track.host,
+                    "tags": list(track.tags),
+                    "figures": ["time", *FIGURES[track.kind]],
+                    "seconds": _list_points(track.fine),
+                    "ten_seconds": _list_points(track.coarse),
+                },
+                ensure_ascii=False,
+            )
+
+
+def _list_points(points: Points) -> list[list[float]]:
+    return [
+        [time, *points.read(index)] for index, time in enumerate(list(points.times))
+    ]
+
+
+def _write_capture(desk: Desk) -> Iterator[str]:
+    for time, lines, origin in desk.recorder.received.list_all():
+        source = f"{origin.transport} {origin.sender}".strip()
+        yield format_packet(CapturedPacket(time, source, lines))

@@ -1,0 +1,58 @@
+"""JSON, written a piece at a time."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Final, TypeAlias, Union
+
+Json: TypeAlias = Union[  # noqa: UP007 - a name of its own inside it
+    dict[str, "Json"], list["Json"], str, float, bool, None
+]
+
+# Longer lists of objects are written one item after the other.
+_SHORT: Final = 20
+
+_ENCODER: Final = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
+def write_json(value: Json, pieces: list[str]) -> Iterator[None]:
+    """Write *value* as JSON into *pieces*; yields after each small step.
+
+    A number that is not finite becomes null.
+    """
+    match value:
+        case dict():
+            if any(isinstance(each, dict | list) for each in value.values()):
+                for index, (key, each) in enumerate(value.items()):
+                    pieces.append(f"{',' if index else '{'}{json.dumps(key)}:")
+                    yield from write_json(each, pieces)
+                pieces.append("}")
+                return
+        case list():
+            if len(value) > _SHORT and isinstance(value[0], dict | list):
+                for index, each in enumerate(value):
+                    pieces.append("," if index else "[")
+                    yield from write_json(each, pieces)
+                pieces.append("]")
+                return
+        case _:
+            pass
+    try:
+        pieces.append(_ENCODER.encode(value))
+    except ValueError:
+        pieces.append(_ENCODER.encode(_make_finite(value)))
+    yield
+
+
+def _make_finite(value: Json) -> Json:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _make_finite(each) for key, each in value.items()}
+        case list():
+            return [_make_finite(each) for each in value]
+        case _:
+            return value

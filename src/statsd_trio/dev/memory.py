@@ -1,0 +1,104 @@
+"""How much memory the history takes, and what is forgotten when it is too much."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from statsd_trio.dev.history import Track
+from statsd_trio.dev.names import Name
+
+# How full it is after room was made, and how full it may get before new contexts find
+# no place: between two seconds, many may come.
+_ROOMY: Final = 0.9
+_FULL: Final = 1.1
+
+_STEP_TRACKS: Final = 100
+
+
+class Memory:
+    """Counts bytes, and makes room: the oldest and the least active go first.
+
+    Attributes:
+        points: bytes of all points.
+        names: bytes of what is known of names.
+        tracks: how many contexts are remembered.
+        forgot: how many were forgotten to make room.
+        forgot_at: unix time of the last of them; None before.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.clear()
+
+    def clear(self) -> None:
+        """Count from nothing."""
+        self.points = 0
+        self.names = 0
+        self.tracks = 0
+        self._track_bytes = 0
+        self.forgot = 0
+        self.forgot_at: float | None = None
+
+    @property
+    def used(self) -> int:
+        """Bytes taken, roughly."""
+        return self.points + self.names + self._track_bytes
+
+    @property
+    def is_over(self) -> bool:
+        """Whether room has to be made."""
+        return self.used > self.limit
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no place for another context, until room is made."""
+        return self.used > self.limit * _FULL
+
+    def add_track(self, track: Track) -> None:
+        """Count *track*, which is new."""
+        self.tracks += 1
+        self._track_bytes += track.used_bytes
+
+    def remove_track(self, track: Track) -> None:
+        """Count *track* no more."""
+        points = track.points * track.fine.point_bytes
+        self.tracks -= 1
+        self.points -= points
+        self._track_bytes -= track.used_bytes - points
+
+    def make_room(
+        self, names: Mapping[str, Name], forget: Callable[[Name, Track], None]
+    ) -> Iterator[None]:
+        """Forget contexts until there is room; yields after each step.
+
+        Those that were last seen in the earliest minute go first, and of these the ones
+        with the fewest points.
+        """
+        excess = self.used - int(self.limit * _ROOMY)
+        sizes: Counter[tuple[int, int]] = Counter()
+        listed: list[tuple[tuple[int, int], Name, Track]] = []
+        for name in list(names.values()):
+            for track in list(name.tracks.values()):
+                rank = (int(track.last_seen) // 60, track.points)
+                sizes[rank] += track.used_bytes
+                listed.append((rank, name, track))
+                if len(listed) % _STEP_TRACKS == 0:
+                    yield
+        last_rank = (-1, -1)
+        freed = 0
+        for rank in sorted(sizes):
+            if freed >= excess:
+                break
+            freed += sizes[rank]
+            last_rank = rank
+        for index, (rank, name, track) in enumerate(listed):
+            if self.used <= self.limit * _ROOMY:
+                break
+            if (
+                rank <= last_rank
+                and name.tracks.get((track.kind, track.host, track.tags)) is track
+            ):
+                forget(name, track)
+                self.forgot += 1
+            if index % _STEP_TRACKS == 0:
+                yield

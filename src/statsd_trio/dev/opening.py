@@ -1,0 +1,177 @@
+"""The page beside a server that runs: bound, watching and served, within a block."""
+
+import errno
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+
+from statsd_trio.config.parsing import split_address
+from statsd_trio.dev.application import LIMITS, make_dev_application
+from statsd_trio.dev.desk import HISTORY_BYTES, RECEIVED_BYTES, Child, Desk
+from statsd_trio.engine.choose import choose_engine
+from statsd_trio.pace import Pace
+from statsd_trio.server import Server
+from statsd_trio.transports.addresses import format_host_port
+from statsd_trio.transports.binding import bind_name
+from statsd_trio.web import serve_web
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8129
+
+# Of ports after the default one, if that is taken.
+_MORE_PORTS: Final = 20
+
+_SWEEP_SECONDS: Final = 10
+
+
+class DevPage:
+    """A page that shows a server.
+
+    Attributes:
+        url: where it is.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return self._desk.url
+
+    @property
+    def client(self) -> Mapping[str, str]:
+        """The environment of a program that is to send to the server."""
+        return self._desk.client
+
+    @property
+    def names(self) -> int:
+        """How many metrics came, by name."""
+        return len(self._desk.recorder.names)
+
+    def describe_first_refused(self) -> str:
+        """Describe the first refused line that is known; "" for none."""
+        for row in self._desk.refused.list_rows(self._desk.wall_clock()):
+            return f"{row['line']!r}: {row['message']}"
+        return ""
+
+    def note_program(self, command: str, pid: int) -> None:
+        """Show the program that runs beside the server."""
+        self._desk.child = Child(command, pid)
+
+    def note_program_end(self, exit_code: int) -> None:
+        """Show that it ended."""
+        if self._desk.child is not None:
+            self._desk.child.exit_code = exit_code
+
+
+@asynccontextmanager
+async def open_dev_page(
+    server: Server,
+    page: str | None = None,
+    *,
+    wall_clock: Callable[[], float] = time.time,
+    history_bytes: int = HISTORY_BYTES,
+    received_bytes: int = RECEIVED_BYTES,
+) -> AsyncGenerator[DevPage]:
+    """Show *server* on a page, within a block.
+
+    The server goes on as before: it aggregates and delivers the same.
+
+    Args:
+        server: that runs in this loop.
+        page: ``HOST:PORT`` of the page; by default 127.0.0.1:8129, or the next port
+            that is free.
+        wall_clock: unix seconds.
+        history_bytes: what the history may take; the oldest is forgotten first.
+        received_bytes: what the lines that came last may take.
+
+    Raises:
+        OSError: if the address is taken or forbidden; it names the address.
+        RuntimeError: if the server has a page, or is watched otherwise, already.
+    """
+    sockets = await _bind_page(page)
+    try:
+        host, port = sockets[0].getsockname()[:2]
+        named = host if page is None else split_address(page)[0]
+        desk = Desk(
+            server,
+            choose_engine(server.config.engine),
+            wall_clock,
+            history_bytes=history_bytes,
+            received_bytes=received_bytes,
+        )
+        desk.url = f"http://{format_host_port(named or host, port)}/"
+        desk.client = describe_client(server)
+        listeners = [
+            trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+            for sock in sockets
+        ]
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    application = make_dev_application(desk, named)
+    with server.watch(desk):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_web, application, listeners, LIMITS)
+            nursery.start_soon(_keep_time, desk)
+            yield DevPage(desk)
+            nursery.cancel_scope.cancel(reason="the page is closed")
+
+
+def describe_client(server: Server) -> dict[str, str]:
+    """Return the environment of a program that sends to *server* by UDP."""
+    try:
+        host, port = server.udp_address
+    except LookupError:
+        return {}
+    # What every address of the machine stands for is none that one can send to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return make_client_environment(host, port)
+
+
+def make_client_environment(host: str, port: int) -> dict[str, str]:
+    """Return what Datadog's and others' clients read of where to send to."""
+    return {
+        "DD_AGENT_HOST": host,
+        "DD_DOGSTATSD_PORT": str(port),
+        "DD_DOGSTATSD_URL": f"udp://{format_host_port(host, port)}",
+        "STATSD_HOST": host,
+        "STATSD_PORT": str(port),
+    }
+
+
+async def _keep_time(desk: Desk) -> None:
+    """Close each second, and forget what is too old, until cancelled."""
+    pace = Pace()
+    ticks = 0
+    while True:
+        now = desk.wall_clock()
+        # A little late, so that the second is over for sure.
+        await trio.sleep(1.002 - now % 1)
+        pace.begin()
+        await pace.run(desk.recorder.close_seconds())
+        desk.tick()
+        ticks += 1
+        if ticks % _SWEEP_SECONDS == 0:
+            await pace.run(desk.recorder.sweep())
+
+
+async def _bind_page(page: str | None) -> list[socket.socket]:
+    if page is not None:
+        host, port = split_address(page)
+        return await bind_name(host, port, socket.SOCK_STREAM, scheme="http")
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + _MORE_PORTS):
+        try:
+            return await bind_name(
+                DEFAULT_HOST, port, socket.SOCK_STREAM, scheme="http"
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return await bind_name(DEFAULT_HOST, 0, socket.SOCK_STREAM, scheme="http")

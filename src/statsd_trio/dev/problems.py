@@ -1,0 +1,88 @@
+"""What is probably wrong with a metric, in words for the person who sends it."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from statsd_trio.dev.names import MAX_KEPT_VALUES, Name
+
+# Fewer values than this are no problem, whatever they look like.
+_FEW_VALUES: Final = 20
+_SHOWN_VALUES: Final = 3
+_IDENTIFIER: Final = re.compile(
+    r"[0-9]{5,}"  # a number that counts something
+    r"|[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F-]{4,}"  # a UUID, or part of one
+    r"|(?=[^/]*[0-9])(?=[^/]*[a-zA-Z])[0-9a-zA-Z]{16,}"  # a token
+    r"|[^@\s]+@[^@\s]+\.[a-z]+"  # an address
+    r"|[a-zA-Z_-]*[0-9]{3,}"  # user123
+)
+
+
+class Problem(NamedTuple):
+    """Something that is probably not meant.
+
+    Attributes:
+        code: stable.
+        text: a sentence or two.
+        tag: the key of the tag that it is about; "" for none.
+    """
+
+    code: str
+    text: str
+    tag: str = ""
+
+
+def find_problems(name: Name) -> Iterator[Problem]:
+    """Yield what is probably wrong with a metric."""
+    types = name.types
+    if len(types) > 1:
+        text = (
+            f"The name comes as {' and as '.join(types)}. Datadog keeps one type for a "
+            "name, so the others are lost or wrong there; give each its own name."
+        )
+        yield Problem("mixed_types", text)
+    for key in find_unbounded_tags(name):
+        values = name.tag_values[key]
+        shown = ", ".join(sorted(values)[:_SHOWN_VALUES])
+        more = " or more" if len(values) >= MAX_KEPT_VALUES else ""
+        text = (
+            f"The tag {key} has {len(values)}{more} values, such as {shown}. Each is a "
+            "custom metric of its own, which costs; leave the tag out, or use one that "
+            "has few values."
+        )
+        yield Problem("unbounded_tag", text, key)
+    if name.rate_on_gauge:
+        text = (
+            "A sample rate has no effect on a gauge or a set: Datadog ignores it. "
+            "Send each value, without a rate."
+        )
+        yield Problem("rate_on_gauge", text)
+    if name.looks_like_seconds:
+        text = (
+            "The values look like seconds, and the metric is one of milliseconds. "
+            "Multiply them by 1000."
+        )
+        yield Problem("seconds_in_ms", text)
+    for code, text in name.warnings.items():
+        if not (code == "ignored_rate" and name.rate_on_gauge):
+            yield Problem(code, text)
+
+
+def list_codes(name: Name) -> list[str]:
+    """Return the codes of the problems of a metric, once each."""
+    return list(dict.fromkeys(problem.code for problem in find_problems(name)))
+
+
+def find_unbounded_tags(name: Name) -> list[str]:
+    """Return the keys of tags that look as if they had no end of values."""
+    return [key for key, values in name.tag_values.items() if looks_unbounded(values)]
+
+
+def looks_unbounded(values: set[str]) -> bool:
+    """Tell whether *values* look as if there were no end of them."""
+    if len(values) < _FEW_VALUES:
+        return False
+    if len(values) >= MAX_KEPT_VALUES:
+        return True
+    identifiers = sum(_IDENTIFIER.fullmatch(value) is not None for value in values)
+    return 2 * identifiers > len(values)

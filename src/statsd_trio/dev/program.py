@@ -1,0 +1,90 @@
+"""A program that runs beside the server: its environment, its signals, its end."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import trio
+
+# What Datadog's clients prefer to the address that they are to use.
+_OTHER_ADDRESSES: Final = ("DD_DOGSTATSD_SOCKET", "DD_DOGSTATSD_PIPE_NAME")
+
+_PASSED_ON: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+
+
+def make_environment(
+    environment: Mapping[str, str], client: Mapping[str, str]
+) -> dict[str, str]:
+    """Return *environment* with clients pointed to where *client* says."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not client or name not in _OTHER_ADDRESSES
+    }
+    return {**kept, **client}
+
+
+async def run_program(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    on_started: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Run *command* to its end, and return its exit code as a shell would.
+
+    Signals that reach this process are passed on to it. It has the same standard input
+    and outputs.
+
+    Args:
+        command: the program and its arguments.
+        environment: all of it.
+        on_started: called with the program's process id.
+
+    Raises:
+        OSError: if it cannot be started.
+    """
+    numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
+    with trio.open_signal_receiver(*numbers) as signals:
+        process = await trio.lowlevel.open_process(list(command), env=dict(environment))
+        on_started(process.pid)
+        async with trio.open_nursery() as nursery:
+
+            async def pass_on() -> None:
+                async for number in signals:
+                    # A terminal sends Ctrl-C, and what Ctrl-\ is, to both.
+                    if number in _KEYS and is_in_foreground():
+                        continue
+                    process.send_signal(number)
+
+            nursery.start_soon(pass_on)
+            try:
+                code = await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+            nursery.cancel_scope.cancel(reason="the program ended")
+    return code if code >= 0 else 128 - code
+
+
+def is_in_foreground() -> bool:
+    """Tell whether a terminal's keys reach this process, and so its children."""
+    if sys.platform == "win32":
+        return True
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+_KEYS: Final = {
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGQUIT", "SIGBREAK")
+    if hasattr(signal, name)
+}

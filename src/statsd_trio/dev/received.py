@@ -1,0 +1,85 @@
+"""The lines of late, as they came."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+from statsd_trio.dev.names import ReceivedLine
+from statsd_trio.transports.packet import Origin
+
+# What a packet takes besides its bytes.
+_PACKET_BYTES: Final = 200
+
+# How many are looked through at a time.
+_STEP_PACKETS: Final = 50
+_SEARCHED_PACKETS: Final = 20_000
+
+
+class ReceivedLines(NamedTuple):
+    """Some lines of one sender."""
+
+    time: float
+    lines: bytes
+    origin: Origin
+
+
+class Received:
+    """Keeps what came last, up to so many bytes.
+
+    Attributes:
+        forgot: how many pieces are not kept any more.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: deque[ReceivedLines] = deque()
+        self._bytes = 0
+        self.forgot = 0
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._kept.clear()
+        self._bytes = 0
+        self.forgot = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes taken, roughly."""
+        return self._bytes
+
+    def add(self, time: float, lines: bytes, origin: Origin) -> None:
+        """Keep *lines*, in place of the oldest."""
+        self._kept.append(ReceivedLines(time, lines, origin))
+        self._bytes += len(lines) + _PACKET_BYTES
+        while self._bytes > self._limit:
+            self._bytes -= len(self._kept.popleft().lines) + _PACKET_BYTES
+            self.forgot += 1
+
+    def list_all(self) -> list[ReceivedLines]:
+        """Return all that is kept, the oldest first."""
+        return list(self._kept)
+
+    def find(
+        self, raw_names: frozenset[bytes], limit: int, found: list[ReceivedLine]
+    ) -> Iterator[None]:
+        """Put the newest lines that begin with one of the names into *found*.
+
+        The newest come first. It yields after each step.
+        """
+        starts = tuple(raw + b":" for raw in raw_names)
+        # A copy, since more comes while this rests.
+        kept = list(islice(reversed(self._kept), _SEARCHED_PACKETS))
+        for index, (time, lines, origin) in enumerate(kept):
+            if any(start in lines for start in starts):
+                sender = origin.sender or origin.listener
+                found += [
+                    ReceivedLine(time, line, sender)
+                    for line in reversed(lines.split(b"\n"))
+                    if line.startswith(starts)
+                ]
+                if len(found) >= limit:
+                    del found[limit:]
+                    return
+            if index % _STEP_PACKETS == 0:
+                yield

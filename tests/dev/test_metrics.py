@@ -1,0 +1,34 @@
+import pytest
+from desks import open_bench
+from stage import EPOCH
+
+from statsd_trio.engine.engine import MakeEngine
+
+
+def test_every_name_is_listed_with_what_is_known_of_it(
+    make_engine: MakeEngine,
+) -> None:
+    bench = open_bench(make_engine)
+    bench.send(*[b"page.views:2|c|#env:prod"] * 3, b"load:5|g", b"page.views:1|c")
+    bench.pass_seconds()
+    document = bench.read("metrics")
+    load, views = document["rows"]
+    assert load["name"] == "load"
+    assert (load["types"], load["last"], load["last_kind"]) == (["gauge"], 5, "value")
+    assert views["name"] == "page.views"
+    assert (views["contexts"], views["lines"]) == (2, 4)
+    assert views["lines_per_second"] == pytest.approx(4)
+    assert views["first_seen"] == EPOCH
+    assert document["total"] == document["all"] == 2
+
+
+def test_known_lines_are_measured_as_well_as_new_ones(make_engine: MakeEngine) -> None:
+    bench = open_bench(make_engine)
+    for _ in range(5):
+        bench.send(*[b"page.views:1|c"] * 10)
+        bench.pass_seconds()
+    document = bench.read("metric", name="page.views", minutes=1)
+    counts = document["chart"]["series"][0]["count"]
+    assert counts[-5:] == [10.0] * 5
+    assert set(counts[:-5]) == {None}
+    assert document["chart"]["end"] == EPOCH + 5
