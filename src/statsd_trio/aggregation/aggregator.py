@@ -107,6 +107,7 @@ class Aggregator:
                 if settings.histogram_copy_to_distribution
                 else None
             ),
+            keeps_values=settings.keeps_histogram_values,
             counters=contexts,
         )
         self._clock = BucketClock(settings.interval_seconds, started)
@@ -453,6 +454,8 @@ class Aggregator:
         self._divide_memory()
         for context in self._table.list_contexts():
             context.slot = -1
+            if context.copy is not None:
+                context.copy.slot = -1
             if context.conflict is not None:
                 self._engine.require_exact(context)
 

@@ -95,12 +95,26 @@ class ContextTable:
         tags: Iterable[str],
         limit: int,
         copy_prefix: str | None,
+        keeps_values: bool = False,
         counters: ContextCounters,
     ) -> None:
+        """Start without contexts.
+
+        Args:
+            hostname: of samples that name none.
+            tags: of every context.
+            limit: of contexts.
+            copy_prefix: of the names of distributions that histograms are copied to;
+                None to copy none.
+            keeps_values: give each histogram that is not copied a distribution of its
+                own, which is in no table.
+            counters: of contexts.
+        """
         self._hostname = hostname
         self._tags = tuple(tags)
         self._limit = limit
         self._copy_prefix = copy_prefix
+        self._keeps_values = keeps_values and copy_prefix is None
         self._counters = counters
         self._parts: list[dict[Key, Context]] = [{} for _ in range(_PARTS)]
         self._largest = [0] * _PARTS
@@ -135,7 +149,7 @@ class ContextTable:
         self._largest[index] = max(self._largest[index], len(part))
         del part[context.key]
         self._count -= 1
-        self.memory.give_back(measure_context(context.key))
+        self.memory.give_back(self._measure(context.key))
         if context.copy is not None:
             context.copy.copied_from -= 1
         self._counters.expired += 1
@@ -174,7 +188,7 @@ class ContextTable:
         if self._count + needed > self._limit:
             self.why_full = "max_contexts"
             return None
-        size = measure_context(key)
+        size = self._measure(key)
         if needed > 1 and copy_key is not None:
             size += measure_context(copy_key)
         if not self.memory.take(size):
@@ -195,7 +209,18 @@ class ContextTable:
                 self._enter(copy, start)
             context.copy = copy
             copy.copied_from += 1
+        elif self._has_values(key):
+            context.copy = Context(context.key)
+            context.copy.kind = DISTRIBUTION
+            context.copy.details = context.details
         return context
+
+    def _has_values(self, key: Key) -> bool:
+        return self._keeps_values and key[1] in (HISTOGRAM, TIMER)
+
+    def _measure(self, key: Key) -> int:
+        """Return the bytes of the context of *key*, and of what it keeps values in."""
+        return measure_context(key) * (2 if self._has_values(key) else 1)
 
     def _enter(self, context: Context, start: int) -> None:
         context.opened = start

@@ -23,6 +23,8 @@ class AggregationSettings:
             this after its zeros.
         histogram_percentiles: fractions as text; what is no number in [0, 1] is
             skipped, as the Agent does.
+        keeps_histogram_values: give a snapshot a sketch of each histogram and timer
+            too, besides its figures.
         max_memory_bytes: of contexts, heads of lines, strings of sets, and values.
         max_bin_count: of one bin of a sketch; 65535 in older Agents.
         is_blocked: tells which generated series of a histogram, such as
@@ -41,6 +43,7 @@ class AggregationSettings:
     histogram_percentiles: tuple[str, ...] = ("0.95",)
     histogram_copy_to_distribution: bool = False
     histogram_copy_to_distribution_prefix: str = ""
+    keeps_histogram_values: bool = False
     max_bin_count: int = 2**32 - 1
     is_blocked: Callable[[str], bool] | None = None
 

@@ -49,6 +49,7 @@ class Series:
         unit: "millisecond" for timers, else "".
         jmx_check_name: the JMX check that sent it, "" for one without a name; None
             for all other clients.
+        is_aggregate: one of the figures of a histogram or timer.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Series:
     interval_seconds: int = 10
     unit: str = ""
     jmx_check_name: str | None = None
+    is_aggregate: bool = False
 
 
 @attrs.frozen
@@ -91,6 +93,7 @@ class Sketch:
         tags: sorted and without duplicates.
         host: "" for none.
         jmx_check_name: as of a `Series`.
+        unit: "millisecond" for the values of timers, else "".
     """
 
     name: str
@@ -98,6 +101,7 @@ class Sketch:
     tags: tuple[str, ...] = ()
     host: str = ""
     jmx_check_name: str | None = None
+    unit: str = ""
 
 
 @attrs.frozen
@@ -105,16 +109,23 @@ class SnapshotPoints:
     """How many points a snapshot holds, by what they are.
 
     An event or a service check counts as one.
+
+    Attributes:
+        aggregates: those of series that are figures of histograms and timers.
+        histograms: of sketches of histograms and timers, which tell the same as the
+            aggregates once more.
     """
 
     series: int = 0
     sketches: int = 0
     service_checks: int = 0
     events: int = 0
+    aggregates: int = 0
+    histograms: int = 0
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All of them, each value once."""
         return self.series + self.sketches + self.service_checks + self.events
 
     def of(self, *kinds: str) -> int:
@@ -128,6 +139,8 @@ def _count_points(snapshot: "Snapshot") -> SnapshotPoints:
         sketches=sum([len(sketch.points) for sketch in snapshot.sketches]),
         service_checks=len(snapshot.service_checks),
         events=len(snapshot.events),
+        aggregates=sum([len(s.points) for s in snapshot.series if s.is_aggregate]),
+        histograms=sum([len(sketch.points) for sketch in snapshot.histograms]),
     )
 
 
@@ -141,6 +154,10 @@ class Snapshot:
         interval_seconds: the width of a bucket.
         events: with timestamp, host and constant tags filled in.
         service_checks: with timestamp, host and constant tags filled in.
+        starts: of the buckets that it is made of. A point with another time has that
+            of its client.
+        histograms: sketches of histograms and timers, if a sink needs their values;
+            the others take the aggregates among the series.
         points: how many there are; counted here where they are not given.
     """
 
@@ -150,6 +167,8 @@ class Snapshot:
     sketches: tuple[Sketch, ...] = ()
     events: tuple[Event, ...] = ()
     service_checks: tuple[ServiceCheck, ...] = ()
+    starts: frozenset[int] = frozenset()
+    histograms: tuple[Sketch, ...] = ()
 
     points: SnapshotPoints = attrs.field(
         default=attrs.Factory(_count_points, takes_self=True)

@@ -32,7 +32,13 @@ from statsd_trio.aggregation.snapshot import (
     Snapshot,
     SnapshotPoints,
 )
-from statsd_trio.engine.context import COUNTER, GAUGE, TIMER, Context
+from statsd_trio.engine.context import (
+    COUNTER,
+    DISTRIBUTION,
+    GAUGE,
+    TIMER,
+    Context,
+)
 from statsd_trio.engine.deferred_free import DeferredFree
 from statsd_trio.engine.engine import (
     ClosedBucket,
@@ -184,8 +190,11 @@ class SnapshotBuilder:
         self._read_now = read_now
         self._series: list[Series] = []
         self._sketches: list[Sketch] = []
+        self._histograms: list[Sketch] = []
         self._series_points = 0
         self._sketch_points = 0
+        self._aggregate_points = 0
+        self._histogram_points = 0
         self._garbage = DeferredFree()
         self.snapshot = Snapshot(parts.time, self._interval)
         self.warnings: tuple[Warned, ...] = tuple(parts.warnings)
@@ -214,10 +223,15 @@ class SnapshotBuilder:
                 sketches=self._sketch_points,
                 service_checks=len(parts.service_checks),
                 events=len(parts.events),
+                aggregates=self._aggregate_points,
+                histograms=self._histogram_points,
             ),
+            starts=frozenset(self._starts),
+            histograms=tuple(self._histograms),
         )
         self._series = []
         self._sketches = []
+        self._histograms = []
 
     def _build_counters(self) -> Iterator[None]:
         for contexts in self._walk(lambda b: b.take_counters(STEP_CONTEXTS)):
@@ -355,10 +369,16 @@ class SnapshotBuilder:
             if is_blocked is None or not is_blocked(name):
                 points = tuple(map(Point, starts, figures))
                 # How many values there were is no figure of their dimension.
-                if suffix == ".count":
-                    self._add_series(context, self._count_type, points, name)
-                else:
-                    self._add_series(context, SeriesType.GAUGE, points, name, unit)
+                is_count = suffix == ".count"
+                self._add_series(
+                    context,
+                    self._count_type if is_count else SeriesType.GAUGE,
+                    points,
+                    name,
+                    "" if is_count else unit,
+                    is_aggregate=True,
+                )
+                self._aggregate_points += len(points)
 
     def _add_sketch(
         self, context: Context, sketches: Sequence[tuple[int, SketchFigures]]
@@ -366,18 +386,24 @@ class SnapshotBuilder:
         points = tuple(
             [SketchPoint(start, *figures) for start, figures in sketches if figures[0]]
         )
-        if points:
+        if not points:
+            return
+        details = context.details
+        metric_type = context.key[1]
+        sketch = Sketch(
+            context.name,
+            points,
+            context.tags,
+            context.host,
+            None if details is None else details.jmx_check_name,
+            "millisecond" if metric_type == TIMER else "",
+        )
+        if metric_type == DISTRIBUTION:
             self._sketch_points += len(points)
-            details = context.details
-            self._sketches.append(
-                Sketch(
-                    context.name,
-                    points,
-                    context.tags,
-                    context.host,
-                    None if details is None else details.jmx_check_name,
-                )
-            )
+            self._sketches.append(sketch)
+        else:
+            self._histogram_points += len(points)
+            self._histograms.append(sketch)
 
     def _add_series(
         self,
@@ -386,6 +412,8 @@ class SnapshotBuilder:
         points: Points,
         name: str = "",
         unit: str = "",
+        *,
+        is_aggregate: bool = False,
     ) -> None:
         """Add one series, if there is a point; *name* where it is not the context's."""
         context.last_sent = self._parts.number
@@ -413,6 +441,7 @@ class SnapshotBuilder:
                 self._interval,
                 unit,
                 jmx_check_name,
+                is_aggregate,
             )
         )
 
@@ -433,6 +462,8 @@ class SnapshotBuilder:
             if self._is_expired(context):
                 self._table.remove(context)
                 self._engine.forget(context)
+                if context.own_values is not None:
+                    self._engine.forget(context.own_values)
                 # Freed now: a hundred thousand at the end would take 50 ms.
                 ordered[index] = _FORGOTTEN
             else:

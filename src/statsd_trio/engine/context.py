@@ -53,9 +53,10 @@ class Context:
 
     Attributes:
         key: (name, kind, host, sorted tags).
-        kind: an index into `TYPES`.
+        kind: an index into `TYPES`. That of the key, but where a histogram keeps its
+            values: such a context is a distribution, under the key of the histogram.
         slot: belongs to the engine; -1 at first.
-        copy: the distribution that a histogram is copied to.
+        copy: the distribution that a histogram is copied to, or keeps its values in.
         copied_from: how many contexts are copied to this one.
         conflict: the context of another type whose series would be the same.
         details: None for most.
@@ -97,6 +98,12 @@ class Context:
     def name(self) -> str:
         """The metric's name."""
         return self.key[0]
+
+    @property
+    def own_values(self) -> "Context | None":
+        """The distribution in which a histogram keeps its values; it is in no table."""
+        copy = self.copy
+        return copy if copy is not None and copy.key is self.key else None
 
     @property
     def host(self) -> str:

@@ -168,6 +168,9 @@ def _add_series(snapshot: Snapshot, series: tuple[Series, ...]) -> Snapshot:
     return attrs.evolve(
         snapshot,
         series=snapshot.series + series,
+        starts=snapshot.starts.union(
+            point.timestamp for one in series for point in one.points
+        ),
         points=attrs.evolve(snapshot.points, series=points),
     )
 
