@@ -31,6 +31,12 @@ PURE_FILES: Final = (
     "*/statsd_trio/transports/packet.py",
     "*/statsd_trio/sinks/datadog/payloads.py",
     "*/statsd_trio/sinks/datadog/retry.py",
+    "*/statsd_trio/sinks/otlp/attributes.py",
+    "*/statsd_trio/sinks/otlp/exponential.py",
+    "*/statsd_trio/sinks/otlp/logs.py",
+    "*/statsd_trio/sinks/otlp/metrics.py",
+    "*/statsd_trio/sinks/otlp/requests.py",
+    "*/statsd_trio/sinks/otlp/totals.py",
 )
 
 # trio-typing's plugin needs mypy 1.10, which knows no later Python well.

@@ -1,0 +1,1 @@
+"""Snapshots as OTLP: the protocol of OpenTelemetry, over HTTP, in protobuf."""

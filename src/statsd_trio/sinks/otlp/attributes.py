@@ -1,0 +1,119 @@
+"""Tags in, attributes out, and those that describe the resource apart.
+
+``key:value`` is an attribute with that text. A tag without a value is an attribute that
+is `True`: an empty text would be the same as none to Prometheus, where two series that
+differ in nothing else would become one. Tags that share a key are one attribute, since
+a key may stand there once: their values, in the order of the tags, with commas between
+them.
+
+Source: opentelemetry-specification, common/README.md, Attribute; OpenTelemetry's
+semantic conventions, resource/service.md, resource/host.md,
+resource/deployment-environment.md.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import attrs
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+SERVICE_NAME: Final = "service.name"
+INSTANCE_ID: Final = "service.instance.id"
+HOST_NAME: Final = "host.name"
+
+# Datadog's unified service tags, and what the conventions call them.
+_RESOURCE_TAGS: Final[Mapping[str, str]] = {
+    "service": SERVICE_NAME,
+    "env": "deployment.environment.name",
+    "version": "service.version",
+}
+
+# As the specification has every resource named.
+_UNKNOWN_SERVICE: Final = "unknown_service:statsd-trio"
+
+# Name and value; what differs from the defaults of a server.
+Resource = tuple[tuple[str, str], ...]
+
+
+@attrs.frozen
+class Labels:
+    """What the tags of one series say.
+
+    Attributes:
+        attributes: of its points.
+        resource: what its tags and its host say of the resource.
+        joined: how many tags share the key of another one.
+    """
+
+    attributes: tuple[KeyValue, ...]
+    resource: Resource
+    joined: int
+
+
+def read_labels(
+    tags: Iterable[str], host: str, extra: Iterable[tuple[str, str]] = ()
+) -> Labels:
+    """Make attributes of *tags*.
+
+    Args:
+        tags: sorted.
+        host: "" for none.
+        extra: further attributes.
+
+    Raises:
+        ValueError: if a text is no Unicode, as of a lone surrogate.
+    """
+    values: dict[str, list[str | bool]] = {}
+    for tag in tags:
+        key, colon, value = tag.partition(":")
+        if colon and key:
+            values.setdefault(key, []).append(value)
+        else:
+            values.setdefault(tag, []).append(True)
+    for key, value in extra:
+        values.setdefault(key, []).append(value)
+    resource: list[tuple[str, str]] = []
+    if host:
+        resource.append((HOST_NAME, host))
+    for tag_key, name in _RESOURCE_TAGS.items():
+        match values.get(tag_key):
+            case [str(only)] if only:
+                del values[tag_key]
+                resource.append((name, only))
+            case _:
+                pass
+    for _, text in resource:
+        text.encode()
+    joined = sum(map(len, values.values())) - len(values)
+    return Labels(
+        tuple([_describe(key, found) for key, found in values.items()]),
+        tuple(resource),
+        joined,
+    )
+
+
+def describe_text(key: str, text: str) -> KeyValue:
+    """Return one attribute."""
+    return KeyValue(key=key, value=AnyValue(string_value=text))
+
+
+def complete_resource(
+    resource: Resource, defaults: Mapping[str, str]
+) -> dict[str, str]:
+    """Return all attributes of *resource*.
+
+    What the tags and the host say goes before *defaults*. Without an instance of the
+    service, the host's name is one: where two hosts run the same service, their series
+    would be the same to Prometheus otherwise.
+    """
+    complete = {SERVICE_NAME: _UNKNOWN_SERVICE, **defaults, **dict(resource)}
+    if HOST_NAME in complete:
+        complete.setdefault(INSTANCE_ID, complete[HOST_NAME])
+    return complete
+
+
+def _describe(key: str, values: list[str | bool]) -> KeyValue:
+    if values == [True]:
+        return KeyValue(key=key, value=AnyValue(bool_value=True))
+    texts = ["true" if value is True else str(value) for value in values]
+    return describe_text(key, ",".join(texts))

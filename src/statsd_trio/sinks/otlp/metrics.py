@@ -1,0 +1,363 @@
+"""A snapshot in, the data points of OTLP out, each with the metric that it belongs to.
+
+A snapshot tells what came in one interval. A cumulative point tells what came since
+its series began, so this keeps a running total of each series. A series begins with a
+point of zero at its start time: without it, an engine that knows only what it was sent
+cannot tell the first value from one that was there before, and leaves it out of the
+increase.
+
+A sum is monotonic as long as no interval of its name came out negative; after that it
+is not, until nothing of that name is kept any more. It is cumulative then, whatever
+the temporality: that is what the specification has up-down counters be.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
+
+import attrs
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    ExponentialHistogramDataPoint,
+    NumberDataPoint,
+)
+
+from statsd_trio.aggregation.snapshot import (
+    Point,
+    Series,
+    SeriesType,
+    Sketch,
+    SketchPoint,
+    Snapshot,
+)
+from statsd_trio.sinks.otlp.attributes import Labels, Resource, read_labels
+from statsd_trio.sinks.otlp.exponential import ExponentialHistogram, spread
+from statsd_trio.sinks.otlp.settings import OtlpSettings
+from statsd_trio.sinks.otlp.totals import (
+    LEAST_STEP,
+    Histogram,
+    SeriesKey,
+    Sum,
+    Totals,
+)
+
+CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+
+_SECOND: Final = 1_000_000_000
+
+# Names of which a negative interval came. What comes beyond it pushes out the oldest.
+_MAX_FALLING_NAMES: Final = 10_000
+
+# Series that are sorted into metrics before others may run; about 0.3 ms.
+_STEP: Final = 32
+
+# The unit of a series or a sketch, as UCUM writes it.
+_UNITS: Final = {"millisecond": "ms"}
+
+
+class MetricKey(NamedTuple):
+    """What the points of one metric share.
+
+    Attributes:
+        kind: ``gauge``, ``sum`` or ``histogram``.
+        is_monotonic: of a sum.
+        is_delta: of a sum or histogram.
+    """
+
+    name: str
+    unit: str
+    kind: str
+    is_monotonic: bool = False
+    is_delta: bool = False
+
+
+class DataPoints(NamedTuple):
+    """A few points of one series.
+
+    Attributes:
+        points: how many of the snapshot they are; a zero at the start is none.
+        encoded: each of them, in protobuf.
+    """
+
+    resource: Resource
+    metric: MetricKey
+    points: int
+    encoded: Sequence[bytes]
+
+
+class Unencodable(NamedTuple):
+    """A series that protobuf cannot hold."""
+
+    name: str
+    points: int
+
+
+@attrs.frozen
+class _Item:
+    """A series or sketch, and what its tags say."""
+
+    source: Series | Sketch
+    labels: Labels
+
+
+_Groups = dict[tuple[Resource, MetricKey], list[_Item]]
+
+
+class MetricConverter:
+    """Converts one snapshot after the other.
+
+    Attributes:
+        joined_tags: how many tags shared the key of another one, in all.
+    """
+
+    def __init__(self, settings: OtlpSettings) -> None:
+        self._settings = settings
+        # In whole milliseconds, which is what the engines keep.
+        self._started = math.ceil(settings.started * 1000) * LEAST_STEP
+        self._sums = Totals(Sum, settings.max_series)
+        self._histograms = Totals(Histogram, settings.max_series)
+        # When the last negative interval came, in nanoseconds; the oldest first.
+        self._falling: dict[str, int] = {}
+        self.joined_tags = 0
+
+    @property
+    def series(self) -> int:
+        """How many running totals are kept."""
+        return len(self._sums) + len(self._histograms)
+
+    def convert(self, snapshot: Snapshot) -> Iterator[DataPoints | Unencodable | None]:
+        """Give the points of *snapshot*, those of one metric after the other.
+
+        None is a good place to let others run.
+        """
+        now = snapshot.time * _SECOND
+        before = now - int(self._settings.expiry_seconds * _SECOND)
+        yield from self._sums.expire(before)
+        yield from self._histograms.expire(before)
+        groups: _Groups = {}
+        yield from self._find_falling(snapshot, now, before)
+        yield from self._sort(snapshot, groups)
+        for (resource, metric), items in groups.items():
+            for item in items:
+                yield self._convert_item(snapshot, resource, metric, item)
+
+    def _find_falling(
+        self, snapshot: Snapshot, now: int, before: int
+    ) -> Iterator[None]:
+        """Find the names whose sums may fall."""
+        falling = self._falling
+        for name in [name for name, last in falling.items() if last < before]:
+            del falling[name]
+        for number, series in enumerate(snapshot.series):
+            if _is_counter(series) and any(point.value < 0 for point in series.points):
+                falling.pop(series.name, None)
+                falling[series.name] = now
+                if len(falling) > _MAX_FALLING_NAMES:
+                    del falling[next(iter(falling))]
+            if number % 256 == 0:
+                yield
+
+    def _sort(
+        self, snapshot: Snapshot, groups: _Groups
+    ) -> Iterator[Unencodable | None]:
+        """Sort what is to be sent by resource and metric."""
+        sends_aggregates = self._settings.sends_aggregates
+        number = 0
+        sources = chain[Series | Sketch](
+            snapshot.series, snapshot.sketches, snapshot.histograms
+        )
+        for source in sources:
+            if (
+                isinstance(source, Series)
+                and source.is_aggregate
+                and not sends_aggregates
+            ):
+                continue
+            # What a host program hands in may be more than protobuf holds.
+            try:
+                labels = _read_labels(source)
+            except (ValueError, TypeError):
+                yield Unencodable(source.name, len(source.points))
+                continue
+            self.joined_tags += labels.joined
+            item = _Item(source, labels)
+            group = (labels.resource, self._name(source))
+            groups.setdefault(group, []).append(item)
+            number += 1
+            if number % _STEP == 0:
+                yield None
+
+    def _name(self, source: Series | Sketch) -> MetricKey:
+        unit = _UNITS.get(source.unit, "")
+        is_delta = self._settings.is_delta
+        if isinstance(source, Sketch):
+            return MetricKey(source.name, unit, "histogram", is_delta=is_delta)
+        if not _is_counter(source):
+            return MetricKey(source.name, unit, "gauge")
+        is_monotonic = source.name not in self._falling
+        return MetricKey(
+            source.name, unit, "sum", is_monotonic, is_delta and is_monotonic
+        )
+
+    def _convert_item(
+        self, snapshot: Snapshot, resource: Resource, metric: MetricKey, item: _Item
+    ) -> DataPoints | Unencodable:
+        source = item.source
+        attributes = item.labels.attributes
+        encoded: list[bytes] = []
+        try:
+            # The name is not in the points, and must be good all the same.
+            _ = source.name.encode()
+            if isinstance(source, Sketch):
+                for sketch_point in source.points:
+                    encoded += self._convert_sketch(
+                        snapshot, metric, source, sketch_point, attributes
+                    )
+            elif metric.kind == "sum":
+                for point in source.points:
+                    encoded += self._convert_sum(
+                        snapshot, metric, source, point, attributes
+                    )
+            else:
+                for point in source.points:
+                    _, time = self._find_times(snapshot, point.timestamp)
+                    encoded.append(
+                        NumberDataPoint(
+                            attributes=attributes,
+                            time_unix_nano=time,
+                            as_double=point.value,
+                        ).SerializeToString()
+                    )
+        except (ValueError, TypeError, OverflowError):
+            return Unencodable(source.name, len(source.points))
+        return DataPoints(resource, metric, len(source.points), encoded)
+
+    def _convert_sum(
+        self,
+        snapshot: Snapshot,
+        metric: MetricKey,
+        series: Series,
+        point: Point,
+        attributes: Sequence[KeyValue],
+    ) -> Iterator[bytes]:
+        start, time = self._find_times(snapshot, point.timestamp)
+        value = _count(series, point)
+        if metric.is_delta:
+            yield _encode_number(attributes, start, time, value)
+            return
+        key = _identify(series)
+        total, is_new = self._sums.find(key, start)
+        if not math.isfinite(total.value + value):
+            # It cannot go on, so it begins anew.
+            start = max(start, total.last + LEAST_STEP)
+            self._sums.forget(key)
+            total, is_new = self._sums.find(key, start)
+        if is_new:
+            yield _encode_number(attributes, start, start, 0.0)
+        total.value += value
+        yield _encode_number(attributes, total.start, total.advance(time), total.value)
+
+    def _convert_sketch(
+        self,
+        snapshot: Snapshot,
+        metric: MetricKey,
+        sketch: Sketch,
+        point: SketchPoint,
+        attributes: Sequence[KeyValue],
+    ) -> Iterator[bytes]:
+        start, time = self._find_times(snapshot, point.timestamp)
+        if metric.is_delta:
+            values = ExponentialHistogram()
+            values.add(point)
+            yield _encode_histogram(attributes, start, time, values)
+            return
+        key = (sketch.name, sketch.host, sketch.tags, sketch.unit)
+        total, is_new = self._histograms.find(key, start)
+        if not math.isfinite(total.values.sum + point.sum):
+            start = max(start, total.last + LEAST_STEP)
+            self._histograms.forget(key)
+            total, is_new = self._histograms.find(key, start)
+        if is_new:
+            yield _encode_histogram(attributes, start, start, total.values)
+        total.values.add(point)
+        yield _encode_histogram(
+            attributes, total.start, total.advance(time), total.values
+        )
+
+    def _find_times(self, snapshot: Snapshot, timestamp: int) -> tuple[int, int]:
+        """Return what a point's interval is, in nanoseconds, without its start.
+
+        A point of a client's own time is the second that ends then.
+        """
+        if timestamp in snapshot.starts:
+            end = timestamp + snapshot.interval_seconds
+            # One that was flushed early is not over yet.
+            time = min(end, max(snapshot.time, timestamp)) * _SECOND
+            start = max(timestamp * _SECOND, min(self._started, time - LEAST_STEP))
+        else:
+            time = timestamp * _SECOND
+            start = time - _SECOND
+        return max(min(start, time - LEAST_STEP), 0), time
+
+
+def _read_labels(source: Series | Sketch) -> Labels:
+    if isinstance(source, Sketch):
+        return read_labels(source.tags, source.host)
+    device = [("device", source.device)] if source.device else []
+    return read_labels(source.tags, source.host, (*device, *source.resources))
+
+
+def _is_counter(series: Series) -> bool:
+    return series.type is not SeriesType.GAUGE
+
+
+def _count(series: Series, point: Point) -> float:
+    """Return what was counted: a rate was divided by the interval."""
+    if series.type is not SeriesType.RATE:
+        return point.value
+    count = point.value * series.interval_seconds
+    # A division and a multiplication may have moved a whole number by its last bits.
+    whole = float(round(count))
+    return whole if math.isclose(count, whole, rel_tol=1e-15) else count
+
+
+def _identify(series: Series) -> SeriesKey:
+    return (series.name, series.host, series.tags, series.device, series.resources)
+
+
+def _encode_number(
+    attributes: Sequence[KeyValue], start: int, time: int, value: float
+) -> bytes:
+    return NumberDataPoint(
+        attributes=attributes,
+        start_time_unix_nano=start,
+        time_unix_nano=time,
+        as_double=value,
+    ).SerializeToString()
+
+
+def _encode_histogram(
+    attributes: Sequence[KeyValue], start: int, time: int, values: ExponentialHistogram
+) -> bytes:
+    point = ExponentialHistogramDataPoint(
+        attributes=attributes,
+        start_time_unix_nano=start,
+        time_unix_nano=time,
+        count=values.count,
+        sum=values.sum,
+        scale=values.scale,
+        zero_count=values.zeros,
+    )
+    if values.count:
+        point.min, point.max = values.min, values.max
+    for buckets, side in (
+        (point.positive, values.positive),
+        (point.negative, values.negative),
+    ):
+        if side:
+            buckets.offset, counts = spread(side)
+            buckets.bucket_counts.extend(counts)
+    return point.SerializeToString()
