@@ -170,8 +170,11 @@ class SinkLedger:
         api_key: what the intake last said of the key: ``valid``, ``invalid`` or
             ``unknown``; "" where there is no key.
         spool_set_aside: files of the spool that could not be read and were renamed.
-        switched_off: points of routes that this destination does not get. They are
-            not handed to it, and stand in no sum.
+        switched_off: points of routes that this destination does not get, and events
+            and service checks where it takes metrics alone. They are not handed to
+            it, and stand in no sum.
+        joined_tags: tags that shared the key of another one, and were joined with it,
+            where a key may stand on a series once.
         is_additional: an additional endpoint, on which readiness does not depend.
         failing_since: unix seconds of the first failure since something was last
             delivered; None while the destination works. A route that carries no
@@ -198,6 +201,7 @@ class SinkLedger:
     failing_since: float | None = None
     failure: str = ""
     routes: tuple[RouteLedger, ...] = ()
+    joined_tags: int = 0
 
 
 @attrs.frozen

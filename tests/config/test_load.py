@@ -125,6 +125,28 @@ ROWS: list[tuple[str, str, object, object]] = [
     ("retry_queue_bytes", "1MiB", 1048576, 1048576),
     ("spool_path", "/spool", "/spool", "/spool"),
     ("spool_max_bytes", "1GiB", "1GiB", 1024**3),
+    ("otlp_endpoint", "http://o:1", "http://o:1", Secret("http://o:1")),
+    ("otlp_metrics_endpoint", "http://o/m", "http://o/m", Secret("http://o/m")),
+    ("otlp_logs_endpoint", "http://o/l", "http://o/l", Secret("http://o/l")),
+    (
+        "otlp_headers",
+        "Authorization=Bearer%20x, api-key=y=z",
+        {"Authorization": "Bearer x", "api-key": "y=z"},
+        {"Authorization": Secret("Bearer x"), "api-key": Secret("y=z")},
+    ),
+    ("otlp_timeout_seconds", "500ms", 0.5, 0.5),
+    ("otlp_compression", "none", "none", "none"),
+    ("otlp_ca_file", "/ca.pem", "/ca.pem", "/ca.pem"),
+    ("otlp_temporality", "DELTA", "delta", "delta"),
+    ("otlp_histograms", "aggregates", "aggregates", "aggregates"),
+    ("otlp_events", "true", True, True),
+    ("otlp_service_name", "shop", "shop", "shop"),
+    (
+        "otlp_resource_attributes",
+        "team=a%2Cb,service.instance.id=7",
+        {"team": "a,b", "service.instance.id": "7"},
+        {"team": "a,b", "service.instance.id": "7"},
+    ),
     ("self_metrics", "no", False, False),
     ("shutdown_seconds", "2", 2, 2.0),
     ("http", "8126", 8126, "127.0.0.1:8126"),
@@ -160,6 +182,32 @@ def test_endpoint_without_routes_of_its_own_gets_everything() -> None:
         }
     )
     assert config.additional_routes == {}
+
+
+def test_the_timeout_of_open_telemetry_is_in_milliseconds() -> None:
+    for text, seconds in (("2500", 2.5), ("3s", 3.0)):
+        config = load_config(
+            environ={"DD_API_KEY": KEY, "OTEL_EXPORTER_OTLP_TIMEOUT": text}
+        )
+        assert config.otlp_timeout_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "problem"),
+    [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a b=x", "'a b' is not the name of a header"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=%0d%0ax", "has a character that it cannot"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Host=x", "set by the sink itself"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "not key=value,key=value"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "=x", "a value without a key"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=%0a", "a character that does not print"),
+    ],
+)
+def test_bad_pairs_are_refused(variable: str, text: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        load_config(environ={"DD_API_KEY": KEY, variable: text})
+    # What a header holds is never shown.
+    assert "secret" not in str(caught.value)
 
 
 def shorten(value: object) -> str:
@@ -508,9 +556,9 @@ def test_missing_key_is_told_with_the_ways_out() -> None:
 
 
 def test_missing_key_is_told_to_the_shell_in_its_words() -> None:
-    with pytest.raises(ConfigError, match="--sink console"):
+    with pytest.raises(ConfigError, match="--sink otlp, --sink console"):
         load_config(environ={}, flags={})
-    with pytest.raises(ConfigError, match="STATSD_TRIO_SINKS=console"):
+    with pytest.raises(ConfigError, match="STATSD_TRIO_SINKS=otlp, console"):
         load_config(environ={})
 
 
@@ -521,7 +569,7 @@ def test_no_sink_stands_alone(sinks: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("sinks", ["console", "jsonl", "none"])
+@pytest.mark.parametrize("sinks", ["otlp", "console", "jsonl", "none"])
 def test_other_sinks_need_no_key(sinks: str) -> None:
     load_config(environ={"STATSD_TRIO_SINKS": sinks})
 

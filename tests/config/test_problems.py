@@ -53,7 +53,10 @@ def test_value_of_the_wrong_type_is_a_problem() -> None:
         (Config(api_key=KEY, http="x"), "http=x: not HOST:PORT"),
         (
             Config(api_key=KEY, sinks=["nowhere"]),
-            "sinks=('nowhere',): unknown 'nowhere'; known are datadog, console, jsonl",
+            (
+                "sinks=('nowhere',): unknown 'nowhere'; known are datadog, otlp,"
+                " console, jsonl"
+            ),
         ),
         (
             Config(api_key=KEY, shutdown_seconds=float("nan")),

@@ -133,6 +133,7 @@ def _render_sink(sink: SinkLedger) -> Iterator[str]:
         "gone from the spool": sink.spool_gone or None,
         "switched off": sink.switched_off or None,
         "resent": sink.resent,
+        "tags joined": sink.joined_tags or None,
     }
     yield from _render_counts(counts | _name_reasons("refused", sink.refused))
 

@@ -39,6 +39,7 @@ from statsd_trio.config.option_types.lists import (
     Strings,
     TagFilters,
 )
+from statsd_trio.config.option_types.pairs import Headers, Pairs
 from statsd_trio.config.option_types.scalars import (
     Boolean,
     Choice,
@@ -92,6 +93,7 @@ _lines = functools.partial(option, "Lines")
 _naming = functools.partial(option, "Names and tags")
 _aggregation = functools.partial(option, "Aggregation")
 _delivery = functools.partial(option, "Delivery")
+_otlp = functools.partial(option, "OTLP")
 _operating = functools.partial(option, "Operating")
 
 
@@ -144,6 +146,19 @@ def _key(
 def _url(value: str | Secret | None) -> Secret | None:
     # An empty URL, as an unset variable gives it, is none.
     return hide_credentials(value) if value else None
+
+
+def _pairs(value: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(value)
+
+
+def _headers(
+    value: Mapping[str, str] | Mapping[str, Secret],
+) -> Mapping[str, Secret]:
+    return {
+        name: text if isinstance(text, Secret) else Secret(text)
+        for name, text in value.items()
+    }
 
 
 def _endpoints(
@@ -511,7 +526,7 @@ class Config:
         default=("datadog",),
         converter=_strings,
         metadata=_delivery(
-            Choices("datadog", "console", "jsonl", none="none"),
+            Choices("datadog", "otlp", "console", "jsonl", none="none"),
             help="Where to deliver; none is for nowhere.",
             in_python="Where to deliver; () is for nowhere. Sinks that are handed"
             " to serve take the place of these.",
@@ -678,6 +693,116 @@ class Config:
             Bytes(),
             "DD_FORWARDER_STORAGE_MAX_SIZE_IN_BYTES",
             help="Room in that folder; 0 spools nothing.",
+        ),
+    )
+    otlp_endpoint: Secret = attrs.field(
+        default=hide_credentials("http://localhost:4318"),
+        converter=hide_credentials,
+        metadata=_otlp(
+            Url(),
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            help="Base URL of what takes OTLP over HTTP; /v1/metrics and /v1/logs are"
+            " appended to it.",
+        ),
+    )
+    otlp_metrics_endpoint: Secret | None = attrs.field(
+        default=None,
+        converter=_url,
+        metadata=_otlp(
+            Url(),
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            help="URL for metrics, taken as it is, instead of one made of"
+            " otlp_endpoint.",
+        ),
+    )
+    otlp_logs_endpoint: Secret | None = attrs.field(
+        default=None,
+        converter=_url,
+        metadata=_otlp(
+            Url(),
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            help="The same for the logs that otlp_events makes.",
+        ),
+    )
+    otlp_headers: Mapping[str, Secret] = attrs.field(
+        factory=dict[str, Secret],
+        converter=_headers,
+        metadata=_otlp(
+            Headers(),
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            help="Headers of every request, such as the key of an account.",
+        ),
+    )
+    otlp_timeout_seconds: float = attrs.field(
+        default=10.0,
+        metadata=_otlp(
+            Seconds(),
+            Alias("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", unit="ms"),
+            Alias("OTEL_EXPORTER_OTLP_TIMEOUT", unit="ms"),
+            help="How long one request may take. A number in OpenTelemetry's variables"
+            " is in milliseconds.",
+        ),
+    )
+    otlp_compression: str = attrs.field(
+        default="gzip",
+        metadata=_otlp(
+            Choice("gzip", "none"),
+            "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+            "OTEL_EXPORTER_OTLP_COMPRESSION",
+            help="How requests are compressed.",
+        ),
+    )
+    otlp_ca_file: str | None = attrs.field(
+        default=None,
+        metadata=_otlp(
+            FilePath(),
+            "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            help="Certificates to trust beside the system's, instead of ca_file.",
+        ),
+    )
+    otlp_temporality: str = attrs.field(
+        default="cumulative",
+        metadata=_otlp(
+            Choice("cumulative", "delta", "lowmemory"),
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+            help="Whether counters and histograms count from their start, or each"
+            " interval by itself. lowmemory is the same as delta here.",
+        ),
+    )
+    otlp_histograms: str = attrs.field(
+        default="exponential",
+        metadata=_otlp(
+            Choice("exponential", "aggregates"),
+            help="Send histograms and timers as exponential histograms, or as the"
+            " series that the Agent makes of them. Distributions are always the"
+            " former.",
+        ),
+    )
+    otlp_events: bool = attrs.field(
+        default=False,
+        metadata=_otlp(
+            Boolean(),
+            help="Send events and service checks as logs; otherwise they are counted"
+            " as switched off.",
+        ),
+    )
+    otlp_service_name: str = attrs.field(
+        default="",
+        metadata=_otlp(
+            Text(),
+            "OTEL_SERVICE_NAME",
+            help="service.name of what has no service tag.",
+        ),
+    )
+    otlp_resource_attributes: Mapping[str, str] = attrs.field(
+        factory=dict[str, str],
+        converter=_pairs,
+        metadata=_otlp(
+            Pairs(),
+            "OTEL_RESOURCE_ATTRIBUTES",
+            help="Attributes of every resource.",
         ),
     )
     self_metrics: bool = attrs.field(

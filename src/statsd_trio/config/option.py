@@ -30,6 +30,7 @@ class Alias:
             there is none.
         tag: the name of the tag whose value is given, where the option is a list of
             tags.
+        unit: what a number there is in, where that is not the option's own unit.
         counts_if_empty: whether an empty variable replaces what an earlier source
             says, or is as good as absent.
     """
@@ -39,6 +40,7 @@ class Alias:
         default=attrs.Factory(_find_agent_key, takes_self=True), kw_only=True
     )
     tag: str | None = attrs.field(default=None, kw_only=True)
+    unit: str = attrs.field(default="", kw_only=True)
     counts_if_empty: bool = attrs.field(default=False, kw_only=True)
 
 

@@ -101,11 +101,11 @@ def _find_no_key(config: Config, wording: Wording) -> Contradiction | None:
         ),
         Wording.ENVIRONMENT: (
             "set DD_API_KEY, or choose sinks that need none:"
-            " STATSD_TRIO_SINKS=console, jsonl or none"
+            " STATSD_TRIO_SINKS=otlp, console, jsonl or none"
         ),
         Wording.SHELL: (
             "set DD_API_KEY, or choose sinks that need none:"
-            " --sink console, --sink jsonl or --sink none"
+            " --sink otlp, --sink console, --sink jsonl or --sink none"
         ),
     }
     return Contradiction(

@@ -191,6 +191,8 @@ def _suggest_variable(name: str, ours: list[str], findings: Findings) -> str:
 
 def _read_alias(alias: Alias, raw: object) -> object:
     """Return what *alias* says of its option, where it is *raw*."""
+    if alias.unit and str(raw).strip().isdecimal():
+        return f"{raw}{alias.unit}"
     if alias.tag is None:
         return raw
     try:

@@ -172,6 +172,12 @@ def _list_sink_families(sinks: tuple[SinkLedger, ...]) -> Iterator[_Family]:
             [((("sink", sink.name),), getattr(sink, name)) for sink in sinks],
         )
     yield _Family(
+        "joined_tags",
+        "counter",
+        "Tags joined with another one of the same key.",
+        [((("sink", sink.name),), sink.joined_tags) for sink in sinks],
+    )
+    yield _Family(
         "points_refused",
         "counter",
         "Points that a sink refused.",

@@ -54,6 +54,9 @@ def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettin
         histogram_copy_to_distribution_prefix=(
             config.histogram_copy_to_distribution_prefix
         ),
+        keeps_histogram_values=(
+            "otlp" in config.sinks and config.otlp_histograms == "exponential"
+        ),
         is_blocked=make_series_filter(config, rules),
     )
 
@@ -114,6 +117,7 @@ def open_destinations(
         "jsonl": lambda: _open_outlet(
             "jsonl", JsonLinesSink(config.jsonl_path), wall_clock
         ),
+        "otlp": lambda: _open_otlp(config, wall_clock),
     }
     return [openers[name]() for name in config.sinks]
 
@@ -133,10 +137,13 @@ def _open_datadog(
         Account,
         open_datadog_destination,
     )
-    from statsd_trio.sinks.datadog.payloads import Route  # noqa: PLC0415 - as above
+    from statsd_trio.sinks.datadog.payloads import (  # noqa: PLC0415 - as above
+        DATADOG_ROUTES,
+        Route,
+    )
 
     def to_routes(names: tuple[str, ...]) -> tuple[Route, ...]:
-        return tuple(route for route in Route if route.word in names)
+        return tuple(route for route in DATADOG_ROUTES if route.word in names)
 
     url = f"https://api.{config.site}"
     if config.dd_url is not None:
@@ -153,7 +160,7 @@ def _open_datadog(
     # once for each key, though the main one or a key may be named again.
     seen = {(url.rstrip("/"), _read_text(config.api_key))}
     for other, keys in config.additional_endpoints.items():
-        routes = routes_of.get(strip_credentials(other), tuple(Route))
+        routes = routes_of.get(strip_credentials(other), DATADOG_ROUTES)
         for key in keys:
             pair = (other.reveal().rstrip("/"), _read_text(key))
             if pair in seen:
@@ -168,8 +175,8 @@ def _open_datadog(
         compression_level=config.compression_level,
         max_concurrent_requests=config.max_concurrent_requests,
         request_timeout_seconds=config.request_timeout_seconds,
-        proxy=None if config.proxy is None else config.proxy.reveal(),
-        proxy_http=None if config.proxy_http is None else config.proxy_http.reveal(),
+        proxy=_reveal(config.proxy),
+        proxy_http=_reveal(config.proxy_http),
         no_proxy=config.no_proxy,
         ca_file=config.ca_file,
         skip_ssl_validation=config.skip_ssl_validation,
@@ -179,6 +186,54 @@ def _open_datadog(
         report_seconds=config.interval_seconds,
         wall_clock=wall_clock,
     )
+
+
+def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
+    # As above.
+    from statsd_trio.sinks.otlp.opening import (  # noqa: PLC0415
+        open_otlp_destination,
+    )
+    from statsd_trio.sinks.otlp.settings import (  # noqa: PLC0415
+        OtlpSettings,
+        Temporality,
+    )
+
+    resource = dict(config.otlp_resource_attributes)
+    if config.otlp_service_name:
+        resource["service.name"] = config.otlp_service_name
+    settings = OtlpSettings(
+        temporality=Temporality(config.otlp_temporality),
+        sends_aggregates=config.otlp_histograms == "aggregates",
+        sends_events=config.otlp_events,
+        resource=resource,
+        max_series=config.max_contexts,
+        expiry_seconds=config.counter_expiry_seconds + config.context_expiry_seconds,
+        started=wall_clock(),
+    )
+    return open_otlp_destination(
+        settings,
+        url=config.otlp_endpoint.reveal(),
+        metrics_url=_reveal(config.otlp_metrics_endpoint),
+        logs_url=_reveal(config.otlp_logs_endpoint),
+        headers={name: text.reveal() for name, text in config.otlp_headers.items()},
+        compression=config.otlp_compression,
+        max_concurrent_requests=config.max_concurrent_requests,
+        request_timeout_seconds=config.otlp_timeout_seconds,
+        proxy=_reveal(config.proxy),
+        proxy_http=_reveal(config.proxy_http),
+        no_proxy=config.no_proxy,
+        ca_file=config.otlp_ca_file or config.ca_file,
+        skip_ssl_validation=config.skip_ssl_validation,
+        retry_queue_bytes=config.retry_queue_bytes,
+        spool_path=config.spool_path,
+        spool_max_bytes=config.spool_max_bytes,
+        report_seconds=config.interval_seconds,
+        wall_clock=wall_clock,
+    )
+
+
+def _reveal(secret: Secret | None) -> str | None:
+    return None if secret is None else secret.reveal()
 
 
 def _read_text(key: Secret | KeySource | None) -> str | None:
@@ -211,7 +266,9 @@ async def bind_listeners(
         keys = 1 + sum(len(keys) for keys in config.additional_endpoints.values())
         # One for each route beyond the shared ones, and one for the key's check.
         connections = config.max_concurrent_requests + len(ROUTE_NAMES)
-        fit_connections(listeners, _OTHER_DESCRIPTORS + keys * connections)
+        # The same, at most, for OTLP.
+        accounts = keys + ("otlp" in config.sinks)
+        fit_connections(listeners, _OTHER_DESCRIPTORS + accounts * connections)
     except BaseException:
         for listener in listeners:
             listener.close()

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload
-from statsd_trio.sinks.datadog.destination import DatadogDestination
+from statsd_trio.sinks.datadog.destination import PayloadDestination
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 
 if sys.version_info >= (3, 14):
@@ -146,12 +146,12 @@ def intake() -> FakeIntake:
 
 
 @pytest.fixture
-def open_destination(intake: FakeIntake) -> Callable[..., DatadogDestination]:
+def open_destination(intake: FakeIntake) -> Callable[..., PayloadDestination]:
     """A destination with one endpoint and no chance, unless told otherwise."""
 
     def open_it(
         endpoints: Any = None, *, accounts: Any = None, **options: Any
-    ) -> DatadogDestination:
+    ) -> PayloadDestination:
         endpoints = endpoints or {"https://api.example.com": ["secret-key"]}
         pairs = [(url, key) for url in endpoints for key in endpoints[url]]
         return open_datadog_destination(
@@ -173,7 +173,7 @@ def open_destination(intake: FakeIntake) -> Callable[..., DatadogDestination]:
 
 @asynccontextmanager
 async def run_destination(
-    destination: DatadogDestination,
+    destination: PayloadDestination,
 ) -> AsyncGenerator[trio.Nursery]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
@@ -187,7 +187,7 @@ def running() -> Callable[..., object]:
     return partial(run_destination)
 
 
-async def stop_destination(destination: DatadogDestination, seconds: float) -> float:
+async def stop_destination(destination: PayloadDestination, seconds: float) -> float:
     """Close it, run it to its end, and return how long that took."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)

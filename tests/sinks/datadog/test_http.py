@@ -455,7 +455,7 @@ def test_circle_of_causes_ends() -> None:
 
 
 def make_answer(body: bytes, **headers: str) -> str:
-    return make_excerpt(body, httpx2.Headers(headers))
+    return make_excerpt(body, httpx2.Headers(headers), ("DD-API-KEY", "Authorization"))
 
 
 def test_excerpt_is_one_printable_line() -> None:

@@ -8,7 +8,12 @@ from statsd_trio.sinks.datadog.payload_queue import (
     PayloadQueue,
     WaitingPayloads,
 )
-from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.datadog.payloads import (
+    DATADOG_ROUTES,
+    OTLP_ROUTES,
+    Payload,
+    Route,
+)
 from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
 
 
@@ -103,11 +108,12 @@ def test_overflow_is_taken_some_at_a_time() -> None:
 
 def test_shares_add_up_to_the_whole() -> None:
     assert set(SHARES) == set(Route)
-    assert sum(SHARES.values()) == 1
+    for routes in (DATADOG_ROUTES, OTLP_ROUTES):
+        assert sum(SHARES[route] for route in routes) == 1
 
 
-@pytest.mark.parametrize("flooding", Route)
-@pytest.mark.parametrize("quiet", Route)
+@pytest.mark.parametrize("flooding", DATADOG_ROUTES)
+@pytest.mark.parametrize("quiet", DATADOG_ROUTES)
 def test_flood_of_one_route_leaves_the_share_of_another(
     flooding: Route, quiet: Route
 ) -> None:
@@ -143,7 +149,7 @@ def test_metrics_take_back_what_events_used_of_their_share() -> None:
         st.tuples(
             st.integers(0, 9),
             st.integers(1, 30),
-            st.sampled_from(Route),
+            st.sampled_from(DATADOG_ROUTES),
             st.sampled_from([-math.inf, 3.0]),
         ),
         max_size=40,

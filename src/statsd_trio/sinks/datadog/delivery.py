@@ -17,8 +17,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final, Protocol
 
 import attrs
 import trio
@@ -26,7 +26,8 @@ import trio
 from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.ledger import SinkCounters, SinkLedger
 from statsd_trio.sinks.datadog.disk_queue import DiskQueue
-from statsd_trio.sinks.datadog.http import Answer, Endpoint
+from statsd_trio.sinks.datadog.http import Answer
+from statsd_trio.sinks.datadog.intake_kind import DATADOG, IntakeKind
 from statsd_trio.sinks.datadog.key_check import KeyCheck
 from statsd_trio.sinks.datadog.keys import ApiKey
 from statsd_trio.sinks.datadog.losses import LossReport
@@ -35,7 +36,6 @@ from statsd_trio.sinks.datadog.payloads import Dropped, Fault, Payload, Route
 from statsd_trio.sinks.datadog.retry import (
     Attempt,
     Outcome,
-    classify_status,
     compute_backoff,
 )
 from statsd_trio.sinks.datadog.route_state import RouteState
@@ -57,8 +57,20 @@ _WARNING_SECONDS: Final = 10.0
 _UNKNOWN_ROUTE: Final = frozenset({404, 405, 501})
 
 
+class PayloadEndpoint(Protocol):
+    """Where payloads are sent."""
+
+    def post(
+        self, payload: Payload, key: str, timeout_seconds: float
+    ) -> Awaitable[Answer]:
+        """Send *payload*; *key* is "" where none is needed."""
+        ...
+
+
 class Delivery:
     """The queues, the circuits and the counts of one endpoint and key.
+
+    An endpoint that needs no key has none, and no check of it.
 
     Attributes:
         name: as in the ledger; never holds the key.
@@ -68,10 +80,12 @@ class Delivery:
     def __init__(
         self,
         name: str,
-        endpoint: Endpoint,
-        key: ApiKey,
+        endpoint: PayloadEndpoint,
+        key: ApiKey | None = None,
+        key_check: KeyCheck | None = None,
         *,
-        routes: Collection[Route] = tuple(Route),
+        kind: IntakeKind = DATADOG,
+        routes: Collection[Route] | None = None,
         is_additional: bool = False,
         max_concurrent_requests: int,
         request_timeout_seconds: float,
@@ -81,16 +95,11 @@ class Delivery:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
-        self.routes = frozenset(routes)
+        self.routes = frozenset(kind.routes if routes is None else routes)
+        self._kind = kind
         self._endpoint = endpoint
         self._key = key
-        self._key_check = KeyCheck(
-            name,
-            endpoint,
-            key,
-            pause_seconds=report_seconds,
-            key_option="additional_endpoints" if is_additional else "DD_API_KEY",
-        )
+        self._key_check = key_check
         self._max_concurrent_requests = max_concurrent_requests
         self._request_timeout_seconds = request_timeout_seconds
         self._retry_queue_bytes = retry_queue_bytes
@@ -101,7 +110,7 @@ class Delivery:
         self._losses = LossReport(name)
         # The most important first.
         self._states = {
-            route: RouteState(route) for route in Route if route in self.routes
+            route: RouteState(route) for route in kind.routes if route in self.routes
         }
         self._waiting = WaitingPayloads(
             new_bytes=_NEW_BYTES, retry_bytes=retry_queue_bytes
@@ -144,7 +153,7 @@ class Delivery:
         worst = min(failing, key=lambda one: one.failing_since or 0.0, default=None)
         ledger = attrs.evolve(
             self._counters.freeze(),
-            api_key=self._key_check.state,
+            api_key="" if self._key_check is None else self._key_check.state,
             failing_since=None if worst is None else worst.failing_since,
             failure="" if worst is None else worst.describe(),
             routes=tuple(state.freeze() for state in states),
@@ -156,7 +165,11 @@ class Delivery:
         taken = self._count_taken(points)
         self._counters.snapshotted += taken
         self._counters.pending += taken
-        self._counters.switched_off += points.total - taken
+        self._counters.switched_off += sum(
+            self._kind.count_points(points, route)
+            for route in self._kind.routes
+            if route not in self.routes
+        )
 
     def put_nowait(self, payload: Payload, time: int) -> None:
         """Queue *payload* of the snapshot of *time*; older ones may have to go."""
@@ -187,7 +200,8 @@ class Delivery:
     async def run(self) -> None:
         """Send until all had a last try after `expect_no_more`, or cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._key_check.run)
+            if self._key_check is not None:
+                nursery.start_soon(self._key_check.run)
             nursery.start_soon(self._report)
             if self._spooler is not None:
                 nursery.start_soon(self._spool, self._spooler)
@@ -236,7 +250,7 @@ class Delivery:
         self._log_losses()
 
     def _count_taken(self, points: SnapshotPoints) -> int:
-        return points.of(*(route.word for route in self.routes))
+        return sum(self._kind.count_points(points, route) for route in self.routes)
 
     def _make_room(self) -> None:
         """Spool, or lose, what memory has no room for.
@@ -355,7 +369,9 @@ class Delivery:
         if transaction.is_doubtful and (answer.status is not None or answer.is_lost):
             self._counters.resent += transaction.payload.points
         fraction = self._choose_fraction()
-        if answer.status is None or classify_status(answer.status) is Outcome.RETRY:
+        if answer.status is None or (
+            self._kind.classify_status(answer.status) is Outcome.RETRY
+        ):
             self._note_error(state, attempt, answer, fraction)
             if answer.is_lost:
                 transaction.doubt()
@@ -372,6 +388,8 @@ class Delivery:
 
     async def _post(self, transaction: Transaction) -> Answer:
         limit = self._request_timeout_seconds
+        if self._key is None:
+            return await self._endpoint.post(transaction.payload, "", limit)
         key = None
         with trio.move_on_after(limit):
             key = await self._key.get()
@@ -431,22 +449,31 @@ class Delivery:
             return
         points = transaction.payload.points
         self._counters.pending -= points
-        if classify_status(status) is Outcome.DELIVERED:
-            self._counters.delivered += points
+        if self._kind.classify_status(status) is Outcome.DELIVERED:
+            # What is counted there may be more than the snapshot has.
+            refused = min(answer.rejected, points)
+            if refused:
+                self._counters.refused["partial_success"] += refused
+                cause = f"{state.route.value} took a payload without some of its points"
+                self._losses.add(cause, refused, detail=answer.text)
+            self._counters.delivered += points - refused
             state.note_accepted()
-            self._key_check.note_accepted()
+            if self._key_check is not None:
+                self._key_check.note_accepted()
         else:
             self._counters.refused[str(status)] += points
             cause = f"{state.route.value} answered {status}"
             self._losses.add(cause, points, detail=answer.text)
             snapshot_time, _ = transaction.order
             state.note_refused(answer.describe(), snapshot_time, self._wall_clock())
-            if status == 403:
+            if status == 403 and self._key_check is not None:
                 self._key_check.note_refused(snapshot_time)
         if self._spooler is not None:
             self._spooler.settle(transaction)
 
     def _may_use_new_key(self, transaction: Transaction) -> bool:
+        if self._key is None:
+            return False
         return self._key.is_renewable and not transaction.had_new_key
 
     @trio.lowlevel.enable_ki_protection

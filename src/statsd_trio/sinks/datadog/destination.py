@@ -1,9 +1,9 @@
-"""Delivers snapshots to the Datadog intake: encoded once, sent to every endpoint."""
+"""Delivers snapshots to intakes of one kind: encoded once, sent to every endpoint."""
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final, Protocol
 
 import attrs
 import trio
@@ -11,17 +11,9 @@ import trio
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.pace import Pace
-from statsd_trio.sinks.datadog.compression import DEFAULT_ZSTD_LEVEL
 from statsd_trio.sinks.datadog.delivery import Delivery
 from statsd_trio.sinks.datadog.disk_queue import DiskQueue
-from statsd_trio.sinks.datadog.http import Endpoint
-from statsd_trio.sinks.datadog.payloads import (
-    Dropped,
-    Payload,
-    Route,
-    Step,
-    build_payloads,
-)
+from statsd_trio.sinks.datadog.payloads import Dropped, Payload, Step
 from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 
 logger = logging.getLogger(__name__)
@@ -37,6 +29,18 @@ _SPOOLING_PART: Final = 0.2
 _GRACE_SECONDS: Final = 0.9
 
 
+class Closable(Protocol):
+    """What holds connections."""
+
+    def aclose(self) -> Awaitable[None]:
+        """Close them."""
+        ...
+
+
+def _keep_ledger(ledger: SinkLedger) -> SinkLedger:
+    return ledger
+
+
 @attrs.define(eq=False)
 class _Encoding:
     """A snapshot that is becoming payloads; survives a cancel between two steps."""
@@ -45,7 +49,7 @@ class _Encoding:
     steps: Iterator[Step]
 
 
-class DatadogDestination:
+class PayloadDestination:
     """A `Destination` of one or more endpoints and keys, each with its own delivery.
 
     One task encodes snapshots, in slices, for all of them; each has a task that sends.
@@ -54,18 +58,26 @@ class DatadogDestination:
     def __init__(
         self,
         deliveries: Sequence[Delivery],
-        endpoints: Sequence[Endpoint],
+        endpoints: Sequence[Closable],
+        encode: Callable[[Snapshot], Iterator[Step]],
         *,
-        encoding: str,
-        zstd_level: int = DEFAULT_ZSTD_LEVEL,
         disk: DiskQueue | None = None,
+        complete_ledger: Callable[[SinkLedger], SinkLedger] = _keep_ledger,
     ) -> None:
+        """Join what encodes and what sends.
+
+        Args:
+            deliveries: one for each endpoint and key.
+            endpoints: what is closed at the end.
+            encode: makes payloads of a snapshot, a small step each time it is asked.
+            disk: the spool.
+            complete_ledger: adds what *encode* counts to a ledger.
+        """
         self._deliveries = tuple(deliveries)
         self._endpoints = tuple(endpoints)
-        self._encoding = encoding
-        self._zstd_level = zstd_level
+        self._encode_snapshot = encode
         self._disk = disk
-        self._routes = frozenset[Route]().union(*(one.routes for one in deliveries))
+        self._complete_ledger = complete_ledger
         self._queue = SnapshotQueue(
             _MAX_SNAPSHOTS, on_put=self._expect, on_evicted=self._evict
         )
@@ -76,7 +88,9 @@ class DatadogDestination:
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
         """Return what became of every point, one entry for each endpoint and key."""
-        return tuple(delivery.ledger() for delivery in self._deliveries)
+        return tuple(
+            self._complete_ledger(delivery.ledger()) for delivery in self._deliveries
+        )
 
     def put_nowait(self, snapshot: Snapshot) -> None:
         """Queue *snapshot*, evicting and counting the oldest if there is no room."""
@@ -168,12 +182,7 @@ class DatadogDestination:
                 entry = await self._queue.take()
                 if entry is None:
                     return
-                steps = build_payloads(
-                    entry.snapshot,
-                    self._encoding,
-                    routes=self._routes,
-                    zstd_level=self._zstd_level,
-                )
+                steps = self._encode_snapshot(entry.snapshot)
                 self._current = _Encoding(entry, steps)
             await self._encode(self._current)
             entry, self._current = self._current.entry, None

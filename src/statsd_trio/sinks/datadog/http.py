@@ -1,4 +1,4 @@
-"""One endpoint of the intake over HTTP: a payload in, an answer out, never an error.
+"""Requests to an endpoint over HTTP, each of which has an answer, never an error.
 
 The key travels in a header and only to the host that was configured: a redirect is
 followed within that host and never from https to http. Unlike Go's client, which
@@ -85,6 +85,8 @@ class Answer:
         retry_after: seconds that the intake asks us to wait.
         text: the start of what the intake said of its refusal; printable, and
             without what was secret in the request.
+        body: the start of what it said when it took the payload.
+        rejected: how many points of a payload that it took it did not take.
     """
 
     status: int | None
@@ -92,6 +94,8 @@ class Answer:
     is_lost: bool = False
     retry_after: float | None = None
     text: str = ""
+    body: bytes = attrs.field(default=b"", repr=False)
+    rejected: int = 0
 
     def describe(self) -> str:
         """Say in a few words what came of the request."""
@@ -101,7 +105,7 @@ class Answer:
 
 
 class Endpoint:
-    """Sends to one base URL.
+    """Sends to one base URL of Datadog's intake.
 
     Attributes:
         name: the URL for a person, without credentials.
@@ -113,20 +117,8 @@ class Endpoint:
         transport: httpx2.AsyncBaseTransport,
         wall_clock: Callable[[], float],
     ) -> None:
-        parsed = parse_endpoint_url(url)
-        self._url = parsed.copy_with(username=None, password=None)
-        self._headers = {
-            "User-Agent": f"statsd-trio/{__version__}",
-            "Accept-Encoding": "identity",
-        }
-        if parsed.userinfo:
-            credentials = f"{parsed.username}:{parsed.password}".encode()
-            encoded = base64.b64encode(credentials).decode("ascii")
-            self._headers["Authorization"] = f"Basic {encoded}"
-        self.name = str(self._url).rstrip("/")
-        # A transport, not a client: a client keeps whatever cookies it is sent.
-        self._transport = transport
-        self._wall_clock = wall_clock
+        self._requests = Requests(url, transport, wall_clock, secrets=("DD-API-KEY",))
+        self.name = str(self._requests.url).rstrip("/")
 
     async def post(self, payload: Payload, key: str, timeout_seconds: float) -> Answer:
         """Send *payload*."""
@@ -140,21 +132,64 @@ class Endpoint:
             headers["DD-Agent-Payload"] = _AGENT_PAYLOAD_VERSION
         if payload.encoding:
             headers["Content-Encoding"] = payload.encoding
-        return await self._request(
+        return await self._requests.send(
             "POST", payload.route.value, headers, payload.body, timeout_seconds
         )
 
     async def validate(self, key: str) -> Answer:
         """Ask whether *key* is valid: 200, or 403 if not."""
-        return await self._request(
+        return await self._requests.send(
             "GET", "/api/v1/validate", {"DD-API-KEY": key}, b"", _VALIDATE_SECONDS
         )
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self._requests.aclose()
+
+
+class Requests:
+    """Sends requests to a URL and to paths below it.
+
+    Attributes:
+        url: without credentials, which go into a header.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        transport: httpx2.AsyncBaseTransport,
+        wall_clock: Callable[[], float],
+        *,
+        secrets: Collection[str],
+    ) -> None:
+        """Prepare to send.
+
+        Args:
+            url: may hold credentials.
+            transport: the way there.
+            wall_clock: unix seconds.
+            secrets: names of headers that hold what an answer may not show.
+        """
+        parsed = parse_endpoint_url(url)
+        self.url = parsed.copy_with(username=None, password=None)
+        self._headers = {
+            "User-Agent": f"statsd-trio/{__version__}",
+            "Accept-Encoding": "identity",
+        }
+        if parsed.userinfo:
+            credentials = f"{parsed.username}:{parsed.password}".encode()
+            encoded = base64.b64encode(credentials).decode("ascii")
+            self._headers["Authorization"] = f"Basic {encoded}"
+        # A transport, not a client: a client keeps whatever cookies it is sent.
+        self._transport = transport
+        self._wall_clock = wall_clock
+        self._secrets = ("Authorization", *secrets)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._transport.aclose()
 
-    async def _request(
+    async def send(
         self,
         method: str,
         path: str,
@@ -162,7 +197,10 @@ class Endpoint:
         body: bytes,
         timeout_seconds: float,
     ) -> Answer:
-        url = self._url.copy_with(path=self._url.path.rstrip("/") + path)
+        """Send one request; *path* "" is the URL itself."""
+        url = self.url
+        if path:
+            url = url.copy_with(path=url.path.rstrip("/") + path)
         with trio.move_on_after(timeout_seconds):
             try:
                 for _ in range(_MAX_REDIRECTS + 1):
@@ -208,8 +246,9 @@ class Endpoint:
             body = await _read_answer(response.stream)
         text = ""
         if not 200 <= status < 300:
-            text = make_excerpt(body, request.headers)
-        return Answer(status, retry_after=retry_after, text=text), location
+            text = make_excerpt(body, request.headers, self._secrets)
+            body = b""
+        return Answer(status, retry_after=retry_after, text=text, body=body), location
 
 
 async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
@@ -238,17 +277,17 @@ async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
     return bytes(start)
 
 
-def make_excerpt(body: bytes, headers: httpx2.Headers) -> str:
+def make_excerpt(body: bytes, headers: httpx2.Headers, secrets: Collection[str]) -> str:
     """Return the start of an answer's *body* in one printable line.
 
-    What was secret in the *headers* of the request is masked: some servers send back
-    what they were sent.
+    What was secret in the *headers* of the request, under the names in *secrets*, is
+    masked: some servers send back what they were sent.
     """
     text = body.decode(errors="replace")
     if len(body) == _MAX_EXCERPT_BYTES:
         # The last word may be half of a secret, which nothing would recognise.
         text = text.rpartition(" ")[0]
-    for name in ("DD-API-KEY", "Authorization"):
+    for name in secrets:
         for secret in headers.get(name, "").split():
             if len(secret) >= _LEAST_SECRET_CHARACTERS:
                 text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)

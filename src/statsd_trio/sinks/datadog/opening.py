@@ -1,5 +1,6 @@
 """Opens a destination: who gets everything, over which way, with which spool."""
 
+import functools
 import logging
 import random
 import time
@@ -12,11 +13,12 @@ import httpx2
 from statsd_trio.errors import explain_os_error
 from statsd_trio.sinks.datadog.compression import DEFAULT_ZSTD_LEVEL, parse_compression
 from statsd_trio.sinks.datadog.delivery import Delivery
-from statsd_trio.sinks.datadog.destination import DatadogDestination
+from statsd_trio.sinks.datadog.destination import PayloadDestination
 from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
 from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
+from statsd_trio.sinks.datadog.key_check import KeyCheck
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.payloads import DATADOG_ROUTES, Route, build_payloads
 from statsd_trio.sinks.datadog.spooler import RunInThread, run_in_thread
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class Account:
 
     url: str
     key: KeySource | ApiKey
-    routes: Collection[Route] = tuple(Route)
+    routes: Collection[Route] = DATADOG_ROUTES
     is_additional: bool = False
 
 
@@ -59,7 +61,7 @@ def open_datadog_destination(
     choose_fraction: Callable[[], float] = random.random,
     transport: httpx2.AsyncBaseTransport | None = None,
     run_in_thread: RunInThread = run_in_thread,
-) -> DatadogDestination:
+) -> PayloadDestination:
     """Make the destination for *accounts*; nothing connects before it runs.
 
     Args:
@@ -88,22 +90,19 @@ def open_datadog_destination(
         OSError: naming *ca_file* if it cannot be read, or *spool_path* if it cannot
             be written to.
     """
-    for library in ("httpx2", "httpcore2"):
-        _quieten(logging.getLogger(library))
+    quieten_libraries()
     if skip_ssl_validation:
-        logger.warning(
-            "skip_ssl_validation is set: anybody on the way can read and change"
-            " what is sent, the API key included"
-        )
+        warn_of_no_validation()
     encoding = parse_compression(compression)
     numbers = Counter(account.url for account in accounts)
     if transport is None:
         ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
+        # One for each route beyond the shared ones, and one for the key.
+        max_connections = max_concurrent_requests + len(DATADOG_ROUTES) + 1
         transports = {
             url: open_transport(
                 url,
-                # One for each route beyond the shared ones, and one for the key.
-                max_connections=(max_concurrent_requests + len(Route)) * number,
+                max_connections=max_connections * number,
                 ssl_context=ssl_context,
                 proxies={"https": proxy, "http": proxy_http},
                 no_proxy=no_proxy,
@@ -112,12 +111,7 @@ def open_datadog_destination(
         }
     else:
         transports = dict.fromkeys(numbers, transport)
-    disk = None
-    if spool_path is not None:
-        with explain_os_error(
-            f"write to the spool folder {spool_path}", "Check spool_path."
-        ):
-            disk = DiskQueue(spool_path, spool_max_bytes)
+    disk = open_spool(spool_path, spool_max_bytes)
     endpoints = {url: Endpoint(url, transports[url], wall_clock) for url in numbers}
     deliveries: list[Delivery] = []
     seen = Counter[str]()
@@ -126,11 +120,24 @@ def open_datadog_destination(
         index = seen[account.url]
         seen[account.url] += 1
         suffix = f"#{index + 1}" if index else ""
+        name = f"datadog:{endpoint.name}{suffix}"
         key = account.key
-        delivery = Delivery(
-            f"datadog:{endpoint.name}{suffix}",
+        if not isinstance(key, ApiKey):
+            key = ApiKey(key)
+        key_check = KeyCheck(
+            name,
             endpoint,
-            key if isinstance(key, ApiKey) else ApiKey(key),
+            key,
+            pause_seconds=report_seconds,
+            key_option=(
+                "additional_endpoints" if account.is_additional else "DD_API_KEY"
+            ),
+        )
+        delivery = Delivery(
+            name,
+            endpoint,
+            key,
+            key_check,
             routes=account.routes,
             is_additional=account.is_additional,
             max_concurrent_requests=max_concurrent_requests,
@@ -147,16 +154,44 @@ def open_datadog_destination(
             }
             delivery.use_spool(disk, targets, run_in_thread)
         deliveries.append(delivery)
-    return DatadogDestination(
+    routes = frozenset[Route]().union(*(account.routes for account in accounts))
+    return PayloadDestination(
         deliveries,
         tuple(endpoints.values()),
-        encoding=encoding,
-        zstd_level=compression_level,
+        functools.partial(
+            build_payloads,
+            encoding=encoding,
+            routes=routes,
+            zstd_level=compression_level,
+        ),
         disk=disk,
     )
 
 
-def _quieten(library_logger: logging.Logger) -> None:
-    # At INFO it has a line for each request. Whoever set a level meant it.
-    if library_logger.level == logging.NOTSET:
-        library_logger.setLevel(logging.WARNING)
+def warn_of_no_validation() -> None:
+    """Log what it means that nobody's certificate is checked."""
+    logger.warning(
+        "skip_ssl_validation is set: anybody on the way can read and change"
+        " what is sent, the API key included"
+    )
+
+
+def open_spool(path: str | None, max_bytes: int) -> DiskQueue | None:
+    """Open the spool in the folder *path*; None where there is none.
+
+    Raises:
+        OSError: naming *path*, if it cannot be written to.
+    """
+    if path is None:
+        return None
+    with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
+        return DiskQueue(path, max_bytes)
+
+
+def quieten_libraries() -> None:
+    """Keep what sends from logging a line for each request."""
+    for library in ("httpx2", "httpcore2"):
+        library_logger = logging.getLogger(library)
+        # Whoever set a level meant it.
+        if library_logger.level == logging.NOTSET:
+            library_logger.setLevel(logging.WARNING)

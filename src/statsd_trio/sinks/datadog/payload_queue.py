@@ -16,13 +16,15 @@ from typing import Final
 from statsd_trio.sinks.datadog.payloads import Route
 from statsd_trio.sinks.datadog.transaction import Transaction
 
-# Metrics are what a server is for. The parts add up to one, so that there is always
-# a route over its part when the queue is over its bound.
+# Metrics are what a server is for. The parts of one kind of intake add up to one, so
+# that there is always a route over its part when the queue is over its bound.
 SHARES: Final[Mapping[Route, float]] = {
     Route.SERIES: 0.5,
     Route.SKETCHES: 0.25,
     Route.SERVICE_CHECKS: 0.125,
     Route.EVENTS: 0.125,
+    Route.METRICS: 0.75,
+    Route.LOGS: 0.25,
 }
 
 _LEAST_IMPORTANT_FIRST: Final = tuple(reversed(Route))

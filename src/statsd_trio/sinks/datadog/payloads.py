@@ -55,12 +55,17 @@ _PIECE_BYTES: Final = 16 * 1024
 
 
 class Route(enum.Enum):
-    """Where a payload goes, under the endpoint's URL; the most important first."""
+    """Where a payload goes, under the endpoint's URL; the most important first.
+
+    The first four are Datadog's, the others are those of OTLP.
+    """
 
     SERIES = "/api/v2/series"
     SKETCHES = "/api/beta/sketches"
     SERVICE_CHECKS = "/api/v1/check_run"
     EVENTS = "/api/v1/events"
+    METRICS = "/v1/metrics"
+    LOGS = "/v1/logs"
 
     @property
     def word(self) -> str:
@@ -69,8 +74,17 @@ class Route(enum.Enum):
 
     @property
     def carries_metrics(self) -> bool:
-        """Whether it carries metrics, as protobuf; the others carry JSON."""
-        return self in {Route.SERIES, Route.SKETCHES}
+        """Whether it carries metrics."""
+        return self in {Route.SERIES, Route.SKETCHES, Route.METRICS}
+
+
+DATADOG_ROUTES: Final = (
+    Route.SERIES,
+    Route.SKETCHES,
+    Route.SERVICE_CHECKS,
+    Route.EVENTS,
+)
+OTLP_ROUTES: Final = (Route.METRICS, Route.LOGS)
 
 
 @attrs.frozen
@@ -132,7 +146,7 @@ def build_payloads(
     snapshot: Snapshot,
     encoding: str,
     *,
-    routes: Collection[Route] = tuple(Route),
+    routes: Collection[Route] = DATADOG_ROUTES,
     zstd_level: int = DEFAULT_ZSTD_LEVEL,
     series_limits: Limits = SERIES_LIMITS,
     other_limits: Limits = OTHER_LIMITS,

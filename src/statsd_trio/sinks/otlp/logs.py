@@ -42,7 +42,7 @@ _STATUSES: Final = (
 
 def build_logs(
     snapshot: Snapshot, defaults: Mapping[str, str], max_bytes: int
-) -> Iterator[Body | Oversize | Unencodable | None]:
+) -> Iterator[Body | Oversize | Unencodable]:
     """Give a body for each event and service check; there are few of them.
 
     Args:

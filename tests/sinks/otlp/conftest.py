@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from statsd_trio.sinks.datadog.destination import PayloadDestination
+from statsd_trio.sinks.otlp.opening import open_otlp_destination
+from statsd_trio.sinks.otlp.settings import OtlpSettings
+from tests.sinks.datadog.conftest import (
+    EPOCH,
+    FakeIntake,
+    run_destination,
+    stop_destination,
+)
+
+
+@pytest.fixture
+def intake() -> FakeIntake:
+    return FakeIntake()
+
+
+@pytest.fixture
+def open_destination(intake: FakeIntake) -> Callable[..., PayloadDestination]:
+    """A destination without chance."""
+
+    def open_it(
+        settings: OtlpSettings | None = None, **options: Any
+    ) -> PayloadDestination:
+        return open_otlp_destination(
+            settings or OtlpSettings(started=EPOCH),
+            **{
+                "url": "https://otlp.example.com/base",
+                "transport": intake,
+                "wall_clock": lambda: EPOCH,
+                "choose_fraction": lambda: 0.0,
+            }
+            | options,
+        )
+
+    return open_it
+
+
+@pytest.fixture
+def running() -> Any:
+    """Run a destination for the length of a block, then keep what is left."""
+    return run_destination
+
+
+@pytest.fixture
+def stop() -> Any:
+    """Run a destination that is closed at once, and return how long that took."""
+    return stop_destination

@@ -1,0 +1,353 @@
+"""What becomes of OTLP on its way, in virtual time."""
+
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+import trio
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from trio.testing import MockClock
+
+from statsd_trio.aggregation.snapshot import (
+    Point,
+    Series,
+    SeriesType,
+    Snapshot,
+)
+from statsd_trio.ledger import SinkLedger
+from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
+from statsd_trio.sinks.datadog.destination import PayloadDestination
+from statsd_trio.sinks.datadog.retry import Outcome
+from statsd_trio.sinks.otlp.payloads import classify_status
+from statsd_trio.sinks.otlp.settings import OtlpSettings
+from tests.sinks.datadog.conftest import EPOCH, Attempt, FakeIntake
+
+Open = Callable[..., PayloadDestination]
+
+
+def make_snapshot(number: int = 0, series: int = 1, **fields: Any) -> Snapshot:
+    start = EPOCH + 10 * number
+    return Snapshot(
+        start + 10,
+        10,
+        tuple(
+            Series("hits", SeriesType.COUNT, (Point(start, 1.0),), tags=(f"n:{n}",))
+            for n in range(series)
+        ),
+        starts=frozenset({start}),
+        **fields,
+    )
+
+
+def decode(attempt: Attempt) -> ExportMetricsServiceRequest:
+    return ExportMetricsServiceRequest.FromString(gzip.decompress(attempt.body))
+
+
+def check_identity(ledger: SinkLedger) -> None:
+    assert ledger.snapshotted == (
+        ledger.delivered
+        + ledger.pending
+        + ledger.spooled
+        + sum(ledger.refused.values())
+        + ledger.evicted
+        + ledger.oversize
+        + ledger.abandoned
+        + ledger.spool_gone
+    )
+
+
+async def deliver(
+    destination: PayloadDestination, running: Any, *snapshots: Snapshot
+) -> SinkLedger:
+    async with running(destination):
+        for snapshot in snapshots:
+            destination.put_nowait(snapshot)
+        await destination.settle()
+        (ledger,) = destination.ledgers()
+    check_identity(ledger)
+    return ledger
+
+
+async def test_a_snapshot_is_posted(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    destination = open_destination(headers={"api-key": "secret"})
+    ledger = await deliver(destination, running, make_snapshot())
+    (attempt,) = intake.attempts
+    assert str(attempt.url) == "https://otlp.example.com/base/v1/metrics"
+    assert attempt.headers["Content-Type"] == "application/x-protobuf"
+    assert attempt.headers["Content-Encoding"] == "gzip"
+    assert attempt.headers["api-key"] == "secret"
+    assert "DD-API-KEY" not in attempt.headers
+    (resource,) = decode(attempt).resource_metrics
+    assert resource.scope_metrics[0].metrics[0].name == "hits"
+    assert intake.validations == []
+    assert (ledger.delivered, ledger.pending) == (1, 0)
+    assert ledger.name == "otlp:https://otlp.example.com/base/v1/metrics"
+    assert ledger.api_key == ""
+
+
+async def test_a_url_for_metrics_is_taken_as_it_is(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    destination = open_destination(
+        metrics_url="https://u:pass-word@x.example/opentelemetry", compression="none"
+    )
+    ledger = await deliver(destination, running, make_snapshot())
+    (attempt,) = intake.attempts
+    assert str(attempt.url) == "https://x.example/opentelemetry"
+    assert attempt.headers["Authorization"].startswith("Basic ")
+    assert "Content-Encoding" not in attempt.headers
+    ExportMetricsServiceRequest.FromString(attempt.body)
+    assert "pass-word" not in ledger.name
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (200, Outcome.DELIVERED),
+        (202, Outcome.DELIVERED),
+        (302, Outcome.RETRY),
+        (400, Outcome.REFUSED),
+        (401, Outcome.REFUSED),
+        (404, Outcome.REFUSED),
+        (429, Outcome.RETRY),
+        (500, Outcome.REFUSED),
+        (502, Outcome.RETRY),
+        (503, Outcome.RETRY),
+        (504, Outcome.RETRY),
+    ],
+)
+def test_statuses_mean_what_the_specification_says(
+    status: int, outcome: Outcome
+) -> None:
+    assert classify_status(status) is outcome
+
+
+async def test_a_refused_payload_is_dropped_and_said(
+    open_destination: Open,
+    running: Any,
+    intake: FakeIntake,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    async def refuse(attempt: Attempt) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        return httpx2.Response(400, content=b"bad label; your api-key is secret-word")
+
+    intake.respond = refuse
+    destination = open_destination(headers={"api-key": "secret-word"})
+    async with running(destination):
+        destination.put_nowait(make_snapshot())
+        await destination.settle()
+        await trio.sleep(11)
+        (ledger,) = destination.ledgers()
+    assert len(intake.attempts) == 1
+    assert ledger.refused == {"400": 1}
+    check_identity(ledger)
+    assert "lost 1 points in 1 payloads: /v1/metrics answered 400: bad label" in (
+        caplog.text
+    )
+    assert "secret-word" not in caplog.text
+
+
+async def test_a_busy_endpoint_is_given_the_time_that_it_asks_for(
+    open_destination: Open,
+    running: Any,
+    intake: FakeIntake,
+    autojump_clock: MockClock,
+) -> None:
+    intake.answer_with(429, headers={"Retry-After": "100"})
+    destination = open_destination()
+    async with running(destination):
+        start = trio.current_time()
+        destination.put_nowait(make_snapshot())
+        await destination.settle()
+        intake.answer_with(200)
+        await trio.sleep(300)
+        (ledger,) = destination.ledgers()
+    assert [time - start for time in intake.times()] == [0, 100]
+    assert (ledger.delivered, ledger.pending) == (1, 0)
+
+
+async def test_an_outage_loses_nothing(
+    open_destination: Open,
+    running: Any,
+    intake: FakeIntake,
+    autojump_clock: MockClock,
+) -> None:
+    intake.fail_with(httpx2.ConnectError)
+    destination = open_destination()
+    async with running(destination):
+        for number in range(5):
+            destination.put_nowait(make_snapshot(number))
+            await trio.sleep(10)
+        (ledger,) = destination.ledgers()
+        check_identity(ledger)
+        assert ledger.failing_since is not None
+        intake.accept_all()
+        await trio.sleep(300)
+        (ledger,) = destination.ledgers()
+    assert (ledger.snapshotted, ledger.delivered) == (5, 5)
+    points = [
+        point
+        for attempt in intake.attempts
+        if attempt.is_held
+        for metrics in decode(attempt).resource_metrics
+        for point in metrics.scope_metrics[0].metrics[0].sum.data_points
+    ]
+    # Encoded when they came, so that each says what was true then.
+    assert sorted(point.as_double for point in points) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_partial_success_is_counted_and_said(
+    open_destination: Open,
+    running: Any,
+    intake: FakeIntake,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    async def respond(attempt: Attempt) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        response = ExportMetricsServiceResponse()
+        response.partial_success.rejected_data_points = 3
+        response.partial_success.error_message = "too\x1b old"
+        return httpx2.Response(200, content=response.SerializeToString())
+
+    intake.respond = respond
+    destination = open_destination()
+    async with running(destination):
+        destination.put_nowait(make_snapshot(series=5))
+        await destination.settle()
+        await trio.sleep(11)
+        (ledger,) = destination.ledgers()
+    assert ledger.delivered == 2
+    assert ledger.refused == {"partial_success": 3}
+    check_identity(ledger)
+    assert "without some of its points: too  old" in caplog.text
+
+
+async def test_more_rejected_than_sent_counts_what_was_sent(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    async def respond(attempt: Attempt) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        response = ExportMetricsServiceResponse()
+        # The zero at the start is a point there, and none of a snapshot.
+        response.partial_success.rejected_data_points = 2
+        return httpx2.Response(200, content=response.SerializeToString())
+
+    intake.respond = respond
+    ledger = await deliver(open_destination(), running, make_snapshot())
+    assert (ledger.delivered, ledger.refused) == (0, {"partial_success": 1})
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff\xff\xff", b"OK"])
+async def test_an_answer_that_is_no_protobuf_says_nothing(
+    open_destination: Open, running: Any, intake: FakeIntake, body: bytes
+) -> None:
+    async def respond(attempt: Attempt) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        return httpx2.Response(200, content=body)
+
+    intake.respond = respond
+    ledger = await deliver(open_destination(), running, make_snapshot())
+    assert ledger.delivered == 1
+
+
+EVENTS: dict[str, Any] = {
+    "events": (Event("t", "x", EPOCH),),
+    "service_checks": (ServiceCheck("c", ServiceStatus.OK, EPOCH),),
+}
+
+
+async def test_events_are_counted_as_switched_off(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    ledger = await deliver(open_destination(), running, make_snapshot(**EVENTS))
+    assert (ledger.snapshotted, ledger.delivered, ledger.switched_off) == (1, 1, 2)
+    assert len(intake.attempts) == 1
+
+
+async def test_events_are_logs_if_asked_for(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    settings = OtlpSettings(sends_events=True)
+    snapshot = make_snapshot(**EVENTS)
+    ledger = await deliver(open_destination(settings), running, snapshot)
+    assert (ledger.snapshotted, ledger.delivered, ledger.switched_off) == (3, 3, 0)
+    names = [
+        record.event_name
+        for attempt in intake.attempts
+        if attempt.url.path == "/base/v1/logs"
+        for logs in ExportLogsServiceRequest.FromString(
+            gzip.decompress(attempt.body)
+        ).resource_logs
+        for record in logs.scope_logs[0].log_records
+    ]
+    assert sorted(names) == ["statsd.event", "statsd.service_check"]
+
+
+async def test_only_what_is_sent_of_a_histogram_is_counted(
+    open_destination: Open, running: Any
+) -> None:
+    figure = Series("h.max", SeriesType.GAUGE, (Point(EPOCH, 1.0),), is_aggregate=True)
+    snapshot = Snapshot(EPOCH + 10, 10, (figure,), starts=frozenset({EPOCH}))
+    ledger = await deliver(open_destination(), running, snapshot)
+    assert (ledger.snapshotted, ledger.switched_off) == (0, 0)
+    settings = OtlpSettings(sends_aggregates=True)
+    ledger = await deliver(open_destination(settings), running, snapshot)
+    assert (ledger.snapshotted, ledger.delivered) == (1, 1)
+
+
+async def test_what_cannot_be_sent_is_counted(
+    open_destination: Open, running: Any
+) -> None:
+    bad = Series("\ud800", SeriesType.GAUGE, (Point(EPOCH, 1.0),))
+    long = Series("long", SeriesType.GAUGE, (Point(EPOCH, 1.0),), ("x" * 2_000_000,))
+    snapshot = Snapshot(EPOCH + 10, 10, (bad, long))
+    ledger = await deliver(open_destination(), running, snapshot)
+    assert ledger.snapshotted == 2
+    assert ledger.oversize == 1
+    assert ledger.refused == {"unencodable": 1}
+
+
+async def test_joined_tags_are_counted(open_destination: Open, running: Any) -> None:
+    series = Series("a", SeriesType.GAUGE, (Point(EPOCH, 1.0),), ("a:1", "a:2"))
+    ledger = await deliver(
+        open_destination(), running, Snapshot(EPOCH + 10, 10, (series,))
+    )
+    assert ledger.joined_tags == 1
+
+
+async def test_what_is_left_at_a_stop_is_spooled_and_sent_by_the_next(
+    open_destination: Open,
+    running: Any,
+    stop: Any,
+    intake: FakeIntake,
+    tmp_path: Any,
+    mock_clock: MockClock,
+) -> None:
+    mock_clock.autojump_threshold = 0.01
+    spool = {"spool_path": str(tmp_path / "spool"), "spool_max_bytes": 1_000_000}
+    intake.fail_with(httpx2.ConnectError)
+    destination = open_destination(**spool)
+    destination.put_nowait(make_snapshot())
+    await stop(destination, 1.0)
+    (ledger,) = destination.ledgers()
+    assert ledger.spooled == 1
+    check_identity(ledger)
+    intake.accept_all()
+    intake.attempts.clear()
+    destination = open_destination(**spool)
+    async with running(destination):
+        await trio.sleep(30)
+    assert len(intake.attempts) == 1
