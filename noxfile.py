@@ -4,15 +4,20 @@
 # ///
 """Every check of this project: `nox` runs those that a change must pass."""
 
+import base64
+import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import nox
 
@@ -51,6 +56,11 @@ ASYNC_RULES_LEFT_OUT: Final = "ASYNC110,ASYNC124,ASYNC910,ASYNC911,ASYNC912,ASYN
 NATIVE: Final = Path("native").resolve()
 # Where an editable installation finds it; one file serves every Python.
 NATIVE_MODULE: Final = Path("src/statsd_trio/_native.abi3.so").resolve()
+
+# What the page of `statsd-trio dev` is made with; its list says which versions.
+PAGE: Final = Path("src/statsd_trio/dev/page")
+VENDOR: Final = PAGE / "vendor"
+PAGE_TOOLS: Final = ("eslint@^9", "prettier@^3")
 
 AGENT_PAYLOAD: Final = Path("src/statsd_trio/sinks/datadog/agent_payload")
 
@@ -260,6 +270,40 @@ def lint(session: nox.Session) -> None:
     )
     session.run("lint-imports")
     session.run("codespell")
+    _check_vendored(session)
+    _lint_page(session)
+
+
+def _lint_page(session: nox.Session) -> None:
+    """Check the page of `statsd-trio dev` with prettier and eslint, where npm is."""
+    tools = Path(".nox", "page-tools").resolve()
+    programs = tools / "node_modules" / ".bin"
+    if not shutil.which("npm"):
+        session.warn("npm is not on this machine: the page is not linted")
+        return
+    if not (programs / "eslint").exists():
+        session.run_install(
+            "npm",
+            "install",
+            "--silent",
+            f"--prefix={tools}",
+            *PAGE_TOOLS,
+            external=True,
+            success_codes=range(256),
+        )
+    if not (programs / "eslint").exists():
+        session.warn("npm could not fetch prettier and eslint: the page is not linted")
+        return
+    sources = [
+        str(path)
+        for path in sorted(PAGE.rglob("*"))
+        if path.suffix in {".css", ".html", ".js"} and VENDOR not in path.parents
+    ]
+    wanted = "--write" if "--write" in session.posargs else "--check"
+    session.run(
+        str(programs / "prettier"), wanted, "--log-level=warn", *sources, external=True
+    )
+    session.run(str(programs / "eslint"), str(PAGE), external=True)
 
 
 def _list_async_sources() -> list[str]:
@@ -316,6 +360,61 @@ def protos(session: nox.Session) -> None:
         fresh = target / module.relative_to("src")
         if fresh.read_bytes() != module.read_bytes():
             session.error(f"{module} is stale: run `nox -s protos`")
+
+
+@nox.session(default=False, venv_backend="none")
+def vendor(session: nox.Session) -> None:
+    """Fetch the page's libraries anew; `-- --check` only tells if one was changed.
+
+    vendored.json names each package with its version and the hash that npm gives
+    for it; a fetched package that has another one is refused.
+    """
+    if "--check" in session.posargs:
+        _check_vendored(session)
+        return
+    for package in _list_vendored():
+        with tempfile.TemporaryDirectory() as folder:
+            named = f"{package['name']}@{package['version']}"
+            session.run(
+                "npm", "pack", "--silent", f"--pack-destination={folder}", named
+            )
+            (archive,) = Path(folder).glob("*.tgz")
+            content = archive.read_bytes()
+            digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+            if f"sha512-{digest}" != package["integrity"]:
+                session.error(f"{named} is not what vendored.json names: {digest}")
+            with tarfile.open(archive) as members:
+                for source, file in package["files"].items():
+                    member = members.extractfile(f"package/{source}")
+                    if member is None:
+                        session.error(f"{named} has no file {source}")
+                    (VENDOR / file["name"]).write_bytes(member.read())
+    _check_vendored(session)
+
+
+def _list_vendored() -> list[dict[str, Any]]:
+    packages: list[dict[str, Any]]
+    packages = json.loads((VENDOR / "vendored.json").read_text())["packages"]
+    return packages
+
+
+def _check_vendored(session: nox.Session) -> None:
+    expected = {
+        file["name"]: file["sha256"]
+        for package in _list_vendored()
+        for file in package["files"].values()
+    }
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in VENDOR.iterdir()
+        if path.name != "vendored.json"
+    }
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            session.error(
+                f"{VENDOR / name} is not what vendored.json lists: "
+                f"its hash is {found.get(name)}; run `nox -s vendor`"
+            )
 
 
 @nox.session
