@@ -32,3 +32,43 @@ def test_known_lines_are_measured_as_well_as_new_ones(make_engine: MakeEngine) -
     assert counts[-5:] == [10.0] * 5
     assert set(counts[:-5]) == {None}
     assert document["chart"]["end"] == EPOCH + 5
+
+
+def test_last_of_a_counter_is_the_total_of_its_contexts(
+    make_engine: MakeEngine,
+) -> None:
+    bench = open_bench(make_engine)
+    for _ in range(2):
+        bench.send(b"page.views:2|c|#env:prod", b"page.views:3|c|#env:staging")
+        bench.pass_seconds()
+    (views,) = bench.read("metrics")["rows"]
+    assert (views["last"], views["last_kind"]) == (5, "count")
+
+
+def test_state_changes_with_each_line_that_a_pause_misses(
+    make_engine: MakeEngine,
+) -> None:
+    bench = open_bench(make_engine)
+    for _ in range(2):
+        bench.desk.pause()
+        before = bench.read("state")
+        assert before["missed_lines"] == 0
+        bench.send(b"page.views:1|c\n")
+        after = bench.read("state")
+        assert after["missed_lines"] == 1
+        assert after["revision"] != before["revision"]
+        bench.desk.resume()
+
+
+def test_an_assertion_leaves_out_what_it_does_not_know(make_engine: MakeEngine) -> None:
+    bench = open_bench(make_engine)
+    bench.send(b"page.views:2|c|#env:prod", b"page.views:2|c|#env:prod,page:home")
+    bench.pass_seconds()
+    document = bench.read("metric", name="page.views")
+    assert document["assertion"] == (
+        'dogstatsd.assert_counter("page.views", tags=["env:prod"])'
+    )
+    assert {row["assertion"] for row in document["contexts"]["rows"]} == {
+        'dogstatsd.assert_counter("page.views", 2, tags=["env:prod"])',
+        'dogstatsd.assert_counter("page.views", 2, tags=["env:prod", "page:home"])',
+    }

@@ -199,6 +199,6 @@ def _explain_refusal(refusal: Exception, config: Config) -> Exception:
     return OSError(
         refusal.errno,
         f"{reason}; port {config.port} is taken {by}. {stop}, or take another port: "
-        f"statsd-trio dev --port 0 takes any free one, and a program that is given "
-        "after -- is told which.",
+        f"statsd-trio dev --port __random__ takes any free one, and a program that is "
+        "given after -- is told which.",
     )

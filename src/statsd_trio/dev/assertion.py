@@ -35,8 +35,9 @@ def write_assertion(
         last: the value of a counter or a gauge, where it is known.
     """
     arguments = [_quote(name)]
-    if kind in {COUNTER, GAUGE}:
-        arguments.append("ANY" if last is None else f"{last:.15g}")
+    # A value that is left out may be any.
+    if kind in {COUNTER, GAUGE} and last is not None:
+        arguments.append(f"{last:.15g}")
     if tags:
         arguments.append(f"tags=[{', '.join(map(_quote, tags))}]")
     return f"dogstatsd.{_METHODS[kind]}({', '.join(arguments)})"

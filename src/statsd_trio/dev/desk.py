@@ -161,8 +161,9 @@ class Desk:
         if self.paused_at is None:
             self.paused_at = self.wall_clock()
             self._paused_ledger = self.server.ledger()
+            self._changes += self.recorder.missed_lines + 1
+            self.recorder.missed_lines = 0
             self.recorder.is_paused = True
-            self._changes += 1
 
     def resume(self) -> None:
         """Record again."""
@@ -174,6 +175,7 @@ class Desk:
 
     def clear(self) -> None:
         """Forget all that is shown; the ledger is the server's, and stays."""
+        self._changes += self.recorder.missed_lines
         self.recorder.clear()
         self.feed.clear()
         self.refused.clear()
@@ -205,8 +207,11 @@ class Desk:
                 return self.feed.revision
             case "refused":
                 return self.refused.revision
-            case "flow" | "state":
+            case "flow":
                 return self._changes + self.feed.revision + self.refused.revision
+            case "state":
+                # What is missed while the page is paused is all that changes then.
+                return self.count_changes("flow") + self.recorder.missed_lines
             case _:
                 return self.recorder.revision
 

@@ -36,7 +36,8 @@ class Name:
     Attributes:
         tracks: what is remembered of its contexts, by type, host and tags.
         lines: how many lines named it.
-        last: the newest figure of any of its contexts.
+        last: of a counter, what its contexts counted in the newest second; else the
+            newest figure of any of them.
         raw_names: what lines called it, before the rules.
         recent: the newest lines that the engines did not know.
         tag_values: some values of each tag key.
@@ -45,6 +46,7 @@ class Name:
     """
 
     __slots__ = (
+        "_last_start",
         "_spark",
         "_spark_slot",
         "first_seen",
@@ -72,6 +74,7 @@ class Name:
         self.last_seen = now
         self.last: float | None = None
         self.last_kind = COUNTER
+        self._last_start = 0
         self.raw_names: set[bytes] = set()
         self.recent: deque[ReceivedLine] = deque(maxlen=KEPT_LINES)
         self.tag_values: dict[str, set[str]] = {}
@@ -125,6 +128,14 @@ class Name:
         slot = int(now) // SPARK_STEP
         self._turn(slot)
         self._spark[slot % SPARK_POINTS] += count
+
+    def note_last(self, kind: int, value: float, start: int) -> None:
+        """Take the figure of one context for the second that began at *start*."""
+        if kind == COUNTER == self.last_kind and start == self._last_start:
+            value += self.last or 0.0
+        self.last = value
+        self.last_kind = kind
+        self._last_start = start
 
     def keep_line(self, line: bytes, sender: str, now: float) -> None:
         """Keep a line, in place of the oldest."""

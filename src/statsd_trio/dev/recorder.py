@@ -193,7 +193,7 @@ class Recorder:
     def take(self, lines: bytes, origin: Origin) -> None:
         """Measure *lines*, some of which may be bad."""
         if self.is_paused:
-            self.missed_lines += lines.count(b"\n") + 1
+            self.missed_lines += len(_NAMES.findall(lines))
             return
         now = self._wall_clock()
         self._sender = origin.sender or origin.listener
@@ -302,8 +302,7 @@ class Recorder:
             track.last_seen = seen
             name = self.names.get(track.name)
             if name is not None:
-                name.last = value
-                name.last_kind = track.kind
+                name.note_last(track.kind, value, start)
 
     def _judge_milliseconds(self, name: str, p50: float, greatest: float) -> None:
         found = self.names.get(name)
