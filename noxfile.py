@@ -362,6 +362,22 @@ def protos(session: nox.Session) -> None:
             session.error(f"{module} is stale: run `nox -s protos`")
 
 
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Drive Chromium over the page; `-- --screenshots` takes those of the docs."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        session.skip("there is no Chromium; on Debian: apt-get install chromium")
+    _install(session, "browser")
+    _build_native(session)
+    env = {"CHROMIUM": found}
+    if "--screenshots" in session.posargs:
+        session.run("python", "tests/browser/screenshots.py", found)
+        return
+    session.run("pytest", "tests/browser", *session.posargs, env=env)
+
+
 @nox.session(default=False, venv_backend="none")
 def vendor(session: nox.Session) -> None:
     """Fetch the page's libraries anew; `-- --check` only tells if one was changed.

@@ -1,0 +1,132 @@
+"""Takes the pictures of the documentation: screenshots.py CHROMIUM [SECONDS].
+
+A small web shop sends for a while, so that there is something to see.
+"""
+
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from datadog.dogstatsd import DogStatsd
+from PIL import Image
+from playwright.sync_api import Browser
+from show import Show, open_browser
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+MAX_BYTES = 150_000
+# Flat surfaces and letters need few colours.
+COLOURS = 64
+WIDE = (1280, 760)
+PHONE = (390, 760)
+SHOTS = {
+    "metrics": (WIDE, ""),
+    "metric": (WIDE, "?view=metric&name=checkout.duration"),
+    "refused": (WIDE, "?view=refused"),
+    "cardinality": (WIDE, "?view=cardinality&name=signup.started&price=0.05"),
+    "flow": (WIDE, "?view=flow"),
+    "phone": (PHONE, ""),
+}
+
+
+def main(chromium: str, seconds: float) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    output = Path(sys.argv[0]).with_suffix(".log")
+    with Show(output) as show, open_browser(chromium) as browser:
+        send_for(show.make_client(), seconds)
+        for scheme in ("light", "dark"):
+            for name, (size, query) in SHOTS.items():
+                shoot(browser, show, f"{name}-{scheme}", scheme, size, query)
+    output.unlink()
+
+
+def send_for(client: DogStatsd, seconds: float) -> None:
+    """Send what a small web shop would; its chance is the same each time."""
+    chance = random.Random(8)
+    end = time.monotonic() + seconds
+    turn = 0
+    while time.monotonic() < end:
+        turn += 1
+        send_turn(client, chance, turn)
+        time.sleep(0.05)
+
+
+def send_turn(client: DogStatsd, chance: random.Random, turn: int) -> None:
+    env = f"env:{chance.choice(('prod', 'prod', 'staging'))}"
+    shop = f"shop:{chance.choice(('berlin', 'lyon', 'porto'))}"
+    wave = 1 + (turn // 200 % 3) / 2
+    for _ in range(chance.randint(0, 3)):
+        client.increment("checkout.completed", tags=[env, shop])
+        client.histogram(
+            "checkout.duration", wave * chance.lognormvariate(-2, 0.4), tags=[env, shop]
+        )
+    if chance.random() < 0.15:
+        reason = f"reason:{chance.choice(('card', 'stock', 'timeout'))}"
+        client.increment("checkout.failed", tags=[env, reason])
+    table = f"table:{chance.choice(('orders', 'users'))}"
+    client.timing("db.query.ms", chance.lognormvariate(3, 0.5), tags=[table])
+    queue = chance.choice(("mail", "invoice"))
+    client.gauge("queue.depth", turn % 140 + len(queue) * 9, tags=[f"queue:{queue}"])
+    client.gauge("process.memory.rss", 210e6 + 4e4 * turn)
+    client.set("users.active", chance.randint(1, 400), tags=[env])
+    route = f"route:{chance.choice(('/', '/cart', '/pay'))}"
+    client.distribution("http.response.size", chance.lognormvariate(8, 1), tags=[route])
+    for _ in range(int(wave * 2)):
+        client.increment("page.views", tags=[route])
+    if turn % 3 == 0:
+        client.increment("signup.started", tags=[f"user_id:{turn}"])
+    if turn % 9 == 0:
+        client.timing("mail.send.ms", chance.random() * 0.8)
+    if turn % 7 == 0:
+        client.gauge("cache.hit_ratio", 0.9 + chance.random() / 20, sample_rate=0.5)
+    send_odd_ones(client, turn)
+
+
+def send_odd_ones(client: DogStatsd, turn: int) -> None:
+    if turn % 300 == 1:
+        client.event(
+            "Deployed checkout 2.14",
+            "%%% \n**2.14** is out\n %%%",
+            alert_type="success",
+            tags=["env:prod", "team:shop"],
+        )
+        client.service_check("db.up", turn % 2, message="connected in 12 ms")
+    if turn % 50 == 4:
+        client._send_to_server("checkout.total:1,5|c|#env:prod")
+    if turn % 120 == 5:
+        client._send_to_server("checkout.duration:fast|h|#env:prod,shop:berlin")
+    if turn % 200 == 7:
+        client._send_to_server("page.views:1|q")
+
+
+def shoot(
+    browser: Browser,
+    show: Show,
+    name: str,
+    scheme: str,
+    size: tuple[int, int],
+    query: str,
+) -> None:
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme
+    )
+    page = context.new_page()
+    show.open(page, query)
+    # The newest second is the first that is drawn whole.
+    page.wait_for_timeout(1500)
+    path = IMAGES / f"{name}.png"
+    page.screenshot(path=path)
+    context.close()
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
+    if (written := path.stat().st_size) > MAX_BYTES:
+        sys.exit(f"{path} is too large: {written} bytes")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 150.0)
