@@ -94,6 +94,16 @@ def test_values_go_with_their_histogram(make_harness: Any) -> None:
     assert sketch.points[0].sum == 2.0
 
 
+def test_the_engine_forgets_them_with_their_histogram(make_harness: Any) -> None:
+    harness = make_harness(keeps_histogram_values=True, context_expiry_seconds=20)
+    context = harness.aggregator.open_context(harness.sample("h", "h", 1.0))
+    harness.put(1, "h", "h", 1.0)
+    harness.take(10)
+    harness.take(50)
+    assert harness.contexts.current == 0
+    assert context.own_values.slot == context.slot
+
+
 def test_points_say_which_buckets_they_are_of(make_harness: Any) -> None:
     harness = make_harness()
     harness.put(1, "g", "g", 1.0)

@@ -454,8 +454,6 @@ class Aggregator:
         self._divide_memory()
         for context in self._table.list_contexts():
             context.slot = -1
-            if context.copy is not None:
-                context.copy.slot = -1
             if context.conflict is not None:
                 self._engine.require_exact(context)
 

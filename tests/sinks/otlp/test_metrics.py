@@ -251,9 +251,29 @@ def test_a_distribution_is_an_exponential_histogram() -> None:
     assert point.zero_count == 1
     assert sum(point.positive.bucket_counts) == 3
     start = EPOCH + 10
-    (point,) = exporter.export_points(take(distribution([7.0], start), start=start))
-    assert (point.count, point.sum, point.min, point.max) == (5, 12, 0, 7)
+    (point,) = exporter.export_points(take(distribution([3.0], start), start=start))
+    assert (point.count, point.sum, point.min, point.max) == (5, 8, 0, 3)
     assert point.start_time_unix_nano == EPOCH * SECOND
+
+
+def test_a_histogram_begins_anew_when_its_buckets_change() -> None:
+    exporter = Exporter()
+    exporter.export(take(distribution([1000.0, 1100.0])))
+    start = EPOCH + 10
+    points = exporter.export_points(take(distribution([0.25], start), start=start))
+    zero, point = points
+    assert zero.count == 0
+    # Only what came since: the buckets before were finer.
+    assert (point.count, point.sum) == (1, 0.25)
+    assert point.start_time_unix_nano == zero.time_unix_nano > start * SECOND
+    assert point.scale < 4
+    # It knows by now how wide its values are spread, and stays as it is.
+    start += 10
+    values = [0.25, 1000.0]
+    (later,) = exporter.export_points(take(distribution(values, start), start=start))
+    assert later.scale == point.scale
+    assert later.count == 3
+    assert later.start_time_unix_nano == point.start_time_unix_nano
 
 
 def test_a_delta_histogram_holds_its_interval() -> None:
@@ -337,6 +357,28 @@ def test_bodies_are_bounded_and_lose_nothing(max_bytes: int) -> None:
     )
     assert totals == [float(n + 1) for n in range(40)]
     assert exporter.points == 40
+
+
+def test_a_series_of_many_points_is_sent_in_parts() -> None:
+    exporter = Exporter(max_bytes=5000)
+    points = tuple(Point(EPOCH + n, float(n)) for n in range(1000))
+    series = Series("load", SeriesType.GAUGE, points)
+    found = exporter.export(take(series))
+    assert not exporter.faults
+    assert exporter.points == 1000
+    assert len(found) > 1
+    assert [
+        point.as_double for _, metric in found for point in metric.gauge.data_points
+    ] == [float(n) for n in range(1000)]
+
+
+def test_what_cannot_be_encoded_halfway_counts_the_rest() -> None:
+    exporter = Exporter()
+    points = [Point(EPOCH + n, float(n)) for n in range(100)]
+    points[70] = Point(2**70, 1.0)
+    exporter.export(take(Series("load", SeriesType.GAUGE, tuple(points))))
+    assert exporter.faults == [Unencodable("load", 50)]
+    assert exporter.points == 50
 
 
 def test_what_fits_no_request_is_named_and_costs_only_itself() -> None:

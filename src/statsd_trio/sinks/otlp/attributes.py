@@ -11,7 +11,7 @@ semantic conventions, resource/service.md, resource/host.md,
 resource/deployment-environment.md.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -50,8 +50,22 @@ class Labels:
     joined: int
 
 
+def find_resource(tags: Iterable[str], host: str) -> Resource:
+    """Return what *tags* and *host* say of the resource.
+
+    A tag that is there twice, or without a value, does not describe it.
+    """
+    found: dict[str, str] = {HOST_NAME: host}
+    for tag in tags:
+        key, _, value = tag.partition(":")
+        name = _RESOURCE_TAGS.get(key)
+        if name is not None:
+            found[name] = "" if name in found else value
+    return tuple([(name, value) for name, value in found.items() if value])
+
+
 def read_labels(
-    tags: Iterable[str], host: str, extra: Iterable[tuple[str, str]] = ()
+    tags: Sequence[str], host: str, extra: Iterable[tuple[str, str]] = ()
 ) -> Labels:
     """Make attributes of *tags*.
 
@@ -63,6 +77,10 @@ def read_labels(
     Raises:
         ValueError: if a text is no Unicode, as of a lone surrogate.
     """
+    resource = find_resource(tags, host)
+    for _, text in resource:
+        text.encode()
+    names = {name for name, _ in resource}
     values: dict[str, list[str | bool]] = {}
     for tag in tags:
         key, colon, value = tag.partition(":")
@@ -70,24 +88,15 @@ def read_labels(
             values.setdefault(key, []).append(value)
         else:
             values.setdefault(tag, []).append(True)
+    for key, name in _RESOURCE_TAGS.items():
+        if name in names:
+            del values[key]
     for key, value in extra:
         values.setdefault(key, []).append(value)
-    resource: list[tuple[str, str]] = []
-    if host:
-        resource.append((HOST_NAME, host))
-    for tag_key, name in _RESOURCE_TAGS.items():
-        match values.get(tag_key):
-            case [str(only)] if only:
-                del values[tag_key]
-                resource.append((name, only))
-            case _:
-                pass
-    for _, text in resource:
-        text.encode()
     joined = sum(map(len, values.values())) - len(values)
     return Labels(
         tuple([_describe(key, found) for key, found in values.items()]),
-        tuple(resource),
+        resource,
         joined,
     )
 
