@@ -558,6 +558,13 @@ def attack(session: nox.Session) -> None:
     session.run("python", "-m", "attacks", *session.posargs)
 
 
+@nox.session(default=False)
+def engines(session: nox.Session) -> None:
+    """Send a minute to each engine that can be had, and ask for it back."""
+    _install(session, "test")
+    session.run("python", "-m", "engines", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning or a dead reference fails."""
