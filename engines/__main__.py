@@ -41,9 +41,9 @@ ENGINES: Final[Sequence[Engine]] = (
 
 # No registry that we reach has them.
 NOT_HAD: Final = {
-    "VictoriaMetrics cluster": "its versions are in no list of Go modules",
+    "VictoriaMetrics cluster": "the Go proxy has none of its versions",
     "Vector": "it is in no registry of packages that has programs",
-    "Collector with Datadog's receiver": "its module needs what the Go proxy lacks",
+    "Collector with Datadog's receiver": "the Go proxy has no version of its module",
 }
 
 _SECONDS: Final = 60.0

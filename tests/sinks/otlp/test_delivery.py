@@ -9,6 +9,7 @@ import pytest
 import trio
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
 )
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -261,6 +262,34 @@ async def test_an_answer_that_is_no_protobuf_says_nothing(
     intake.respond = respond
     ledger = await deliver(open_destination(), running, make_snapshot())
     assert ledger.delivered == 1
+
+
+async def test_logs_that_were_not_taken_are_counted(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    async def respond(attempt: Attempt) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        response = ExportLogsServiceResponse()
+        response.partial_success.rejected_log_records = 1
+        return httpx2.Response(200, content=response.SerializeToString())
+
+    intake.respond = respond
+    snapshot = Snapshot(EPOCH + 10, 10, events=(Event("t", "x", EPOCH),))
+    destination = open_destination(OtlpSettings(sends_events=True))
+    ledger = await deliver(destination, running, snapshot)
+    assert ledger.refused == {"partial_success": 1}
+
+
+def test_no_validation_is_said(
+    open_destination: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_destination(skip_ssl_validation=True)
+    assert "skip_ssl_validation is set" in caplog.text
+
+
+def test_a_ca_file_that_is_not_there_is_named(open_destination: Open) -> None:
+    with pytest.raises(OSError, match=r"could not read the CA file /nope\.pem"):
+        open_destination(ca_file="/nope.pem")
 
 
 EVENTS: dict[str, Any] = {

@@ -174,6 +174,48 @@ def test_a_negative_count_makes_the_sum_non_monotonic() -> None:
     assert not metric.sum.is_monotonic
 
 
+def test_a_sum_is_monotonic_again_when_the_fall_is_forgotten() -> None:
+    exporter = Exporter(expiry_seconds=30)
+    exporter.export(take(counter(-5)))
+    later = EPOCH + 50
+    ((_, metric),) = exporter.export(take(counter(3, later), start=later))
+    assert metric.sum.is_monotonic
+    assert read(metric.sum.data_points) == [(50, 50, 0), (50, 60, 3)]
+
+
+def test_names_that_may_fall_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statsd_trio.sinks.otlp.metrics._MAX_FALLING_NAMES", 2)
+    exporter = Exporter()
+    names = ("a", "b", "c")
+    exporter.export(
+        take(*[Series(name, SeriesType.COUNT, (Point(EPOCH, -1.0),)) for name in names])
+    )
+    start = EPOCH + 10
+    found = exporter.export(
+        take(
+            *[Series(name, SeriesType.COUNT, (Point(start, 1.0),)) for name in names],
+            start=start,
+        )
+    )
+    assert {metric.name: metric.sum.is_monotonic for _, metric in found} == {
+        "a": True,
+        "b": False,
+        "c": False,
+    }
+
+
+def test_what_is_left_out_holds_nobody_up() -> None:
+    point = (Point(EPOCH, 1.0),)
+    series = [
+        Series("h.max", SeriesType.GAUGE, point, (f"n:{n}",), is_aggregate=True)
+        for n in range(1000)
+    ]
+    converter = MetricConverter(OtlpSettings())
+    steps = list(converter.convert(take(*series)))
+    assert steps.count(None) == len(steps)
+    assert len(steps) > 1000 / 100
+
+
 @pytest.mark.parametrize("temporality", [Temporality.DELTA, Temporality.LOWMEMORY])
 def test_a_delta_counts_its_interval(temporality: Temporality) -> None:
     exporter = Exporter(temporality=temporality)

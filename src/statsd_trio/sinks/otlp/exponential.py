@@ -15,7 +15,8 @@ Source: opentelemetry-specification, metrics/data-model.md, ExponentialHistogram
 """
 
 import math
-from collections.abc import Iterable
+from array import array
+from collections.abc import Mapping
 from math import inf
 from typing import Final
 
@@ -51,6 +52,43 @@ def find_index(key: int, greatest: float) -> int:
     return math.ceil(position) - 1
 
 
+class Buckets:
+    """The counts of the buckets on one side of zero, from the lowest to the highest.
+
+    Attributes:
+        low: the index of the first one.
+        counts: of values; an array, since there are many histograms.
+    """
+
+    __slots__ = ("counts", "low")
+
+    def __init__(self) -> None:
+        self.low = 0
+        self.counts = array("Q")
+
+    def add(self, counts: Mapping[int, int]) -> None:
+        """Add *counts*, by the index of the bucket."""
+        if not counts:
+            return
+        if not self.counts:
+            self.low = min(counts)
+        missing = self.low - min(counts)
+        if missing > 0:
+            self.counts = _make_zeros(missing) + self.counts
+            self.low -= missing
+        self.counts += _make_zeros(max(counts) + 1 - self.low - len(self.counts))
+        for index, count in counts.items():
+            self.counts[index - self.low] += count
+
+    def join(self, down: int) -> None:
+        """Join each two neighbours, *down* times."""
+        joined: dict[int, int] = {}
+        for index, count in enumerate(self.counts, self.low):
+            joined[index >> down] = joined.get(index >> down, 0) + count
+        self.counts = array("Q")
+        self.add(joined)
+
+
 class ExponentialHistogram:
     """Values of one interval, or of many.
 
@@ -58,8 +96,8 @@ class ExponentialHistogram:
         scale: how fine the buckets are.
         zeros: how many values are zero, or so near to it that a sketch takes them for
             it.
-        positive: how many values each bucket holds, by its index.
-        negative: the same for values below zero, by the index of their size.
+        positive: values above zero.
+        negative: values below zero, by their size.
         count: of all values.
         sum: of all values.
         min: infinity while it is empty.
@@ -81,8 +119,8 @@ class ExponentialHistogram:
         """Hold no values; *scale* is where it begins, and never becomes finer."""
         self.scale = scale
         self.zeros = 0
-        self.positive: dict[int, int] = {}
-        self.negative: dict[int, int] = {}
+        self.positive = Buckets()
+        self.negative = Buckets()
         self.count = 0
         self.sum = 0.0
         self.min = inf
@@ -90,27 +128,38 @@ class ExponentialHistogram:
 
     def add(self, point: SketchPoint) -> None:
         """Add the values of *point*."""
-        down = MAX_SCALE - self.scale
+        positive: dict[int, int] = {}
+        negative: dict[int, int] = {}
         for key, count in zip(point.keys, point.counts, strict=True):
             self.count += count
             if key == 0:
                 self.zeros += count
                 continue
             if key > 0:
-                side, index = self.positive, find_index(key, point.max) >> down
+                side, index = positive, find_index(key, point.max)
             else:
-                side, index = self.negative, find_index(-key, -point.min) >> down
+                side, index = negative, find_index(-key, -point.min)
             side[index] = side.get(index, 0) + count
         self.sum += point.sum
         self.min = min(self.min, point.min)
         self.max = max(self.max, point.max)
-        self._fit()
+        self._lower(positive, negative)
+        down = MAX_SCALE - self.scale
+        self.positive.add(_join(positive, down))
+        self.negative.add(_join(negative, down))
 
-    def _fit(self) -> None:
-        """Join neighbours until there are few enough buckets."""
-        ends = [
-            (min(side), max(side)) for side in (self.positive, self.negative) if side
-        ]
+    def _lower(self, *added: Mapping[int, int]) -> None:
+        """Lower the scale until there are few enough buckets with those *added*."""
+        ends: list[tuple[int, int]] = []
+        up = MAX_SCALE - self.scale
+        for buckets, counts in zip((self.positive, self.negative), added, strict=True):
+            indexes: list[int] = []
+            if counts:
+                indexes += [min(counts) >> up, max(counts) >> up]
+            if buckets.counts:
+                indexes += [buckets.low, buckets.low + len(buckets.counts) - 1]
+            if indexes:
+                ends.append((min(indexes), max(indexes)))
         down = 0
         while sum((high >> down) - (low >> down) + 1 for low, high in ends) > (
             MAX_BUCKETS
@@ -118,23 +167,16 @@ class ExponentialHistogram:
             down += 1
         if down:
             self.scale -= down
-            self.positive = _join(self.positive.items(), down)
-            self.negative = _join(self.negative.items(), down)
+            self.positive.join(down)
+            self.negative.join(down)
 
 
-def spread(side: dict[int, int]) -> tuple[int, list[int]]:
-    """Return the lowest index of *side*, and the counts from there on, without gaps."""
-    if not side:
-        return 0, []
-    low = min(side)
-    counts = [0] * (max(side) - low + 1)
-    for index, count in side.items():
-        counts[index - low] = count
-    return low, counts
+def _make_zeros(number: int) -> "array[int]":
+    return array("Q", bytes(8 * max(number, 0)))
 
 
-def _join(side: Iterable[tuple[int, int]], down: int) -> dict[int, int]:
+def _join(counts: Mapping[int, int], down: int) -> dict[int, int]:
     joined: dict[int, int] = {}
-    for index, count in side:
+    for index, count in counts.items():
         joined[index >> down] = joined.get(index >> down, 0) + count
     return joined

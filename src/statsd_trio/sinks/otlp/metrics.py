@@ -37,7 +37,7 @@ from statsd_trio.sinks.otlp.attributes import (
     find_resource,
     read_labels,
 )
-from statsd_trio.sinks.otlp.exponential import ExponentialHistogram, spread
+from statsd_trio.sinks.otlp.exponential import ExponentialHistogram
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from statsd_trio.sinks.otlp.totals import (
     LEAST_STEP,
@@ -170,11 +170,12 @@ class MetricConverter:
     def _sort(self, snapshot: Snapshot, groups: _Groups) -> Iterator[None]:
         """Sort what is to be sent by resource and metric."""
         sends_aggregates = self._settings.sends_aggregates
-        number = 0
         sources = chain[_Source](
             snapshot.series, snapshot.sketches, snapshot.histograms
         )
-        for source in sources:
+        for number, source in enumerate(sources):
+            if number % _STEP == 0:
+                yield
             if (
                 isinstance(source, Series)
                 and source.is_aggregate
@@ -184,9 +185,6 @@ class MetricConverter:
             resource = find_resource(source.tags, source.host)
             metrics = groups.setdefault(resource, {})
             metrics.setdefault(self._name(source), []).append(source)
-            number += 1
-            if number % _STEP == 0:
-                yield
 
     def _name(self, source: _Source) -> MetricKey:
         unit = _UNITS.get(source.unit, "")
@@ -372,11 +370,11 @@ def _encode_histogram(
     )
     if values.count:
         point.min, point.max = values.min, values.max
-    for buckets, side in (
+    for sent, buckets in (
         (point.positive, values.positive),
         (point.negative, values.negative),
     ):
-        if side:
-            buckets.offset, counts = spread(side)
-            buckets.bucket_counts.extend(counts)
+        if buckets.counts:
+            sent.offset = buckets.low
+            sent.bucket_counts.extend(buckets.counts)
     return point.SerializeToString()
