@@ -1,6 +1,7 @@
 // A chart of one metric, which takes new figures without being drawn anew.
 import { Component, createRef, html } from "/page/html.js";
 import { formatValue } from "/page/numbers.js";
+import { isNarrow } from "/page/screen.js";
 import uPlot from "/page/vendor/uPlot.mjs";
 
 const HEIGHT = 240;
@@ -82,10 +83,15 @@ export class Chart extends Component {
       legend: { markers: { width: 2 } },
       scales: {
         x: { range: () => [this.props.start, this.props.end] },
-        y: { range: (_, low, high) => rangeOf(low, high) },
+        y: { range: (_, low, high) => rangeOf(low, high, hasBars) },
       },
       axes: [
-        { ...axis, values: (_, marks) => marks.map(formatMark), space: 56, size: 28 },
+        {
+          ...axis,
+          values: (_, marks) => marks.map(formatMark),
+          space: isNarrow() ? 56 : 90,
+          size: 28,
+        },
         { ...axis, values: (_, marks) => marks.map(formatValue), size: 62 },
       ],
       series: [
@@ -150,12 +156,12 @@ export class Chart extends Component {
   }
 }
 
-function rangeOf(low, high) {
+function rangeOf(low, high, hasBars) {
   if (low === null || high === null) return [0, 1];
   if (low >= 0) {
     // A value far from nothing is seen better without nothing in the picture.
-    const isFar = low > 0 && (high - low) / high < 0.1;
-    const margin = (high - low || high || 1) * 0.1;
+    const isFar = !hasBars && high > low && (high - low) / high < 0.1;
+    const margin = (high - low) * 0.1;
     return isFar ? [low - margin, high + margin] : [0, high * 1.08 || 1];
   }
   const margin = (high - low || 1) * 0.08;

@@ -25,7 +25,9 @@ function list(server, isLinked, error) {
     notices.push([
       "info",
       "Paused: the server receives on, and the page stands still. " +
-        `${formatAmount(server.missed_lines, "line")} came meanwhile and will not be shown.`,
+        (server.missed_lines
+          ? `${formatAmount(server.missed_lines, "line")} came meanwhile and will not be shown.`
+          : "What comes meanwhile will not be shown."),
     ]);
   }
   const { history, child } = server;

@@ -35,7 +35,8 @@ export class Spark extends Component {
         return `M${from},${HEIGHT} L${points.join(" L")} L${to},${HEIGHT} Z`;
       })
       .join(" ");
-    const line = runs.map((points) => `M${points.join(" L")}`).join(" ");
+    // A point alone is a short line, which round ends make a dot.
+    const line = runs.map((points) => `M${points.join(" L")} h0.1`).join(" ");
     return html`<svg
       class="spark"
       viewBox=${`0 0 ${WIDTH} ${HEIGHT}`}

@@ -34,7 +34,7 @@ statsd.histogram("page.seconds", 0.2)`}
         <h3>From a program that reads its environment</h3>
         <${CopyBox} text=${`export DD_AGENT_HOST=${host} DD_DOGSTATSD_PORT=${port}`} />
         <p>
-          Or let it be started with all of that set:
+          Or let it be started with all of that set:${" "}
           <code>statsd-trio dev -- python app.py</code>
         </p>
       `

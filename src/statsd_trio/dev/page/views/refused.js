@@ -24,7 +24,7 @@ export function RefusedView({ app, place, doc, rows }) {
       >
     </div>
     <div class="scroll" tabindex="0" role="group" aria-label="Refused lines">
-      ${doc?.rows.map((row) => renderRow(row, doc))}
+      ${doc && sortRows(doc.rows).map((row) => renderRow(row, doc))}
       ${doc && !doc.rows.length && html`<p class="note">None is like that.</p>`}
       ${
         doc &&
@@ -49,6 +49,11 @@ export function RefusedView({ app, place, doc, rows }) {
   `;
 }
 
+/** By when each fault came first, so that no row moves while one reads it. */
+function sortRows(rows) {
+  return [...rows].sort((one, other) => other.id - one.id);
+}
+
 function renderRow(row, doc) {
   const [before, fault, after, caret] = cut(row, isNarrow() ? 38 : 110);
   return html`<article key=${row.id} class="card refused" aria-label=${row.message}>
@@ -64,7 +69,7 @@ ${before}<mark>${fault}</mark>${`${after}\n${caret}`}</pre>
     ${
       row.suggestion !== null &&
       html`<p class="suggestion">
-        <span>Send</span> <code>${row.suggestion}</code>
+        <span>Send</span> <code tabindex="0">${row.suggestion}</code>
         <${CopyButton} className="link" text=${row.suggestion} label="copy" />
       </p>`
     }
