@@ -125,13 +125,21 @@ def shoot(
     path = IMAGES / f"{name}.png"
     page.screenshot(path=path)
     context.close()
-    with Image.open(path) as image:
-        few = image.convert("RGB").quantize(
-            COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-    few.save(path, optimize=True)
+    shrink(path)
     if (written := path.stat().st_size) > MAX_BYTES:
         sys.exit(f"{path} is too large: {written} bytes")
+
+
+def shrink(path: Path) -> None:
+    """Keep the most frequent colours as they are, and the nearest for the others."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    counted = image.getcolors(image.width * image.height)
+    frequent = sorted(counted, reverse=True)[:COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in frequent for part in colour])
+    few = image.quantize(palette=palette, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,10 @@ function describeTab(view, server) {
   }
   if (view === "cardinality") return [formatCount(server.contexts), "figure"];
   return server.lost
-    ? [`${formatCount(server.lost)} lost`, "figure is-bad"]
+    ? [
+        html`${formatCount(server.lost)}<span class="wide"> lost</span>`,
+        "figure is-bad",
+      ]
     : ["✓", "figure is-good"];
 }
 
