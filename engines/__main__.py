@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import httpx2
+
 from engines.collector import Collector
 from engines.engine import PERCENTILE, Engine, Running
 from engines.minute import HOSTS, Minute, Truth
@@ -38,6 +40,9 @@ ENGINES: Final[Sequence[Engine]] = (
     VictoriaMetricsDatadog(),
     Vmagent(),
 )
+
+# Points that our own servers gave up: refused, or without room.
+LOST: Final = "lost on the way"
 
 # No registry that we reach has them.
 NOT_HAD: Final = {
@@ -68,9 +73,9 @@ def main(words: Sequence[str]) -> int:
         except NotHadError as error:
             not_had[engine.title] = str(error)
     had = [engine for engine in chosen if engine.title in versions]
-    truth, found = run_minute(had)
+    truth, found = run_minute(had) if had else ({}, {})
     print(f"\n{datetime.now(UTC):%Y-%m-%d}, {len(HOSTS)} hosts, {_SECONDS:.0f} seconds")
-    is_good = True
+    is_good = bool(had)
     for engine in had:
         print(f"\n{engine.title}, {versions[engine.title]}")
         is_good &= print_table(
@@ -91,17 +96,18 @@ def run_minute(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="engines-"))
         )
         running: dict[str, Running] = {}
+        views: dict[str, list[int]] = {}
         ports: list[list[int]] = [[] for _ in HOSTS]
         for number, engine in enumerate(engines):
             own = folder / str(number)
             own.mkdir()
             running[engine.title] = stack.enter_context(engine.run(own))
             for host, of_host in zip(HOSTS, ports, strict=True):
-                port = choose_port()
-                stack.enter_context(
-                    serve(port, host, running[engine.title].environ, own)
-                )
+                port, http = choose_port(), choose_port()
+                environ = running[engine.title].environ
+                stack.enter_context(serve(port, http, host, environ, own))
                 of_host.append(port)
+                views.setdefault(engine.title, []).append(http)
         minute = Minute(ports)
         # From the start of an interval, so that all of it lies in whole ones.
         time.sleep(_INTERVAL - time.time() % _INTERVAL + 0.5)
@@ -111,14 +117,29 @@ def run_minute(
         minute.send(_SECONDS - 2)
         outage.join()
         time.sleep(_SETTLE_SECONDS)
-        return describe(minute.truth), {
-            title: one.ask(end) for title, one in running.items()
+        return {**describe(minute.truth), LOST: 0.0}, {
+            title: {
+                **one.ask(end),
+                LOST: float(sum(map(count_lost, views[title]))),
+            }
+            for title, one in running.items()
         }
 
 
-def serve(port: int, host: str, environ: Mapping[str, str], folder: Path) -> Process:
-    """Make a server of ours, whose host is *host*."""
-    http = choose_port()
+def count_lost(http: int) -> int:
+    """Ask a server of ours how many points it gave up."""
+    ledger = httpx2.get(f"http://127.0.0.1:{http}/ledger", timeout=10).json()
+    return sum(
+        sum(sink["refused"].values())
+        + sum(sink[name] for name in ("evicted", "oversize", "abandoned", "spool_gone"))
+        for sink in ledger["sinks"]
+    )
+
+
+def serve(
+    port: int, http: int, host: str, environ: Mapping[str, str], folder: Path
+) -> Process:
+    """Make a server of ours, whose host is *host*, with its pages at *http*."""
     return Process(
         [sys.executable, "-m", "statsd_trio", "serve"],
         f"http://127.0.0.1:{http}/healthz",
@@ -176,7 +197,7 @@ def print_table(
         if got is None:
             print(f"  {name:20} {sent:14.3f} {'-':>14}")
             continue
-        ratio = got / sent
+        ratio = got / sent if sent else 1.0 + got
         allowed = 1e-9
         if name.endswith("p95"):
             allowed = 0.02 if joins_percentiles else math.inf
