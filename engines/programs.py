@@ -76,9 +76,13 @@ class GoProgram:
             root = subprocess.check_output(["go", "env", "GOMODCACHE"], text=True)
             # As Go writes capital letters there.
             folder = "".join(f"!{c.lower()}" if c.isupper() else c for c in name)
-            shutil.copytree(Path(root.strip(), folder), copy)
-            for path in (copy, *copy.rglob("*")):
+            # Under another name until it is whole.
+            part = copy.with_name(f"{copy.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(Path(root.strip(), folder), part)
+            for path in (part, *part.rglob("*")):
                 path.chmod(path.stat().st_mode | 0o200)
+            part.rename(copy)
         return copy
 
 

@@ -184,10 +184,24 @@ def test_endpoint_without_routes_of_its_own_gets_everything() -> None:
     assert config.additional_routes == {}
 
 
+def test_variables_of_open_telemetry_are_for_those_who_send_otlp() -> None:
+    # As an SDK takes it that speaks gRPC.
+    environ = {"DD_API_KEY": KEY, "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4317"}
+    config = load_config(environ=environ)
+    assert config.otlp_endpoint == Secret("http://localhost:4318")
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        load_config(environ=environ | {"STATSD_TRIO_SINKS": "datadog,otlp"})
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        load_config(environ=environ, flags={"sinks": "otlp"})
+
+
 def test_the_timeout_of_open_telemetry_is_in_milliseconds() -> None:
     for text, seconds in (("2500", 2.5), ("3s", 3.0)):
         config = load_config(
-            environ={"DD_API_KEY": KEY, "OTEL_EXPORTER_OTLP_TIMEOUT": text}
+            environ={
+                "STATSD_TRIO_SINKS": "otlp",
+                "OTEL_EXPORTER_OTLP_TIMEOUT": text,
+            }
         )
         assert config.otlp_timeout_seconds == seconds
 
@@ -205,7 +219,7 @@ def test_the_timeout_of_open_telemetry_is_in_milliseconds() -> None:
 )
 def test_bad_pairs_are_refused(variable: str, text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem) as caught:
-        load_config(environ={"DD_API_KEY": KEY, variable: text})
+        load_config(environ={"STATSD_TRIO_SINKS": "otlp", variable: text})
     # What a header holds is never shown.
     assert "secret" not in str(caught.value)
 
@@ -217,6 +231,8 @@ def shorten(value: object) -> str:
 def flags_for(name: str) -> dict[str, object]:
     """What else must be set, so that only the field in question matters."""
     partners: dict[str, object] = dict(PARTNERS.get(name, {}))
+    if name.startswith("otlp_"):
+        partners["sinks"] = "otlp"
     return partners if name == "api_key" else {"api_key": KEY, **partners}
 
 

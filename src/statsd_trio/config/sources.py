@@ -27,6 +27,9 @@ _OF_A_SERVICE: Final = re.compile(
 )
 _URL_OF_A_SERVICE: Final = re.compile(r"(tcp|udp|sctp)://.*")
 
+# How the names of variables begin that are for any program that sends OTLP.
+_FOREIGN: Final = "OTEL_"
+
 
 class Found(NamedTuple):
     """What one source says.
@@ -92,6 +95,7 @@ def search_sources(
         if raw is not None
     }
     _separate_filterlists(findings.found)
+    _leave_out_foreign(findings.found)
     return findings
 
 
@@ -212,6 +216,26 @@ def _combine(candidates: list[Found]) -> Found:
             return candidate
     strings = list(dict.fromkeys(strings))
     return Found(strings, " + ".join(candidate.source for candidate in candidates))
+
+
+def _leave_out_foreign(found: dict[str, Found]) -> None:
+    """Drop OpenTelemetry's variables, unless OTLP is sent.
+
+    They may be there for a program beside us, and say what we could not use.
+    """
+    sinks = found.get("sinks")
+    try:
+        sends_otlp = sinks is not None and "otlp" in OPTIONS["sinks"].type.parse(
+            sinks.raw
+        )
+    except ValueError:
+        # Nobody knows what was meant; it is refused later.
+        sends_otlp = True
+    if sends_otlp:
+        return
+    for name, each in list(found.items()):
+        if each.source.startswith(_FOREIGN):
+            del found[name]
 
 
 def _separate_filterlists(found: dict[str, Found]) -> None:
