@@ -26,6 +26,7 @@ from statsd_trio.aggregation.snapshot import (
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
 from statsd_trio.sinks.datadog.destination import PayloadDestination
+from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 from statsd_trio.sinks.datadog.retry import Outcome
 from statsd_trio.sinks.otlp.payloads import classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
@@ -380,3 +381,48 @@ async def test_what_is_left_at_a_stop_is_spooled_and_sent_by_the_next(
     async with running(destination):
         await trio.sleep(30)
     assert len(intake.attempts) == 1
+
+
+async def test_both_sinks_share_a_spool(
+    open_destination: Open,
+    running: Any,
+    stop: Any,
+    intake: FakeIntake,
+    tmp_path: Any,
+    mock_clock: MockClock,
+) -> None:
+    mock_clock.autojump_threshold = 0.01
+    spool: dict[str, Any] = {
+        "spool_path": str(tmp_path / "spool"),
+        "spool_max_bytes": 1_000_000,
+    }
+
+    def open_both() -> list[PayloadDestination]:
+        datadog = open_datadog_destination(
+            [Account("https://api.example.com", "key")],
+            transport=intake,
+            wall_clock=lambda: EPOCH,
+            choose_fraction=lambda: 0.0,
+            **spool,
+        )
+        return [datadog, open_destination(**spool)]
+
+    intake.fail_with(httpx2.ConnectError)
+    for destination in open_both():
+        destination.put_nowait(make_snapshot())
+        await stop(destination, 1.0)
+        (ledger,) = destination.ledgers()
+        assert ledger.spooled == 1
+    intake.accept_all()
+    intake.attempts.clear()
+    datadog, otlp = open_both()
+    async with running(datadog), running(otlp):
+        await trio.sleep(30)
+    for destination in (datadog, otlp):
+        (ledger,) = destination.ledgers()
+        assert (ledger.delivered, ledger.spooled) == (1, 0)
+        check_identity(ledger)
+    assert sorted(attempt.url.path for attempt in intake.attempts) == [
+        "/api/v2/series",
+        "/base/v1/metrics",
+    ]

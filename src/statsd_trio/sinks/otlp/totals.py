@@ -5,7 +5,6 @@ from typing import Final, Generic, TypeVar
 
 import attrs
 
-from statsd_trio.aggregation.snapshot import SketchPoint
 from statsd_trio.sinks.otlp.exponential import ExponentialHistogram
 
 # What tells one series from another.
@@ -49,10 +48,6 @@ class Histogram(Total):
     """A histogram, a timer or a distribution, since it began."""
 
     values: ExponentialHistogram = attrs.field(factory=ExponentialHistogram)
-
-    def add(self, point: SketchPoint) -> None:
-        """Add the values of one interval."""
-        self.values.add(point)
 
 
 _TotalT = TypeVar("_TotalT", bound=Total)
