@@ -25,7 +25,6 @@ SHOTS = {
     "refused": ((1280, 430), "?view=refused"),
     "cardinality": ((1280, 500), "?view=cardinality&name=signup.started&price=0.05"),
     "flow": ((1280, 370), "?view=flow"),
-    "phone": ((390, 760), ""),
 }
 
 

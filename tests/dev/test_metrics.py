@@ -72,3 +72,15 @@ def test_an_assertion_leaves_out_what_it_does_not_know(make_engine: MakeEngine) 
         'dogstatsd.assert_counter("page.views", 2, tags=["env:prod"])',
         'dogstatsd.assert_counter("page.views", 2, tags=["env:prod", "page:home"])',
     }
+
+
+def test_a_list_changes_while_nothing_comes(make_engine: MakeEngine) -> None:
+    bench = open_bench(make_engine)
+    bench.send(b"page.views:1|c")
+    bench.pass_seconds(2)
+    before = bench.read("metrics")
+    assert before["rows"][0]["lines_per_second"] > 0
+    bench.pass_seconds(12)
+    after = bench.read("metrics")
+    assert after["rows"][0]["lines_per_second"] == 0
+    assert after["revision"] != before["revision"]

@@ -212,6 +212,9 @@ class Desk:
             case "state":
                 # What is missed while the page is paused is all that changes then.
                 return self.count_changes("flow") + self.recorder.missed_lines
+            case "metrics" | "metric":
+                # Rates fall and charts move on where nothing comes, too.
+                return self.recorder.revision + self._changes
             case _:
                 return self.recorder.revision
 

@@ -46,6 +46,7 @@ export class App extends Component {
     };
     // Where to go back to from one metric.
     this.list = place.view === "metric" ? placeOf("metrics") : place;
+    this.listSelected = -1;
     this.stream = new Stream({
       document: (view, request, doc) => this.take(view, request, doc),
       state: (server) => this.setState({ server }),
@@ -111,8 +112,10 @@ export class App extends Component {
   }
 
   back() {
-    if (this.state.place.view === "metric") this.go(this.list);
-    else if (this.state.place.name) this.refine({ name: "" });
+    if (this.state.place.view === "metric") {
+      this.go(this.list);
+      this.select(this.listSelected);
+    } else if (this.state.place.name) this.refine({ name: "" });
     else if (this.state.place.q) this.refine({ q: "" });
   }
 
@@ -121,6 +124,7 @@ export class App extends Component {
   }
 
   select(selected) {
+    this.listSelected = selected;
     this.setState({ selected });
   }
 

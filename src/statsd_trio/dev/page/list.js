@@ -32,8 +32,9 @@ export class List extends Component {
   }
 
   componentDidUpdate(before) {
-    const { selected, rowHeight } = this.props;
-    if (selected !== before.selected && selected >= 0) {
+    const { selected, rowHeight, total } = this.props;
+    const isNew = selected !== before.selected || (total > 0 && before.total === 0);
+    if (isNew && selected >= 0) {
       const box = this.box.current;
       const space = box.clientHeight - this.headHeight();
       const top = selected * rowHeight;

@@ -2,6 +2,8 @@
 // while nobody looks, and tried again until the server is back.
 
 const RETRY_MILLISECONDS = 1000;
+// Who types or scrolls asks for much in a moment, and means the last of it.
+const PATIENCE_MILLISECONDS = 30;
 
 export class Stream {
   /**
@@ -21,7 +23,8 @@ export class Stream {
   ask(request) {
     if (request === this.request) return;
     this.request = request;
-    this.follow();
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.follow(), PATIENCE_MILLISECONDS);
   }
 
   follow() {

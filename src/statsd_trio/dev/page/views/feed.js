@@ -11,6 +11,7 @@ const KINDS = [
 ];
 
 export function FeedView({ app, place, doc, server, rows }) {
+  const now = server?.now ?? doc?.now;
   if (doc && !doc.rows.length && !place.q && !place.kind) {
     return html`<${Empty} title="No event and no service check has come yet">
       <p>
@@ -36,7 +37,7 @@ export function FeedView({ app, place, doc, server, rows }) {
     </div>
     <div class="scroll" tabindex="0" role="feed" aria-label="Events and service checks">
       ${doc?.rows.map((row) =>
-        row.kind === "event" ? renderEvent(row, doc) : renderCheck(row, doc),
+        row.kind === "event" ? renderEvent(row, now) : renderCheck(row, now),
       )}
       ${doc && !doc.rows.length && html`<p class="note">None is like that.</p>`}
       ${
@@ -62,12 +63,12 @@ export function FeedView({ app, place, doc, server, rows }) {
   `;
 }
 
-function renderEvent(row, doc) {
+function renderEvent(row, now) {
   return html`<article key=${row.id} class="card" aria-label=${row.title}>
     <header>
       <span class=${`status is-${row.alert_type}`}>${row.alert_type}</span>
       <h3>${row.title}</h3>
-      <time title=${formatClock(row.time)}>${formatAgo(doc.now, row.time)}</time>
+      <time title=${formatClock(row.time)}>${formatAgo(now, row.time)}</time>
     </header>
     ${
       row.body &&
@@ -86,12 +87,12 @@ ${row.body.trim()}</pre>`
   </article>`;
 }
 
-function renderCheck(row, doc) {
+function renderCheck(row, now) {
   return html`<article key=${row.id} class="card is-check" aria-label=${row.name}>
     <header>
       <span class=${`status is-${row.status}`}>${row.status}</span>
       <h3 class="name">${row.name}</h3>
-      <time title=${formatClock(row.time)}>${formatAgo(doc.now, row.time)}</time>
+      <time title=${formatClock(row.time)}>${formatAgo(now, row.time)}</time>
     </header>
     ${row.message && html`<p class="message">${row.message}</p>`}
     <footer>

@@ -6,7 +6,8 @@ import { isNarrow } from "/page/screen.js";
 import { Search } from "/page/search.js";
 import { Empty } from "/page/words.js";
 
-export function RefusedView({ app, place, doc, rows }) {
+export function RefusedView({ app, place, doc, server, rows }) {
+  const now = server?.now ?? doc?.now;
   if (doc && !doc.total && !place.q) {
     return html`<${Empty} title="Nothing was refused" className="is-good">
       <p>Every line that came is one that Datadog would take.</p>
@@ -24,7 +25,7 @@ export function RefusedView({ app, place, doc, rows }) {
       >
     </div>
     <div class="scroll" tabindex="0" role="group" aria-label="Refused lines">
-      ${doc && sortRows(doc.rows).map((row) => renderRow(row, doc))}
+      ${doc && sortRows(doc.rows).map((row) => renderRow(row, now))}
       ${doc && !doc.rows.length && html`<p class="note">None is like that.</p>`}
       ${
         doc &&
@@ -54,16 +55,14 @@ function sortRows(rows) {
   return [...rows].sort((one, other) => other.id - one.id);
 }
 
-function renderRow(row, doc) {
+function renderRow(row, now) {
   const [before, fault, after, caret] = cut(row, isNarrow() ? 38 : 110);
   return html`<article key=${row.id} class="card refused" aria-label=${row.message}>
     <header>
       <span class="times" title="How often it came">${formatCount(row.count)}×</span>
       <pre class="faulty" tabindex="0" role="group" aria-label="Line">
 ${before}<mark>${fault}</mark>${`${after}\n${caret}`}</pre>
-      <time title=${formatClock(row.last_seen)}
-        >${formatAgo(doc.now, row.last_seen)}</time
-      >
+      <time title=${formatClock(row.last_seen)}>${formatAgo(now, row.last_seen)}</time>
     </header>
     <p class="message">${row.message}</p>
     ${
