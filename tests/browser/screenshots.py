@@ -130,13 +130,21 @@ def shoot(
 
 
 def shrink(path: Path) -> None:
-    """Keep the most frequent colours as they are, and the nearest for the others."""
+    """Keep the most frequent colours as they are, and some of all the others."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     counted = image.getcolors(image.width * image.height)
-    frequent = sorted(counted, reverse=True)[:COLOURS]
+    colours = [colour for _, colour in sorted(counted, reverse=True)]
+    kept, rare = colours[: COLOURS // 2], colours[COLOURS // 2 :]
+    if rare:
+        # Each counts once, so that a dot of green has its place beside many greys.
+        others = Image.new("RGB", (len(rare), 1))
+        others.putdata(rare)
+        fewer = others.quantize(COLOURS // 2, Image.Quantize.MAXCOVERAGE)
+        parts = fewer.getpalette() or []
+        kept += zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     palette = Image.new("P", (1, 1))
-    palette.putpalette([part for _, colour in frequent for part in colour])
+    palette.putpalette([part for colour in kept for part in colour])
     few = image.quantize(palette=palette, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 

@@ -40,7 +40,7 @@ def test_a_flood_harms_neither_page_nor_server(
         # A tab of nothing waits where the page will be, so that both phases pay
         # for a browser.
         page.goto("about:blank")
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(4000)
         alone = measure_cpu(page, show)
         show.open(page)
         expect(page.locator("#metrics")).to_have_attribute("aria-rowcount", "1001")
