@@ -1,5 +1,7 @@
 """What holds for the whole page: strangers' text, a lost server, light and dark."""
 
+import json
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -112,3 +114,24 @@ def test_axe_finds_no_serious_fault(browser: Browser, show: Show, scheme: str) -
         ]
         assert serious == [], query
     context.close()
+
+
+def test_the_page_says_what_was_forgotten_and_how_a_program_ended(
+    page: Page, show: Show
+) -> None:
+    state = show.get("state")
+    state["history"]["forgot"] = "Forgot the history of 120 contexts."
+    state["history"]["untracked_lines"] = 7
+    state["child"] = {"command": "python app.py", "pid": 8, "exit_code": 3}
+    body = f"event: state\ndata: {json.dumps(state)}\n\n"
+    page.route(
+        "**/api/stream?*",
+        lambda route: route.fulfill(content_type="text/event-stream", body=body),
+    )
+    page.goto(show.url)
+    notices = page.locator(".notices")
+    expect(notices).to_contain_text("Forgot the history of 120 contexts.")
+    expect(notices).to_contain_text(
+        "7 lines of contexts beyond what the page remembers"
+    )
+    expect(notices).to_contain_text("python app.py ended with exit code 3.")
