@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from pytest_statsd_trio.received import Received, Rejected
+from statsd_trio.printable import escape
 from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
 
 _SHOWN_CHARACTERS: Final = 160
@@ -58,11 +59,6 @@ class Line:
         return marks.rstrip()
 
 
-def printable(text: str) -> str:
-    """Escape what would break a line or hide in it."""
-    return text if text.isprintable() else repr(text)[1:-1]
-
-
 def format_number(number: float) -> str:
     """Write a number as short as it is."""
     return repr(float(number)).removesuffix(".0")
@@ -71,11 +67,11 @@ def format_number(number: float) -> str:
 def write_sample(sample: Sample) -> Line:
     """Write a metric as on the wire; parts: name, values, type, ``tag <tag>``."""
     values = ":".join(
-        printable(value) if isinstance(value, str) else format_number(value)
+        escape(value) if isinstance(value, str) else format_number(value)
         for value in sample.values
     )
     parts = [
-        Part(printable(sample.name), "name"),
+        Part(escape(sample.name), "name"),
         Part(":"),
         Part(values, "values"),
         Part("|"),
@@ -94,7 +90,7 @@ def _write_tags(tags: tuple[str, ...]) -> list[Part]:
     parts: list[Part] = []
     for tag in tags:
         parts.append(Part("," if parts else "|#"))
-        parts.append(Part(printable(tag), f"tag {tag}"))
+        parts.append(Part(escape(tag), f"tag {tag}"))
     return parts
 
 
@@ -131,7 +127,7 @@ def _write_fields(head: str, fields: dict[str, object], tags: tuple[str, ...]) -
 def write_rejected(rejected: Rejected) -> Line:
     """Write a rejected line; the byte that is wrong is the part ``wrong``."""
     shown = [
-        printable(piece.decode("utf-8", "backslashreplace"))
+        escape(piece.decode("utf-8", "backslashreplace"))
         for piece in (
             rejected.line[: rejected.column],
             rejected.line[rejected.column : rejected.column + 1],
@@ -160,8 +156,8 @@ def write_snapshot(received: Received, mask: bool | Iterable[str]) -> str:
     for (name, type_name, tags), samples in sorted(groups.items()):
         is_masked = any(fnmatchcase(name, pattern) for pattern in patterns)
         value = _MASKED if is_masked else _write_value(samples)
-        shown = f" #{','.join(map(printable, tags))}" if tags else ""
-        lines.append(f"{printable(name)} {type_name}{shown} = {value}")
+        shown = f" #{','.join(map(escape, tags))}" if tags else ""
+        lines.append(f"{escape(name)} {type_name}{shown} = {value}")
     lines += sorted(str(write_event(event)) for event in received.events)
     lines += sorted(
         str(write_service_check(check)) for check in received.service_checks
@@ -177,7 +173,7 @@ def _write_value(samples: list[Sample]) -> str:
     values = [value for sample in samples for value in sample.values]
     match samples[0].type:
         case MetricType.SET:
-            return ", ".join(sorted({printable(str(value)) for value in values}))
+            return ", ".join(sorted({escape(str(value)) for value in values}))
         case MetricType.COUNTER:
             total = sum(
                 float(value) / sample.sample_rate

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class Reason(enum.StrEnum):
-    """Why a line was refused: stable codes, counted by the ledger.
+    """Why a line was rejected: stable codes, counted by the ledger.
 
     The protocol page of the documentation has a row for each.
     """

@@ -16,7 +16,7 @@ def test_an_accepted_line_exits_with_0() -> None:
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "a:1|c")
 
 
-def test_a_refused_line_among_others_exits_with_1() -> None:
+def test_a_rejected_line_among_others_exits_with_1() -> None:
     result = run("a:x|c", "b:1|c")
     assert result.exit_code == 1
     assert "counter named b" in result.stdout
@@ -36,9 +36,9 @@ def test_an_argument_of_several_lines_is_several_lines() -> None:
 
 def test_json_is_one_object_a_line() -> None:
     result = run("--json", "a:1|c|@0.5", "a:x|c")
-    accepted, refused = map(json.loads, result.stdout.splitlines())
+    accepted, rejected = map(json.loads, result.stdout.splitlines())
     assert (accepted["accepted"], accepted["weight"]) == (True, 2.0)
-    assert refused["error"]["reason"] == "bad_value"
+    assert rejected["error"]["reason"] == "bad_value"
     assert result.exit_code == 1
 
 
@@ -55,7 +55,7 @@ def test_a_line_is_read_as_the_server_of_a_configuration_reads_it(
     result = run("--config", str(path), "a:1|c", "noise.b:1|c")
     assert "shop.a  rate 0.1" in result.stdout
     assert "becomes      nothing: its name is on the filter list" in result.stdout
-    assert result.exit_code == 0  # what is filtered is not refused
+    assert result.exit_code == 0  # what is filtered is not rejected
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import trio
 from click.testing import CliRunner
 
 from statsd_trio.cli.mock_intake import command
-from statsd_trio.cli.rehearsal import describe_attempt
+from statsd_trio.cli.mock_intake_server import describe_attempt
 from statsd_trio.mock_intake import (
     Attempt,
     ReceivedEvent,

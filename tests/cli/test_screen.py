@@ -5,7 +5,7 @@ import attrs
 import pytest
 from rich.console import Console
 
-from statsd_trio.cli.asking import NameUsage, Readiness, RemoteError, Usage
+from statsd_trio.cli.remote import NameUsage, Readiness, RemoteError, Usage
 from statsd_trio.cli.screen import Screen, View
 from statsd_trio.ledger import (
     ContextCounters,

@@ -46,8 +46,8 @@ def list_series(line: str) -> list[tuple[str, str, float | None]]:
     return [(series.name, series.type, series.value) for series in explain(line).series]
 
 
-def list_cautions(line: str | bytes) -> list[str]:
-    return [caution.code for caution in explain(line).cautions]
+def list_warnings(line: str | bytes) -> list[str]:
+    return [warning.code for warning in explain(line).warnings]
 
 
 def test_a_counter_reads_as_a_tree() -> None:
@@ -63,11 +63,11 @@ def test_a_counter_reads_as_a_tree() -> None:
     )
 
 
-def test_a_refused_line_has_a_caret_a_reason_and_the_line_that_was_meant() -> None:
+def test_a_rejected_line_has_a_caret_a_reason_and_the_line_that_was_meant() -> None:
     assert render("bad:1,5|c") == (
         "bad:1,5|c\n"
         "     ^\n"
-        "  refused (bad_value): '1,5' is not a number; write digits with an optional "
+        "  rejected (bad_value): '1,5' is not a number; write digits with an optional "
         "sign, point and exponent, such as 10, -1.5 or 2e6.\n"
         "  try: bad:1.5|c"
     )
@@ -327,7 +327,7 @@ def test_weight_follows_the_type(line: str, weight: float) -> None:
     ],
 )
 def test_what_is_legal_but_odd_is_told(line: str | bytes, codes: list[str]) -> None:
-    assert list_cautions(line) == codes
+    assert list_warnings(line) == codes
 
 
 def test_a_timestamp_that_datadog_drops_says_so() -> None:
@@ -372,9 +372,9 @@ def test_a_timestamp_that_datadog_drops_says_so() -> None:
 def test_the_line_that_was_meant_is_guessed(
     line: str | bytes, suggestion: str | None
 ) -> None:
-    refusal = explain(line).refusal
-    assert refusal is not None
-    assert refusal.suggestion == (suggestion and suggestion.encode())
+    rejection = explain(line).rejection
+    assert rejection is not None
+    assert rejection.suggestion == (suggestion and suggestion.encode())
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_the_caret_stands_under_the_fault(line: str | bytes, cells: int) -> None
     assert render(line).splitlines()[1] == " " * cells + "^"
 
 
-def test_a_long_refused_line_is_cut_around_the_fault() -> None:
+def test_a_long_rejected_line_is_cut_around_the_fault() -> None:
     first, caret, *_ = render("a:" + "1:" * 500 + "x|c").splitlines()
     assert first.startswith("...1:1:")
     assert first[len(caret) - 1] == "x"
@@ -430,17 +430,17 @@ def test_any_line_is_described_in_json(line: bytes, now: float) -> None:
 
 @given(lines())
 def test_a_suggestion_is_always_accepted(line: bytes) -> None:
-    refusal = explain(line).refusal
-    if refusal is not None and refusal.suggestion is not None:
-        parse_message(refusal.suggestion)
+    rejection = explain(line).rejection
+    if rejection is not None and rejection.suggestion is not None:
+        parse_message(rejection.suggestion)
 
 
 @given(lines())
-def test_refused_means_refused_by_the_parser(line: bytes) -> None:
+def test_rejected_means_rejected_by_the_parser(line: bytes) -> None:
     try:
         parse_message(line)
         reason: Reason | None = None
     except ParseError as error:
         reason = error.reason
-    refusal = explain(line).refusal
-    assert (refusal and refusal.reason) == reason
+    rejection = explain(line).rejection
+    assert (rejection and rejection.reason) == reason

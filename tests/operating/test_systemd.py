@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from statsd_trio.operating.systemd import Supervisor, take_sockets
+from statsd_trio.operating.systemd import SystemdNotifier, take_sockets
 
 pytestmark = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="systemd is Linux only"
@@ -25,8 +25,8 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield receiver
 
 
-def make_supervisor(manager: socket.socket, **environ: str) -> Supervisor:
-    return Supervisor.from_environ(
+def make_notifier(manager: socket.socket, **environ: str) -> SystemdNotifier:
+    return SystemdNotifier.from_environ(
         {"NOTIFY_SOCKET": manager.getsockname(), **environ}, pid=7
     )
 
@@ -42,7 +42,7 @@ def count_waiting(manager: socket.socket) -> int:
 
 
 def test_manager_hears_what_it_is_told(manager: socket.socket) -> None:
-    make_supervisor(manager).tell("READY=1", "STATUS=fine")
+    make_notifier(manager).notify("READY=1", "STATUS=fine")
 
     assert manager.recv(100) == b"READY=1\nSTATUS=fine"
 
@@ -52,7 +52,9 @@ def test_manager_may_have_an_abstract_name() -> None:
     name = f"statsd-trio-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(f"\0{name}")
-        Supervisor.from_environ({"NOTIFY_SOCKET": f"@{name}"}, pid=7).tell("READY=1")
+        SystemdNotifier.from_environ({"NOTIFY_SOCKET": f"@{name}"}, pid=7).notify(
+            "READY=1"
+        )
 
         assert receiver.recv(100) == b"READY=1"
 
@@ -67,7 +69,7 @@ def test_nobody_is_told_where_nobody_listens(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    Supervisor.from_environ(environ, pid=7).tell("READY=1")
+    SystemdNotifier.from_environ(environ, pid=7).notify("READY=1")
 
     assert not caplog.records
 
@@ -77,16 +79,16 @@ def test_manager_that_is_gone_is_no_matter(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    Supervisor(str(tmp_path / "gone")).tell("READY=1")
+    SystemdNotifier(str(tmp_path / "gone")).notify("READY=1")
 
     assert "was not told" in caplog.text
 
 
 def test_manager_that_does_not_read_never_holds_us_up(manager: socket.socket) -> None:
-    supervisor = make_supervisor(manager)
+    notifier = make_notifier(manager)
 
     for _ in range(2000):
-        supervisor.tell("WATCHDOG=1")
+        notifier.notify("WATCHDOG=1")
 
     assert count_waiting(manager) < 2000
 
@@ -94,10 +96,10 @@ def test_manager_that_does_not_read_never_holds_us_up(manager: socket.socket) ->
 async def test_watchdog_hears_of_us_twice_an_interval(
     manager: socket.socket, autojump_clock: MockClock
 ) -> None:
-    supervisor = make_supervisor(manager, WATCHDOG_USEC="20000000", WATCHDOG_PID="7")
+    notifier = make_notifier(manager, WATCHDOG_USEC="20000000", WATCHDOG_PID="7")
 
     with trio.move_on_after(35):
-        await supervisor.keep_alive()
+        await notifier.keep_alive()
 
     assert count_waiting(manager) == 3
 
@@ -115,10 +117,10 @@ async def test_watchdog_hears_of_us_twice_an_interval(
 async def test_no_watchdog_hears_nothing(
     environ: dict[str, str], manager: socket.socket, autojump_clock: MockClock
 ) -> None:
-    supervisor = make_supervisor(manager, **environ)
+    notifier = make_notifier(manager, **environ)
 
     with trio.move_on_after(1000):
-        await supervisor.keep_alive()
+        await notifier.keep_alive()
 
     assert count_waiting(manager) == 0
 

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from statsd_trio.explain.cautions import Oddity
+from statsd_trio.explain.line_warnings import WarningCode
 from statsd_trio.protocol import Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -18,4 +18,4 @@ def test_the_page_has_one_row_for_each_reason() -> None:
 
 
 def test_the_page_has_one_row_for_each_warning() -> None:
-    assert list_codes("Warnings") == [oddity.value for oddity in Oddity]
+    assert list_codes("Warnings") == [code.value for code in WarningCode]

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import click
 
-from statsd_trio.cli.asking import make_printable
 from statsd_trio.cli.flags import (
     USAGE_EXIT,
     config_command,
@@ -16,6 +15,7 @@ from statsd_trio.cli.flags import (
 from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
+from statsd_trio.printable import escape
 from statsd_trio.server import find_rule_warnings, find_unusable_files
 
 
@@ -77,7 +77,7 @@ def _write(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
-        return make_printable(value) or '""'
+        return escape(value) or '""'
     if isinstance(value, list):
         items = cast("list[object]", value)
         return ", ".join(map(_write, items)) or "-"

@@ -1,4 +1,4 @@
-"""``statsd-trio explain``: what a line means, or why it is refused."""
+"""``statsd-trio explain``: what a line means, or why it is rejected."""
 
 import json
 import os
@@ -32,10 +32,10 @@ from statsd_trio.explain import (
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -> None:
-    """Say what each LINE of DogStatsD means, or why it is refused.
+    """Say what each LINE of DogStatsD means, or why it is rejected.
 
     Without a LINE, lines are read from standard input. Exits with 1 if any line is
-    refused. Quote the lines, since | and # mean something to a shell.
+    rejected. Quote the lines, since | and # mean something to a shell.
     """
     try:
         explain = _make_explain(config_path)
@@ -46,18 +46,18 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
     source: Iterable[bytes] = sys.stdin.buffer
     if lines:
         source = [os.fsencode(line) for line in lines]
-    is_refused = False
+    is_rejected = False
     is_first = True
     for line in _split_lines(source):
         explanation = explain(line, now=time.time())
-        is_refused = is_refused or explanation.refusal is not None
+        is_rejected = is_rejected or explanation.rejection is not None
         if as_json:
             click.echo(json.dumps(describe_explanation(explanation), allow_nan=False))
         else:
             shown = render_explanation(explanation)
             click.echo(shown if is_first else f"\n{shown}")
         is_first = False
-    sys.exit(1 if is_refused else 0)
+    sys.exit(1 if is_rejected else 0)
 
 
 def _make_explain(config_path: str | None) -> Callable[..., Explanation]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final, TextIO
 
 from statsd_trio.cli.writer import BackgroundWriter
+from statsd_trio.printable import escape
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -34,11 +35,11 @@ class TextFormatter(logging.Formatter):
         """Write time, level, message."""
         line = (
             f"{_format_time(record)} {record.levelname:<8}"
-            f" {_make_printable(record.getMessage())}"
+            f" {escape(record.getMessage())}"
         )
         if record.exc_info:
             lines = self.formatException(record.exc_info).splitlines()
-            line = "\n".join([line, *map(_make_printable, lines)])
+            line = "\n".join([line, *map(escape, lines)])
         return line
 
 
@@ -123,11 +124,3 @@ def set_level(level: str) -> None:
 def _format_time(record: logging.LogRecord) -> str:
     time = dt.datetime.fromtimestamp(record.created, tz=dt.UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _make_printable(text: str) -> str:
-    # A sender chooses part of some messages, and must steer no terminal.
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )

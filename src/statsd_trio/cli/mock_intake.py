@@ -24,7 +24,7 @@ from statsd_trio.errors import ConfigError, describe_os_error
 @click.option(
     "--script",
     type=click.Path(path_type=Path),
-    help="A TOML or JSON file of faults to rehearse.",
+    help="A TOML or JSON file of faults to run_mock_intake.",
 )
 @click.option(
     "--max-kept",
@@ -49,7 +49,7 @@ def command(
     """
     try:
         # Here, so that the other commands work without the extra.
-        from statsd_trio.cli.rehearsal import load_rules, rehearse  # noqa: PLC0415
+        from statsd_trio.cli.mock_intake_server import load_rules, run_mock_intake  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(str(error)) from error
     try:
@@ -59,7 +59,7 @@ def command(
         sys.exit(2)
     try:
         with open_logging("warning", "text"):
-            trio.run(rehearse, host, port, rules, max_kept, max_kept_bytes)
+            trio.run(run_mock_intake, host, port, rules, max_kept, max_kept_bytes)
     except OSError as error:
         click.echo(describe_os_error(error), err=True)
         sys.exit(1)

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from statsd_trio.cli.logs import set_level
-from statsd_trio.cli.supervision import RunningServer
+from statsd_trio.cli.signals import RunningServer
 from statsd_trio.config import Config, SourcedConfig
 from statsd_trio.config.option import Option
 from statsd_trio.config.options import OPTIONS

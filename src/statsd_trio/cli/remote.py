@@ -1,94 +1,90 @@
-"""A running server, asked over the views that it serves on ``http``."""
+"""The server that a command looks at: its URL, its answers, and its failures."""
 
-import json
-from typing import Final, Self, TypeVar
+import sys
+import urllib.parse
+from typing import NoReturn
 
-import cattrs
-import httpx2
+import attrs
+import click
 
-from statsd_trio.cli.asking import Readiness, RemoteError, Usage
+from statsd_trio.config.parsing import split_address
 from statsd_trio.config.secret import mask_credentials
-from statsd_trio.ledger import Ledger
-
-# Far more than a ledger of a thousand listeners; what is longer is no ledger.
-_MAX_BYTES: Final = 8 * 1024 * 1024
-
-_TIMEOUT_SECONDS: Final = 5.0
-
-_T = TypeVar("_T")
+from statsd_trio.printable import escape
 
 
-class Remote:
-    """A server that runs elsewhere.
+class RemoteError(Exception):
+    """The server could not be asked, in one line."""
+
+
+@attrs.frozen
+class Readiness:
+    """Whether a server does its work, and why not.
 
     Attributes:
-        name: the URL where it serves its views, without credentials.
+        conditions: what is wrong all the same, by its name.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.name = mask_credentials(url)
-        # No proxy of the environment: what is asked is mostly on this host.
-        self._client = httpx2.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
+    ready: bool
+    reasons: tuple[str, ...]
+    conditions: dict[str, str] = attrs.field(factory=dict[str, str])
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._client.close()
+@attrs.frozen
+class NameUsage:
+    """How many contexts a metric has, and how many values each of its tag keys."""
 
-    def read_ledger(self) -> Ledger:
-        """Ask what became of everything."""
-        return self._read("/ledger", Ledger)
+    name: str
+    contexts: int
+    tag_values: dict[str, int]
 
-    def read_readiness(self) -> Readiness:
-        """Ask whether it can do its work."""
-        return self._read("/readyz", Readiness)
 
-    def read_usage(self) -> Usage:
-        """Ask who has the most."""
-        return self._read("/contexts", Usage)
+@attrs.frozen
+class Usage:
+    """Who has the most, most first."""
 
-    def _read(self, path: str, kind: type[_T]) -> _T:
+    names: tuple[NameUsage, ...]
+    tag_values: dict[str, int]
+
+
+def parse_url(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str:
+    """Take a URL, or HOST:PORT as the server's own option has it."""
+    if value is None:
+        raise click.UsageError(
+            "say where the server shows itself: --url http://127.0.0.1:8127, or"
+            " STATSD_TRIO_HTTP=127.0.0.1:8127; a server does, if it was started with"
+            " the same --http",
+            context,
+        )
+    if "://" not in value:
         try:
-            answer = self._get(path)
-        except httpx2.InvalidURL as error:
-            # Not with the error's text, which may quote a part of a password.
-            raise RemoteError(
-                f"cannot reach {self.name}: the URL cannot be read"
-            ) from error
-        except httpx2.HTTPError as error:
-            reason = _describe_failure(error)
-            raise RemoteError(f"cannot reach {self.name}: {reason}") from error
-        try:
-            return cattrs.structure(json.loads(answer), kind)
-        except (
-            cattrs.BaseValidationError,
-            AttributeError,
-            KeyError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise RemoteError(
-                f"{self.name} is not where a statsd-trio server shows itself"
-            ) from error
-
-    def _get(self, path: str) -> bytes:
-        body = bytearray()
-        with self._client.stream("GET", self._url + path) as response:
-            for chunk in response.iter_bytes(65536):
-                body += chunk
-                if len(body) > _MAX_BYTES:
-                    raise RemoteError(f"{self.name} answers with too much")
-        return bytes(body)
+            host, port = split_address(value)
+        except ValueError as error:
+            shown = mask_credentials(value)
+            raise click.BadParameter(f"{shown}: {error}", context, parameter) from error
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    shown = mask_credentials(value)
+    if not value.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{shown}: not an HTTP address", context, parameter)
+    try:
+        urllib.parse.urlsplit(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{shown}: not a URL", context, parameter) from error
+    return value.rstrip("/")
 
 
-def _describe_failure(error: httpx2.HTTPError) -> str:
-    """Return what the system said without its error number, or else the library."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__
+url_option = click.option(
+    "--url",
+    metavar="URL",
+    envvar="STATSD_TRIO_HTTP",
+    show_envvar=True,
+    callback=parse_url,
+    help="Where the server shows itself; a URL or HOST:PORT.",
+)
+
+
+def fail(error: RemoteError) -> NoReturn:
+    """Say it in one line, and end with 1."""
+    click.echo(escape(str(error)), err=True)
+    sys.exit(1)

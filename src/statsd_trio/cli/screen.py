@@ -8,9 +8,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from statsd_trio.cli.asking import Readiness, RemoteError, Usage, make_printable
-from statsd_trio.cli.remote import Remote
+from statsd_trio.cli.http_client import Remote
+from statsd_trio.cli.remote import Readiness, RemoteError, Usage
 from statsd_trio.ledger import Ledger
+from statsd_trio.printable import escape
 
 
 @attrs.frozen
@@ -94,7 +95,7 @@ class Screen:
         else:
             head.append("  not ready", style="red")
         for reason in reasons:
-            head.append(f"\n{make_printable(reason)}", style="not bold red")
+            head.append(f"\n{escape(reason)}", style="not bold red")
         head.append(
             f"\nlines {ledger.lines.read:,}{self._rate_lines()}"
             f"  packets {view.packets:,}{self._rate_packets()}"
@@ -133,7 +134,7 @@ class Screen:
         for usage in self._view.usage.names[:max_rows]:
             table.add_row(
                 f"{usage.contexts:,}",
-                Text(make_printable(usage.name)),
+                Text(escape(usage.name)),
                 Text(_list_counts(usage.tag_values)),
             )
         return table
@@ -143,7 +144,7 @@ class Screen:
         table.add_column("Values", justify="right", min_width=8)
         table.add_column("Tag key", ratio=1, no_wrap=True, overflow="ellipsis")
         for key, count in [*self._view.usage.tag_values.items()][:max_rows]:
-            table.add_row(f"{count:,}", Text(make_printable(key)))
+            table.add_row(f"{count:,}", Text(escape(key)))
         return table
 
 
@@ -152,6 +153,4 @@ def _make_table() -> Table:
 
 
 def _list_counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{make_printable(key)} {count:,}" for key, count in counts.items()
-    )
+    return ", ".join(f"{escape(key)} {count:,}" for key, count in counts.items())

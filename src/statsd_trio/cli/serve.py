@@ -12,10 +12,10 @@ from statsd_trio.cli.collector import spare_full_collections
 from statsd_trio.cli.flags import config_command, load_from_flags, refuse
 from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.reloading import Reloader
-from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
+from statsd_trio.cli.signals import RunningServer, serve_until_signalled
 from statsd_trio.config import Config
 from statsd_trio.errors import ConfigError, describe_os_error
-from statsd_trio.operating.systemd import Supervisor, take_sockets
+from statsd_trio.operating.systemd import SystemdNotifier, take_sockets
 from statsd_trio.server import serve
 from statsd_trio.version import __version__
 
@@ -41,12 +41,12 @@ def command(*, config_path: str | None, **flags: object) -> None:
         sockets = take_sockets(os.environ, os.getpid())
         load = functools.partial(load_from_flags, config_path, flags, sockets)
         sourced = load()
-        supervisor = Supervisor.from_environ(os.environ, os.getpid())
+        notifier = SystemdNotifier.from_environ(os.environ, os.getpid())
         if not sourced.config.use_dogstatsd:
             source = sourced.sources["use_dogstatsd"]
             click.echo(f"use_dogstatsd is false ({source}): nothing is bound", err=True)
             # A service manager takes an end without it for a failed start.
-            supervisor.tell("READY=1")
+            notifier.notify("READY=1")
             return
         with open_logging(sourced.config.log_level, sourced.config.log_format):
             for warning in sourced.warnings:
@@ -58,7 +58,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
                     serve_until_signalled,
                     serve,
                     config,
-                    supervisor=supervisor,
+                    notifier=notifier,
                     announce=functools.partial(settle_in, config),
                     reload=Reloader(config, load).reload,
                 )

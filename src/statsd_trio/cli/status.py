@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 import click
 
-from statsd_trio.cli.asking import (
+from statsd_trio.cli.remote import (
     Readiness,
     RemoteError,
     fail,
-    make_printable,
     url_option,
 )
 from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
+from statsd_trio.printable import escape
 
 
 @click.command(
@@ -31,7 +31,7 @@ from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
 def command(url: str, *, as_json: bool) -> None:
     """Show what became of everything a running server was sent."""
     # A quarter of a second of imports, which no other command is to wait for.
-    from statsd_trio.cli.remote import Remote  # noqa: PLC0415
+    from statsd_trio.cli.http_client import Remote  # noqa: PLC0415
 
     try:
         with Remote(url) as remote:
@@ -49,13 +49,13 @@ def command(url: str, *, as_json: bool) -> None:
 def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[str]:
     """Write it for a person, a line each."""
     yield f"{url}: {'ready' if readiness.ready else 'not ready'}"
-    yield from (f"  {make_printable(reason)}" for reason in readiness.reasons)
+    yield from (f"  {escape(reason)}" for reason in readiness.reasons)
     for name, trouble in readiness.conditions.items():
-        yield f"  {make_printable(name)}: {make_printable(trouble)}"
-    yield f"  engine: {make_printable(ledger.engine)}"
+        yield f"  {escape(name)}: {escape(trouble)}"
+    yield f"  engine: {escape(ledger.engine)}"
     for listener in ledger.listeners:
         yield ""
-        yield make_printable(listener.name)
+        yield escape(listener.name)
         yield from _render_listener(listener)
     queue, lines = ledger.queue, ledger.lines
     yield ""
@@ -100,13 +100,13 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     )
     for sink in ledger.sinks:
         yield ""
-        yield make_printable(sink.name)
+        yield escape(sink.name)
         yield from _render_sink(sink)
 
 
 def _render_listener(listener: ListenerLedger) -> Iterator[str]:
     if listener.failure:
-        yield f"  receives nothing: {make_printable(listener.failure)}"
+        yield f"  receives nothing: {escape(listener.failure)}"
     counts: dict[str, int | None] = {
         "packets": listener.packets,
         "bytes": listener.bytes,
@@ -121,7 +121,7 @@ def _render_listener(listener: ListenerLedger) -> Iterator[str]:
 
 def _render_sink(sink: SinkLedger) -> Iterator[str]:
     if sink.api_key:
-        yield f"  API key {make_printable(sink.api_key)}"
+        yield f"  API key {escape(sink.api_key)}"
     counts: dict[str, int | None] = {
         "points taken": sink.snapshotted,
         "delivered": sink.delivered,
@@ -145,7 +145,7 @@ def _name_reasons(what: str, counts: Mapping[str, int]) -> dict[str, int | None]
 def _render_counts(counts: Mapping[str, int | None]) -> Sequence[str]:
     """Write a row for each count; what the system cannot tell has none."""
     return [
-        f"  {make_printable(name):<28} {count:>18,}"
+        f"  {escape(name):<28} {count:>18,}"
         for name, count in counts.items()
         if count is not None
     ]

@@ -6,7 +6,7 @@ from typing import Final, TextIO
 
 import click
 
-from statsd_trio.cli.asking import RemoteError, fail, url_option
+from statsd_trio.cli.remote import RemoteError, fail, url_option
 
 _INTERVAL_SECONDS: Final = 2.0
 
@@ -29,7 +29,7 @@ def command(url: str, *, once: bool) -> None:
     """Show rates, the names with most contexts, and the tags with most values."""
     try:
         # Here, so that the other commands work without the extra and wait for none.
-        from statsd_trio.cli.remote import Remote  # noqa: PLC0415
+        from statsd_trio.cli.http_client import Remote  # noqa: PLC0415
         from statsd_trio.cli.screen import Screen, read_view  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(

@@ -30,7 +30,7 @@ from statsd_trio.engine.engine import (
     MakeEngine,
 )
 from statsd_trio.errors import ParseError
-from statsd_trio.explain.cautions import find_cautions
+from statsd_trio.explain.line_warnings import find_line_warnings
 from statsd_trio.protocol.messages import Sample
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import Rules
@@ -376,8 +376,8 @@ class Recorder:
             name.rate_on_gauge = True
         if track.first_seen == now and len(name.tracks) <= _WARNED_CONTEXTS:
             text = line.decode(errors="replace").removesuffix("\r")
-            for caution in find_cautions(text, message, now=now):
-                name.warnings[caution.code.value] = caution.text
+            for warning in find_line_warnings(text, message, now=now):
+                name.warnings[warning.code.value] = warning.text
         return kept, track
 
     def _keep_raw(self, name: Name, raw: bytes) -> bool:

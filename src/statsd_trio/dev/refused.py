@@ -8,7 +8,7 @@ import attrs
 
 from statsd_trio.errors import ParseError
 from statsd_trio.explain import explain_line
-from statsd_trio.explain.text import escape
+from statsd_trio.printable import escape
 from statsd_trio.transports.packet import Origin
 
 MAX_ROWS: Final = 500
@@ -126,9 +126,9 @@ def _describe(row: RefusedLine, now: float) -> dict[str, Any]:
         row.is_explained = True
         # Of a line that is cut, what is left may even be good.
         if not row.is_cut:
-            refusal = explain_line(row.line, now=now).refusal
-            if refusal is not None and refusal.suggestion is not None:
-                row.suggestion = show_bytes(refusal.suggestion)
+            rejection = explain_line(row.line, now=now).rejection
+            if rejection is not None and rejection.suggestion is not None:
+                row.suggestion = show_bytes(rejection.suggestion)
     column = min(max(row.error.column, 0), len(row.line))
     before = show_bytes(row.line[:column])
     # Apart, so that the caret stands right where the cut is within a character.

@@ -6,7 +6,7 @@ aggregator that a server has, and what comes out is told.
 
 from statsd_trio.explain.explanation import (
     Explanation,
-    Refusal,
+    Rejection,
     describe_explanation,
     explain_line,
 )
@@ -14,7 +14,7 @@ from statsd_trio.explain.rendering import render_explanation
 
 __all__ = [
     "Explanation",
-    "Refusal",
+    "Rejection",
     "describe_explanation",
     "explain_line",
     "render_explanation",

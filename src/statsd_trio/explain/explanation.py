@@ -7,10 +7,10 @@ import attrs
 
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.explain.cautions import Caution, find_cautions
+from statsd_trio.explain.line_warnings import LineWarning, find_line_warnings
 from statsd_trio.explain.suggestion import suggest_line
-from statsd_trio.explain.text import escape
 from statsd_trio.explain.trial import BuiltSeries, try_sample
+from statsd_trio.printable import escape
 from statsd_trio.protocol.encoding import decode_escaped, replace_escaped
 from statsd_trio.protocol.messages import Event, Message, Sample
 from statsd_trio.protocol.parser import parse_message
@@ -18,8 +18,8 @@ from statsd_trio.rules import Rules
 
 
 @attrs.frozen
-class Refusal:
-    """Why a line is refused, where, and what was probably meant.
+class Rejection:
+    """Why a line is rejected, where, and what was probably meant.
 
     Attributes:
         column: 0-based offset in bytes.
@@ -34,7 +34,7 @@ class Refusal:
 
 @attrs.frozen
 class Explanation:
-    """What one line means; either *message* or *refusal* is set.
+    """What one line means; either *message* or *rejection* is set.
 
     Attributes:
         weight: for how many each value stands; 0 where it cannot be counted.
@@ -49,8 +49,8 @@ class Explanation:
     is_filtered: bool = False
     series: tuple[BuiltSeries, ...] = ()
     dropped: Mapping[str, int] = attrs.field(factory=dict[str, int])
-    cautions: tuple[Caution, ...] = ()
-    refusal: Refusal | None = None
+    warnings: tuple[LineWarning, ...] = ()
+    rejection: Rejection | None = None
 
 
 def explain_line(
@@ -74,12 +74,12 @@ def explain_line(
         message = parse_message(line, use_timestamps=use_timestamps)
     except ParseError as error:
         suggestion = suggest_line(line, error)
-        refusal = Refusal(error.reason, error.column, error.message, suggestion)
-        return Explanation(line, refusal=refusal)
+        rejection = Rejection(error.reason, error.column, error.message, suggestion)
+        return Explanation(line, rejection=rejection)
     text = replace_escaped(decode_escaped(line)).removesuffix("\r")
     if not isinstance(message, Sample):
         return Explanation(
-            line, message, cautions=find_cautions(text, message, now=now)
+            line, message, warnings=find_line_warnings(text, message, now=now)
         )
     trial = try_sample(
         message,
@@ -94,7 +94,7 @@ def explain_line(
         trial.is_filtered,
         trial.series,
         trial.dropped,
-        find_cautions(text, message, now=now, weight=trial.weight),
+        find_line_warnings(text, message, now=now, weight=trial.weight),
     )
 
 
@@ -102,17 +102,17 @@ def describe_explanation(explanation: Explanation) -> dict[str, Any]:
     """Turn *explanation* into what JSON can hold."""
     described: dict[str, Any] = {
         "line": escape(explanation.line.decode(errors="backslashreplace")),
-        "accepted": explanation.refusal is None,
+        "accepted": explanation.rejection is None,
     }
-    message, refusal = explanation.message, explanation.refusal
-    if refusal is not None:
-        suggestion = refusal.suggestion
-        described["error"] = attrs.asdict(refusal)
+    message, rejection = explanation.message, explanation.rejection
+    if rejection is not None:
+        suggestion = rejection.suggestion
+        described["error"] = attrs.asdict(rejection)
         described["error"]["suggestion"] = suggestion and suggestion.decode()
     if message is not None:
         described["kind"] = _name_kind(message)
         described["message"] = attrs.asdict(message)
-        described["warnings"] = [attrs.asdict(each) for each in explanation.cautions]
+        described["warnings"] = [attrs.asdict(each) for each in explanation.warnings]
     if isinstance(message, Sample):
         described["weight"] = explanation.weight
         described["filtered"] = explanation.is_filtered

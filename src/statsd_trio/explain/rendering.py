@@ -6,9 +6,9 @@ from typing import Final
 import attrs
 
 from statsd_trio.aggregation.context_table import DEVICE_PREFIX, RESOURCE_PREFIX
-from statsd_trio.explain.explanation import Explanation, Refusal
-from statsd_trio.explain.text import escape, measure_width
+from statsd_trio.explain.explanation import Explanation, Rejection
 from statsd_trio.explain.trial import has_effective_rate
+from statsd_trio.printable import escape, measure_width
 from statsd_trio.protocol.messages import (
     ClientOrigin,
     Event,
@@ -39,8 +39,8 @@ def render_explanation(explanation: Explanation) -> str:
 
     The line itself comes first, escaped, so that it cannot play with a terminal.
     """
-    if explanation.refusal is not None:
-        return "\n".join(_render_refusal(explanation.line, explanation.refusal))
+    if explanation.rejection is not None:
+        return "\n".join(_render_rejection(explanation.line, explanation.rejection))
     lines = [_cut(escape(explanation.line.decode(errors="backslashreplace")))]
     match explanation.message:
         case Sample() as sample:
@@ -49,14 +49,14 @@ def render_explanation(explanation: Explanation) -> str:
             lines += _render_event(event)
         case ServiceCheck() as check:
             lines += _render_service_check(check)
-        case None:  # pragma: no cover - a refusal, by the class's own rule
+        case None:  # pragma: no cover - a rejection, by the class's own rule
             pass
-    lines += [f"  warning: {escape(each.text)}" for each in explanation.cautions]
+    lines += [f"  warning: {escape(each.text)}" for each in explanation.warnings]
     return "\n".join(lines)
 
 
-def _render_refusal(line: bytes, refusal: Refusal) -> Iterator[str]:
-    before, after = _split_at(line, refusal.column)
+def _render_rejection(line: bytes, rejection: Rejection) -> Iterator[str]:
+    before, after = _split_at(line, rejection.column)
     half = _SHOWN_CHARACTERS // 2
     if len(before) > half:
         before = "..." + before[-half:]
@@ -64,9 +64,9 @@ def _render_refusal(line: bytes, refusal: Refusal) -> Iterator[str]:
         after = after[:half] + "..."
     yield before + after
     yield " " * measure_width(before) + "^"
-    yield f"  refused ({refusal.reason}): {escape(refusal.message)}"
-    if refusal.suggestion is not None:
-        yield f"  try: {_cut(escape(refusal.suggestion.decode()))}"
+    yield f"  rejected ({rejection.reason}): {escape(rejection.message)}"
+    if rejection.suggestion is not None:
+        yield f"  try: {_cut(escape(rejection.suggestion.decode()))}"
 
 
 def _split_at(line: bytes, column: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The line that was probably meant by one that is refused."""
+"""The line that was probably meant by one that is rejected."""
 
 import re
 import unicodedata
@@ -35,7 +35,7 @@ _PERCENT: Final = re.compile(r"([0-9]{1,3})%")
 
 
 def suggest_line(line: bytes, error: ParseError) -> bytes | None:
-    """Guess what *line*, refused with *error*, should have been.
+    """Guess what *line*, rejected with *error*, should have been.
 
     Only ever a line that is accepted.
     """

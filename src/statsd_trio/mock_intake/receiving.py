@@ -21,11 +21,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from statsd_trio.mock_intake.answering import make_answer, play_rule
-from statsd_trio.mock_intake.documents import (
-    read_events_json,
-    read_series_json,
-    read_service_checks_json,
-)
 from statsd_trio.mock_intake.encoding import (
     ENCODINGS,
     EncodingError,
@@ -33,7 +28,12 @@ from statsd_trio.mock_intake.encoding import (
     decode_body,
 )
 from statsd_trio.mock_intake.intake import MockIntake
-from statsd_trio.mock_intake.messages import (
+from statsd_trio.mock_intake.json_bodies import (
+    read_events_json,
+    read_series_json,
+    read_service_checks_json,
+)
+from statsd_trio.mock_intake.protobuf_bodies import (
     read_series_protobuf,
     read_sketches_protobuf,
 )

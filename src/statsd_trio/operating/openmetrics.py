@@ -69,7 +69,7 @@ def _list_families(ledger: Ledger) -> Iterator[_Family]:
     yield _Family(
         "lines_rejected",
         "counter",
-        "Lines refused.",
+        "Lines rejected.",
         [((("reason", reason),), count) for reason, count in lines.rejected.items()],
     )
     yield _counter("lines_filtered", "Lines on a filter list.", lines.filtered)

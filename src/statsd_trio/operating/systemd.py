@@ -20,7 +20,7 @@ _FIRST_DESCRIPTOR: Final = 3
 _MAX_DESCRIPTORS: Final = 1024
 
 
-class Supervisor:
+class SystemdNotifier:
     """Tells a service manager that we are ready, alive, or stopping.
 
     Where there is none, nothing is told.
@@ -42,7 +42,7 @@ class Supervisor:
             return cls(address, int(microseconds[:18]) / 1e6)
         return cls(address)
 
-    def tell(self, *lines: str) -> None:
+    def notify(self, *lines: str) -> None:
         """Send *lines*, without ever waiting; a manager that is gone is no matter."""
         if not self._address:
             return
@@ -61,7 +61,7 @@ class Supervisor:
         """
         while True:
             await trio.sleep(self._watchdog_seconds / 2)
-            self.tell("WATCHDOG=1")
+            self.notify("WATCHDOG=1")
 
 
 def take_sockets(environ: Mapping[str, str], pid: int) -> tuple[socket.socket, ...]:

@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 
 from statsd_trio.aggregation.ranking import ContextRanking
-from statsd_trio.operating.observed import ObservedServer
 from statsd_trio.operating.openmetrics import CONTENT_TYPE, render_openmetrics
+from statsd_trio.operating.viewed_server import ViewedServer
 from statsd_trio.web import JsonResponse, Limits, Page, make_application
 
 # A monitor or two, a person, and some that forgot to leave. What they ask for together
@@ -31,7 +31,7 @@ LIMITS: Final = Limits(
 )
 
 
-def make_views(server: ObservedServer) -> Starlette:
+def make_views(server: ViewedServer) -> Starlette:
     """Make the views of *server*."""
 
     def show_health() -> Response:

@@ -58,7 +58,7 @@ def parse_message(line: bytes, *, use_timestamps: bool = True) -> Message:
     Bytes that are not UTF-8 are replaced in tags and texts; see `encoding`.
 
     Raises:
-        ParseError: if the line must be refused. Nothing else is ever raised.
+        ParseError: if the line must be rejected. Nothing else is ever raised.
     """
     is_utf8 = True
     try:

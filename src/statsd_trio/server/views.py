@@ -13,7 +13,7 @@ import trio
 
 from statsd_trio.config.parsing import split_address
 from statsd_trio.errors import ConfigError
-from statsd_trio.operating.observed import ObservedServer
+from statsd_trio.operating.viewed_server import ViewedServer
 from statsd_trio.transports.binding import bind_name
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ async def bind_views(address: str | None) -> list[trio.SocketListener]:
 
 
 async def serve_views(
-    server: ObservedServer, listeners: Sequence[trio.SocketListener]
+    server: ViewedServer, listeners: Sequence[trio.SocketListener]
 ) -> None:
     """Show *server* until cancelled, then close *listeners*."""
     from statsd_trio.operating.views import LIMITS, make_views  # noqa: PLC0415

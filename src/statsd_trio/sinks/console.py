@@ -17,6 +17,7 @@ from statsd_trio.aggregation.snapshot import (
 )
 from statsd_trio.output import LineOutput, OutputError
 from statsd_trio.pace import Pace
+from statsd_trio.printable import escape
 from statsd_trio.sinks.sink import SinkError
 
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")
@@ -115,7 +116,7 @@ def _describe_series(series: Series) -> Iterator[_Row]:
         value = f"{point.value:,.6g}" if point.value % 1 else f"{point.value:,.0f}"
         if series.unit:
             value += f" {series.unit}"
-        yield _Row(_show(series.name), series.type.name.lower(), value, tags)
+        yield _Row(escape(series.name), series.type.name.lower(), value, tags)
 
 
 def _describe_sketch(sketch: Sketch) -> Iterator[_Row]:
@@ -125,33 +126,21 @@ def _describe_sketch(sketch: Sketch) -> Iterator[_Row]:
             f"n={point.count:,} min={point.min:.6g}"
             f" avg={point.average:.6g} max={point.max:.6g}"
         )
-        yield _Row(_show(sketch.name), "sketch", value, tags)
+        yield _Row(escape(sketch.name), "sketch", value, tags)
 
 
 def _describe_event(event: Event) -> str:
-    text = _show(event.text)
-    return f"event [{event.alert_type}] {_show(event.title)}: {text}".rstrip(": ")
+    text = escape(event.text)
+    return f"event [{event.alert_type}] {escape(event.title)}: {text}".rstrip(": ")
 
 
 def _describe_service_check(check: ServiceCheck) -> str:
-    shown = f"check {_show(check.name)}: {check.status.name} {_show(check.message)}"
+    shown = f"check {escape(check.name)}: {check.status.name} {escape(check.message)}"
     return f"{shown.rstrip()} {_show_tags(check.tags)}".rstrip()
 
 
 def _show_tags(tags: tuple[str, ...]) -> str:
-    return _show(" ".join(tags))
-
-
-def _show(text: str) -> str:
-    """Escape what would move the cursor or change the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return escape(" ".join(tags))
 
 
 def _show_time(seconds: int) -> str:

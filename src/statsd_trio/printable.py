@@ -1,10 +1,10 @@
-"""Text from outside, made fit for a terminal."""
+"""Text from outside, made printable: it cannot steer a terminal."""
 
 import unicodedata
 
 
 def escape(text: str) -> str:
-    """Spell out what is not printable, so that it cannot play with a terminal."""
+    """Return *text* with everything that is not printable written as an escape."""
     if text.isprintable():
         return text
     return "".join(

@@ -10,9 +10,12 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio import Config, ConfigError
-from statsd_trio.cli.signals import catch_stop_signal
-from statsd_trio.cli.supervision import RunningServer, serve_until_signalled
-from statsd_trio.operating.systemd import Supervisor
+from statsd_trio.cli.signals import (
+    RunningServer,
+    catch_stop_signal,
+    serve_until_signalled,
+)
+from statsd_trio.operating.systemd import SystemdNotifier
 
 
 class FakeServer:
@@ -50,15 +53,15 @@ class FakeServer:
         raise NotImplementedError
 
 
-class FakeSupervisor(Supervisor):
-    """Keeps what it is told, and when."""
+class FakeNotifier(SystemdNotifier):
+    """Keeps what it is to send, and when."""
 
     def __init__(self, watchdog_seconds: float = 1000) -> None:
         super().__init__(watchdog_seconds=watchdog_seconds)
-        self.told: list[tuple[float, str]] = []
+        self.notified: list[tuple[float, str]] = []
 
-    def tell(self, *lines: str) -> None:
-        self.told += [(trio.current_time(), line) for line in lines]
+    def notify(self, *lines: str) -> None:
+        self.notified += [(trio.current_time(), line) for line in lines]
 
 
 def ignore(server: RunningServer) -> None:
@@ -76,7 +79,7 @@ async def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
     await serve_until_signalled(
         server.serve,
         Config(),
-        supervisor=FakeSupervisor(),
+        notifier=FakeNotifier(),
         announce=lambda _: signal.raise_signal(number),
         reload=never,
     )
@@ -85,18 +88,18 @@ async def test_signal_stops_the_server_cleanly(number: signal.Signals) -> None:
 
 
 async def test_server_stops_cleanly_once_nobody_reads_what_it_writes() -> None:
-    server, supervisor = FakeServer(), FakeSupervisor()
+    server, notifier = FakeServer(), FakeNotifier()
 
     await serve_until_signalled(
         server.serve,
         Config(),
-        supervisor=supervisor,
+        notifier=notifier,
         announce=lambda _: server.sinks_ended.set(),
         reload=never,
     )
 
     assert server.ended
-    assert [line for _, line in supervisor.told] == ["READY=1", "STOPPING=1"]
+    assert [line for _, line in notifier.notified] == ["READY=1", "STOPPING=1"]
 
 
 async def test_signals_are_as_they_were_if_none_came() -> None:
@@ -116,7 +119,7 @@ async def test_first_signal_gives_the_second_the_effect_of_the_system() -> None:
 
 async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> None:
     server = FakeServer(stops_in=4.5)
-    supervisor = FakeSupervisor(watchdog_seconds=4)
+    notifier = FakeNotifier(watchdog_seconds=4)
 
     async def signal_later() -> None:
         await trio.sleep(3)
@@ -127,12 +130,12 @@ async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> Non
         await serve_until_signalled(
             server.serve,
             Config(),
-            supervisor=supervisor,
+            notifier=notifier,
             announce=ignore,
             reload=never,
         )
 
-    assert supervisor.told == [
+    assert notifier.notified == [
         (0, "READY=1"),
         (2, "WATCHDOG=1"),
         (3, "STOPPING=1"),
@@ -147,19 +150,19 @@ async def test_manager_is_told_the_whole_story(autojump_clock: MockClock) -> Non
     ids=repr,
 )
 async def test_server_that_cannot_start_says_why(failure: Exception) -> None:
-    supervisor = FakeSupervisor()
+    notifier = FakeNotifier()
 
     with pytest.raises(type(failure)) as raised:
         await serve_until_signalled(
             FakeServer(failure=failure).serve,
             Config(),
-            supervisor=supervisor,
+            notifier=notifier,
             announce=ignore,
             reload=never,
         )
 
     assert raised.value is failure
-    assert supervisor.told == []
+    assert notifier.notified == []
 
 
 async def test_failure_of_a_running_server_is_not_hidden() -> None:
@@ -174,14 +177,14 @@ async def test_failure_of_a_running_server_is_not_hidden() -> None:
         await serve_until_signalled(
             serve,
             Config(),
-            supervisor=FakeSupervisor(),
+            notifier=FakeNotifier(),
             announce=ignore,
             reload=never,
         )
 
 
 async def test_hangup_reloads_and_tells_the_manager(autojump_clock: MockClock) -> None:
-    server, supervisor = FakeServer(), FakeSupervisor()
+    server, notifier = FakeServer(), FakeNotifier()
     reloaded: list[RunningServer] = []
 
     async def reload(server: RunningServer) -> None:
@@ -198,14 +201,14 @@ async def test_hangup_reloads_and_tells_the_manager(autojump_clock: MockClock) -
         await serve_until_signalled(
             server.serve,
             Config(),
-            supervisor=supervisor,
+            notifier=notifier,
             announce=ignore,
             reload=reload,
         )
 
     assert reloaded == [server, server]
-    told = [(at, line.partition("=")[0]) for at, line in supervisor.told]
-    assert told == [
+    notified = [(at, line.partition("=")[0]) for at, line in notifier.notified]
+    assert notified == [
         (0, "READY"),
         (3, "RELOADING"),
         (3, "MONOTONIC_USEC"),
@@ -218,7 +221,7 @@ async def test_hangup_reloads_and_tells_the_manager(autojump_clock: MockClock) -
 
 
 async def test_hangup_during_the_stop_means_nothing(autojump_clock: MockClock) -> None:
-    server, supervisor = FakeServer(stops_in=4), FakeSupervisor()
+    server, notifier = FakeServer(stops_in=4), FakeNotifier()
 
     async def signal_later() -> None:
         await trio.sleep(1)
@@ -231,19 +234,19 @@ async def test_hangup_during_the_stop_means_nothing(autojump_clock: MockClock) -
         await serve_until_signalled(
             server.serve,
             Config(),
-            supervisor=supervisor,
+            notifier=notifier,
             announce=ignore,
             reload=never,
         )
 
     assert server.ended
-    assert supervisor.told == [(0, "READY=1"), (1, "STOPPING=1")]
+    assert notifier.notified == [(0, "READY=1"), (1, "STOPPING=1")]
 
 
 async def test_stop_during_a_reload_is_the_last_word(
     autojump_clock: MockClock,
 ) -> None:
-    supervisor = FakeSupervisor()
+    notifier = FakeNotifier()
 
     async def reload(server: RunningServer) -> None:
         # As work in a thread, which a cancel waits for.
@@ -254,19 +257,19 @@ async def test_stop_during_a_reload_is_the_last_word(
     await serve_until_signalled(
         FakeServer().serve,
         Config(),
-        supervisor=supervisor,
+        notifier=notifier,
         announce=lambda _: signal.raise_signal(signal.SIGHUP),
         reload=reload,
     )
 
-    assert supervisor.told[-1][1] == "STOPPING=1"
+    assert notifier.notified[-1][1] == "STOPPING=1"
 
 
 HANGING = """
 import sys, trio
 from statsd_trio import Config
-from statsd_trio.cli.supervision import serve_until_signalled
-from statsd_trio.operating.systemd import Supervisor
+from statsd_trio.cli.signals import serve_until_signalled
+from statsd_trio.operating.systemd import SystemdNotifier
 
 async def serve(config, *, task_status):
     class Server:
@@ -283,7 +286,7 @@ async def serve(config, *, task_status):
 
 async def main():
     await serve_until_signalled(
-        serve, Config(), supervisor=Supervisor(),
+        serve, Config(), notifier=SystemdNotifier(),
         announce=lambda server: print("running", flush=True), reload=None,
     )
 

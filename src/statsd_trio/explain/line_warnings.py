@@ -31,16 +31,16 @@ _PAST_SECONDS_OF_EVENTS: Final = 18 * 3600
 _PROBABLY_MILLISECONDS: Final = 100_000_000_000
 
 # 1 / 0.1 and the like are whole only to within rounding.
-_WHOLE_ENOUGH: Final = 1e-6
+_ROUNDING: Final = 1e-6
 
 _ORIGIN_FIELDS: Final = ("c:", "e:", "card:")
-_KINDS: Final = {
+_KNOWN_FIELDS: Final = {
     Sample: ("#", "@", "T", *_ORIGIN_FIELDS),
     ServiceCheck: ("d:", "h:", "#", "m:", *_ORIGIN_FIELDS),
 }
 
 
-class Oddity(enum.StrEnum):
+class WarningCode(enum.StrEnum):
     """What is legal in a line but probably not meant: stable codes."""
 
     DUPLICATE_TAG = "duplicate_tag"
@@ -66,20 +66,20 @@ class Oddity(enum.StrEnum):
 
 
 @attrs.frozen
-class Caution:
+class LineWarning:
     """Something in an accepted line that its sender should know.
 
     Attributes:
         text: a sentence for a person.
     """
 
-    code: Oddity
+    code: WarningCode
     text: str
 
 
-def find_cautions(
+def find_line_warnings(
     line: str, message: Message, *, now: float, weight: float = 1.0
-) -> tuple[Caution, ...]:
+) -> tuple[LineWarning, ...]:
     r"""List what is odd in *line*, of which *message* was read.
 
     Args:
@@ -88,18 +88,19 @@ def find_cautions(
         now: unix seconds.
         weight: for how many each value stands.
     """
-    found: list[Caution] = []
+    found: list[LineWarning] = []
     if isinstance(message, Sample):
         found += _check_name(message.name)
         found += _check_sample(line, message, weight)
     else:
         found += [
-            Caution(Oddity.IGNORED_FIELD, warning) for warning in message.warnings
+            LineWarning(WarningCode.IGNORED_FIELD, warning)
+            for warning in message.warnings
         ]
     if message.is_repaired:
         found.append(
-            Caution(
-                Oddity.NOT_UTF8,
+            LineWarning(
+                WarningCode.NOT_UTF8,
                 "Bytes that are not UTF-8 were replaced by U+FFFD; encode tags and "
                 "texts as UTF-8.",
             )
@@ -111,47 +112,49 @@ def find_cautions(
     return tuple(found)
 
 
-def _check_name(name: str) -> Iterator[Caution]:
+def _check_name(name: str) -> Iterator[LineWarning]:
     if len(name) > _MAX_NAME_LENGTH:
-        yield Caution(
-            Oddity.LONG_NAME,
+        yield LineWarning(
+            WarningCode.LONG_NAME,
             f"The name has {len(name)} characters; Datadog keeps {_MAX_NAME_LENGTH}.",
         )
     if not name.isascii():
-        yield Caution(
-            Oddity.NON_ASCII_NAME,
+        yield LineWarning(
+            WarningCode.NON_ASCII_NAME,
             "The name holds characters that are not ASCII; Datadog turns them into _.",
         )
     odd = sorted({each for each in name if each.isascii()} - _NAME_CHARACTERS)
     if odd:
-        yield Caution(
-            Oddity.NAME_CHARACTERS,
+        yield LineWarning(
+            WarningCode.NAME_CHARACTERS,
             f"The name holds {', '.join(map(quote, odd))}; Datadog turns all but "
             "letters, digits, _ and . into _.",
         )
     if name[0] not in string.ascii_letters:
-        yield Caution(
-            Oddity.NAME_START,
+        yield LineWarning(
+            WarningCode.NAME_START,
             "The name does not start with a letter, as Datadog asks of names.",
         )
 
 
-def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[Caution]:
+def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[LineWarning]:
     # The sample itself does not bear a rate that is out of range where none counts.
     rates = [field[1:] for field in _list_fields(line, sample) if field[:1] == "@"]
     if rates and parse_rate(rates[-1]) != 1.0 and not has_effective_rate(sample):
         what = f"a {sample.type.name.lower()}"
         if sample.timestamp is not None:
             what = "a value that has a timestamp"
-        yield Caution(Oddity.IGNORED_RATE, f"The sample rate has no effect on {what}.")
+        yield LineWarning(
+            WarningCode.IGNORED_RATE, f"The sample rate has no effect on {what}."
+        )
     exact = 1.0 / sample.sample_rate
     if (
         weight  # else nothing of it is counted
         and sample.type is MetricType.DISTRIBUTION
-        and exact > weight + _WHOLE_ENOUGH
+        and exact > weight + _ROUNDING
     ):
-        yield Caution(
-            Oddity.FRACTIONAL_WEIGHT,
+        yield LineWarning(
+            WarningCode.FRACTIONAL_WEIGHT,
             f"Each value stands for {exact:.4g}, which is cut to {weight:.12g} in the "
             "count of a distribution but not in its sum; rates such as 0.5, 0.25, 0.2 "
             "and 0.1 are exact.",
@@ -160,122 +163,122 @@ def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[Caution]
         value = line.partition(":")[2].partition("|")[0]
         signed = next((each for each in value.split(":") if each[:1] in "+-"), "")
         if signed and not (signed[0] == "-" and sample.values[-1] == 0):
-            yield Caution(
-                Oddity.GAUGE_DELTA,
+            yield LineWarning(
+                WarningCode.GAUGE_DELTA,
                 f"This sets the gauge to {signed.removeprefix('+')}. DogStatsD has no "
                 "relative gauges: in plain StatsD a sign means add or subtract.",
             )
         if len(sample.values) > 1:
-            yield Caution(
-                Oddity.GAUGE_VALUES,
+            yield LineWarning(
+                WarningCode.GAUGE_VALUES,
                 "Of several values of a gauge only the last one counts.",
             )
 
 
-def _check_timestamp(message: Message, now: float) -> Iterator[Caution]:
+def _check_timestamp(message: Message, now: float) -> Iterator[LineWarning]:
     timestamp = message.timestamp
     if timestamp is None:
         return
     ago = int(now) - timestamp
     if timestamp > _PROBABLY_MILLISECONDS:
-        yield Caution(
-            Oddity.FUTURE_TIMESTAMP,
+        yield LineWarning(
+            WarningCode.FUTURE_TIMESTAMP,
             "The timestamp lies thousands of years ahead; it is probably in "
             "milliseconds, and should be in seconds.",
         )
     elif timestamp > now:
         is_dropped = isinstance(message, Sample) and -ago > _FUTURE_SECONDS
-        yield Caution(
-            Oddity.FUTURE_TIMESTAMP,
+        yield LineWarning(
+            WarningCode.FUTURE_TIMESTAMP,
             f"The timestamp is {-ago} seconds in the future"
             f"{', and Datadog drops it' if is_dropped else ''}.",
         )
     elif isinstance(message, Sample) and ago > _PAST_SECONDS:
-        yield Caution(
-            Oddity.OLD_TIMESTAMP,
+        yield LineWarning(
+            WarningCode.OLD_TIMESTAMP,
             f"The timestamp is {ago} seconds in the past; Datadog drops what is older "
             "than an hour, unless told to keep it.",
         )
     elif isinstance(message, Event) and ago > _PAST_SECONDS_OF_EVENTS:
-        yield Caution(
-            Oddity.OLD_TIMESTAMP,
+        yield LineWarning(
+            WarningCode.OLD_TIMESTAMP,
             f"The timestamp is {ago} seconds in the past; Datadog takes events of the "
             "last 18 hours.",
         )
 
 
-def _check_tags(tags: tuple[str, ...]) -> Iterator[Caution]:
+def _check_tags(tags: tuple[str, ...]) -> Iterator[LineWarning]:
     seen: dict[str, int] = {}
     for tag in tags:
         seen[tag] = seen.get(tag, 0) + 1
     for tag, times in seen.items():
         if not tag:
-            yield Caution(
-                Oddity.EMPTY_TAG,
+            yield LineWarning(
+                WarningCode.EMPTY_TAG,
                 "There is an empty tag: a comma too many among the tags.",
             )
             continue
         if times > 1:
-            yield Caution(
-                Oddity.DUPLICATE_TAG,
+            yield LineWarning(
+                WarningCode.DUPLICATE_TAG,
                 f"The tag {quote(tag)} stands {times} times; it counts once.",
             )
         if " " in tag:
-            yield Caution(
-                Oddity.TAG_SPACE,
+            yield LineWarning(
+                WarningCode.TAG_SPACE,
                 f"The tag {quote(tag)} holds a space; Datadog turns it into _, and "
                 "no space is dropped after a comma.",
             )
         if len(tag) > _MAX_TAG_LENGTH:
-            yield Caution(
-                Oddity.LONG_TAG,
+            yield LineWarning(
+                WarningCode.LONG_TAG,
                 f"The tag {quote(tag)} has {len(tag)} characters; Datadog keeps "
                 f"{_MAX_TAG_LENGTH}.",
             )
 
 
-def _check_fields(line: str, message: Message) -> Iterator[Caution]:
+def _check_fields(line: str, message: Message) -> Iterator[LineWarning]:
     if isinstance(message, Event):
         # Title and text may hold anything, so the fields cannot be told by eye.
         if message.unknown_fields:
-            yield Caution(
-                Oddity.UNKNOWN_FIELD,
+            yield LineWarning(
+                WarningCode.UNKNOWN_FIELD,
                 f"{message.unknown_fields} of the fields are unknown and were ignored.",
             )
         return
     fields = _list_fields(line, message)
-    known = _KINDS[type(message)]
-    kinds = [
-        next((kind for kind in known if field.startswith(kind)), "") for field in fields
+    known = _KNOWN_FIELDS[type(message)]
+    names = [
+        next((name for name in known if field.startswith(name)), "") for field in fields
     ]
-    for field, kind in zip(fields, kinds, strict=True):
-        if not kind:
-            yield Caution(
-                Oddity.UNKNOWN_FIELD,
+    for field, name in zip(fields, names, strict=True):
+        if not name:
+            yield LineWarning(
+                WarningCode.UNKNOWN_FIELD,
                 f"The field {quote(field)} is unknown and was ignored.",
             )
-    for kind in dict.fromkeys(kinds):
-        if kind and kinds.count(kind) > 1:
-            yield Caution(
-                Oddity.REPEATED_FIELD,
-                f"The field {kind} stands {kinds.count(kind)} times; the last one "
+    for name in dict.fromkeys(names):
+        if name and names.count(name) > 1:
+            yield LineWarning(
+                WarningCode.REPEATED_FIELD,
+                f"The field {name} stands {names.count(name)} times; the last one "
                 "counts.",
             )
-    if "m:" in kinds[:-1]:
-        yield Caution(
-            Oddity.MESSAGE_NOT_LAST,
+    if "m:" in names[:-1]:
+        yield LineWarning(
+            WarningCode.MESSAGE_NOT_LAST,
             "There are fields after the message; a message ends at its first '|'.",
         )
 
 
-def _check_local_data(line: str, message: Message) -> Iterator[Caution]:
+def _check_local_data(line: str, message: Message) -> Iterator[LineWarning]:
     origin = message.origin
     is_read = origin is not None and (origin.container_id or origin.cgroup_inode)
     if isinstance(message, Sample) and not is_read:
         fields = _list_fields(line, message)
         if any(field.startswith("c:") for field in fields):
-            yield Caution(
-                Oddity.UNREAD_ORIGIN,
+            yield LineWarning(
+                WarningCode.UNREAD_ORIGIN,
                 "The field c: names no container; write ci- and its id, or in- and "
                 "the inode of its cgroup.",
             )

@@ -12,7 +12,7 @@ from statsd_trio.mock_intake import (
     ReceivedSeries,
     ReceivedServiceCheck,
 )
-from statsd_trio.mock_intake.documents import (
+from statsd_trio.mock_intake.json_bodies import (
     read_events_json,
     read_series_json,
     read_service_checks_json,

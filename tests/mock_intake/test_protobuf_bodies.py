@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from statsd_trio.mock_intake import ReceivedOrigin, ReceivedSeries, ReceivedSketch
-from statsd_trio.mock_intake.messages import (
+from statsd_trio.mock_intake.protobuf_bodies import (
     read_series_protobuf,
     read_sketches_protobuf,
 )

@@ -15,6 +15,7 @@ from statsd_trio.mock_intake import (
     load_script,
     open_mock_intake,
 )
+from statsd_trio.printable import escape
 
 # How many names one line shows.
 _NAMES_SHOWN: Final = 3
@@ -34,7 +35,7 @@ def load_rules(script: Path | None) -> tuple[Rule, ...]:
         raise ConfigError([f"{script}: {error.strerror}"]) from error
 
 
-async def rehearse(
+async def run_mock_intake(
     host: str, port: int, rules: tuple[Rule, ...], max_kept: int, max_kept_bytes: int
 ) -> None:
     """Listen until SIGINT or SIGTERM, with a line for every attempt.
@@ -87,7 +88,7 @@ def describe_attempt(attempt: Attempt) -> str:
         words.append(f"script: {attempt.fault}")
     if attempt.error:
         words.append(f"refused: {attempt.error}")
-    return _make_printable("  ".join(words))
+    return escape("  ".join(words))
 
 
 def _describe_names(attempt: Attempt) -> str:
@@ -103,8 +104,3 @@ def _describe_names(attempt: Attempt) -> str:
 def _describe_size(attempt: Attempt) -> str:
     encoding = attempt.encoding or "identity"
     return f"{attempt.body_bytes} bytes {encoding}, {attempt.raw_bytes} decoded"
-
-
-def _make_printable(text: str) -> str:
-    """Replace what could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,4 +1,4 @@
-"""What those who operate a server ask of it."""
+"""What the views need of a server."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
@@ -7,15 +7,15 @@ from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.ledger import Ledger
 
 
-class ObservedServer(Protocol):
-    """What the views ask of a server."""
+class ViewedServer(Protocol):
+    """A server, as far as the views show it."""
 
     def ledger(self) -> Ledger:
-        """Tell what became of everything."""
+        """Return what became of everything."""
         ...
 
     def find_unready(self) -> Sequence[str]:
-        """Tell why it cannot do its work, a line each."""
+        """Return the reasons why it is not ready, one line per reason."""
         ...
 
     def find_conditions(self) -> Mapping[str, str]:
@@ -23,5 +23,5 @@ class ObservedServer(Protocol):
         ...
 
     def rank_contexts(self) -> Awaitable[ContextRanking]:
-        """Tell which names and tag keys have most; a screenful at most."""
+        """Return the names and tag keys with most contexts; a screenful at most."""
         ...
