@@ -13,13 +13,19 @@ ROOT: Final = Path(__file__).parents[1]
 class ChildProcess:
     """A module of ours in a process of its own, killed when it takes too long."""
 
-    def __init__(self, module: str, order: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        module: str,
+        order: dict[str, Any],
+        python: str = sys.executable,
+        folder: Path = ROOT,
+    ) -> None:
         self._module = module
         self._child = subprocess.Popen(
-            [sys.executable, "-m", module, json.dumps(order)],
+            [python, "-m", module, json.dumps(order)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=ROOT,
+            cwd=folder,
             text=True,
         )
 

@@ -32,6 +32,14 @@ def make_parser(
         action="append",
         help="which of our engines (default: all that are installed)",
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        action="append",
+        metavar="CHECKOUT",
+        help="another checkout of this project, with an environment in .venv, whose "
+        "server runs in turn with ours over UDP; of burst, steady, flood and lossless",
+    )
     return parser
 
 

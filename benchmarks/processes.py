@@ -6,7 +6,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import attrs
 
@@ -24,6 +25,9 @@ SERVERS: Final = {
     "count newlines": "benchmarks.servers.newlines",
 }
 
+# Before the folder of another checkout, whose server runs in turn with these.
+_CHECKOUT: Final = "checkout "
+
 # To start, and to build the packets; to stop, and to deliver what was drained.
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 60.0
@@ -40,8 +44,9 @@ def list_servers(options: argparse.Namespace) -> list[str]:
     """List the servers to measure: those asked for, else ours and the baselines."""
     engines = list_engines(options.engine)
     baselines = [name for name in SERVERS if not is_ours(name)]
-    servers: list[str] | None = options.server
-    return servers or [*map(name_ours, engines), *baselines]
+    servers: list[str] = options.server or [*map(name_ours, engines), *baselines]
+    checkouts: list[Path] = options.against or []
+    return [*servers, *(f"{_CHECKOUT}{path}" for path in checkouts)]
 
 
 def name_ours(engine: str) -> str:
@@ -110,10 +115,8 @@ def run_once(
         serving = attrs.evolve(serving, folder=folder)
         if is_ours(server):
             serving = attrs.evolve(serving, engine=server.rpartition(" ")[2])
-        child = stack.enter_context(
-            contextlib.closing(ChildProcess(SERVERS[server], attrs.asdict(serving)))
-        )
-        addresses = child.read(_START_SECONDS)["addresses"]
+        child = stack.enter_context(contextlib.closing(_start(server, serving)))
+        addresses = _read_addresses(child)
         senders = [
             stack.enter_context(
                 contextlib.closing(
@@ -149,6 +152,25 @@ def run_once(
     )
     problems = _find_problems(outcome, serving, expected_lines)
     return attrs.evolve(outcome, problems=tuple(problems))
+
+
+def _start(server: str, serving: Serving) -> ChildProcess:
+    order = attrs.asdict(serving)
+    if not server.startswith(_CHECKOUT):
+        return ChildProcess(SERVERS[server], order)
+    folder = Path(server.removeprefix(_CHECKOUT))
+    # What every commit's server understands; it listens to UDP.
+    known = {name: order[name] for name in ("so_rcvbuf", "core")}
+    python = str(folder.resolve() / ".venv" / "bin" / "python")
+    return ChildProcess("benchmarks.servers.ours", known, python, folder)
+
+
+def _read_addresses(child: ChildProcess) -> dict[str, Any]:
+    started = child.read(_START_SECONDS)
+    if "address" in started:  # as a server of one transport said it once
+        return {"udp": started["address"]}
+    addresses: dict[str, Any] = started["addresses"]
+    return addresses
 
 
 @contextlib.contextmanager
