@@ -81,7 +81,7 @@ def measure(kind: str, count: int, values: int, engine: str) -> None:
         AggregationSettings(max_contexts=count, hostname="here"),
         SampleCounters(),
         ContextCounters(),
-        make_engine=choose_engine(engine),
+        make_engine=choose_engine(engine).make,
     )
     aggregator.advance(1000.0)
     fill(aggregator, contexts, values)

@@ -34,7 +34,7 @@ class Stages:
             ),
             self.samples,
             self.contexts,
-            make_engine=choose_engine(engine),
+            make_engine=choose_engine(engine).make,
             max_heads=2 * max_contexts if learns else 0,
         )
         self.ingest = Ingest(

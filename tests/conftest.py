@@ -129,4 +129,4 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def make_engine(engine_name: str) -> MakeEngine:
     """The engine that the test runs with."""
-    return choose_engine(engine_name)
+    return choose_engine(engine_name).make

@@ -696,6 +696,19 @@ async def test_the_engine_is_named_in_the_log_and_in_the_ledger(
     assert "the engine is plain" in [record.message for record in caplog.records]
 
 
+async def test_the_log_says_why_the_native_engine_does_not_run(
+    nursery: trio.Nursery,
+    memory: MemorySink,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("statsd_trio.engine.choose.find_native", lambda: None)
+    caplog.set_level(logging.INFO)
+    await nursery.start(partial(serve, quiet(), sinks=[memory]))
+    messages = [record.message for record in caplog.records]
+    assert "the engine is plain (the native one is not installed)" in messages
+
+
 async def test_an_engine_that_is_missing_is_an_error_before_anything_is_bound(
     nursery: trio.Nursery, memory: MemorySink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

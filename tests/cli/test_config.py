@@ -187,6 +187,16 @@ def test_check_of_a_bad_one_exits_with_2() -> None:
     assert done.stdout == ""
 
 
+def test_check_says_that_the_engine_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("statsd_trio.engine.choose.find_native", lambda: None)
+    done = run("check", "--sink", "none", "--engine", "native")
+
+    assert done.exit_code == 2
+    assert "--engine: the native engine is not installed. Install Rust" in done.stderr
+
+
 def test_check_tries_the_files_and_leaves_nothing_behind(tmp_path: Path) -> None:
     plain, missing = tmp_path / "plain", tmp_path / "nope"
     plain.touch()

@@ -16,7 +16,7 @@ from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
 from statsd_trio.printable import escape
-from statsd_trio.server import find_rule_warnings, find_unusable_files
+from statsd_trio.server import find_rule_warnings, find_unusable
 
 
 @click.group("config")
@@ -88,11 +88,12 @@ def _write(value: Any) -> str:
 def check(*, config_path: str | None, **flags: object) -> None:
     """Check the configuration: exit with 0, or with 2 and a line a problem.
 
-    The files that it names are tried; addresses, keys and intakes are not.
+    The files that it names are tried, and whether its engine is installed; addresses,
+    keys and intakes are not tried.
     """
     try:
         sourced = load_from_flags(config_path, flags)
-        _try_files(sourced)
+        _try_out(sourced)
     except ConfigError as error:
         refuse(error)
         return
@@ -101,8 +102,8 @@ def check(*, config_path: str | None, **flags: object) -> None:
     click.echo("The configuration can be used.")
 
 
-def _try_files(sourced: SourcedConfig) -> None:
-    unusable = find_unusable_files(sourced.config)
+def _try_out(sourced: SourcedConfig) -> None:
+    unusable = find_unusable(sourced.config)
     if unusable:
         raise ConfigError(
             [f"{sourced.sources[name]}: {line}" for name, line in unusable.items()]

@@ -100,7 +100,7 @@ async def open_dev_page(
         named = host if page is None else split_address(page)[0]
         desk = Desk(
             server,
-            choose_engine(server.config.engine),
+            choose_engine(server.config.engine).make,
             wall_clock,
             history_bytes=history_bytes,
             received_bytes=received_bytes,

@@ -1,13 +1,29 @@
 """Which engine runs: decided once, at the start."""
 
+import attrs
+
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.engine.native import find_native
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ConfigError
 
 
-def choose_engine(name: str = "auto") -> MakeEngine:
-    """Return the class of the engine called *name*.
+@attrs.frozen
+class EngineChoice:
+    """The engine that runs, and why it is that one.
+
+    Attributes:
+        make: its class.
+        why_plain: why the native engine does not run though nobody asked for the plain
+            one; "" where it runs, or somebody did.
+    """
+
+    make: MakeEngine
+    why_plain: str = ""
+
+
+def choose_engine(name: str = "auto") -> EngineChoice:
+    """Choose the engine called *name*.
 
     Args:
         name: ``plain``, ``native``, or ``auto`` for the native one where it is
@@ -17,22 +33,19 @@ def choose_engine(name: str = "auto") -> MakeEngine:
         ConfigError: if the native one is asked for and missing.
     """
     if name == "plain":
-        return PlainEngine
+        return EngineChoice(PlainEngine)
     trouble = "is not installed"
     try:
         native = find_native()
     except ImportError as error:
         native, trouble = None, f"cannot be loaded: {error}"
     if native is not None:
-        return native
+        return EngineChoice(native)
     if name == "native":
-        raise ConfigError(
-            [
-                (
-                    f"engine: the native engine {trouble}. Install Rust, then "
-                    "statsd-trio again from its source (pip install --force-reinstall "
-                    "--no-deps . in a clone); or set the engine to auto or plain"
-                )
-            ]
+        problem = (
+            f"engine: the native engine {trouble}. Install Rust, then statsd-trio "
+            "again from its source (pip install --force-reinstall --no-deps . in a "
+            "clone); or set the engine to auto or plain"
         )
-    return PlainEngine
+        raise ConfigError([problem])
+    return EngineChoice(PlainEngine, f"the native one {trouble}")

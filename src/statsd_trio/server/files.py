@@ -1,4 +1,4 @@
-"""Checks the files that a configuration names, without leaving anything behind."""
+"""Tries what a configuration names, without leaving anything behind."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Final
 
 from statsd_trio.config import Config
-from statsd_trio.errors import describe_os_error, explain_os_error
+from statsd_trio.engine.choose import choose_engine
+from statsd_trio.errors import ConfigError, describe_os_error, explain_os_error
 from statsd_trio.sinks.jsonl import JsonLinesSink
 
 
-def find_unusable_files(config: Config) -> dict[str, str]:
-    """Return what is wrong with a file that a server of *config* would use.
+def find_unusable(config: Config) -> dict[str, str]:
+    """Return what a server of *config* would miss: a file, or its engine.
 
     Returns:
-        name of the field to one line; empty if every file can be used.
+        name of the field to one line; empty if everything can be used.
     """
     problems: dict[str, str] = {}
     for name, check in _CHECKS.items():
@@ -22,6 +23,11 @@ def find_unusable_files(config: Config) -> dict[str, str]:
             check(config)
         except OSError as error:
             problems[name] = describe_os_error(error)
+    try:
+        choose_engine(config.engine)
+    except ConfigError as error:
+        (problem,) = error.problems
+        problems["engine"] = problem.removeprefix("engine: ")
     return problems
 
 

@@ -26,8 +26,7 @@ from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.aggregation.snapshot import Series
 from statsd_trio.config import Config, find_problems
 from statsd_trio.config.options import OPTIONS
-from statsd_trio.engine.choose import choose_engine
-from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.engine.choose import EngineChoice, choose_engine
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ConfigError
 from statsd_trio.flusher import Flusher, Telemetry
@@ -79,6 +78,9 @@ _NOTHING_LEFT: Final = (
 _IN_PROCESS: Final = Origin(transport="inproc", listener="submit")
 
 
+_PLAIN: Final = EngineChoice(PlainEngine)
+
+
 class Server:
     """A running server. `serve` makes it."""
 
@@ -92,9 +94,10 @@ class Server:
         forwarder: Forwarder | None = None,
         http_listeners: Sequence[trio.SocketListener] = (),
         api_key: ApiKey | None = None,
-        make_engine: MakeEngine = PlainEngine,
+        engine: EngineChoice = _PLAIN,
     ) -> None:
         self._config = config
+        self._engine = engine
         self._api_key = api_key
         self._listeners = listeners
         self._destinations = destinations
@@ -121,7 +124,7 @@ class Server:
             make_aggregation_settings(config, rules),
             self._samples,
             self._contexts,
-            make_engine=make_engine,
+            make_engine=engine.make,
             started=started,
         )
         trimmer = HeapTrimmer(lambda: self._aggregator.memory_used, find_trim())
@@ -378,7 +381,8 @@ class Server:
         """Run until cancelled; only `serve` calls this, once."""
         async with trio.open_nursery() as nursery:
             self._start_tasks(nursery)
-            logger.info("the engine is %s", self._aggregator.engine_name)
+            why = f" ({self._engine.why_plain})" if self._engine.why_plain else ""
+            logger.info("the engine is %s%s", self._aggregator.engine_name, why)
             for listener in self._listeners:
                 logger.info("listening on %s", listener.counters.name)
             task_status.started(self)
@@ -490,7 +494,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     problems = find_problems(config, has_sinks=sinks is not None)
     if problems:
         raise ConfigError(problems)
-    make_engine = choose_engine(config.engine)
+    engine = choose_engine(config.engine)
     wall_clock = _LastingClock(wall_clock)
     started = wall_clock()
     api_key = None
@@ -506,7 +510,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
     http_listeners: list[trio.SocketListener] = []
     try:
         http_listeners = await bind_views(config.http)
-        is_plain = make_engine is PlainEngine
+        is_plain = engine.make is PlainEngine
         listeners = await bind_listeners(
             config, None if is_plain else find_native_receive()
         )
@@ -525,7 +529,7 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
         forwarder,
         http_listeners,
         api_key,
-        make_engine,
+        engine,
     )
     await server.run(task_status)
 
