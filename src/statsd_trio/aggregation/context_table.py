@@ -4,6 +4,7 @@ The table holds the contexts that were seen of late, up to a limit.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from sys import getsizeof
 from typing import Final
 
@@ -174,7 +175,7 @@ class ContextTable:
 
     def list_contexts(self) -> list[Context]:
         """List what is in the table now."""
-        return [context for part in self._parts for context in part.values()]
+        return list(chain.from_iterable(part.values() for part in self._parts))
 
     def _find(self, key: Key) -> Context | None:
         return self._parts[_choose_part(key)].get(key)
