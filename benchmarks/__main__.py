@@ -17,6 +17,7 @@ _NAMES: Final = (
     "fairness",
     "memory",
     "hostile",
+    "bounds",
     "parser",
     "sketch",
     "contexts",
