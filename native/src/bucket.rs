@@ -7,7 +7,7 @@ use crate::sketch::QuantileSketch;
 /// What the last value of something was, and when it came.
 #[derive(Clone, Copy)]
 pub struct Number {
-    pub slot: u32,
+    pub handle: u32,
     /// Unix seconds of its last line.
     pub seen: u32,
     pub value: f64,
@@ -15,7 +15,7 @@ pub struct Number {
 
 /// A larger accumulator, which moves as a pointer when the list of them grows.
 pub struct Entry<T> {
-    pub slot: u32,
+    pub handle: u32,
     pub seen: u32,
     pub held: Box<T>,
 }

@@ -1,6 +1,6 @@
 //! The engine without Python: lines and values into the accumulators of a bucket.
 //!
-//! A context is a *slot* here, a number that whoever owns the contexts was given. What is
+//! A context is a *handle* here, a number that whoever owns the contexts was given. What is
 //! in any doubt is left to the caller, who adds it the exact way.
 
 use memchr::memchr;
@@ -13,7 +13,7 @@ use crate::memory::{BIN_BYTES, STRING_BYTES, Share, VALUE_BYTES};
 use crate::sketch::{QuantileSketch, Weight};
 use crate::value::{is_member, read_number};
 
-/// No slot.
+/// No handle.
 pub const NONE: u32 = u32::MAX;
 
 /// The metric types, numbered as in `engine/context.py`.
@@ -29,16 +29,9 @@ pub enum Kind {
 
 impl Kind {
     pub fn from_number(number: u8) -> Option<Self> {
-        [
-            Self::Counter,
-            Self::Gauge,
-            Self::Set,
-            Self::Histogram,
-            Self::Timer,
-            Self::Distribution,
-        ]
-        .get(usize::from(number))
-        .copied()
+        [Self::Counter, Self::Gauge, Self::Set, Self::Histogram, Self::Timer, Self::Distribution]
+            .get(usize::from(number))
+            .copied()
     }
 }
 
@@ -64,13 +57,13 @@ pub enum Dropped {
 }
 
 #[derive(Clone, Copy)]
-struct Slot {
+struct Handle {
     kind: Kind,
     /// Whether `take_line` leaves its lines to the caller.
     is_exact: bool,
     /// Where the values of a histogram go too.
     copy: u32,
-    /// A head of another serial number meant the slot's last owner.
+    /// A head of another serial number meant the handle's last owner.
     serial: u32,
     /// Of the bucket that *index* belongs to.
     epoch: u32,
@@ -90,7 +83,7 @@ pub struct Limits {
 pub struct Engine {
     limits: Limits,
     heads: HeadCache,
-    slots: Vec<Slot>,
+    handles: Vec<Handle>,
     bucket: Bucket,
     epoch: u32,
     now: u32,
@@ -111,7 +104,7 @@ impl Engine {
         Self {
             limits,
             heads: HeadCache::new(limits.max_heads),
-            slots: Vec::new(),
+            handles: Vec::new(),
             bucket: Bucket::default(),
             epoch: 0,
             now: 0,
@@ -136,14 +129,11 @@ impl Engine {
         self.heads.count()
     }
 
-    /// Take *slot*, new or given up before, for a context.
-    pub fn open_slot(&mut self, slot: u32, kind: Kind) {
-        let index = slot as usize;
-        let serial = self
-            .slots
-            .get(index)
-            .map_or(0, |old| old.serial.wrapping_add(1));
-        let opened = Slot {
+    /// Take *handle*, new or given up before, for a context.
+    pub fn open_handle(&mut self, handle: u32, kind: Kind) {
+        let index = handle as usize;
+        let serial = self.handles.get(index).map_or(0, |old| old.serial.wrapping_add(1));
+        let opened = Handle {
             kind,
             is_exact: false,
             copy: NONE,
@@ -151,33 +141,33 @@ impl Engine {
             epoch: self.epoch.wrapping_sub(1),
             index: 0,
         };
-        if index == self.slots.len() {
-            self.slots.push(opened);
+        if index == self.handles.len() {
+            self.handles.push(opened);
         } else {
-            self.slots[index] = opened;
+            self.handles[index] = opened;
         }
     }
 
-    /// Let the heads of *slot* lead nowhere any more.
-    pub fn forget(&mut self, slot: u32) {
-        let slot = &mut self.slots[slot as usize];
-        slot.serial = slot.serial.wrapping_add(1);
+    /// Let the heads of *handle* lead nowhere any more.
+    pub fn forget(&mut self, handle: u32) {
+        let handle = &mut self.handles[handle as usize];
+        handle.serial = handle.serial.wrapping_add(1);
     }
 
     pub fn forget_heads(&mut self) {
         self.heads.forget_all();
     }
 
-    pub fn set_copy(&mut self, slot: u32, copy: u32) {
-        self.slots[slot as usize].copy = copy;
+    pub fn set_copy(&mut self, handle: u32, copy: u32) {
+        self.handles[handle as usize].copy = copy;
     }
 
-    pub fn require_exact(&mut self, slot: u32) {
-        self.slots[slot as usize].is_exact = true;
+    pub fn require_exact(&mut self, handle: u32) {
+        self.handles[handle as usize].is_exact = true;
     }
 
-    pub fn is_filled(&self, slot: u32) -> bool {
-        self.slots[slot as usize].epoch == self.epoch
+    pub fn is_filled(&self, handle: u32) -> bool {
+        self.handles[handle as usize].epoch == self.epoch
     }
 
     pub fn advance(&mut self, now: u32) {
@@ -193,20 +183,14 @@ impl Engine {
     }
 
     /// Remember where the values of a line's head go, from its second sight on.
-    pub fn learn(&mut self, line: &[u8], slot: u32, kind: Kind, sample_rate: f64) {
+    pub fn learn(&mut self, line: &[u8], handle: u32, kind: Kind, sample_rate: f64) {
         let Some((name, _, tail)) = split_line(line) else {
             return;
         };
-        let target = if slot == NONE {
-            Target::Filtered {
-                is_set: kind == Kind::Set,
-            }
+        let target = if handle == NONE {
+            Target::Filtered { is_set: kind == Kind::Set }
         } else {
-            Target::Context {
-                slot,
-                serial: self.slots[slot as usize].serial,
-                sample_rate,
-            }
+            Target::Context { handle, serial: self.handles[handle as usize].serial, sample_rate }
         };
         self.heads.learn(name, tail, target, self.now);
     }
@@ -220,7 +204,7 @@ impl Engine {
                 Outcome::InDoubt
             };
         };
-        let (slot, serial, sample_rate) = match self.heads.find(name, tail, self.now) {
+        let (handle, serial, sample_rate) = match self.heads.find(name, tail, self.now) {
             None => return Outcome::InDoubt,
             Some(Target::Filtered { is_set }) => {
                 let is_good = if is_set {
@@ -228,34 +212,26 @@ impl Engine {
                 } else {
                     split_values(value).all(|item| read_number(item).is_some())
                 };
-                return if is_good {
-                    Outcome::Filtered
-                } else {
-                    Outcome::InDoubt
-                };
+                return if is_good { Outcome::Filtered } else { Outcome::InDoubt };
             }
-            Some(Target::Context {
-                slot,
-                serial,
-                sample_rate,
-            }) => (slot, serial, sample_rate),
+            Some(Target::Context { handle, serial, sample_rate }) => (handle, serial, sample_rate),
         };
-        let held = &self.slots[slot as usize];
+        let held = &self.handles[handle as usize];
         let added = if held.serial != serial || held.is_exact {
             None
         } else if held.kind == Kind::Set {
-            (is_member(value) && self.add_member(slot, value).is_ok()).then_some(1)
+            (is_member(value) && self.add_member(handle, value).is_ok()).then_some(1)
         } else if let Some(number) = read_number(value) {
-            let added = self.add_number(slot, number, sample_rate);
+            let added = self.add_number(handle, number, sample_rate);
             added.is_ok().then_some(1)
         } else {
-            self.add_packed(slot, value, sample_rate)
+            self.add_packed(handle, value, sample_rate)
         };
         added.map_or(Outcome::InDoubt, Outcome::Added)
     }
 
     /// Add several numbers, with a colon between two: all of them or none.
-    fn add_packed(&mut self, slot: u32, text: &[u8], sample_rate: f64) -> Option<usize> {
+    fn add_packed(&mut self, handle: u32, text: &[u8], sample_rate: f64) -> Option<usize> {
         memchr(b':', text)?;
         let mut numbers = std::mem::take(&mut self.numbers);
         numbers.clear();
@@ -265,11 +241,11 @@ impl Engine {
             number.is_some()
         });
         let count = numbers.len();
-        let is_added = are_good && self.has_room(slot, count, sample_rate);
+        let is_added = are_good && self.has_room(handle, count, sample_rate);
         if is_added {
             for number in &numbers {
                 // None is dropped: they are small, and there is room.
-                let _ = self.add_number(slot, *number, sample_rate);
+                let _ = self.add_number(handle, *number, sample_rate);
             }
         }
         self.numbers = numbers;
@@ -277,8 +253,8 @@ impl Engine {
     }
 
     /// Whether so many small values more are sure to be taken.
-    fn has_room(&self, slot: u32, values: usize, sample_rate: f64) -> bool {
-        let held = &self.slots[slot as usize];
+    fn has_room(&self, handle: u32, values: usize, sample_rate: f64) -> bool {
+        let held = &self.handles[handle as usize];
         if matches!(held.kind, Kind::Counter | Kind::Gauge) {
             return true;
         }
@@ -301,8 +277,8 @@ impl Engine {
     /// # Errors
     ///
     /// Where what it adds up to could not be sent, and nothing was added.
-    pub fn add_number(&mut self, slot: u32, value: f64, sample_rate: f64) -> Result<(), Dropped> {
-        let held = self.slots[slot as usize];
+    pub fn add_number(&mut self, handle: u32, value: f64, sample_rate: f64) -> Result<(), Dropped> {
+        let held = self.handles[handle as usize];
         let is_open = held.epoch == self.epoch;
         let index = held.index as usize;
         let seen = self.now;
@@ -310,42 +286,38 @@ impl Engine {
         match held.kind {
             Kind::Counter => {
                 let added = value * Weight::of_rate(sample_rate).scale;
-                let before = if is_open {
-                    self.bucket.counters[index].value
-                } else {
-                    0.0
-                };
+                let before = if is_open { self.bucket.counters[index].value } else { 0.0 };
                 let value = before + added;
                 if !value.is_finite() {
                     return Err(Dropped::Overflow);
                 }
-                let total = Number { slot, seen, value };
+                let total = Number { handle, seen, value };
                 if is_open {
                     self.bucket.counters[index] = total;
                 } else {
-                    self.mark_filled(slot, self.bucket.counters.len());
+                    self.mark_filled(handle, self.bucket.counters.len());
                     self.bucket.counters.push(total);
                 }
             }
             Kind::Gauge => {
-                let last = Number { slot, seen, value };
+                let last = Number { handle, seen, value };
                 if is_open {
                     self.bucket.gauges[index] = last;
                 } else {
-                    self.mark_filled(slot, self.bucket.gauges.len());
+                    self.mark_filled(handle, self.bucket.gauges.len());
                     self.bucket.gauges.push(last);
                 }
             }
             Kind::Set => return Err(Dropped::SetValues),
             Kind::Histogram | Kind::Timer => {
-                self.add_to_histogram(slot, value, sample_rate)?;
+                self.add_to_histogram(handle, value, sample_rate)?;
                 if held.copy != NONE {
                     // What the copy cannot hold is counted nowhere, as it is a copy.
                     let _ = self.add_number(held.copy, value, sample_rate);
                 }
             }
             Kind::Distribution => {
-                let index = self.open_sketch(slot);
+                let index = self.open_sketch(handle);
                 let entry = &mut self.bucket.sketches[index];
                 entry.seen = seen;
                 if !self.value_memory.has_room(VALUE_BYTES) {
@@ -366,14 +338,14 @@ impl Engine {
     /// # Errors
     ///
     /// Where the sets of this bucket are full, and it is not in this one yet.
-    pub fn add_member(&mut self, slot: u32, text: &[u8]) -> Result<(), Dropped> {
+    pub fn add_member(&mut self, handle: u32, text: &[u8]) -> Result<(), Dropped> {
         self.bucket.is_used = true;
-        let index = if self.is_filled(slot) {
-            self.slots[slot as usize].index as usize
+        let index = if self.is_filled(handle) {
+            self.handles[handle as usize].index as usize
         } else {
-            self.mark_filled(slot, self.bucket.sets.len());
+            self.mark_filled(handle, self.bucket.sets.len());
             self.bucket.sets.push(Entry {
-                slot,
+                handle,
                 seen: self.now,
                 held: Box::<Members>::default(),
             });
@@ -399,13 +371,18 @@ impl Engine {
         Ok(())
     }
 
-    fn add_to_histogram(&mut self, slot: u32, value: f64, sample_rate: f64) -> Result<(), Dropped> {
-        let index = if self.is_filled(slot) {
-            self.slots[slot as usize].index as usize
+    fn add_to_histogram(
+        &mut self,
+        handle: u32,
+        value: f64,
+        sample_rate: f64,
+    ) -> Result<(), Dropped> {
+        let index = if self.is_filled(handle) {
+            self.handles[handle as usize].index as usize
         } else {
-            self.mark_filled(slot, self.bucket.histograms.len());
+            self.mark_filled(handle, self.bucket.histograms.len());
             self.bucket.histograms.push(Entry {
-                slot,
+                handle,
                 seen: self.now,
                 held: Box::<Histogram>::default(),
             });
@@ -425,26 +402,26 @@ impl Engine {
         Ok(())
     }
 
-    fn open_sketch(&mut self, slot: u32) -> usize {
-        if self.is_filled(slot) {
-            return self.slots[slot as usize].index as usize;
+    fn open_sketch(&mut self, handle: u32) -> usize {
+        if self.is_filled(handle) {
+            return self.handles[handle as usize].index as usize;
         }
-        self.mark_filled(slot, self.bucket.sketches.len());
+        self.mark_filled(handle, self.bucket.sketches.len());
         self.bucket.sketches.push(Entry {
-            slot,
+            handle,
             seen: self.now,
             held: Box::new(QuantileSketch::new(self.limits.max_bin_count)),
         });
         self.bucket.sketches.len() - 1
     }
 
-    fn mark_filled(&mut self, slot: u32, index: usize) {
-        let slot = &mut self.slots[slot as usize];
-        slot.epoch = self.epoch;
-        // There are at most as many as slots, and those are numbered by a u32.
+    fn mark_filled(&mut self, handle: u32, index: usize) {
+        let handle = &mut self.handles[handle as usize];
+        handle.epoch = self.epoch;
+        // There are at most as many as handles, and those are numbered by a u32.
         #[allow(clippy::cast_possible_truncation)]
         let index = index as u32;
-        slot.index = index;
+        handle.index = index;
     }
 }
 

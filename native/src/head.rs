@@ -31,34 +31,38 @@ pub enum Target {
     /// The rules filter it; its values are only checked.
     Filtered { is_set: bool },
     /// A context, as long as its serial number is still this.
-    Context {
-        slot: u32,
-        serial: u32,
-        sample_rate: f64,
-    },
+    Context { handle: u32, serial: u32, sample_rate: f64 },
 }
 
+/// A hundred thousand of them are usual, so a target is kept in as few bytes as it needs.
 struct Head {
     /// Name and tail, without anything between.
     text: Box<[u8]>,
-    name_length: u32,
+    sample_rate: f64,
+    /// Of a context, or one of the two numbers below.
+    handle: u32,
+    serial: u32,
     last_used: u32,
-    generation: u32,
-    target: Target,
+    name_length: u16,
+    generation: u16,
 }
+
+/// In place of a handle: the rules filter the head.
+const FILTERED_NUMBER: u32 = u32::MAX;
+const FILTERED_SET: u32 = u32::MAX - 1;
 
 pub struct HeadCache {
     hasher: RandomState,
     shards: Vec<HashTable<Head>>,
     /// Fragments of the hashes of heads that were seen once, 0 for none. One that another
     /// head overwrites has to be seen twice again.
-    seen_once: Vec<u32>,
+    seen_once: Vec<u16>,
     /// Decides whether one is overwritten.
     chance: u64,
     capacity: usize,
     count: usize,
     pub memory: Share,
-    generation: u32,
+    generation: u16,
     swept_until: u32,
 }
 
@@ -90,19 +94,19 @@ impl HeadCache {
             return None;
         }
         head.last_used = now;
-        Some(head.target)
+        Some(head.target())
     }
 
     /// Keep what a head means, from its second sight on.
     pub fn learn(&mut self, name: &[u8], tail: &[u8], target: Target, now: u32) {
-        let Ok(name_length) = u32::try_from(name.len()) else {
+        let Ok(name_length) = u16::try_from(name.len()) else {
             return;
         };
         let hash = self.hash(name, tail);
         let generation = self.generation;
         let shard = &mut self.shards[shard_of(hash)];
         if let Some(head) = shard.find_mut(hash, |head| head.is(name, tail)) {
-            head.target = target;
+            head.aim(target);
             head.last_used = now;
             head.generation = generation;
             return;
@@ -116,16 +120,19 @@ impl HeadCache {
         let mut text = Vec::with_capacity(name.len() + tail.len());
         text.extend_from_slice(name);
         text.extend_from_slice(tail);
-        let head = Head {
+        let mut head = Head {
             text: text.into_boxed_slice(),
-            name_length,
+            sample_rate: 1.0,
+            handle: FILTERED_NUMBER,
+            serial: 0,
             last_used: now,
+            name_length,
             generation,
-            target,
         };
+        head.aim(target);
         let hasher = &self.hasher;
         self.shards[shard_of(hash)].insert_unique(hash, head, |head| {
-            let (name, tail) = head.text.split_at(head.name_length as usize);
+            let (name, tail) = head.text.split_at(usize::from(head.name_length));
             hash_parts(hasher, name, tail)
         });
         self.count += 1;
@@ -151,11 +158,7 @@ impl HeadCache {
             shard.retain(|head| {
                 let stays =
                     head.generation == generation && head.last_used.abs_diff(now) <= KEPT_SECONDS;
-                freed += if stays {
-                    0
-                } else {
-                    HEAD_BYTES + head.text.len()
-                };
+                freed += if stays { 0 } else { HEAD_BYTES + head.text.len() };
                 stays
             });
             self.memory.change(freed, 0);
@@ -163,7 +166,7 @@ impl HeadCache {
             if shard.len() < shard.capacity() / 8 {
                 let hasher = &self.hasher;
                 shard.shrink_to_fit(|head| {
-                    let (name, tail) = head.text.split_at(head.name_length as usize);
+                    let (name, tail) = head.text.split_at(usize::from(head.name_length));
                     hash_parts(hasher, name, tail)
                 });
             }
@@ -177,10 +180,7 @@ impl HeadCache {
 
     fn is_second_sight(&mut self, hash: u64) -> bool {
         #[allow(clippy::cast_possible_truncation)] // a fragment is meant
-        let (index, mark) = (
-            hash as usize & (self.seen_once.len() - 1),
-            (hash >> 32) as u32 | 1,
-        );
+        let (index, mark) = (hash as usize & (self.seen_once.len() - 1), (hash >> 32) as u16 | 1);
         let held = &mut self.seen_once[index];
         if *held == mark {
             *held = 0;
@@ -197,8 +197,29 @@ impl HeadCache {
 }
 
 impl Head {
+    fn aim(&mut self, target: Target) {
+        match target {
+            Target::Filtered { is_set } => {
+                self.handle = if is_set { FILTERED_SET } else { FILTERED_NUMBER };
+            }
+            Target::Context { handle, serial, sample_rate } => {
+                (self.handle, self.serial, self.sample_rate) = (handle, serial, sample_rate);
+            }
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self.handle {
+            FILTERED_NUMBER => Target::Filtered { is_set: false },
+            FILTERED_SET => Target::Filtered { is_set: true },
+            handle => {
+                Target::Context { handle, serial: self.serial, sample_rate: self.sample_rate }
+            }
+        }
+    }
+
     fn is(&self, name: &[u8], tail: &[u8]) -> bool {
-        self.name_length as usize == name.len()
+        usize::from(self.name_length) == name.len()
             && self.text.len() == name.len() + tail.len()
             && self.text[..name.len()] == *name
             && self.text[name.len()..] == *tail
@@ -222,11 +243,7 @@ fn shard_of(hash: u64) -> usize {
 mod tests {
     use super::{HEAD_BYTES, HeadCache, KEPT_SECONDS, Target};
 
-    const TARGET: Target = Target::Context {
-        slot: 7,
-        serial: 0,
-        sample_rate: 0.5,
-    };
+    const TARGET: Target = Target::Context { handle: 7, serial: 0, sample_rate: 0.5 };
 
     fn learn_twice(heads: &mut HeadCache, name: &[u8], now: u32) {
         heads.learn(name, b"c", TARGET, now);

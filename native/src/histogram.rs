@@ -36,7 +36,7 @@ impl Aggregate {
 }
 
 /// Values of one weight, in the order they came.
-struct Run {
+struct Batch {
     weight: f64,
     values: Vec<f64>,
 }
@@ -45,7 +45,7 @@ struct Run {
 #[derive(Default)]
 pub struct Histogram {
     /// In the order that their weights came first.
-    runs: Vec<Run>,
+    batches: Vec<Batch>,
     /// Different values and the weight of each, ascending, once there are many values.
     weights: Vec<(f64, f64)>,
     /// In place of all others, once there are many different ones.
@@ -79,10 +79,7 @@ impl Compensated {
         } else {
             (value - sum) + self.sum
         };
-        Self {
-            sum,
-            lost: self.lost + lost,
-        }
+        Self { sum, lost: self.lost + lost }
     }
 
     fn total(self) -> f64 {
@@ -127,19 +124,12 @@ impl Histogram {
             bins.add(value, weight);
             return Some(1);
         }
-        match self.find_run(weight) {
-            Some(index) => self.runs[index].values.push(value),
-            None => self.runs.push(Run {
-                weight,
-                values: vec![value],
-            }),
+        match self.find_batch(weight) {
+            Some(index) => self.batches[index].values.push(value),
+            None => self.batches.push(Batch { weight, values: vec![value] }),
         }
         self.kept += 1;
-        Some(if self.kept > KEPT_VALUES {
-            self.condense()
-        } else {
-            0
-        })
+        Some(if self.kept > KEPT_VALUES { self.condense() } else { 0 })
     }
 
     /// Compute the aggregates, then the percentiles, in the order given, of a histogram
@@ -169,9 +159,9 @@ impl Histogram {
         figures
     }
 
-    fn find_run(&self, weight: f64) -> Option<usize> {
+    fn find_batch(&self, weight: f64) -> Option<usize> {
         // Nearly always there is one.
-        self.runs.iter().position(|run| is_same(run.weight, weight))
+        self.batches.iter().position(|batch| is_same(batch.weight, weight))
     }
 
     /// Give up the values as they came, and return how many lose precision by that.
@@ -180,18 +170,15 @@ impl Histogram {
         self.kept = 0;
         if weights.len() <= KEPT_WEIGHTS {
             self.weights = weights;
-            self.runs.clear();
+            self.batches.clear();
             return 0;
         }
-        let mut bins = Bins {
-            totals: Vec::new(),
-            min: weights[0].0,
-            max: weights[weights.len() - 1].0,
-        };
+        let mut bins =
+            Bins { totals: Vec::new(), min: weights[0].0, max: weights[weights.len() - 1].0 };
         for (value, weight) in weights {
             bins.add_to_key(find_key(value), weight);
         }
-        self.runs.clear();
+        self.batches.clear();
         bins.trim();
         self.bins = Some(bins);
         self.values
@@ -200,13 +187,13 @@ impl Histogram {
     /// Add the weights up for each different value, ascending.
     fn weigh(&mut self) -> Vec<(f64, f64)> {
         let mut weights = std::mem::take(&mut self.weights);
-        for run in &mut self.runs {
-            run.values.sort_unstable_by(f64::total_cmp);
-            let mut merged = Vec::with_capacity(weights.len() + run.values.len());
+        for batch in &mut self.batches {
+            batch.values.sort_unstable_by(f64::total_cmp);
+            let mut merged = Vec::with_capacity(weights.len() + batch.values.len());
             let mut before = weights.into_iter().peekable();
-            for alike in run.values.chunk_by(|one, next| is_same(*one, *next)) {
+            for alike in batch.values.chunk_by(|one, next| is_same(*one, *next)) {
                 let value = alike[0];
-                let added = times(alike.len()) * run.weight;
+                let added = times(alike.len()) * batch.weight;
                 while let Some(lower) = before.next_if(|held| held.0 < value) {
                     merged.push(lower);
                 }
@@ -225,13 +212,13 @@ impl Histogram {
         if let Some(bins) = &self.bins {
             return bins.rank();
         }
-        if let ([run], true) = (self.runs.as_mut_slice(), self.weights.is_empty()) {
-            run.values.sort_unstable_by(f64::total_cmp);
+        if let ([batch], true) = (self.batches.as_mut_slice(), self.weights.is_empty()) {
+            batch.values.sort_unstable_by(f64::total_cmp);
             return Ranking {
-                min: run.values[0],
-                max: run.values[run.values.len() - 1],
-                values: std::mem::take(&mut run.values),
-                reached: Err(run.weight),
+                min: batch.values[0],
+                max: batch.values[batch.values.len() - 1],
+                values: std::mem::take(&mut batch.values),
+                reached: Err(batch.weight),
             };
         }
         let weights = self.weigh();
@@ -395,10 +382,7 @@ mod tests {
         }
         assert_eq!(condensed, 10_000);
         let figures = histogram.summarise(&ALL, &[95], 1.0);
-        assert_eq!(
-            (figures[0], figures[2], figures[4]),
-            (10_000.0, 5000.5, 1.0)
-        );
+        assert_eq!((figures[0], figures[2], figures[4]), (10_000.0, 5000.5, 1.0));
         assert!((figures[6] / 9500.0 - 1.0).abs() < 0.008);
     }
 

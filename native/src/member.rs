@@ -59,9 +59,7 @@ impl Members {
         let hash = hash_of(&hashers.place, text);
         self.first.find(hash, |held| **held == *text).is_some()
             || (!self.parts.is_empty()
-                && self.parts[part_of(hash)]
-                    .find(hash, |held| **held == *text)
-                    .is_some())
+                && self.parts[part_of(hash)].find(hash, |held| **held == *text).is_some())
     }
 
     /// Add a string that is not there yet.
@@ -113,11 +111,7 @@ mod tests {
             assert!(!members.contains(&hasher, text.as_bytes()));
             members.insert(&hasher, text.as_bytes());
         }
-        assert!(
-            texts
-                .iter()
-                .all(|text| members.contains(&hasher, text.as_bytes()))
-        );
+        assert!(texts.iter().all(|text| members.contains(&hasher, text.as_bytes())));
         assert_eq!(members.count(), texts.len());
         while members.free_some() {}
         assert!(!members.contains(&hasher, b"0"));

@@ -25,10 +25,7 @@ struct Held {
 
 impl Default for Share {
     fn default() -> Self {
-        Self(Arc::new(Held {
-            used: AtomicUsize::new(0),
-            limit: AtomicUsize::new(usize::MAX),
-        }))
+        Self(Arc::new(Held { used: AtomicUsize::new(0), limit: AtomicUsize::new(usize::MAX) }))
     }
 }
 

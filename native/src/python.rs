@@ -1,7 +1,7 @@
 //! The engine as Python sees it. `engine/engine.py` says what each method means.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::IntoIter;
 
@@ -31,16 +31,16 @@ const BINS_AT_ONCE: usize = 8192;
 /// Contexts that one call may let go of: some 0.1 ms.
 const RECYCLED_AT_ONCE: usize = 512;
 
-/// The contexts behind the slots.
+/// The contexts behind the handles.
 #[derive(Default)]
 struct Contexts {
-    slots: Mutex<Slots>,
+    handles: Mutex<Handles>,
     /// Closed buckets that are not walked to their end.
     closed: AtomicUsize,
 }
 
 #[derive(Default)]
-struct Slots {
+struct Handles {
     held: Vec<Option<Py<PyAny>>>,
     free: Vec<u32>,
     /// Out of the table, but a closed bucket may still name them.
@@ -48,10 +48,8 @@ struct Slots {
 }
 
 impl Contexts {
-    fn get(&self, py: Python<'_>, slot: u32) -> Option<Py<PyAny>> {
-        lock(&self.slots).held[slot as usize]
-            .as_ref()
-            .map(|context| context.clone_ref(py))
+    fn get(&self, py: Python<'_>, handle: u32) -> Option<Py<PyAny>> {
+        lock(&self.handles).held[handle as usize].as_ref().map(|context| context.clone_ref(py))
     }
 }
 
@@ -76,7 +74,8 @@ pub struct PyEngine {
     engine: Mutex<Engine>,
     contexts: Arc<Contexts>,
     figures: Arc<Figures>,
-    fails_next: AtomicBool,
+    /// Calls until one fails, for tests; 0 for never.
+    fails_in: AtomicUsize,
 }
 
 #[pymethods]
@@ -100,18 +99,10 @@ impl PyEngine {
             })
             .collect::<PyResult<_>>()?;
         Ok(Self {
-            engine: Mutex::new(Engine::new(Limits {
-                max_heads,
-                max_set_values,
-                max_bin_count,
-            })),
+            engine: Mutex::new(Engine::new(Limits { max_heads, max_set_values, max_bin_count })),
             contexts: Arc::default(),
-            figures: Arc::new(Figures {
-                aggregates,
-                percentiles,
-                count_divisor,
-            }),
-            fails_next: AtomicBool::new(false),
+            figures: Arc::new(Figures { aggregates, percentiles, count_divisor }),
+            fails_in: AtomicUsize::new(0),
         })
     }
 
@@ -134,11 +125,7 @@ impl PyEngine {
     #[getter]
     fn memory_used(&self) -> (usize, usize, usize) {
         let engine = lock(&self.engine);
-        (
-            engine.head_memory().used(),
-            engine.set_memory.used(),
-            engine.value_memory.used(),
-        )
+        (engine.head_memory().used(), engine.set_memory.used(), engine.value_memory.used())
     }
 
     fn limit_memory(&self, heads: usize, sets: usize, values: usize) {
@@ -164,8 +151,7 @@ impl PyEngine {
                 // Locked for a run of lines, and not while `give_back` runs: that adds
                 // to this very engine.
                 let mut engine = lock(&self.engine);
-                let fails = self.fails_next.swap(false, Ordering::Relaxed);
-                assert!(!fails, "asked to fail, by a test");
+                self.fail_as_asked();
                 while !rest.is_empty() {
                     let line;
                     (line, rest) = match memchr(b'\n', rest) {
@@ -199,9 +185,9 @@ impl PyEngine {
         context: Option<&Bound<'_, PyAny>>,
         sample_rate: f64,
     ) -> PyResult<()> {
-        let slot = context.map_or(Ok(NONE), |context| self.find_slot(context))?;
+        let handle = context.map_or(Ok(NONE), |context| self.find_handle(context))?;
         let kind = read_kind(kind)?;
-        self.with(|engine| engine.learn(line, slot, kind, sample_rate))
+        self.with(|engine| engine.learn(line, handle, kind, sample_rate))
     }
 
     fn add<'py>(
@@ -211,53 +197,55 @@ impl PyEngine {
         sample_rate: f64,
     ) -> PyResult<Bound<'py, PyDict>> {
         let py = context.py();
-        let slot = self.find_slot(context)?;
+        let handle = self.find_handle(context)?;
         let is_set = read_kind(context.getattr(intern!(py, "kind"))?.extract()?)? == Kind::Set;
         let dropped = PyDict::new(py);
-        for value in values.try_iter()? {
+        for (index, value) in values.try_iter()?.enumerate() {
             let value = value?;
-            let outcome = if is_set {
-                let text: &[u8] = value.extract()?;
-                self.with(|engine| engine.add_member(slot, text))?
-            } else {
-                let number = value.extract()?;
-                self.with(|engine| engine.add_number(slot, number, sample_rate))?
+            let text: &[u8] = if is_set { value.extract()? } else { &[] };
+            let number = if is_set { 0.0 } else { value.extract()? };
+            let outcome = guard(|| {
+                let mut engine = lock(&self.engine);
+                self.fail_as_asked();
+                if is_set {
+                    engine.add_member(handle, text)
+                } else {
+                    engine.add_number(handle, number, sample_rate)
+                }
+            })
+            // So that the caller knows which were dealt with before.
+            .map_err(|panic| EngineError::new_err((panic.0, 0, 0, index)))?;
+            let Err(reason) = outcome else { continue };
+            let reason = match reason {
+                Dropped::Overflow => intern!(py, "overflow"),
+                Dropped::SetValues => intern!(py, "set_values"),
+                Dropped::Memory => intern!(py, "memory"),
             };
-            if let Err(reason) = outcome {
-                let reason = match reason {
-                    Dropped::Overflow => intern!(py, "overflow"),
-                    Dropped::SetValues => intern!(py, "set_values"),
-                    Dropped::Memory => intern!(py, "memory"),
-                };
-                let before: usize = match dropped.get_item(reason)? {
-                    Some(count) => count.extract()?,
-                    None => 0,
-                };
-                dropped.set_item(reason, before + 1)?;
-            }
+            let before: usize = dropped.get_item(reason)?.map_or(Ok(0), |held| held.extract())?;
+            dropped.set_item(reason, before + 1)?;
         }
         Ok(dropped)
     }
 
     fn require_exact(&self, context: &Bound<'_, PyAny>) -> PyResult<()> {
-        let slot = self.find_slot(context)?;
-        self.with(|engine| engine.require_exact(slot))
+        let handle = self.find_handle(context)?;
+        self.with(|engine| engine.require_exact(handle))
     }
 
     fn is_filled(&self, context: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let slot: i64 = context.getattr(intern!(context.py(), "slot"))?.extract()?;
-        Ok(u32::try_from(slot).is_ok_and(|slot| lock(&self.engine).is_filled(slot)))
+        let handle: i64 = context.getattr(intern!(context.py(), "handle"))?.extract()?;
+        Ok(u32::try_from(handle).is_ok_and(|handle| lock(&self.engine).is_filled(handle)))
     }
 
     fn forget(&self, context: &Bound<'_, PyAny>) -> PyResult<()> {
-        let attribute = intern!(context.py(), "slot");
-        let slot: i64 = context.getattr(attribute)?.extract()?;
-        let Ok(slot) = u32::try_from(slot) else {
+        let attribute = intern!(context.py(), "handle");
+        let handle: i64 = context.getattr(attribute)?.extract()?;
+        let Ok(handle) = u32::try_from(handle) else {
             return Ok(());
         };
         context.setattr(attribute, -1)?;
-        lock(&self.contexts.slots).leaving.push(slot);
-        self.with(|engine| engine.forget(slot))
+        lock(&self.contexts.handles).leaving.push(handle);
+        self.with(|engine| engine.forget(handle))
     }
 
     fn forget_heads(&self) {
@@ -273,7 +261,7 @@ impl PyEngine {
 
     /// Let go of some contexts that were forgotten; true while more remain.
     fn tidy(&self) -> bool {
-        self.recycle_slots()
+        self.recycle_handles()
     }
 
     fn close(&self) -> PyClosedBucket {
@@ -294,76 +282,90 @@ impl PyEngine {
         }
     }
 
-    /// Break off in the next `take`, as a test of what happens then.
-    fn fail_next(&self) {
-        self.fails_next.store(true, Ordering::Relaxed);
+    /// Break off in one of the next calls, as a test of what happens then: the first for 1.
+    ///
+    /// `add` counts as one call for each of its values.
+    fn fail_in(&self, calls: usize) {
+        self.fails_in.store(calls, Ordering::Relaxed);
     }
 }
 
 impl PyEngine {
     /// Use the engine for one call, which is never one that may come back here.
     fn with<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> PyResult<T> {
-        Ok(guard(|| work(&mut lock(&self.engine)))?)
+        Ok(guard(|| {
+            let mut engine = lock(&self.engine);
+            self.fail_as_asked();
+            work(&mut engine)
+        })?)
     }
 
-    /// Return the slot of a context, which gets one if it has none.
-    fn find_slot(&self, context: &Bound<'_, PyAny>) -> PyResult<u32> {
+    fn fail_as_asked(&self) {
+        let left = self.fails_in.load(Ordering::Relaxed);
+        if left > 0 {
+            self.fails_in.store(left - 1, Ordering::Relaxed);
+            assert!(left > 1, "asked to fail, by a test");
+        }
+    }
+
+    /// Return the handle of a context, which gets one if it has none.
+    fn find_handle(&self, context: &Bound<'_, PyAny>) -> PyResult<u32> {
         let py = context.py();
-        let attribute = intern!(py, "slot");
+        let attribute = intern!(py, "handle");
         let held: i64 = context.getattr(attribute)?.extract()?;
-        let slot = match u32::try_from(held) {
-            Ok(slot) => slot,
-            Err(_) => self.open_slot(context)?,
+        let handle = match u32::try_from(held) {
+            Ok(handle) => handle,
+            Err(_) => self.open_handle(context)?,
         };
         let copy = context.getattr(intern!(py, "copy"))?;
         if !copy.is_none() {
-            let copy = self.find_slot(&copy)?;
-            self.with(|engine| engine.set_copy(slot, copy))?;
+            let copy = self.find_handle(&copy)?;
+            self.with(|engine| engine.set_copy(handle, copy))?;
         }
-        Ok(slot)
+        Ok(handle)
     }
 
-    fn open_slot(&self, context: &Bound<'_, PyAny>) -> PyResult<u32> {
+    fn open_handle(&self, context: &Bound<'_, PyAny>) -> PyResult<u32> {
         let py = context.py();
         let kind = read_kind(context.getattr(intern!(py, "kind"))?.extract()?)?;
-        let slot = {
-            let mut slots = lock(&self.contexts.slots);
-            let handle = Some(context.clone().unbind());
-            if let Some(slot) = slots.free.pop() {
-                slots.held[slot as usize] = handle;
-                slot
+        let handle = {
+            let mut handles = lock(&self.contexts.handles);
+            let held = Some(context.clone().unbind());
+            if let Some(handle) = handles.free.pop() {
+                handles.held[handle as usize] = held;
+                handle
             } else {
-                slots.held.push(handle);
-                u32::try_from(slots.held.len() - 1)
+                handles.held.push(held);
+                u32::try_from(handles.held.len() - 1)
                     .map_err(|_| PyRuntimeError::new_err("there are too many contexts"))?
             }
         };
-        context.setattr(intern!(py, "slot"), slot)?;
-        self.with(|engine| engine.open_slot(slot, kind))?;
-        Ok(slot)
+        context.setattr(intern!(py, "handle"), handle)?;
+        self.with(|engine| engine.open_handle(handle, kind))?;
+        Ok(handle)
     }
 
-    /// Give up some slots that no bucket names any more; true while more remain.
-    fn recycle_slots(&self) -> bool {
+    /// Give up some handles that no bucket names any more; true while more remain.
+    fn recycle_handles(&self) -> bool {
         if self.contexts.closed.load(Ordering::Relaxed) > 0 {
             return false;
         }
         // Dropped at the end, when nothing is locked.
         let mut dropped = Vec::new();
-        let mut slots = lock(&self.contexts.slots);
+        let mut handles = lock(&self.contexts.handles);
         let engine = lock(&self.engine);
         while dropped.len() < RECYCLED_AT_ONCE {
-            let Some(slot) = slots.leaving.pop() else {
+            let Some(handle) = handles.leaving.pop() else {
                 break;
             };
-            if engine.is_filled(slot) {
-                slots.leaving.push(slot);
+            if engine.is_filled(handle) {
+                handles.leaving.push(handle);
                 return false;
             }
-            dropped.push(slots.held[slot as usize].take());
-            slots.free.push(slot);
+            dropped.push(handles.held[handle as usize].take());
+            handles.free.push(handle);
         }
-        !slots.leaving.is_empty()
+        !handles.leaving.is_empty()
     }
 }
 
@@ -393,71 +395,44 @@ impl PyClosedBucket {
     }
 
     fn take_sets<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
-        let taken = PyList::empty(py);
-        for _ in 0..limit {
-            let Some(entry) = lock(&self.sets).next() else {
-                break;
-            };
-            let context = self.contexts.get(py, entry.slot);
-            taken.append((context, entry.seen, entry.held.count()))?;
-            self.set_memory.change(entry.held.size, 0);
-            lock(&self.freeing).push(*entry.held);
-        }
-        Ok(taken)
+        self.take_entries(py, &self.sets, limit, usize::MAX, |members| {
+            let count = members.count();
+            self.set_memory.change(members.size, 0);
+            lock(&self.freeing).push(members);
+            Ok(Some((count, 1)))
+        })
     }
 
     /// Take histograms out, as many as *limit*, or fewer where those have many values.
     fn take_histograms<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
-        let taken = PyList::empty(py);
-        let mut sorted = 0;
-        while taken.len() < limit && sorted < SORTED_AT_ONCE {
-            let Some(mut entry) = lock(&self.histograms).next() else {
-                break;
-            };
-            sorted += entry.held.kept();
-            self.value_memory.change(entry.held.size(), 0);
-            if entry.held.is_empty() {
+        self.take_entries(py, &self.histograms, limit, SORTED_AT_ONCE, |mut histogram| {
+            let sorted = histogram.kept();
+            self.value_memory.change(histogram.size(), 0);
+            if histogram.is_empty() {
                 // All that came was dropped; it was opened to say who came first.
-                continue;
+                return Ok(None);
             }
+            let asked = &self.figures;
             let figures = guard(|| {
-                entry.held.summarise(
-                    &self.figures.aggregates,
-                    &self.figures.percentiles,
-                    self.figures.count_divisor,
-                )
+                histogram.summarise(&asked.aggregates, &asked.percentiles, asked.count_divisor)
             })?;
-            taken.append((self.contexts.get(py, entry.slot), entry.seen, figures))?;
-        }
-        Ok(taken)
+            Ok(Some((figures, sorted)))
+        })
     }
 
     fn take_sketches<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
-        let taken = PyList::empty(py);
-        let mut listed = 0;
-        while taken.len() < limit && listed < BINS_AT_ONCE {
-            let Some(mut entry) = lock(&self.sketches).next() else {
-                break;
-            };
-            self.value_memory.change(entry.held.size(), 0);
-            if entry.held.count == 0 {
-                continue;
+        self.take_entries(py, &self.sketches, limit, BINS_AT_ONCE, |mut sketch| {
+            self.value_memory.change(sketch.size(), 0);
+            if sketch.count == 0 {
+                return Ok(None);
             }
-            let bins = guard(|| entry.held.list_bins())?;
-            listed += bins.len();
-            let sketch = &entry.held;
-            let figures = (
-                sketch.count,
-                sketch.min,
-                sketch.max,
-                sketch.sum,
-                sketch.average(),
-                PyTuple::new(py, bins.iter().map(|bin| bin.0))?,
-                PyTuple::new(py, bins.iter().map(|bin| bin.1))?,
-            );
-            taken.append((self.contexts.get(py, entry.slot), entry.seen, figures))?;
-        }
-        Ok(taken)
+            let (keys, counts): (Vec<_>, Vec<_>) =
+                guard(|| sketch.list_bins())?.into_iter().unzip();
+            let listed = keys.len();
+            let (keys, counts) = (PyTuple::new(py, keys)?, PyTuple::new(py, counts)?);
+            let (count, min, max) = (sketch.count, sketch.min, sketch.max);
+            Ok(Some(((count, min, max, sketch.sum, sketch.average(), keys, counts), listed)))
+        })
     }
 
     /// Free up to *limit* tables of strings; true while more remains.
@@ -476,6 +451,28 @@ impl PyClosedBucket {
 }
 
 impl PyClosedBucket {
+    /// Take out up to *limit* entries, or fewer where what *describe* says they cost adds
+    /// up to *bound*; it skips one by `None`.
+    fn take_entries<'py, T, D: IntoPyObject<'py>>(
+        &self,
+        py: Python<'py>,
+        entries: &Mutex<IntoIter<Entry<T>>>,
+        limit: usize,
+        bound: usize,
+        describe: impl Fn(T) -> PyResult<Option<(D, usize)>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let taken = PyList::empty(py);
+        let mut spent = 0;
+        while taken.len() < limit && spent < bound {
+            let Some(entry) = lock(entries).next() else { break };
+            if let Some((described, cost)) = describe(*entry.held)? {
+                spent += cost;
+                taken.append((self.contexts.get(py, entry.handle), entry.seen, described))?;
+            }
+        }
+        Ok(taken)
+    }
+
     fn take_numbers<'py>(
         &self,
         py: Python<'py>,
@@ -486,7 +483,7 @@ impl PyClosedBucket {
             .by_ref()
             .take(limit)
             .map(|number| {
-                let context = self.contexts.get(py, number.slot);
+                let context = self.contexts.get(py, number.handle);
                 (context, number.seen, number.value)
             })
             .collect();
@@ -547,10 +544,7 @@ fn receive_many<'py>(
 fn message_of(number: i32) -> String {
     let text = std::io::Error::from_raw_os_error(number).to_string();
     // "… (os error 9)": the number stands beside it already.
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn read_kind(number: u8) -> PyResult<Kind> {

@@ -86,8 +86,7 @@ pub fn receive_many<E>(
 impl Room {
     fn prepare(&mut self, size: usize, limit: usize, control: usize) {
         self.data.resize(self.data.len().max(size * limit), 0);
-        self.control
-            .resize(self.control.len().max(control * limit), 0);
+        self.control.resize(self.control.len().max(control * limit), 0);
         // SAFETY: all zeros is a value of these three types of C.
         let (name, piece, header) = unsafe { (mem::zeroed(), mem::zeroed(), mem::zeroed()) };
         self.names.resize(self.names.len().max(limit), name);
@@ -108,9 +107,7 @@ impl Room {
             header.msg_control = if control == 0 {
                 ptr::null_mut()
             } else {
-                self.control[index * control..]
-                    .as_mut_ptr()
-                    .cast::<c_void>()
+                self.control[index * control..].as_mut_ptr().cast::<c_void>()
             };
             header.msg_controllen = control as _;
             header.msg_flags = 0;

@@ -36,10 +36,7 @@ impl Weight {
     /// A rate outside (0, 1] counts as 1. Source: datadog-agent, pkg/util/quantile/agent.go.
     pub fn of_rate(sample_rate: f64) -> Self {
         if !(sample_rate > 0.0 && sample_rate < 1.0) {
-            return Self {
-                scale: 1.0,
-                whole: 1,
-            };
+            return Self { scale: 1.0, whole: 1 };
         }
         let scale = 1.0 / sample_rate;
         // More than a sketch may hold is dropped in any case. The cast saturates.
@@ -138,7 +135,7 @@ impl QuantileSketch {
         if whole == 1 {
             self.pending.push(key);
             if self.pending.len() >= MAX_PENDING {
-                self.settle();
+                self.merge_pending();
             }
         } else {
             match self.bins.binary_search_by_key(&key, |bin| bin.0) {
@@ -160,30 +157,26 @@ impl QuantileSketch {
     pub fn average(&self) -> f64 {
         #[allow(clippy::cast_precision_loss)] // at most 2^40
         let count = self.count as f64;
-        if self.count == 0 {
-            0.0
-        } else {
-            self.weighted_sum / count
-        }
+        if self.count == 0 { 0.0 } else { self.weighted_sum / count }
     }
 
     /// List the bins, ascending; a key repeats where its bin is full.
     pub fn list_bins(&mut self) -> Bins {
-        self.settle();
+        self.merge_pending();
         split_bins(&self.bins, self.max_bin_count)
     }
 
     /// Move what waits into the bins.
-    fn settle(&mut self) {
+    fn merge_pending(&mut self) {
         if self.pending.is_empty() {
             return;
         }
         self.pending.sort_unstable();
         let mut merged = Bins::with_capacity(self.bins.len() + 16);
         let mut bins = self.bins.iter().copied().peekable();
-        for run in self.pending.chunk_by(|one, next| one == next) {
-            let key = run[0];
-            let mut total = run.len() as u64;
+        for same in self.pending.chunk_by(|one, next| one == next) {
+            let key = same[0];
+            let mut total = same.len() as u64;
             while let Some(bin) = bins.next_if(|bin| bin.0 < key) {
                 merged.push(bin);
             }

@@ -13,9 +13,8 @@ pub fn read_number(text: &[u8]) -> Option<f64> {
         return Some(number);
     }
     // The library also reads "inf", "nan" and "infinity".
-    let is_plain = text
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+    let is_plain =
+        text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     if !is_plain {
         return None;
     }

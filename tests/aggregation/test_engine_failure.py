@@ -7,7 +7,7 @@ import pytest
 from stage import EPOCH, Stage, open_stage
 
 from statsd_trio.aggregation.snapshot_builder import EngineFailure
-from statsd_trio.engine.context import Context
+from statsd_trio.engine.context import COUNTER, Context
 from statsd_trio.engine.engine import EngineError, Taken
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.engine.native import find_native
@@ -182,7 +182,7 @@ def test_the_native_engine_is_replaced_when_it_breaks_off() -> None:
 
     stage = open_stage(make)
     stage.process(*[b"a:1|c\nb:7|d"] * 3)
-    made[0].fail_next()
+    made[0].fail_in(1)
     stage.process(b"a:1|c\na:1|c")  # Lost: it breaks off before the first line.
     assert stage.aggregator.engine_name == "plain"
     stage.process(*[b"a:1|c"] * 4)
@@ -196,3 +196,24 @@ def test_the_native_engine_is_replaced_when_it_breaks_off() -> None:
     assert [s.points[0].count for s in snapshot.sketches] == [3]
     assert [type(warning) for warning in stage.warnings] == [EngineFailure]
     stage.check()
+
+
+def test_values_before_a_failure_are_kept_and_counted_once() -> None:
+    native: Any = find_native()
+    if native is None:
+        pytest.skip("the native engine is not installed")
+    engine = native(
+        aggregates=[],
+        percentiles=[],
+        count_divisor=1.0,
+        max_heads=10,
+        max_set_values=10,
+        max_bin_count=10,
+    )
+    guarded = GuardedEngine(engine)
+    context = Context(("a", COUNTER, "", ()))
+    assert guarded.add(context, [1.0], 1.0) == {}
+    engine.fail_in(2)
+    assert guarded.add(context, [2.0, 4.0, 8.0], 1.0) == {"engine_failed": 2}
+    [(_, _, total)] = guarded.close().take_counters(10)
+    assert total == 3

@@ -101,7 +101,7 @@ def test_the_engine_forgets_them_with_their_histogram(make_harness: Any) -> None
     harness.take(10)
     harness.take(50)
     assert harness.contexts.current == 0
-    assert context.own_values.slot == context.slot
+    assert context.own_values.handle == context.handle
 
 
 def test_points_say_which_buckets_they_are_of(make_harness: Any) -> None:

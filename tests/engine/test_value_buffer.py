@@ -20,7 +20,7 @@ def make_buffer(due: list[ValueBuffer] | None = None) -> ValueBuffer:
 
 
 def settle(buffer: ValueBuffer) -> QuantileSketch:
-    while buffer.settle():
+    while buffer.drain():
         pass
     assert isinstance(buffer.summary, QuantileSketch)
     return buffer.summary
@@ -46,7 +46,7 @@ def test_a_buffer_changes_no_result(
         for value, rate in samples:
             expected.insert([value], rate)
             buffer.append(value, rate)
-            if due and not due[-1].settle():
+            if due and not due[-1].drain():
                 due.pop()
         assert settle(buffer).describe() == expected.describe()
 
@@ -69,7 +69,7 @@ def test_many_rates_line_up_too() -> None:
         buffer.append(1.0, 1.0 if number % 2 else 0.5)
     assert due == [buffer]
     steps = 1
-    while buffer.settle():
+    while buffer.drain():
         steps += 1
     assert steps == 10
     assert settle(buffer).count == 15
@@ -128,6 +128,6 @@ def test_what_was_taken_out_takes_nothing_more() -> None:
     buffer.append(1.0, 1.0)
     buffer.summary = None
     assert not buffer.has_room()
-    assert not buffer.settle()
+    assert not buffer.drain()
     assert buffer.size == 0
     assert buffer.add([1e300], 1.0) == 1

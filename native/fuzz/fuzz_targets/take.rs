@@ -24,9 +24,9 @@ fuzz_target!(|data: &[u8]| {
             max_bin_count: 16,
         },
     );
-    for slot in 0..KINDS {
-        let number = u8::try_from(slot).expect("there are six");
-        engine.open_slot(slot, Kind::from_number(number).expect("one for each slot"));
+    for handle in 0..KINDS {
+        let number = u8::try_from(handle).expect("there are six");
+        engine.open_handle(handle, Kind::from_number(number).expect("one for each handle"));
     }
     // The histogram has a copy.
     engine.set_copy(3, 5);
@@ -34,18 +34,18 @@ fuzz_target!(|data: &[u8]| {
     for round in 0..3_u32 {
         engine.advance(round * 7);
         for (number, line) in data.split(|byte| *byte == b'\n').enumerate() {
-            // Which slot a line goes to depends on the line alone, so that it comes again.
-            let slot = u32::from(line.first().copied().unwrap_or(0)) % KINDS;
+            // Which handle a line goes to depends on the line alone, so that it comes again.
+            let handle = u32::from(line.first().copied().unwrap_or(0)) % KINDS;
             let rate = rates[line.len() % rates.len()];
-            let kind = Kind::from_number(u8::try_from(slot).expect("six")).expect("six");
+            let kind = Kind::from_number(u8::try_from(handle).expect("six")).expect("six");
             if engine.take_line(line) == Outcome::InDoubt {
-                engine.learn(line, slot, kind, rate);
+                engine.learn(line, handle, kind, rate);
                 #[allow(clippy::cast_precision_loss)]
                 let value = (number as f64 - 3.0) * 10_f64.powi(i32::from(line.len() as u8) - 100);
                 let _ = if kind == Kind::Set {
-                    engine.add_member(slot, line)
+                    engine.add_member(handle, line)
                 } else {
-                    engine.add_number(slot, value, rate)
+                    engine.add_number(handle, value, rate)
                 };
             }
         }

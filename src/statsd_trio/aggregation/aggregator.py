@@ -453,7 +453,7 @@ class Aggregator:
         self._engine.advance(self._now)
         self._divide_memory()
         for context in self._table.list_contexts():
-            context.slot = -1
+            context.handle = -1
             if context.conflict is not None:
                 self._engine.require_exact(context)
 

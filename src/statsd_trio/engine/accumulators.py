@@ -6,7 +6,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from statsd_trio.engine.context import Context
 from statsd_trio.engine.value_text import InDoubt
 
-# What an engine of this kind notes in `Context.slot`.
+# What an engine of this kind notes in `Context.handle`.
 EXACT_ONLY: Final = -2
 FORGOTTEN: Final = -3
 
@@ -56,7 +56,7 @@ class Accumulators(Generic[_T]):
         Raises:
             InDoubt: if lines of *context* must take the exact way.
         """
-        if context.slot <= EXACT_ONLY:
+        if context.handle <= EXACT_ONLY:
             raise InDoubt
         accumulator = self.open(context)
         accumulator.tick = self.tick

@@ -55,7 +55,7 @@ class Context:
         key: (name, kind, host, sorted tags).
         kind: an index into `TYPES`. That of the key, but where a histogram keeps its
             values: such a context is a distribution, under the key of the histogram.
-        slot: belongs to the engine; -1 at first.
+        handle: by which the engine knows it; -1 at first.
         copy: the distribution that a histogram is copied to, or keeps its values in.
         copied_from: how many contexts are copied to this one.
         conflict: the context of another type whose series would be the same.
@@ -72,19 +72,19 @@ class Context:
         "copied_from",
         "copy",
         "details",
+        "handle",
         "key",
         "kind",
         "last_counted",
         "last_seen",
         "last_sent",
         "opened",
-        "slot",
     )
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.kind = key[1]
-        self.slot = -1
+        self.handle = -1
         self.copy: Context | None = None
         self.copied_from = 0
         self.conflict: Context | None = None

@@ -31,7 +31,8 @@ class EngineError(Exception):
     """An engine broke off in the middle of a call: a mistake of ours.
 
     Attributes:
-        taken: what of the chunk was taken before, where the call was `Engine.take`.
+        taken: what of the chunk was taken before, where the call was `Engine.take`; the
+            last number counts the values dealt with before, where it was `Engine.add`.
     """
 
     def __init__(

@@ -74,12 +74,12 @@ class GuardedEngine:
         values: Sequence[float] | Sequence[bytes],
         sample_rate: float,
     ) -> Mapping[str, int]:
-        """Do as `Engine.add`; the reason for a failure is ``engine_failed``."""
+        """Do as `Engine.add`; a failure drops the rest, as ``engine_failed``."""
         try:
             return self._engine.add(context, values, sample_rate)
         except EngineError as failure:
             self.failure = failure
-            return {"engine_failed": len(values)}
+            return {"engine_failed": len(values) - failure.taken[2]}
 
     def require_exact(self, context: Context) -> None:
         """Do as `Engine.require_exact`."""

@@ -67,13 +67,13 @@ class Histogram:
     """
 
     __slots__ = (
+        "_batches",
         "_bins",
         "_kept",
         "_lost",
         "_max",
         "_min",
         "_note_condensed",
-        "_runs",
         "_sum",
         "_values",
         "_weights",
@@ -88,7 +88,7 @@ class Histogram:
                 kept to a sketch's precision only.
         """
         self._note_condensed = note_condensed
-        self._runs: dict[float, array[float]] = {}
+        self._batches: dict[float, array[float]] = {}
         self._weights: dict[float, float] | None = None
         self._bins: dict[int, float] | None = None
         # Once there are bins.
@@ -176,11 +176,11 @@ class Histogram:
         return total, lost
 
     def _keep(self, values: list[float], weight: float) -> None:
-        run = self._runs.get(weight)
-        if run is None:
-            self._runs[weight] = array("d", values)
+        batch = self._batches.get(weight)
+        if batch is None:
+            self._batches[weight] = array("d", values)
         else:
-            run.fromlist(values)
+            batch.fromlist(values)
         self._kept += len(values)
         self._values += len(values)
         if self._kept > KEPT_VALUES:
@@ -188,7 +188,7 @@ class Histogram:
 
     def _condense(self) -> None:
         weights = self._weigh()
-        self._runs = {}
+        self._batches = {}
         self._kept = 0
         if len(weights) <= KEPT_WEIGHTS:
             self._weights = weights
@@ -204,8 +204,8 @@ class Histogram:
     def _weigh(self) -> dict[float, float]:
         """Add the weights up for each different value."""
         weights = dict(self._weights or {})
-        for weight, run in self._runs.items():
-            for value, times in Counter(run).items():
+        for weight, batch in self._batches.items():
+            for value, times in Counter(batch).items():
                 weights[value] = weights.get(value, 0.0) + times * weight
         return weights
 
@@ -219,9 +219,9 @@ class Histogram:
                 [min(max(find_lower_bound(key), least), greatest) for key in keys],
                 list(accumulate([self._bins[key] for key in keys])),
             )
-        if self._weights is None and len(self._runs) == 1:
-            ((weight, run),) = self._runs.items()
-            ordered = sorted(run)
+        if self._weights is None and len(self._batches) == 1:
+            ((weight, batch),) = self._batches.items()
+            ordered = sorted(batch)
             return Ranking(ordered[0], ordered[-1], ordered, None, weight)
         weights = self._weigh()
         ordered = sorted(weights)

@@ -166,7 +166,7 @@ class PlainEngine:
 
     def require_exact(self, context: Context) -> None:
         """Give lines of *context* back from now on, even if their head is known."""
-        context.slot = EXACT_ONLY
+        context.handle = EXACT_ONLY
         self._by_kind[context.kind].release(context)
 
     def is_filled(self, context: Context) -> bool:
@@ -175,7 +175,7 @@ class PlainEngine:
 
     def forget(self, context: Context) -> None:
         """Give lines of *context* back for ever."""
-        context.slot = FORGOTTEN
+        context.handle = FORGOTTEN
 
     def forget_heads(self) -> None:
         """Forget every head."""
@@ -191,10 +191,10 @@ class PlainEngine:
         self._heads.advance(now)
 
     def tidy(self) -> bool:
-        """Settle a part of a buffer that is full, or free some forgotten heads."""
+        """Drain a part of a buffer that is full, or free some forgotten heads."""
         if self._due:
             buffer = self._due[-1]
-            if not buffer.settle():
+            if not buffer.drain():
                 self._due.pop()
             if buffer.tick == NO_TICK:
                 # There may be no memory left: whoever would add has to ask first.

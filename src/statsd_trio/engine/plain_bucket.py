@@ -99,7 +99,7 @@ class PlainBucket:
         """Take histograms and timers with the aggregates, then the percentiles."""
         figures = self._figures
         taken: list[tuple[Context, int, list[float]]] = []
-        for buffer in _take_settled(self._histograms, limit):
+        for buffer in _take_drained(self._histograms, limit):
             histogram = buffer.summary
             row: list[float] = []
             if isinstance(histogram, Histogram) and histogram.count:
@@ -113,7 +113,7 @@ class PlainBucket:
     def take_sketches(self, limit: int) -> Sequence[tuple[Context, int, SketchFigures]]:
         """Take distributions with their sketches."""
         taken: list[tuple[Context, int, SketchFigures]] = []
-        for buffer in _take_settled(self._distributions, limit):
+        for buffer in _take_drained(self._distributions, limit):
             sketch = buffer.summary
             if isinstance(sketch, QuantileSketch):
                 taken.append((buffer.context, buffer.last_seen, sketch.describe()))
@@ -131,12 +131,12 @@ class PlainBucket:
         return self._garbage.free(limit)
 
 
-def _take_settled(buffers: Iterator[ValueBuffer], limit: int) -> Iterator[ValueBuffer]:
-    """Settle some of *buffers*: as many as *limit*, or fewer that have much to do."""
+def _take_drained(buffers: Iterator[ValueBuffer], limit: int) -> Iterator[ValueBuffer]:
+    """Drain some of *buffers*: as many as *limit*, or fewer that have much to do."""
     left = _VALUES_AT_ONCE
     for buffer in islice(buffers, limit):
         left -= _SUMMARY_COST + buffer.size
-        while buffer.settle():
+        while buffer.drain():
             pass
         yield buffer
         if left <= 0:

@@ -1,7 +1,7 @@
 """Values of histograms, timers and distributions, on their way into a summary.
 
 A summary takes 512 values at once for a fraction of what they cost one by one. So
-values wait in a buffer, in the order they came, and `settle` moves them on. The result
+values wait in a buffer, in the order they came, and `drain` moves them on. The result
 is the same as if each had been inserted when it came.
 """
 
@@ -89,7 +89,7 @@ class ValueBuffer:
 
         Args:
             memory: takes count of what the values take.
-            due: where the buffer lines up once it is worth settling.
+            due: where the buffer lines up once it is worth draining.
         """
         self.context = context
         self.last_seen = 0
@@ -145,7 +145,7 @@ class ValueBuffer:
         ):
             self.extend(list(values), sample_rate)
             return 0
-        while self.settle():
+        while self.drain():
             pass
         return sum(not self._insert(value, sample_rate) for value in values)
 
@@ -166,7 +166,7 @@ class ValueBuffer:
             self.claimed += missing
         return self.copy is None or self.copy.claim(values)
 
-    def settle(self) -> bool:
+    def drain(self) -> bool:
         """Move up to `FULL` values into the summary; True while more wait."""
         rate, waiting = self._earlier[0] if self._earlier else (self.rate, self.values)
         values = waiting[:FULL].tolist()
