@@ -65,7 +65,7 @@ class Bench:
         for _ in range(seconds):
             self.stage.now[0] += 1
             self.stage.ingest.advance()
-            for _ in self.desk.recorder.close_seconds():
+            for _ in self.desk.recorder.work():
                 pass
             self.desk.tick()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from statsd_trio.dev.history import Track
+from statsd_trio.dev.metrics import Track
 from statsd_trio.engine.context import (
     COUNTER,
     DISTRIBUTION,
@@ -48,7 +48,7 @@ def write_track_assertion(track: Track, left_out: frozenset[str]) -> str:
     figures = track.read_last()
     last = figures.get("count" if track.kind == COUNTER else "value")
     tags = [tag for tag in track.tags if tag not in left_out]
-    return write_assertion(track.name, track.kind, tags, last)
+    return write_assertion(track.metric.name, track.kind, tags, last)
 
 
 def _quote(text: str) -> str:

@@ -8,7 +8,7 @@ from statsd_trio.config import Config
 from statsd_trio.dev.datadog import count_series
 from statsd_trio.dev.history import TYPE_NAMES
 from statsd_trio.dev.listing import select_names, sort_part
-from statsd_trio.dev.names import Name
+from statsd_trio.dev.metrics import Metric
 from statsd_trio.dev.problems import list_codes, looks_unbounded
 from statsd_trio.dev.query import Query
 
@@ -18,60 +18,60 @@ _MAX_VALUES: Final = 10_000
 
 
 def describe_cardinality(
-    names: Mapping[str, Name], query: Query, config: Config, found: dict[str, Any]
+    metrics: Mapping[str, Metric], query: Query, config: Config, found: dict[str, Any]
 ) -> Iterator[None]:
     """Put what *query* asks for into *found*; yields after each step."""
     costs = {name: count_series(name, config) for name in TYPE_NAMES.values()}
-    matching: list[Name] = []
-    yield from select_names(names, query, matching)
+    matching: list[Metric] = []
+    yield from select_names(metrics, query, matching)
     contexts = custom_metrics = 0
-    for index, name in enumerate(list(names.values())):
-        contexts += len(name.tracks)
-        custom_metrics += _count_custom_metrics(name, costs)
+    for index, metric in enumerate(list(metrics.values())):
+        contexts += len(metric.tracks)
+        custom_metrics += _count_custom_metrics(metric, costs)
         if index % _STEP_TRACKS == 0:
             yield
-    shown: list[Name] = []
+    shown: list[Metric] = []
     yield from sort_part(
         matching,
-        lambda name: -len(name.tracks),
+        lambda metric: -len(metric.tracks),
         is_descending=False,
         end=query.offset + query.limit,
         found=shown,
     )
     rows: list[dict[str, Any]] = []
-    for name in shown[query.offset :]:
-        cost = _count_custom_metrics(name, costs)
+    for metric in shown[query.offset :]:
+        cost = _count_custom_metrics(metric, costs)
         rows.append(
             {
-                "name": name.name,
-                "types": name.types,
-                "contexts": len(name.tracks),
-                "series_per_context": max(costs[each] for each in name.types),
+                "name": metric.name,
+                "types": metric.types,
+                "contexts": len(metric.tracks),
+                "series_per_context": max(costs[each] for each in metric.types),
                 "custom_metrics": cost,
-                "problems": list_codes(name),
+                "problems": list_codes(metric),
             }
         )
         yield
-    metric: dict[str, Any] | None = None
-    asked = names.get(query.name)
+    shown_metric: dict[str, Any] | None = None
+    asked = metrics.get(query.name)
     if asked is not None:
-        metric = {"name": asked.name, "contexts": len(asked.tracks)}
-        yield from count_tags(asked, metric)
+        shown_metric = {"name": asked.name, "contexts": len(asked.tracks)}
+        yield from count_tags(asked, shown_metric)
     found.update(
         contexts=contexts,
         custom_metrics=custom_metrics,
         total=len(matching),
         offset=query.offset,
         names=rows,
-        metric=metric,
+        metric=shown_metric,
     )
 
 
-def count_tags(name: Name, found: dict[str, Any]) -> Iterator[None]:
-    """Put the tags of *name*, with the number of their values, into *found*."""
+def count_tags(metric: Metric, found: dict[str, Any]) -> Iterator[None]:
+    """Put the tags of *metric*, with the number of their values, into *found*."""
     counted: dict[str, Counter[str]] = {}
     capped: set[str] = set()
-    for index, track in enumerate(list(name.tracks.values())):
+    for index, track in enumerate(list(metric.tracks.values())):
         for tag in track.tags:
             key, _, value = tag.partition(":")
             values = counted.setdefault(key, Counter())
@@ -94,12 +94,12 @@ def count_tags(name: Name, found: dict[str, Any]) -> Iterator[None]:
                     {"value": value, "contexts": count}
                     for value, count in values.most_common(_EXAMPLES)
                 ],
-                "looks_unbounded": looks_unbounded(name.tag_values.get(key, set())),
+                "looks_unbounded": looks_unbounded(metric.tag_values.get(key, set())),
             }
         )
         yield
     found["tags"] = tags
 
 
-def _count_custom_metrics(name: Name, costs: Mapping[str, int]) -> int:
-    return sum(count * costs[TYPE_NAMES[kind]] for kind, count in name.kinds.items())
+def _count_custom_metrics(metric: Metric, costs: Mapping[str, int]) -> int:
+    return sum(count * costs[TYPE_NAMES[kind]] for kind, count in metric.kinds.items())

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from statsd_trio.dev.history import COARSE_STEP, FIGURES, IS_BAND, Points, Track
+from statsd_trio.dev.history import COARSE_STEP, FIGURES, IS_BAND, Points
+from statsd_trio.dev.metrics import Track
 from statsd_trio.engine.context import COUNTER, GAUGE, SET
 
 # With a tag to split by, one line each; the most active come first.

@@ -241,7 +241,7 @@ class Desk:
             "paused": self.paused_at is not None,
             "paused_at": self.paused_at,
             "missed_lines": recorder.missed_lines,
-            "names": len(recorder.names),
+            "names": len(recorder.metrics),
             "contexts": recorder.contexts,
             "lines": recorder.lines,
             "lines_per_second": float(recorder.lines_last_second),

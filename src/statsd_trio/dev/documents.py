@@ -9,10 +9,10 @@ import trio
 
 from statsd_trio.dev.cardinality import describe_cardinality
 from statsd_trio.dev.desk import Desk
+from statsd_trio.dev.detail import describe_metric
 from statsd_trio.dev.flow import describe_flow
 from statsd_trio.dev.json_pieces import write_json
 from statsd_trio.dev.listing import list_metrics
-from statsd_trio.dev.metric import describe_metric
 from statsd_trio.dev.query import Query
 from statsd_trio.pace import Pace
 
@@ -111,14 +111,14 @@ class Documents:
         now = desk.now
         describe: dict[str, Callable[[], Iterator[None]]] = {
             "state": lambda: _at_once(found, desk.describe_state()),
-            "metrics": lambda: list_metrics(desk.recorder.names, query, now, found),
+            "metrics": lambda: list_metrics(desk.recorder.metrics, query, now, found),
             "metric": lambda: self._describe_metric(query, now, found),
             "feed": lambda: desk.feed.describe(query.kind, query.q, query.limit, found),
             "refused": lambda: desk.refused.describe(
                 query.q, query.offset, query.limit, now, found
             ),
             "cardinality": lambda: describe_cardinality(
-                desk.recorder.names, query, desk.config, found
+                desk.recorder.metrics, query, desk.config, found
             ),
             "flow": lambda: _at_once(
                 found, describe_flow(desk.read_ledger(), desk.rates, now)
@@ -130,11 +130,18 @@ class Documents:
         self, query: Query, now: float, found: dict[str, Any]
     ) -> Iterator[None]:
         desk = self._desk
-        name = desk.recorder.names.get(query.name)
-        if name is None or not name.kinds:
+        metric = desk.recorder.metrics.get(query.name)
+        if metric is None or not metric.kinds:
             raise UnknownMetricError(f"no metric named {query.name!r} came yet")
         yield from describe_metric(
-            name, desk.recorder.received, desk.snapshot, desk.config, query, now, found
+            metric,
+            desk.recorder.received,
+            desk.snapshot,
+            desk.config,
+            query,
+            now,
+            min(int(now), desk.recorder.second),
+            found,
         )
 
 

@@ -29,7 +29,7 @@ class Export(Response):
     """A file, sent while it is made; at no time is much of it in memory."""
 
     def __init__(self, name: str, lines: Iterator[str]) -> None:
-        """Prepare to send *lines* as the file *name*."""
+        """Prepare to send *lines* as the file *metric*."""
         super().__init__(media_type="application/jsonl")
         del self.headers["content-length"]
         self.headers["content-disposition"] = f'attachment; filename="{name}"'
@@ -67,11 +67,11 @@ def _write_rows(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _write_metrics(desk: Desk) -> Iterator[str]:
-    for name in list(desk.recorder.names.values()):
-        for track in list(name.tracks.values()):
+    for metric in list(desk.recorder.metrics.values()):
+        for track in list(metric.tracks.values()):
             yield json.dumps(
                 {
-                    "name": track.name,
+                    "name": track.metric.name,
                     "type": TYPE_NAMES[track.kind],
                     "host": track.host,
                     "tags": list(track.tags),

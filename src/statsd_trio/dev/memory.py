@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from statsd_trio.dev.history import Track
-from statsd_trio.dev.names import Name
+from statsd_trio.dev.metrics import Metric, Track
 
 # How full it is after room was made, and how full it may get before new contexts find
 # no place: between two seconds, many may come.
@@ -20,7 +19,7 @@ class Memory:
 
     Attributes:
         points: bytes of all points.
-        names: bytes of what is known of names.
+        metrics: bytes of what is known of metrics besides their contexts.
         tracks: how many contexts are remembered.
         forgot: how many were forgotten to make room.
         forgot_at: unix time of the last of them; None before.
@@ -33,7 +32,7 @@ class Memory:
     def clear(self) -> None:
         """Count from nothing."""
         self.points = 0
-        self.names = 0
+        self.metrics = 0
         self.tracks = 0
         self._track_bytes = 0
         self.forgot = 0
@@ -42,7 +41,7 @@ class Memory:
     @property
     def used(self) -> int:
         """Bytes taken, roughly."""
-        return self.points + self.names + self._track_bytes
+        return self.points + self.metrics + self._track_bytes
 
     @property
     def is_over(self) -> bool:
@@ -67,7 +66,10 @@ class Memory:
         self._track_bytes -= track.used_bytes - points
 
     def make_room(
-        self, names: Mapping[str, Name], forget: Callable[[Name, Track], None]
+        self,
+        metrics: Mapping[str, Metric],
+        forget: Callable[[Track], None],
+        now: float,
     ) -> Iterator[None]:
         """Forget contexts until there is room; yields after each step.
 
@@ -76,12 +78,12 @@ class Memory:
         """
         excess = self.used - int(self.limit * _ROOMY)
         sizes: Counter[tuple[int, int]] = Counter()
-        listed: list[tuple[tuple[int, int], Name, Track]] = []
-        for name in list(names.values()):
-            for track in list(name.tracks.values()):
+        listed: list[tuple[tuple[int, int], Track]] = []
+        for metric in list(metrics.values()):
+            for track in list(metric.tracks.values()):
                 rank = (int(track.last_seen) // 60, track.points)
                 sizes[rank] += track.used_bytes
-                listed.append((rank, name, track))
+                listed.append((rank, track))
                 if len(listed) % _STEP_TRACKS == 0:
                     yield
         last_rank = (-1, -1)
@@ -91,14 +93,12 @@ class Memory:
                 break
             freed += sizes[rank]
             last_rank = rank
-        for index, (rank, name, track) in enumerate(listed):
+        for index, (rank, track) in enumerate(listed):
             if self.used <= self.limit * _ROOMY:
                 break
-            if (
-                rank <= last_rank
-                and name.tracks.get((track.kind, track.host, track.tags)) is track
-            ):
-                forget(name, track)
+            if rank <= last_rank and track.is_kept:
+                forget(track)
                 self.forgot += 1
+                self.forgot_at = now
             if index % _STEP_TRACKS == 0:
                 yield

@@ -25,6 +25,8 @@ DEFAULT_PORT: Final = 8129
 # Of ports after the default one, if that is taken.
 _MORE_PORTS: Final = 20
 
+# How often the page's figures grow, and how often what is too old is taken out.
+_WORK_SECONDS: Final = 0.5
 _SWEEP_SECONDS: Final = 10
 
 
@@ -51,7 +53,7 @@ class DevPage:
     @property
     def names(self) -> int:
         """How many metrics came, by name."""
-        return len(self._desk.recorder.names)
+        return len(self._desk.recorder.metrics)
 
     def describe_first_refused(self) -> str:
         """Describe the first refused line that is known; "" for none."""
@@ -147,19 +149,21 @@ def make_client_environment(host: str, port: int) -> dict[str, str]:
 
 
 async def _keep_time(desk: Desk) -> None:
-    """Close each second, and forget what is too old, until cancelled."""
+    """Measure what came, and forget what is too old, until cancelled."""
     pace = Pace()
-    ticks = 0
+    second = int(desk.wall_clock())
     while True:
-        now = desk.wall_clock()
-        # A little late, so that the second is over for sure.
-        await trio.sleep(1.002 - now % 1)
+        past = desk.wall_clock() % _WORK_SECONDS
+        # A little late, so that a second is over for sure.
+        await trio.sleep(_WORK_SECONDS - past + 0.002)
         pace.begin()
-        await pace.run(desk.recorder.close_seconds())
-        desk.tick()
-        ticks += 1
-        if ticks % _SWEEP_SECONDS == 0:
-            await pace.run(desk.recorder.sweep())
+        await pace.run(desk.recorder.work())
+        now = int(desk.wall_clock())
+        if now != second:
+            desk.tick()
+            if now // _SWEEP_SECONDS != second // _SWEEP_SECONDS:
+                await pace.run(desk.recorder.sweep())
+            second = now
 
 
 async def _bind_page(page: str | None) -> list[socket.socket]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from statsd_trio.dev.names import MAX_KEPT_VALUES, Name
+from statsd_trio.dev.metrics import MAX_KEPT_VALUES, Metric
 
 # Fewer values than this are no problem, whatever they look like.
 _FEW_VALUES: Final = 20
@@ -32,17 +32,17 @@ class Problem(NamedTuple):
     tag: str = ""
 
 
-def find_problems(name: Name) -> Iterator[Problem]:
+def find_problems(metric: Metric) -> Iterator[Problem]:
     """Yield what is probably wrong with a metric."""
-    types = name.types
+    types = metric.types
     if len(types) > 1:
         text = (
             f"The name comes as {' and as '.join(types)}. Datadog keeps one type for a "
             "name, so the others are lost or wrong there; give each its own name."
         )
         yield Problem("mixed_types", text)
-    for key in find_unbounded_tags(name):
-        values = name.tag_values[key]
+    for key in find_unbounded_tags(metric):
+        values = metric.tag_values[key]
         shown = ", ".join(sorted(values)[:_SHOWN_VALUES])
         more = " or more" if len(values) >= MAX_KEPT_VALUES else ""
         text = (
@@ -51,31 +51,31 @@ def find_problems(name: Name) -> Iterator[Problem]:
             "has few values."
         )
         yield Problem("unbounded_tag", text, key)
-    if name.rate_on_gauge:
+    if metric.rate_on_gauge:
         text = (
             "A sample rate has no effect on a gauge or a set: Datadog ignores it. "
             "Send each value, without a rate."
         )
         yield Problem("rate_on_gauge", text)
-    if name.looks_like_seconds:
+    if metric.looks_like_seconds:
         text = (
             "The values look like seconds, and the metric is one of milliseconds. "
             "Multiply them by 1000."
         )
         yield Problem("seconds_in_ms", text)
-    for code, text in name.warnings.items():
-        if not (code == "ignored_rate" and name.rate_on_gauge):
+    for code, text in metric.warnings.items():
+        if not (code == "ignored_rate" and metric.rate_on_gauge):
             yield Problem(code, text)
 
 
-def list_codes(name: Name) -> list[str]:
+def list_codes(metric: Metric) -> list[str]:
     """Return the codes of the problems of a metric, once each."""
-    return list(dict.fromkeys(problem.code for problem in find_problems(name)))
+    return list(dict.fromkeys(problem.code for problem in find_problems(metric)))
 
 
-def find_unbounded_tags(name: Name) -> list[str]:
+def find_unbounded_tags(metric: Metric) -> list[str]:
     """Return the keys of tags that look as if they had no end of values."""
-    return [key for key, values in name.tag_values.items() if looks_unbounded(values)]
+    return [key for key, values in metric.tag_values.items() if looks_unbounded(values)]
 
 
 def looks_unbounded(values: set[str]) -> bool:

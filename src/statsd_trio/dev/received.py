@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from statsd_trio.dev.names import ReceivedLine
+from statsd_trio.dev.metrics import ReceivedLine
 from statsd_trio.transports.packet import Origin
 
 # What a packet takes besides its bytes.
@@ -22,6 +22,11 @@ class ReceivedLines(NamedTuple):
     time: float
     lines: bytes
     origin: Origin
+
+    @property
+    def sender(self) -> str:
+        """Who sent them, or else where they came in."""
+        return self.origin.sender or self.origin.listener
 
 
 class Received:
@@ -48,10 +53,10 @@ class Received:
         """Bytes taken, roughly."""
         return self._bytes
 
-    def add(self, time: float, lines: bytes, origin: Origin) -> None:
-        """Keep *lines*, in place of the oldest."""
-        self._kept.append(ReceivedLines(time, lines, origin))
-        self._bytes += len(lines) + _PACKET_BYTES
+    def add(self, piece: ReceivedLines) -> None:
+        """Keep *piece*, in place of the oldest."""
+        self._kept.append(piece)
+        self._bytes += len(piece.lines) + _PACKET_BYTES
         while self._bytes > self._limit:
             self._bytes -= len(self._kept.popleft().lines) + _PACKET_BYTES
             self.forgot += 1
@@ -70,12 +75,11 @@ class Received:
         starts = tuple(raw + b":" for raw in raw_names)
         # A copy, since more comes while this rests.
         kept = list(islice(reversed(self._kept), _SEARCHED_PACKETS))
-        for index, (time, lines, origin) in enumerate(kept):
-            if any(start in lines for start in starts):
-                sender = origin.sender or origin.listener
+        for index, piece in enumerate(kept):
+            if any(start in piece.lines for start in starts):
                 found += [
-                    ReceivedLine(time, line, sender)
-                    for line in reversed(lines.split(b"\n"))
+                    ReceivedLine(piece.time, line, piece.sender)
+                    for line in reversed(piece.lines.split(b"\n"))
                     if line.startswith(starts)
                 ]
                 if len(found) >= limit:

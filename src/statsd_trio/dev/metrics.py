@@ -1,12 +1,28 @@
-"""What is known of one metric's name, over all its contexts."""
+"""What is known of a metric, and of each of its contexts."""
 
+import re
 from array import array
 from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from statsd_trio.dev.history import IS_BAND, TYPE_NAMES, Track
-from statsd_trio.engine.context import COUNTER, GAUGE, SET, TIMER
+from statsd_trio.dev.history import (
+    COARSE_SECONDS,
+    FIGURES,
+    FINE_SECONDS,
+    IS_BAND,
+    TYPE_NAMES,
+    Points,
+)
+from statsd_trio.engine.context import (
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    SET,
+    TIMER,
+    Context,
+    Key,
+)
 
 SPARK_STEP: Final = 5
 SPARK_POINTS: Final = 60
@@ -19,7 +35,16 @@ _MAX_KEPT_KEYS: Final = 50
 KEPT_LINES: Final = 5
 _KEPT_LINE_BYTES: Final = 500
 
-NAME_BYTES: Final = 3000
+METRIC_BYTES: Final = 3000
+
+# The objects of one context besides its points and its texts: two histories, the
+# engines' contexts, what they hold of it, and its places in tables.
+TRACK_BYTES: Final = 2600
+
+# Values of a metric of milliseconds that are likely seconds.
+_FEW_MILLISECONDS: Final = 5.0
+_MAX_SECONDS: Final = 60.0
+_MILLISECOND_NAME: Final = re.compile(r"(^|[._])(ms|msec|millis|milliseconds)$")
 
 
 class ReceivedLine(NamedTuple):
@@ -30,8 +55,8 @@ class ReceivedLine(NamedTuple):
     sender: str
 
 
-class Name:
-    """A metric's name and what is known of it.
+class Metric:
+    """A metric: all contexts of one name.
 
     Attributes:
         tracks: what is remembered of its contexts, by type, host and tags.
@@ -42,20 +67,24 @@ class Name:
         recent: the newest lines that the engines did not know.
         tag_values: some values of each tag key.
         warnings: what a line of it was warned of, by its code.
-        looks_like_seconds: whether its last values did, in a metric of milliseconds.
+        last_kind: the type of that context.
+        last_start: when the second began that it is of.
+        last_greatest: the greatest value of it, where there are several.
+        is_milliseconds: whether the name says so.
     """
 
     __slots__ = (
-        "_last_start",
         "_spark",
         "_spark_slot",
         "first_seen",
+        "is_milliseconds",
         "kinds",
         "last",
+        "last_greatest",
         "last_kind",
         "last_seen",
+        "last_start",
         "lines",
-        "looks_like_seconds",
         "name",
         "rate_on_gauge",
         "raw_names",
@@ -74,13 +103,14 @@ class Name:
         self.last_seen = now
         self.last: float | None = None
         self.last_kind = COUNTER
-        self._last_start = 0
+        self.last_greatest = 0.0
+        self.last_start = 0
         self.raw_names: set[bytes] = set()
         self.recent: deque[ReceivedLine] = deque(maxlen=KEPT_LINES)
         self.tag_values: dict[str, set[str]] = {}
         self.warnings: dict[str, str] = {}
         self.rate_on_gauge = False
-        self.looks_like_seconds = False
+        self.is_milliseconds = _MILLISECOND_NAME.search(name) is not None
         self._spark = array("L", bytes(array("L").itemsize * SPARK_POINTS))
         self._spark_slot = int(now) // SPARK_STEP
 
@@ -100,7 +130,19 @@ class Name:
         """What Datadog is told of its unit."""
         return "millisecond" if TIMER in self.kinds else ""
 
-    def add_track(self, track: Track) -> None:
+    @property
+    def looks_like_seconds(self) -> bool:
+        """Whether its last values did, though they should be milliseconds."""
+        if self.last is None or not IS_BAND[self.last_kind]:
+            return False
+        return (
+            (self.is_milliseconds or self.last_kind == TIMER)
+            and 0 < self.last < _FEW_MILLISECONDS
+            and self.last_greatest < _MAX_SECONDS
+            and self.last != int(self.last)
+        )
+
+    def add_track(self, track: "Track") -> None:
         """Keep *track*."""
         self.tracks[track.kind, track.host, track.tags] = track
         self.kinds[track.kind] = self.kinds.get(track.kind, 0) + 1
@@ -114,7 +156,7 @@ class Name:
             if len(values) < MAX_KEPT_VALUES:
                 values.add(value)
 
-    def remove_track(self, track: Track) -> None:
+    def remove_track(self, track: "Track") -> None:
         """Forget *track*."""
         if self.tracks.pop((track.kind, track.host, track.tags), None) is not None:
             self.kinds[track.kind] -= 1
@@ -128,14 +170,6 @@ class Name:
         slot = int(now) // SPARK_STEP
         self._turn(slot)
         self._spark[slot % SPARK_POINTS] += count
-
-    def note_last(self, kind: int, value: float, start: int) -> None:
-        """Take the figure of one context for the second that began at *start*."""
-        if kind == COUNTER == self.last_kind and start == self._last_start:
-            value += self.last or 0.0
-        self.last = value
-        self.last_kind = kind
-        self._last_start = start
 
     def keep_line(self, line: bytes, sender: str, now: float) -> None:
         """Keep a line, in place of the oldest."""
@@ -167,6 +201,102 @@ class Name:
         for passed in range(max(self._spark_slot, slot - SPARK_POINTS) + 1, slot + 1):
             self._spark[passed % SPARK_POINTS] = 0
         self._spark_slot = max(self._spark_slot, slot)
+
+
+class TrackedContext(Context):
+    """A context of one engine that knows what is remembered of it.
+
+    Attributes:
+        track: None once it is forgotten.
+        add_time: takes the time of a point.
+        add_values: takes the figures of a point; only the one where there is one.
+    """
+
+    __slots__ = ("add_time", "add_values", "track")
+
+    def __init__(self, key: Key, track: "Track", points: Points) -> None:
+        super().__init__(key)
+        self.track: Track | None = track
+        # Looked up once, and not ten thousand times a second.
+        self.add_time = points.times.append
+        self.add_values = (
+            points.values.extend if points.is_band else points.values.append
+        )
+
+
+class Track:
+    """All that is remembered of one context.
+
+    Attributes:
+        metric: whose context it is.
+        kind: an index into `TYPES`: the type that its lines have.
+        fine: by the second.
+        coarse: by ten seconds.
+    """
+
+    __slots__ = (
+        "coarse",
+        "contexts",
+        "fine",
+        "first_seen",
+        "host",
+        "kind",
+        "metric",
+        "tags",
+        "text_bytes",
+    )
+
+    def __init__(
+        self, metric: "Metric", kind: int, host: str, tags: tuple[str, ...], now: float
+    ) -> None:
+        self.metric = metric
+        self.kind = kind
+        self.host = host
+        self.tags = tags
+        self.first_seen = now
+        is_band = IS_BAND[kind]
+        # A distribution is measured as a histogram is: the engine then gives its
+        # percentiles, where it would give a sketch.
+        engine_kind = HISTOGRAM if is_band else kind
+        key = (metric.name, engine_kind, host, tags)
+        self.fine = Points(is_band=is_band, seconds=FINE_SECONDS)
+        self.coarse = Points(is_band=is_band, seconds=COARSE_SECONDS)
+        self.contexts = (
+            TrackedContext(key, self, self.fine),
+            TrackedContext(key, self, self.coarse),
+        )
+        self.text_bytes = 2 * sum(len(tag) + 50 for tag in tags)
+
+    @property
+    def last_seen(self) -> float:
+        """The second in which it was last seen, unix time."""
+        if self.fine.times:
+            return self.fine.times[-1]
+        return self.coarse.times[-1] if self.coarse.times else self.first_seen
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was not forgotten meanwhile."""
+        return self.contexts[0].track is self
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return len(self.fine.times) + len(self.coarse.times)
+
+    @property
+    def used_bytes(self) -> int:
+        """What all of it takes, roughly."""
+        points = self.points * self.fine.point_bytes
+        return TRACK_BYTES + self.text_bytes + points
+
+    def read_last(self) -> dict[str, float]:
+        """Return the figures of the newest second that had any; empty without one."""
+        points = self.fine if self.fine.times else self.coarse
+        if not points.times:
+            return {}
+        figures = points.read(len(points.times) - 1)
+        return dict(zip(FIGURES[self.kind], figures, strict=True))
 
 
 def describe_last(kind: int) -> str:

@@ -9,8 +9,8 @@ from statsd_trio.dev.assertion import write_assertion, write_track_assertion
 from statsd_trio.dev.cardinality import count_tags
 from statsd_trio.dev.chart import draw_chart
 from statsd_trio.dev.datadog import list_generated_names, show_payloads
-from statsd_trio.dev.history import TYPE_NAMES, Track
-from statsd_trio.dev.names import Name, ReceivedLine, find_common_tags
+from statsd_trio.dev.history import TYPE_NAMES
+from statsd_trio.dev.metrics import Metric, ReceivedLine, Track, find_common_tags
 from statsd_trio.dev.problems import find_problems
 from statsd_trio.dev.query import Query
 from statsd_trio.dev.received import Received
@@ -28,29 +28,41 @@ _NOT_SENT: Final = "The last flush had nothing of this metric."
 
 
 def describe_metric(
-    name: Name,
+    metric: Metric,
     received: Received,
     snapshot: Snapshot | None,
     config: Config,
     query: Query,
     now: float,
+    second: int,
     found: dict[str, Any],
 ) -> Iterator[None]:
-    """Put all about *name* into *found*; yields after each step."""
-    tracks = list(name.tracks.values())
-    kind = _KINDS.get(query.type, name.main_kind)
+    """Put all about *metric* into *found*; yields after each step.
+
+    Args:
+        metric: what is asked for.
+        received: where its lines of late are.
+        snapshot: the last one; None before.
+        config: of the server.
+        query: what is asked for of it.
+        now: unix seconds.
+        second: the first second of which there is no figure yet.
+        found: gets the document.
+    """
+    tracks = list(metric.tracks.values())
+    kind = _KINDS.get(query.type, metric.main_kind)
     chart: dict[str, Any] = {"type": TYPE_NAMES[kind]}
     yield from draw_chart(
-        tracks, kind, minutes=query.minutes, by=query.by, now=int(now), found=chart
+        tracks, kind, minutes=query.minutes, by=query.by, now=second, found=chart
     )
     tags: dict[str, Any] = {}
-    yield from count_tags(name, tags)
+    yield from count_tags(metric, tags)
     contexts: dict[str, Any] = {}
     added = frozenset(config.tags)
     yield from _list_contexts(tracks, query, added, contexts)
-    lines = list(reversed(name.recent))
+    lines = list(reversed(metric.recent))
     newest: list[ReceivedLine] = []
-    yield from received.find(frozenset(name.raw_names), _MAX_LINES, newest)
+    yield from received.find(frozenset(metric.raw_names), _MAX_LINES, newest)
     seen = {(line.time, line.line) for line in newest}
     lines = [*newest, *(line for line in lines if (line.time, line.line) not in seen)]
     lines.sort(key=lambda line: -line.time)
@@ -60,24 +72,24 @@ def describe_metric(
         int(now) // config.interval_seconds + 1
     ) * config.interval_seconds
     if snapshot is not None:
-        names = list_generated_names(name.name, name.types, config)
+        names = list_generated_names(metric.name, metric.types, config)
         yield from show_payloads(snapshot, names, datadog)
         datadog["note"] = "" if datadog["series"] else _NOT_SENT
     common = [tag for tag in find_common_tags(tracks) if tag not in added]
     yield
     problems: list[dict[str, str]] = []
-    for problem in find_problems(name):
+    for problem in find_problems(metric):
         described = {"code": problem.code, "text": problem.text}
         if problem.tag:
             described["tag"] = problem.tag
         problems.append(described)
     found.update(
-        name=name.name,
-        types=name.types,
-        first_seen=name.first_seen,
-        last_seen=name.last_seen,
-        lines=name.lines,
-        lines_per_second=round(name.measure_rate(now), 3),
+        name=metric.name,
+        types=metric.types,
+        first_seen=metric.first_seen,
+        last_seen=metric.last_seen,
+        lines=metric.lines,
+        lines_per_second=round(metric.measure_rate(now), 3),
         chart=chart,
         tag_keys=[{"key": tag["key"], "values": tag["values"]} for tag in tags["tags"]],
         contexts=contexts,
@@ -92,16 +104,16 @@ def describe_metric(
         lines_note="" if lines else _NO_LINES,
         datadog=datadog,
         problems=problems,
-        assertion=_write_common_assertion(name, kind, tracks, common),
+        assertion=_write_common_assertion(metric, kind, tracks, common),
     )
 
 
 def _write_common_assertion(
-    name: Name, kind: int, tracks: list[Track], tags: list[str]
+    metric: Metric, kind: int, tracks: list[Track], tags: list[str]
 ) -> str:
     if len(tracks) == 1:
         return write_track_assertion(tracks[0], frozenset(tracks[0].tags) - {*tags})
-    return write_assertion(name.name, kind, tags, None)
+    return write_assertion(metric.name, kind, tags, None)
 
 
 def _list_contexts(
