@@ -9,7 +9,7 @@ from statsd_trio.dev.datadog import count_series
 from statsd_trio.dev.history import TYPE_NAMES
 from statsd_trio.dev.listing import select_names, sort_part
 from statsd_trio.dev.metrics import Metric
-from statsd_trio.dev.problems import list_codes, looks_unbounded
+from statsd_trio.dev.problems import is_unbounded, list_codes
 from statsd_trio.dev.query import Query
 
 _EXAMPLES: Final = 10
@@ -94,7 +94,7 @@ def count_tags(metric: Metric, found: dict[str, Any]) -> Iterator[None]:
                     {"value": value, "contexts": count}
                     for value, count in values.most_common(_EXAMPLES)
                 ],
-                "looks_unbounded": looks_unbounded(metric.tag_values.get(key, set())),
+                "looks_unbounded": is_unbounded(metric, key),
             }
         )
         yield

@@ -66,9 +66,11 @@ class Metric:
         raw_names: what lines called it, before the rules.
         recent: the newest lines that the engines did not know.
         tag_values: some values of each tag key.
+        judged_tags: of how many values of a tag key it was judged whether they have
+            an end, and how.
         warnings: what a line of it was warned of, by its code.
         last_kind: the type of that context.
-        last_start: when the second began that it is of.
+        last_start: when the second began that it is of, where a counter's.
         last_greatest: the greatest value of it, where there are several.
         is_milliseconds: whether the name says so.
     """
@@ -78,6 +80,7 @@ class Metric:
         "_spark_slot",
         "first_seen",
         "is_milliseconds",
+        "judged_tags",
         "kinds",
         "last",
         "last_greatest",
@@ -108,6 +111,7 @@ class Metric:
         self.raw_names: set[bytes] = set()
         self.recent: deque[ReceivedLine] = deque(maxlen=KEPT_LINES)
         self.tag_values: dict[str, set[str]] = {}
+        self.judged_tags: dict[str, tuple[int, bool]] = {}
         self.warnings: dict[str, str] = {}
         self.rate_on_gauge = False
         self.is_milliseconds = _MILLISECOND_NAME.search(name) is not None

@@ -70,12 +70,34 @@ def find_problems(metric: Metric) -> Iterator[Problem]:
 
 def list_codes(metric: Metric) -> list[str]:
     """Return the codes of the problems of a metric, once each."""
-    return list(dict.fromkeys(problem.code for problem in find_problems(metric)))
+    codes: dict[str, None] = {}
+    if len(metric.kinds) > 1:
+        codes["mixed_types"] = None
+    if any(is_unbounded(metric, key) for key in metric.tag_values):
+        codes["unbounded_tag"] = None
+    if metric.rate_on_gauge:
+        codes["rate_on_gauge"] = None
+    if metric.looks_like_seconds:
+        codes["seconds_in_ms"] = None
+    codes.update(dict.fromkeys(metric.warnings))
+    if metric.rate_on_gauge:
+        codes.pop("ignored_rate", None)
+    return list(codes)
 
 
 def find_unbounded_tags(metric: Metric) -> list[str]:
     """Return the keys of tags that look as if they had no end of values."""
-    return [key for key, values in metric.tag_values.items() if looks_unbounded(values)]
+    return [key for key in metric.tag_values if is_unbounded(metric, key)]
+
+
+def is_unbounded(metric: Metric, key: str) -> bool:
+    """Tell whether the tag *key* looks as if it had no end of values."""
+    values = metric.tag_values.get(key, set())
+    count, verdict = metric.judged_tags.get(key, (0, False))
+    if count != len(values):
+        verdict = looks_unbounded(values)
+        metric.judged_tags[key] = (len(values), verdict)
+    return verdict
 
 
 def looks_unbounded(values: set[str]) -> bool:

@@ -36,6 +36,7 @@ _NAME: Final = re.compile(rb"^[^:\n]+:", re.MULTILINE)
 
 _STEP_CONTEXTS: Final = 200
 _STEP_NAMES: Final = 1000
+_STEP_PIECES: Final = 5
 
 # What may wait to be measured: at half a second, some 200 000 lines a second.
 MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
@@ -296,14 +297,20 @@ class Recorder:
         return batch
 
     def _measure(self, batch: list[ReceivedLines | _TakenSample]) -> Iterator[None]:
+        unyielded = 0
         for measuring in self._measurings:
             take = measuring.engine.take
             for piece in batch:
+                known = len(self._parsed)
                 if isinstance(piece, _TakenSample):
                     self._take_sample(measuring, piece)
                 elif not self._is_exact:
                     take(piece.lines, partial(self._take_line, measuring, piece))
-                yield
+                unyielded += 1
+                # New lines are parsed, which takes most of the time.
+                if unyielded == _STEP_PIECES or len(self._parsed) != known:
+                    unyielded = 0
+                    yield
         self._parsed.clear()
         for piece in batch:
             if isinstance(piece, ReceivedLines):
@@ -312,7 +319,10 @@ class Recorder:
                 ]
                 self.lines += len(names)
                 self._raw_counts.update(names)
-            yield
+            unyielded += 1
+            if unyielded == _STEP_PIECES:
+                unyielded = 0
+                yield
 
     def _close_seconds(self, now: float) -> Iterator[None]:
         """Note the figures of all that ended before *now*."""
@@ -342,9 +352,12 @@ class Recorder:
         )
         for kind, take in kinds:
             while taken := take(_STEP_CONTEXTS):
-                self._note_values(taken, start)
-                if is_fine:
-                    _note_last(taken, start, kind)
+                if not is_fine:
+                    self._note_values(taken, start)
+                elif kind == COUNTER:
+                    self._note_counts(taken, start)
+                else:
+                    self._note_values(taken, start, kind)
                 yield
         while rows := bucket.take_histograms(_STEP_CONTEXTS):
             self._note_bands(rows, start, is_fine=is_fine)
@@ -354,14 +367,42 @@ class Recorder:
 
     # These do ten thousand contexts a second.
 
-    def _note_values(self, taken: Sequence[tuple[Any, int, float]], start: int) -> None:
-        """Note the one figure of each of some counters, gauges or sets."""
+    def _note_values(
+        self, taken: Sequence[tuple[Any, int, float]], start: int, kind: int = -1
+    ) -> None:
+        """Note the figure of each context.
+
+        With *kind* it is the last of its metric, too.
+        """
         noted = 0
         for context, _, value in taken:
-            if context.track is not None:
+            track: Track | None = context.track
+            if track is not None:
                 context.add_time(start)
                 context.add_values(value)
                 noted += 1
+                if kind >= 0:
+                    metric = track.metric
+                    metric.last = value
+                    metric.last_kind = kind
+        self.memory.points += noted * VALUE_BYTES
+
+    def _note_counts(self, taken: Sequence[tuple[Any, int, float]], start: int) -> None:
+        """Note the figure of each counter, and what those of a metric have together."""
+        noted = 0
+        for context, _, value in taken:
+            track: Track | None = context.track
+            if track is not None:
+                context.add_time(start)
+                context.add_values(value)
+                noted += 1
+                metric = track.metric
+                if metric.last_start == start and metric.last_kind == COUNTER:
+                    metric.last = (metric.last or 0.0) + value
+                else:
+                    metric.last = value
+                    metric.last_kind = COUNTER
+                    metric.last_start = start
         self.memory.points += noted * VALUE_BYTES
 
     def _note_bands(
@@ -386,7 +427,6 @@ class Recorder:
                     metric.last = p50
                     metric.last_greatest = greatest
                     metric.last_kind = track.kind
-                    metric.last_start = start
         self.memory.points += noted * BAND_BYTES
 
     def _count_lines(self, start: int) -> Iterator[None]:
@@ -526,17 +566,3 @@ class Recorder:
             self.memory.metrics -= METRIC_BYTES + 2 * len(metric.name)
             for raw in metric.raw_names:
                 self._of_raw.pop(raw, None)
-
-
-def _note_last(taken: Sequence[tuple[Any, int, float]], start: int, kind: int) -> None:
-    """Note the last figure of metrics; counters add up over their contexts."""
-    for context, _, value in taken:
-        track: Track | None = context.track
-        if track is not None:
-            metric = track.metric
-            if kind == COUNTER == metric.last_kind and metric.last_start == start:
-                metric.last = (metric.last or 0.0) + value
-            else:
-                metric.last = value
-                metric.last_kind = kind
-                metric.last_start = start
