@@ -2,13 +2,16 @@ import asyncio
 import os
 import socket
 import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
 
-from statsd_trio import Config, ConfigError, ServerThread
+from statsd_trio import Config, ConfigError, Server, ServerThread
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.memory import MemorySink
 
@@ -239,3 +242,49 @@ def test_forked_child_knows_that_it_has_no_server(memory: MemorySink) -> None:
         server.submit(b"page.views:1|g")
     snapshot: Snapshot = memory.snapshots[-1]
     assert snapshot.series
+
+
+@asynccontextmanager
+async def note_stay(server: Server, steps: list[str]) -> AsyncGenerator[Server]:
+    steps.append("entered")
+    try:
+        yield server
+    finally:
+        steps.append("left")
+
+
+def test_what_is_entered_runs_in_the_loop_of_the_server() -> None:
+    steps: list[str] = []
+    with ServerThread(QUIET, sinks=[]) as thread:
+        with thread.enter(partial(note_stay, steps=steps)) as server:
+            assert steps == ["entered"]
+            assert server.addresses == thread.addresses
+        assert steps == ["entered", "left"]
+
+
+def test_what_is_entered_ends_with_the_server() -> None:
+    steps: list[str] = []
+    thread = ServerThread(QUIET, sinks=[])
+    thread.start()
+    with thread.enter(partial(note_stay, steps=steps)):
+        thread.stop()
+    assert steps == ["entered", "left"]
+    with (
+        pytest.raises(RuntimeError, match="the server has stopped"),
+        thread.enter(partial(note_stay, steps=steps)),
+    ):
+        pass
+
+
+def test_what_fails_on_entering_is_raised_there() -> None:
+    @asynccontextmanager
+    async def fail(server: Server) -> AsyncGenerator[None]:
+        raise OSError(98, "the port is taken")
+        yield
+
+    with (
+        ServerThread(QUIET, sinks=[]) as thread,
+        pytest.raises(OSError, match="the port is taken"),
+        thread.enter(fail),
+    ):
+        pass

@@ -3,9 +3,10 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import trio
 
@@ -168,6 +169,29 @@ class ServerThread:
                 "the server has stopped; nothing can be reloaded"
             ) from None
 
+    @contextmanager
+    def enter(
+        self, open_: Callable[[Server], AbstractAsyncContextManager[_T]]
+    ) -> Generator[_T]:
+        """Enter, in the server's own loop, what *open_* makes of the server.
+
+        It lasts for a block of this thread, or until the server stops.
+
+        Raises:
+            RuntimeError: if the server has stopped.
+            Exception: what it raises on entering, or on leaving.
+        """
+        stay = _Stay(self._find_server(), open_)
+        thread = threading.Thread(target=stay.run, args=(self._token,), daemon=True)
+        thread.start()
+        stay.is_entered.wait()
+        try:
+            yield stay.get()
+        finally:
+            stay.leave()
+            thread.join()
+        stay.raise_error()
+
     def submit(self, packet: bytes | bytearray | memoryview) -> bool:
         """Queue *packet* as if it had come from a socket; False if refused."""
         server = self._find_server()
@@ -234,6 +258,62 @@ class ServerThread:
     def _take_server(self, server: Server) -> None:
         self._server = server
         self._is_started.set()
+
+
+class _Stay(Generic[_T]):
+    """An asynchronous context manager that is entered in the loop of a server."""
+
+    def __init__(
+        self, server: Server, open_: Callable[[Server], AbstractAsyncContextManager[_T]]
+    ) -> None:
+        self._server = server
+        self._open = open_
+        self._values: list[_T] = []
+        self._error: BaseException | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._is_left = trio.Event()
+        self.is_entered = threading.Event()
+
+    def run(self, token: trio.lowlevel.TrioToken | None) -> None:
+        """Enter, stay until `leave`, and leave; in a thread of its own."""
+        self._token = token
+        try:
+            trio.from_thread.run(self._stay, trio_token=token)
+        # The server has stopped, and with it what was entered.
+        except (trio.RunFinishedError, trio.Cancelled):  # noqa: ASYNC103 - not ours
+            pass
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - raised by `get`
+            self._error = error
+        finally:
+            self.is_entered.set()
+
+    def get(self) -> _T:
+        """Return what was entered.
+
+        Raises:
+            RuntimeError: if the server has stopped.
+        """
+        self.raise_error()
+        if not self._values:
+            raise RuntimeError("the server has stopped; nothing can be opened in it")
+        return self._values[0]
+
+    def leave(self) -> None:
+        """Leave, if it is entered still."""
+        with suppress(trio.RunFinishedError):
+            trio.from_thread.run_sync(self._is_left.set, trio_token=self._token)
+
+    def raise_error(self) -> None:
+        """Raise what was raised on entering or leaving."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    async def _stay(self) -> None:
+        async with self._open(self._server) as value:
+            self._values.append(value)
+            self.is_entered.set()
+            await self._is_left.wait()
 
 
 class _Started:

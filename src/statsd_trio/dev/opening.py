@@ -4,8 +4,14 @@ import errno
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Final
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+)
+from functools import partial
+from typing import Final, Protocol, overload
 
 import trio
 
@@ -71,21 +77,53 @@ class DevPage:
             self._desk.child.exit_code = exit_code
 
 
-@asynccontextmanager
-async def open_dev_page(
+class ThreadedServer(Protocol):
+    """A server in a thread of its own, such as `ServerThread`."""
+
+    def enter(
+        self, open_: Callable[[Server], AbstractAsyncContextManager[DevPage]], /
+    ) -> AbstractContextManager[DevPage]:
+        """Enter what *open_* makes of the server, in the server's loop."""
+        ...
+
+
+@overload
+def open_dev_page(
     server: Server,
     page: str | None = None,
     *,
     wall_clock: Callable[[], float] = time.time,
     history_bytes: int = HISTORY_BYTES,
     received_bytes: int = RECEIVED_BYTES,
-) -> AsyncGenerator[DevPage]:
+) -> AbstractAsyncContextManager[DevPage]: ...
+
+
+@overload
+def open_dev_page(
+    server: ThreadedServer,
+    page: str | None = None,
+    *,
+    wall_clock: Callable[[], float] = time.time,
+    history_bytes: int = HISTORY_BYTES,
+    received_bytes: int = RECEIVED_BYTES,
+) -> AbstractContextManager[DevPage]: ...
+
+
+def open_dev_page(
+    server: Server | ThreadedServer,
+    page: str | None = None,
+    *,
+    wall_clock: Callable[[], float] = time.time,
+    history_bytes: int = HISTORY_BYTES,
+    received_bytes: int = RECEIVED_BYTES,
+) -> AbstractAsyncContextManager[DevPage] | AbstractContextManager[DevPage]:
     """Show *server* on a page, within a block.
 
-    The server goes on as before: it aggregates and delivers the same.
+    The server goes on as before: it aggregates and delivers the same. In the loop of
+    Trio that it runs in, write ``async with``; with a `ServerThread`, ``with``.
 
     Args:
-        server: that runs in this loop.
+        server: what to show.
         page: ``HOST:PORT`` of the page; by default 127.0.0.1:8129, or the next port
             that is free.
         wall_clock: unix seconds.
@@ -96,8 +134,27 @@ async def open_dev_page(
         OSError: if the address is taken or forbidden; it names the address.
         RuntimeError: if the server has a page, or is watched otherwise, already.
     """
-    sockets = await _bind_page(page)
-    try:
+    open_page = partial(
+        _open_page,
+        page=page,
+        wall_clock=wall_clock,
+        history_bytes=history_bytes,
+        received_bytes=received_bytes,
+    )
+    return open_page(server) if isinstance(server, Server) else server.enter(open_page)
+
+
+@asynccontextmanager
+async def _open_page(
+    server: Server,
+    *,
+    page: str | None,
+    wall_clock: Callable[[], float],
+    history_bytes: int,
+    received_bytes: int,
+) -> AsyncGenerator[DevPage]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(sock) for sock in await _bind_page(page)]
         host, port = sockets[0].getsockname()[:2]
         named = host if page is None else split_address(page)[0]
         desk = Desk(
@@ -107,19 +164,12 @@ async def open_dev_page(
             history_bytes=history_bytes,
             received_bytes=received_bytes,
         )
-        desk.url = f"http://{format_host_port(named or host, port)}/"
+        desk.url = f"http://{format_host_port(named, port)}/"
         desk.client = describe_client(server)
-        listeners = [
-            trio.SocketListener(trio.socket.from_stdlib_socket(sock))
-            for sock in sockets
-        ]
-    except BaseException:
-        for sock in sockets:
-            sock.close()
-        raise
-    application = make_dev_application(desk, named)
-    with server.watch(desk):
+        listeners = [trio.SocketListener(sock) for sock in sockets]
+        stack.enter_context(server.watch(desk))
         async with trio.open_nursery() as nursery:
+            application = make_dev_application(desk, named)
             nursery.start_soon(serve_web, application, listeners, LIMITS)
             nursery.start_soon(_keep_time, desk)
             yield DevPage(desk)
@@ -127,11 +177,17 @@ async def open_dev_page(
 
 
 def describe_client(server: Server) -> dict[str, str]:
-    """Return the environment of a program that sends to *server* by UDP."""
+    """Return the environment of a program that sends to *server*.
+
+    It is empty where a program cannot be told so.
+    """
     try:
         host, port = server.udp_address
     except LookupError:
-        return {}
+        path = server.config.socket_path
+        if path is None:
+            return {}
+        return {"DD_DOGSTATSD_URL": f"unix://{path}", "DD_DOGSTATSD_SOCKET": path}
     # What every address of the machine stands for is none that one can send to.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return make_client_environment(host, port)
@@ -166,16 +222,18 @@ async def _keep_time(desk: Desk) -> None:
             second = now
 
 
-async def _bind_page(page: str | None) -> list[socket.socket]:
+async def _bind_page(page: str | None) -> list[trio.socket.SocketType]:
     if page is not None:
-        host, port = split_address(page)
-        return await bind_name(host, port, socket.SOCK_STREAM, scheme="http")
+        return await _bind(*split_address(page))
     for port in range(DEFAULT_PORT, DEFAULT_PORT + _MORE_PORTS):
         try:
-            return await bind_name(
-                DEFAULT_HOST, port, socket.SOCK_STREAM, scheme="http"
-            )
+            return await _bind(DEFAULT_HOST, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    return await bind_name(DEFAULT_HOST, 0, socket.SOCK_STREAM, scheme="http")
+    return await _bind(DEFAULT_HOST, 0)
+
+
+async def _bind(host: str, port: int) -> list[trio.socket.SocketType]:
+    sockets = await bind_name(host, port, socket.SOCK_STREAM, scheme="http")
+    return [trio.socket.from_stdlib_socket(sock) for sock in sockets]
