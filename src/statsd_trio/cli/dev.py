@@ -79,7 +79,7 @@ def command(
         with open_logging(level, config.log_format):
             for warning in sourced.warnings:
                 logger.warning("%s", warning)
-            code: int = trio.run(
+            code, last_line = trio.run(
                 functools.partial(
                     showing.show,
                     config,
@@ -95,4 +95,6 @@ def command(
         click.echo(describe_os_error(error), err=True)
         sys.exit(1)
     else:
+        if last_line:
+            click.echo(last_line, err=True)
         sys.exit(code)

@@ -32,11 +32,11 @@ async def show(
     *,
     environment: Mapping[str, str],
     is_opened: bool,
-) -> int:
+) -> tuple[int, str]:
     """Serve *config*, show it on a page, and run *program* if there is one.
 
     Returns:
-        The exit code.
+        The exit code, and what to say last, after the log is written: "" for nothing.
 
     Raises:
         ConfigError: if the configuration, or the page's address, cannot be used.
@@ -48,7 +48,7 @@ async def show(
         except ValueError as error:
             raise ConfigError([f"--page {page}: {error}"]) from error
     refusal: Exception | None = None
-    code = 0
+    code, last_line = 0, ""
     async with trio.open_nursery() as nursery:
         try:
             server: Server = await nursery.start(serve, config)
@@ -57,7 +57,7 @@ async def show(
             refusal = error
         else:
             try:
-                code = await _show_server(
+                code, last_line = await _show_server(
                     server, page, program, environment, is_opened=is_opened
                 )
             except OSError as error:
@@ -69,7 +69,7 @@ async def show(
         nursery.cancel_scope.cancel(reason="the page is closed")
     if refusal is not None:
         raise _explain_refusal(refusal, config)
-    return code
+    return code, last_line
 
 
 async def _show_server(
@@ -79,20 +79,21 @@ async def _show_server(
     environment: Mapping[str, str],
     *,
     is_opened: bool,
-) -> int:
+) -> tuple[int, str]:
+    """Show *server* until it is to end; return the exit code, and what to say last."""
     async with open_dev_page(server, page) as shown, trio.open_nursery() as nursery:
         spare_full_collections()
         _announce(server, shown, is_program=bool(program))
         if is_opened:
             nursery.start_soon(_open_browser, shown.url)
         if program:
-            code = await _run_program(server, shown, program, environment)
+            code, last_line = await _run_program(server, shown, program, environment)
         else:
-            code = 0
+            code, last_line = 0, ""
             with catch_stop_signal() as stop:
                 await stop.wait()
         nursery.cancel_scope.cancel(reason="the page is closed")
-    return code
+    return code, last_line
 
 
 async def _open_browser(url: str) -> None:
@@ -104,7 +105,7 @@ async def _run_program(
     shown: DevPage,
     program: Sequence[str],
     environment: Mapping[str, str],
-) -> int:
+) -> tuple[int, str]:
     words = shlex.join(program)
     before = server.ledger()
 
@@ -116,16 +117,13 @@ async def _run_program(
             program, make_environment(environment, shown.client), note_start
         )
     except FileNotFoundError:
-        click.echo(f"statsd-trio dev: there is no program {program[0]}", err=True)
-        return _NOT_FOUND_EXIT
+        return _NOT_FOUND_EXIT, f"statsd-trio dev: there is no program {program[0]}"
     except PermissionError:
-        click.echo(f"statsd-trio dev: {program[0]} cannot be run", err=True)
-        return _NOT_EXECUTABLE_EXIT
+        return _NOT_EXECUTABLE_EXIT, f"statsd-trio dev: {program[0]} cannot be run"
     shown.note_program_end(code)
     # What it sent last may still wait to be read.
     await server.flush()
-    click.echo(describe_program(words, before, server.ledger(), shown), err=True)
-    return code
+    return code, describe_program(words, before, server.ledger(), shown)
 
 
 def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) -> str:
@@ -142,7 +140,7 @@ def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) 
         ),
     ]
     text = ", ".join(each for each in sent if each) or "no good line"
-    text = f"statsd-trio dev: {words} sent {text} of {shown.names} metrics"
+    text = f"statsd-trio dev: {words} sent {text}"
     if not refused:
         return f"{text}; nothing was refused"
     first = shown.describe_first_refused()

@@ -1,0 +1,61 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, socket, sys
+address = os.environ["DD_AGENT_HOST"], int(os.environ["DD_DOGSTATSD_PORT"])
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for line in sys.argv[1:]:
+    client.sendto(line.encode(), address)
+sys.exit(7)
+"""
+
+
+def run(
+    *arguments: str, lines: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "statsd_trio", "dev", "--page", "127.0.0.1:0"),
+            *arguments,
+            *("--", sys.executable, "-c", PROGRAM, *lines),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_program_ends_with_its_own_code_and_a_line_on_what_it_sent() -> None:
+    done = run("--port", "__random__", lines=("page.views:1|c", "broken:1,5|c"))
+    assert done.returncode == 7
+    first, *_, last = done.stderr.splitlines()
+    assert first.startswith("http://127.0.0.1:")
+    assert "sent 1 metric line; 1 line refused, such as" in last
+    assert "broken" in last
+    assert done.stdout == ""
+
+
+def test_a_program_that_sends_nothing_is_said_to() -> None:
+    done = run("--port", "__random__")
+    assert done.stderr.splitlines()[-1].endswith("sent nothing")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a port")
+def test_a_port_that_is_taken_is_said_to_be_by_whom() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        done = run("--port", str(sock.getsockname()[1]))
+    assert done.returncode == 1
+    assert "is taken by pid" in done.stderr
+    assert "--port __random__" in done.stderr
+
+
+def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:
+    done = run("--page", "nowhere")
+    assert done.returncode == 2
+    assert done.stderr == "--page nowhere: not HOST:PORT\n"
