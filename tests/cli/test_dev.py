@@ -1,8 +1,11 @@
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from statsd_trio.cli.showing import name_program
 
 PROGRAM = """
 import os, socket, sys
@@ -58,4 +61,47 @@ def test_a_port_that_is_taken_is_said_to_be_by_whom() -> None:
 def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:
     done = run("--page", "nowhere")
     assert done.returncode == 2
-    assert done.stderr == "--page nowhere: not HOST:PORT\n"
+    assert done.stderr == ("--page nowhere: not HOST:PORT, such as 127.0.0.1:8129\n")
+
+
+def test_all_that_a_program_sent_is_read_before_its_last_line() -> None:
+    lines = ("page.views:1|c",) * 3000
+    done = run("--port", "__random__", lines=lines)
+    assert "sent 3000 metric lines; nothing was refused" in done.stderr
+
+
+def test_a_program_that_cannot_be_run_is_said_to(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/nowhere/interpreter\n")
+    script.chmod(0o755)
+    arguments = ("dev", "--port", "__random__", "--page", "127.0.0.1:0", "--")
+    for program, code, why in [
+        (str(script), 126, "its interpreter is missing"),
+        (str(tmp_path), 126, "Permission denied"),
+        (str(tmp_path / "none"), 127, "there is no program"),
+    ]:
+        done = subprocess.run(
+            [sys.executable, "-m", "statsd_trio", *arguments, program],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code
+        assert why in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (["python", "app.py"], "python app.py"),
+        (["env", "DD_API_KEY=secret", "python"], "env ..."),
+        (["app", "--password=secret"], "app ..."),
+        (["sh", "-c", "echo secret"], "sh ..."),
+        (["a\x1b[31m", "b", "c", "d"], "'a\\x1b[31m' b c ..."),
+    ],
+)
+def test_a_program_is_named_without_what_may_be_secret(
+    program: list[str], name: str
+) -> None:
+    assert name_program(program) == name

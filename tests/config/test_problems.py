@@ -50,7 +50,10 @@ def test_value_of_the_wrong_type_is_a_problem() -> None:
     ("config", "problem"),
     [
         (Config(api_key=KEY, port=70000), "port=70000: not a port: 0 to 65535"),
-        (Config(api_key=KEY, http="x"), "http=x: not HOST:PORT"),
+        (
+            Config(api_key=KEY, http="x"),
+            "http=x: not HOST:PORT, such as 127.0.0.1:8129",
+        ),
         (
             Config(api_key=KEY, sinks=["nowhere"]),
             (

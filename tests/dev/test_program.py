@@ -51,3 +51,21 @@ def test_clients_are_pointed_here_and_nowhere_else() -> None:
 async def test_a_program_that_is_not_there_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         await run_program(["/nowhere/program"], {})
+
+
+async def test_a_program_that_ignores_signals_is_killed_by_the_third(
+    tmp_path: Path,
+) -> None:
+    # It asks for one after the other; the last it cannot ignore.
+    code = """
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getppid(), signal.SIGTERM))
+os.kill(os.getppid(), signal.SIGTERM)
+while True:
+    signal.pause()
+"""
+    ignored: list[int] = []
+    command = [sys.executable, "-c", code]
+    code_at_end = await run_program(command, {}, on_ignored=ignored.append)
+    assert code_at_end == 128 + signal.SIGKILL
+    assert len(ignored) == 1

@@ -1,10 +1,12 @@
 """What `statsd-trio dev` runs; imported when the extra ``http`` is needed."""
 
 import errno
+import itertools
 import shlex
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -19,10 +21,13 @@ from statsd_trio.dev.port_owner import find_udp_owner
 from statsd_trio.dev.program import make_environment, run_program
 from statsd_trio.errors import ConfigError
 from statsd_trio.ledger import Ledger
+from statsd_trio.printable import escape
 from statsd_trio.server import Server, serve
 
 _NOT_FOUND_EXIT: Final = 127
 _NOT_EXECUTABLE_EXIT: Final = 126
+_CATCH_UP_SECONDS: Final = 2.0
+_SHOWN_WORDS: Final = 3
 
 
 async def show(
@@ -106,7 +111,7 @@ async def _run_program(
     program: Sequence[str],
     environment: Mapping[str, str],
 ) -> tuple[int, str]:
-    words = shlex.join(program)
+    words = name_program(program)
     before = server.ledger()
 
     def note_start(pid: int) -> None:
@@ -114,16 +119,58 @@ async def _run_program(
 
     try:
         code = await run_program(
-            program, make_environment(environment, shown.client), note_start
+            program,
+            make_environment(environment, shown.client),
+            note_start,
+            lambda pid: click.echo(
+                f"statsd-trio dev: {words} (pid {pid}) goes on; once more kills it",
+                err=True,
+            ),
         )
-    except FileNotFoundError:
-        return _NOT_FOUND_EXIT, f"statsd-trio dev: there is no program {program[0]}"
-    except PermissionError:
-        return _NOT_EXECUTABLE_EXIT, f"statsd-trio dev: {program[0]} cannot be run"
+    except OSError as error:
+        return _explain_failure(program[0], error)
     shown.note_program_end(code)
-    # What it sent last may still wait to be read.
-    await server.flush()
+    await _catch_up(server)
     return code, describe_program(words, before, server.ledger(), shown)
+
+
+async def _catch_up(server: Server) -> None:
+    """Take in what the program sent last, which may still wait to be read."""
+    seen = -1
+    # Others may send on and on.
+    with trio.move_on_after(_CATCH_UP_SECONDS):
+        while (packets := _count_packets(server.ledger())) != seen:
+            seen = packets
+            await server.flush()
+
+
+def _count_packets(ledger: Ledger) -> int:
+    return sum(listener.packets for listener in ledger.listeners)
+
+
+def _explain_failure(name: str, error: OSError) -> tuple[int, str]:
+    """Return a shell's exit code for a program that cannot be started, and why."""
+    shown = shlex.quote(escape(name))
+    why = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError):
+        if not Path(name).exists():
+            return _NOT_FOUND_EXIT, f"statsd-trio dev: there is no program {shown}"
+        why = "its interpreter is missing"
+    return _NOT_EXECUTABLE_EXIT, f"statsd-trio dev: {shown} cannot be run: {why}"
+
+
+def name_program(program: Sequence[str]) -> str:
+    """Name *program* in a few words: up to the first that may hold a secret.
+
+    A command line may name keys, and the page is for everybody at this machine.
+    """
+    shown = list(
+        itertools.takewhile(
+            lambda word: not word.startswith("-") and "=" not in word, program
+        )
+    )
+    words = escape(shlex.join(shown[:_SHOWN_WORDS]))
+    return words if len(shown[:_SHOWN_WORDS]) == len(program) else f"{words} ..."
 
 
 def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) -> str:
@@ -143,7 +190,7 @@ def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) 
     text = f"statsd-trio dev: {words} sent {text}"
     if not refused:
         return f"{text}; nothing was refused"
-    first = shown.describe_first_refused()
+    first = shown.describe_refused()
     return f"{text}; {_count(refused, 'line')} refused, such as {first}"
 
 

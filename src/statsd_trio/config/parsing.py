@@ -54,6 +54,8 @@ def split_address(address: str, default_host: str = "127.0.0.1") -> tuple[str, i
     Raises:
         ValueError: if it is none of these.
     """
+    if "://" in address:
+        raise ValueError("write HOST:PORT, such as 127.0.0.1:8129, without a scheme")
     host, colon, port = address.rpartition(":")
     if not colon:
         host = ""
@@ -62,5 +64,5 @@ def split_address(address: str, default_host: str = "127.0.0.1") -> tuple[str, i
     elif ":" in host:
         raise ValueError("an IPv6 address needs brackets, as in [::1]:8126")
     if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError("not HOST:PORT")
+        raise ValueError("not HOST:PORT, such as 127.0.0.1:8129")
     return host or default_host, int(port)

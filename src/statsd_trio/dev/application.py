@@ -31,6 +31,8 @@ LIMITS: Final = Limits(
     answers_per_second=200.0,
 )
 MAX_STREAMS: Final = 16
+# A client that does not read one keeps its place until it is closed.
+MAX_EXPORTS: Final = 4
 
 _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -101,7 +103,8 @@ class _Pages:
     def __init__(self, desk: Desk) -> None:
         self._documents = Documents(desk)
         self._exports = list_exports(desk)
-        self._streams = trio.CapacityLimiter(MAX_STREAMS)
+        self._streams = _Places(MAX_STREAMS, "streams")
+        self._files = _Places(MAX_EXPORTS, "exports")
 
     async def show_index(self, _: Request) -> Response:
         return await _show_file("page", "index.html")
@@ -127,13 +130,13 @@ class _Pages:
             raise QueryError(f"view is none of {', '.join(VIEWS)}")
         last = request.headers.get("last-event-id", "")
         last = last or request.query_params.get("last", "")
-        return _LimitedStream(Stream(self._documents, view, query, last), self._streams)
+        return _Placed(Stream(self._documents, view, query, last), self._streams)
 
     async def export(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._exports:
             return JsonResponse({"error": "there is no such file"}, 404)
-        return Export(name, self._exports[name]())
+        return _Placed(Export(name, self._exports[name]()), self._files)
 
     async def change(self, change: Callable[[], None], _: Request) -> Response:
         change()
@@ -141,27 +144,34 @@ class _Pages:
         return Response(document.body, media_type="application/json")
 
 
-class _LimitedStream(Response):
-    """A stream, unless there are too many already."""
+class _Places:
+    """How many answers of one kind may be under way."""
 
-    def __init__(self, stream: Stream, streams: trio.CapacityLimiter) -> None:
+    def __init__(self, count: int, kind: str) -> None:
+        self.limiter = trio.CapacityLimiter(count)
+        self.refusal = f"{count} {kind} are open; close a tab"
+
+
+class _Placed(Response):
+    """An answer that takes long, unless there are too many of its kind already."""
+
+    def __init__(self, answer: ASGIApp, places: _Places) -> None:
         super().__init__()
-        self._stream = stream
-        self._streams = streams
+        self._answer = answer
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limiter = self._places.limiter
         try:
-            self._streams.acquire_on_behalf_of_nowait(self)
+            limiter.acquire_on_behalf_of_nowait(self)
         except trio.WouldBlock:
-            answer = JsonResponse(
-                {"error": f"{MAX_STREAMS} streams are open; close a tab"}, 503
-            )
-            await answer(scope, receive, send)
+            refusal = JsonResponse({"error": self._places.refusal}, 503)
+            await refusal(scope, receive, send)
             return
         try:
-            await self._stream(scope, receive, send)
+            await self._answer(scope, receive, send)
         finally:
-            self._streams.release_on_behalf_of(self)
+            limiter.release_on_behalf_of(self)
 
 
 def _read_query(request: Request) -> Query:

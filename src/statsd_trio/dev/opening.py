@@ -36,6 +36,14 @@ _WORK_SECONDS: Final = 0.5
 _SWEEP_SECONDS: Final = 10
 
 
+# What stands for every address of the machine is none that one can send to.
+_SENDABLE: Final = {
+    "0.0.0.0": "127.0.0.1",  # noqa: S104 - not listened on
+    "*": "127.0.0.1",
+    "::": "::1",
+}
+
+
 class DevPage:
     """A page that shows a server.
 
@@ -56,15 +64,10 @@ class DevPage:
         """The environment of a program that is to send to the server."""
         return self._desk.client
 
-    @property
-    def names(self) -> int:
-        """How many metrics came, by name."""
-        return len(self._desk.recorder.metrics)
-
-    def describe_first_refused(self) -> str:
-        """Describe the first refused line that is known; "" for none."""
+    def describe_refused(self) -> str:
+        """Describe the refused line that came last; "" for none."""
         for row in self._desk.refused.list_rows(self._desk.wall_clock()):
-            return f"{row['line']!r}: {row['message']}"
+            return f"'{row['line']}': {row['message']}"
         return ""
 
     def note_program(self, command: str, pid: int) -> None:
@@ -164,7 +167,8 @@ async def _open_page(
             history_bytes=history_bytes,
             received_bytes=received_bytes,
         )
-        desk.url = f"http://{format_host_port(named, port)}/"
+        shown = _SENDABLE.get(named, named)
+        desk.url = f"http://{format_host_port(shown, port)}/"
         desk.client = describe_client(server)
         listeners = [trio.SocketListener(sock) for sock in sockets]
         stack.enter_context(server.watch(desk))
@@ -188,9 +192,7 @@ def describe_client(server: Server) -> dict[str, str]:
         if path is None:
             return {}
         return {"DD_DOGSTATSD_URL": f"unix://{path}", "DD_DOGSTATSD_SOCKET": path}
-    # What every address of the machine stands for is none that one can send to.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return make_client_environment(host, port)
+    return make_client_environment(_SENDABLE.get(host, host), port)
 
 
 def make_client_environment(host: str, port: int) -> dict[str, str]:

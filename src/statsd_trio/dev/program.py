@@ -30,6 +30,7 @@ async def run_program(
     command: Sequence[str],
     environment: Mapping[str, str],
     on_started: Callable[[int], None] = lambda _: None,
+    on_ignored: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Run *command* to its end, and return its exit code as a shell would.
 
@@ -40,6 +41,8 @@ async def run_program(
         command: the program and its arguments.
         environment: all of it.
         on_started: called with the program's process id.
+        on_ignored: called with it when a second signal asks the program to end; a
+            third kills it.
 
     Raises:
         OSError: if it cannot be started.
@@ -51,11 +54,16 @@ async def run_program(
         async with trio.open_nursery() as nursery:
 
             async def pass_on() -> None:
+                asked = 0
                 async for number in signals:
+                    asked += number in _STOPS
+                    if asked >= _ASKED_TO_KILL:
+                        process.kill()
                     # A terminal sends Ctrl-C, and what Ctrl-\ is, to both.
-                    if number in _KEYS and is_in_foreground():
-                        continue
-                    process.send_signal(number)
+                    elif not (number in _KEYS and is_in_foreground()):
+                        process.send_signal(number)
+                    if asked == _ASKED_TO_KILL - 1:
+                        on_ignored(process.pid)
 
             nursery.start_soon(pass_on)
             try:
@@ -82,6 +90,14 @@ def is_in_foreground() -> bool:
     finally:
         os.close(terminal)
 
+
+# So many signals that ask a program to end, and it is killed.
+_ASKED_TO_KILL: Final = 3
+_STOPS: Final = {
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")
+    if hasattr(signal, name)
+}
 
 _KEYS: Final = {
     getattr(signal, name)

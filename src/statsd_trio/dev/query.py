@@ -9,7 +9,8 @@ from statsd_trio.dev.history import TYPE_NAMES
 
 MAX_ROWS: Final = 500
 _DEFAULT_ROWS: Final = 100
-_MAX_TEXT: Final = 500
+# As long as a packet; the head of a request is bounded besides.
+_MAX_TEXT: Final = 65_536
 _MAX_TAGS: Final = 10
 SORTS: Final = ("name", "type", "contexts", "lines", "last", "seen")
 MINUTES: Final = (1, 5, 30)
