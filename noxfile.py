@@ -35,7 +35,7 @@ PURE_FILES: Final = (
     "*/statsd_trio/transports/pacing.py",
     "*/statsd_trio/transports/packet.py",
     "*/statsd_trio/sinks/datadog/payloads.py",
-    "*/statsd_trio/sinks/datadog/retry.py",
+    "*/statsd_trio/sinks/delivery/retry.py",
     "*/statsd_trio/sinks/otlp/attributes.py",
     "*/statsd_trio/sinks/otlp/exponential.py",
     "*/statsd_trio/sinks/otlp/logs.py",

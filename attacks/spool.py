@@ -7,10 +7,10 @@ from typing import Final
 
 from attacks.attack import Attack
 from attacks.trial import Trial
-from statsd_trio.sinks.datadog.disk_queue import name_target
 from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.datadog.spool_file import format_spool_file
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.disk_queue import name_target
+from statsd_trio.sinks.delivery.spool_file import format_spool_file
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 _FILES: Final = 20_000
 

@@ -16,10 +16,10 @@ import trio
 
 from benchmarks.journal import describe_machine
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
-from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 SPOOL_BYTES = 10**9
 

@@ -17,7 +17,7 @@ from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.ingest import Ingest
 from statsd_trio.mock_intake import MockIntake, open_mock_intake
-from statsd_trio.sinks.datadog.delivery import Delivery
+from statsd_trio.sinks.delivery.delivery import Delivery
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.udp import UdpListener

@@ -9,8 +9,8 @@ from statsd_trio.aggregation.settings import parse_percentiles, select_aggregate
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.config import Config
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
-from statsd_trio.sinks.datadog.compression import IDENTITY
 from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
+from statsd_trio.sinks.delivery.compression import IDENTITY
 
 _T = TypeVar("_T", Series, Sketch)
 

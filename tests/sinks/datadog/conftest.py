@@ -12,8 +12,8 @@ import trio
 import trio.testing
 
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload
-from statsd_trio.sinks.datadog.destination import PayloadDestination
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.delivery.destination import PayloadDestination
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -11,7 +11,8 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.sinks.datadog.http import (
+from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.delivery.http import (
     choose_proxy,
     describe_error,
     find_redirect,
@@ -20,7 +21,6 @@ from statsd_trio.sinks.datadog.http import (
     open_transport,
     parse_endpoint_url,
 )
-from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 
 MakeSnapshot = Callable[..., Snapshot]
 BASE = httpx2.URL("https://api.example.com/api/v2/series")

@@ -19,7 +19,6 @@ from statsd_trio.aggregation.snapshot import (
 )
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
-from statsd_trio.sinks.datadog.compression import ENCODINGS
 from statsd_trio.sinks.datadog.origins import Origin
 from statsd_trio.sinks.datadog.payloads import (
     OTHER_LIMITS,
@@ -31,6 +30,7 @@ from statsd_trio.sinks.datadog.payloads import (
     Route,
     build_payloads,
 )
+from statsd_trio.sinks.delivery.compression import ENCODINGS
 
 if sys.version_info >= (3, 14):
     from compression import zstd

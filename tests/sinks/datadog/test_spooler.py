@@ -14,10 +14,10 @@ from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event
-from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
 from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
-from statsd_trio.sinks.datadog.spooler import run_in_thread
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.spooler import run_in_thread
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 EPOCH = 1_700_000_000
 

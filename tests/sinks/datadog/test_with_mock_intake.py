@@ -19,8 +19,8 @@ from trio.testing import MockClock
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.mock_intake import Act, MockIntake, Route, Rule, open_mock_intake
 from statsd_trio.protocol.messages import Event, ServiceCheck
-from statsd_trio.sinks.datadog.destination import PayloadDestination
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.delivery.destination import PayloadDestination
 
 EPOCH = 1_700_000_000
 

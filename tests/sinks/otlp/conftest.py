@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.sinks.datadog.destination import PayloadDestination
+from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.otlp.opening import open_otlp_destination
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from tests.sinks.datadog.conftest import (

@@ -7,8 +7,8 @@ from typing import Final, NoReturn
 
 import trio
 
-from statsd_trio.sinks.datadog.http import Endpoint
 from statsd_trio.sinks.datadog.keys import ApiKey
+from statsd_trio.sinks.delivery.http import Endpoint
 
 logger = logging.getLogger(__name__)
 

@@ -11,15 +11,15 @@ import attrs
 import httpx2
 
 from statsd_trio.errors import explain_os_error
-from statsd_trio.sinks.datadog.compression import DEFAULT_ZSTD_LEVEL, parse_compression
-from statsd_trio.sinks.datadog.delivery import Delivery
-from statsd_trio.sinks.datadog.destination import PayloadDestination
-from statsd_trio.sinks.datadog.disk_queue import DiskQueue, name_target
-from statsd_trio.sinks.datadog.http import Endpoint, open_ssl_context, open_transport
 from statsd_trio.sinks.datadog.key_check import KeyCheck
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.datadog.payloads import DATADOG_ROUTES, Route, build_payloads
-from statsd_trio.sinks.datadog.spooler import RunInThread, run_in_thread
+from statsd_trio.sinks.delivery.compression import DEFAULT_ZSTD_LEVEL, parse_compression
+from statsd_trio.sinks.delivery.delivery import Delivery
+from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.http import Endpoint, open_ssl_context, open_transport
+from statsd_trio.sinks.delivery.spooler import RunInThread, run_in_thread
 
 logger = logging.getLogger(__name__)
 

@@ -27,12 +27,12 @@ from statsd_trio.sinks.datadog.agent_payload_pb2 import (
     MetricPayload,
     SketchPayload,
 )
-from statsd_trio.sinks.datadog.compression import (
+from statsd_trio.sinks.datadog.origins import find_origin
+from statsd_trio.sinks.delivery.compression import (
     DEFAULT_ZSTD_LEVEL,
     IDENTITY,
     open_compressor,
 )
-from statsd_trio.sinks.datadog.origins import find_origin
 
 _TYPES: Final = {
     SeriesType.COUNT: MetricPayload.COUNT,

@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from statsd_trio.sinks.datadog.http import Answer, Requests
 from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.delivery.http import Answer, Requests
 
 _CONTENT_TYPE: Final = "application/x-protobuf"
 

@@ -8,18 +8,18 @@ import attrs
 import httpx2
 
 from statsd_trio.ledger import SinkLedger
-from statsd_trio.sinks.datadog.compression import parse_compression
-from statsd_trio.sinks.datadog.delivery import Delivery
-from statsd_trio.sinks.datadog.destination import PayloadDestination
-from statsd_trio.sinks.datadog.disk_queue import name_target
-from statsd_trio.sinks.datadog.http import open_ssl_context, open_transport
 from statsd_trio.sinks.datadog.opening import (
     open_spool,
     quieten_libraries,
     warn_of_no_validation,
 )
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.spooler import RunInThread, run_in_thread
+from statsd_trio.sinks.delivery.compression import parse_compression
+from statsd_trio.sinks.delivery.delivery import Delivery
+from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.delivery.disk_queue import name_target
+from statsd_trio.sinks.delivery.http import open_ssl_context, open_transport
+from statsd_trio.sinks.delivery.spooler import RunInThread, run_in_thread
 from statsd_trio.sinks.otlp.endpoint import OtlpEndpoint
 from statsd_trio.sinks.otlp.payloads import SnapshotEncoder, make_kind
 from statsd_trio.sinks.otlp.settings import OtlpSettings

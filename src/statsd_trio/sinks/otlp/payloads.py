@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
-from statsd_trio.sinks.datadog.compression import open_compressor
-from statsd_trio.sinks.datadog.intake_kind import IntakeKind
 from statsd_trio.sinks.datadog.payloads import (
     OTLP_ROUTES,
     Dropped,
@@ -14,7 +12,9 @@ from statsd_trio.sinks.datadog.payloads import (
     Route,
     Step,
 )
-from statsd_trio.sinks.datadog.retry import Outcome
+from statsd_trio.sinks.delivery.compression import open_compressor
+from statsd_trio.sinks.delivery.intake_kind import IntakeKind
+from statsd_trio.sinks.delivery.retry import Outcome
 from statsd_trio.sinks.otlp.logs import build_logs
 from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter, Unencodable
 from statsd_trio.sinks.otlp.requests import MAX_BYTES, Body, MetricsBuilder, Oversize

@@ -1,7 +1,7 @@
 import pytest
 
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.route_state import RouteState
+from statsd_trio.sinks.delivery.route_state import RouteState
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import attrs
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.sinks.datadog.payloads import DATADOG_ROUTES, Route
-from statsd_trio.sinks.datadog.retry import Outcome, classify_status
+from statsd_trio.sinks.delivery.retry import Outcome, classify_status
 
 
 @attrs.frozen

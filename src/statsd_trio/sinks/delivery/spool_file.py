@@ -11,9 +11,9 @@ import json
 from collections.abc import Collection
 from typing import Any, Final
 
-from statsd_trio.sinks.datadog.compression import ENCODINGS
 from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.compression import ENCODINGS
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 _MAGIC: Final = b"statsd-trio spool 1\n"
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size

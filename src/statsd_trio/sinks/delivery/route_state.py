@@ -7,7 +7,7 @@ import attrs
 
 from statsd_trio.ledger import RouteLedger
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.retry import Circuit
+from statsd_trio.sinks.delivery.retry import Circuit
 
 # One payload may be refused for what is in it. When those of two snapshots are, and
 # none was accepted in between, the route does not work.

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.sinks.datadog.disk_queue import (
+from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.delivery.disk_queue import (
     DiskQueue,
     SpoolFullError,
     name_target,
 )
-from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.datadog.spool_file import format_spool_file
-from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
+from statsd_trio.sinks.delivery.spool_file import format_spool_file
+from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 TARGET = name_target("https://api.example.com", 0, Route.SERIES)
 OTHER_TARGET = name_target("https://api.example.com", 1, Route.SERIES)

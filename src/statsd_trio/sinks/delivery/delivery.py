@@ -25,22 +25,22 @@ import trio
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.ledger import SinkCounters, SinkLedger
-from statsd_trio.sinks.datadog.disk_queue import DiskQueue
-from statsd_trio.sinks.datadog.http import Answer
-from statsd_trio.sinks.datadog.intake_kind import DATADOG, IntakeKind
 from statsd_trio.sinks.datadog.key_check import KeyCheck
 from statsd_trio.sinks.datadog.keys import ApiKey
-from statsd_trio.sinks.datadog.losses import LossReport
-from statsd_trio.sinks.datadog.payload_queue import WaitingPayloads
 from statsd_trio.sinks.datadog.payloads import Dropped, Fault, Payload, Route
-from statsd_trio.sinks.datadog.retry import (
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue
+from statsd_trio.sinks.delivery.http import Answer
+from statsd_trio.sinks.delivery.intake_kind import DATADOG, IntakeKind
+from statsd_trio.sinks.delivery.losses import LossReport
+from statsd_trio.sinks.delivery.payload_queue import WaitingPayloads
+from statsd_trio.sinks.delivery.retry import (
     Attempt,
     Outcome,
     compute_backoff,
 )
-from statsd_trio.sinks.datadog.route_state import RouteState
-from statsd_trio.sinks.datadog.spooler import RunInThread, Spooler, run_in_thread
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.route_state import RouteState
+from statsd_trio.sinks.delivery.spooler import RunInThread, Spooler, run_in_thread
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 logger = logging.getLogger(__name__)
 

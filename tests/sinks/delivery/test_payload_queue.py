@@ -3,18 +3,18 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from statsd_trio.sinks.datadog.payload_queue import (
-    SHARES,
-    PayloadQueue,
-    WaitingPayloads,
-)
 from statsd_trio.sinks.datadog.payloads import (
     DATADOG_ROUTES,
     OTLP_ROUTES,
     Payload,
     Route,
 )
-from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
+from statsd_trio.sinks.delivery.payload_queue import (
+    SHARES,
+    PayloadQueue,
+    WaitingPayloads,
+)
+from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 
 def make(

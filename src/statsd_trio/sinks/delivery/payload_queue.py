@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 # Metrics are what a server is for. The parts of one kind of intake add up to one, so
 # that there is always a route over its part when the queue is over its bound.

@@ -12,8 +12,8 @@ from typing import Final
 import attrs
 
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.spool_file import SpoolFileError, parse_spool_file
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.spool_file import SpoolFileError, parse_spool_file
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 # Far above what is written: a file holds a few payloads of half a megabyte.
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024

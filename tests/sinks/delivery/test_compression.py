@@ -1,6 +1,6 @@
 import pytest
 
-from statsd_trio.sinks.datadog.compression import (
+from statsd_trio.sinks.delivery.compression import (
     ENCODINGS,
     open_compressor,
     parse_compression,

@@ -17,7 +17,7 @@ import trio
 
 from statsd_trio.errors import explain_os_error
 from statsd_trio.sinks.datadog.payloads import Payload
-from statsd_trio.sinks.datadog.retry import parse_retry_after
+from statsd_trio.sinks.delivery.retry import parse_retry_after
 from statsd_trio.version import __version__
 
 # The schema that the protobuf payloads follow.

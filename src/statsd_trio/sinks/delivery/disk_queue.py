@@ -35,19 +35,19 @@ from typing import Final
 import attrs
 
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.process_lock import (
+from statsd_trio.sinks.delivery.process_lock import (
     ProcessLock,
     is_process_running,
     parse_lock_name,
 )
-from statsd_trio.sinks.datadog.spool_entry import (
+from statsd_trio.sinks.delivery.spool_entry import (
     SpoolEntry,
     look_at,
     read_entry,
     write_synced,
 )
-from statsd_trio.sinks.datadog.spool_file import SpoolFileError, format_spool_file
-from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
+from statsd_trio.sinks.delivery.spool_file import SpoolFileError, format_spool_file
+from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 logger = logging.getLogger(__name__)
 

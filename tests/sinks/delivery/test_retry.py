@@ -4,7 +4,7 @@ import string
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from statsd_trio.sinks.datadog.retry import (
+from statsd_trio.sinks.delivery.retry import (
     MAX_RETRY_AFTER_SECONDS,
     Circuit,
     Outcome,

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from statsd_trio.sinks.datadog import process_lock
-from statsd_trio.sinks.datadog.process_lock import (
+from statsd_trio.sinks.delivery import process_lock
+from statsd_trio.sinks.delivery.process_lock import (
     ProcessLock,
     is_process_running,
     parse_lock_name,

@@ -16,10 +16,10 @@ import attrs
 import trio
 
 from statsd_trio.ledger import SinkCounters, SinkLedger
-from statsd_trio.sinks.datadog.disk_queue import DiskQueue, SpoolFullError
-from statsd_trio.sinks.datadog.losses import LossReport
 from statsd_trio.sinks.datadog.payloads import Route
-from statsd_trio.sinks.datadog.transaction import SpoolFile, Transaction
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
+from statsd_trio.sinks.delivery.losses import LossReport
+from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 # A file is read whole and is claimed until all of it is sent.
 _MAX_FILE_BYTES: Final = 2 * 1024 * 1024

@@ -4,14 +4,14 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from statsd_trio.sinks.datadog.compression import ENCODINGS
 from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.datadog.spool_file import (
+from statsd_trio.sinks.delivery.compression import ENCODINGS
+from statsd_trio.sinks.delivery.spool_file import (
     SpoolFileError,
     format_spool_file,
     parse_spool_file,
 )
-from statsd_trio.sinks.datadog.transaction import Transaction
+from statsd_trio.sinks.delivery.transaction import Transaction
 
 transactions = st.builds(
     Transaction,
