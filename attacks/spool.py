@@ -7,8 +7,9 @@ from typing import Final
 
 from attacks.attack import Attack
 from attacks.trial import Trial
-from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import name_target
+from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spool_file import format_spool_file
 from statsd_trio.sinks.delivery.transaction import Transaction
 
@@ -57,12 +58,12 @@ def drain_small_files(trial: Trial) -> None:
 
 
 def _write_files(spool: Path, url: str, files: int) -> None:
-    target = name_target(url, 0, Route.EVENTS)
+    target = name_target(url, 0, DatadogRoute.EVENTS)
     now = int(time.time())
     for number in range(files):
         body = json.dumps({"title": f"event {number}", "text": "spooled"}).encode()
         transaction = Transaction(
-            Payload(Route.EVENTS, "", 1, body), order=(now, number)
+            Payload(DatadogRoute.EVENTS, "", 1, body), order=(now, number)
         )
         name = f"{now:012d}-{0xA77AC0:08x}-{number:08d}.{target}.spool"
         (spool / name).write_bytes(format_spool_file([transaction]))

@@ -17,8 +17,10 @@ import trio
 from benchmarks.journal import describe_machine
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
+from statsd_trio.sinks.datadog.payloads import build_payloads
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.transaction import Transaction
 
 SPOOL_BYTES = 10**9
@@ -26,7 +28,7 @@ SPOOL_BYTES = 10**9
 
 def fill(folder: str, url: str, files: int) -> None:
     disk = DiskQueue(folder, SPOOL_BYTES)
-    target = name_target(url, 0, Route.SERIES)
+    target = name_target(url, 0, DatadogRoute.SERIES)
     sync, os.fsync = os.fsync, _skip
     for number in range(files):
         series = Series(f"m{number}", SeriesType.COUNT, (Point(number, 1.0),))

@@ -20,7 +20,8 @@ from statsd_trio.aggregation.snapshot import (
     Snapshot,
 )
 from statsd_trio.engine.sketch import QuantileSketch
-from statsd_trio.sinks.datadog.payloads import Payload, Step, build_payloads
+from statsd_trio.sinks.datadog.payloads import build_payloads
+from statsd_trio.sinks.delivery.payload import Payload, Step
 from statsd_trio.sinks.otlp.payloads import SnapshotEncoder
 from statsd_trio.sinks.otlp.settings import OtlpSettings, Temporality
 

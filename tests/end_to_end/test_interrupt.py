@@ -17,7 +17,7 @@ from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.ingest import Ingest
 from statsd_trio.mock_intake import MockIntake, open_mock_intake
-from statsd_trio.sinks.delivery.delivery import Delivery
+from statsd_trio.sinks.datadog.keyed_endpoint import KeyedEndpoint
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.udp import UdpListener
@@ -149,7 +149,7 @@ def test_interrupt_in_mid_work_loses_nothing(
     ("owner", "name"),
     [
         (StreamFeed, "add"),
-        (Delivery, "_post"),
+        (KeyedEndpoint, "post"),
     ],
 )
 def test_interrupt_of_a_task_that_a_stage_started_loses_nothing(

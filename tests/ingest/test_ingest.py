@@ -29,7 +29,8 @@ from statsd_trio.rules import (
     MetricMapping,
     Rules,
 )
-from statsd_trio.sinks.datadog.payloads import Payload, build_payloads
+from statsd_trio.sinks.datadog.payloads import build_payloads
+from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.testing.strategies import lines as some_lines
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketQueue

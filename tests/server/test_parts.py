@@ -19,7 +19,7 @@ from statsd_trio.server.parts import (
     open_destinations,
 )
 from statsd_trio.sinks.datadog.opening import open_datadog_destination
-from statsd_trio.sinks.datadog.payloads import DATADOG_ROUTES
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.transports.unix import UnixDatagramListener, bind_unix_datagram
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -75,7 +75,7 @@ def test_a_key_that_is_asked_for_may_be_any() -> None:
 
 
 def test_routes_are_called_the_same_in_the_configuration_and_on_their_way() -> None:
-    assert [route.word for route in DATADOG_ROUTES] == list(ROUTE_NAMES)
+    assert [route.word for route in DatadogRoute] == list(ROUTE_NAMES)
 
 
 def test_stages_that_are_told_nothing_do_as_the_options_say() -> None:

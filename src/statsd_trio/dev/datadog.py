@@ -9,8 +9,10 @@ from statsd_trio.aggregation.settings import parse_percentiles, select_aggregate
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.config import Config
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
-from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
+from statsd_trio.sinks.datadog.payloads import build_payloads
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.compression import IDENTITY
+from statsd_trio.sinks.delivery.payload import Payload
 
 _T = TypeVar("_T", Series, Sketch)
 
@@ -74,7 +76,7 @@ def show_payloads(
     shown: list[dict[str, Any]] = []
     for step in build_payloads(picked, IDENTITY):
         if isinstance(step, Payload):
-            if step.route is Route.SERIES:
+            if step.route is DatadogRoute.SERIES:
                 shown += _read_series(step.body)
             else:
                 shown += _read_sketches(step.body)

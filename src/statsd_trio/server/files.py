@@ -35,7 +35,7 @@ def _check_ca_file(config: Config) -> None:
     if "datadog" not in config.sinks or config.ca_file is None:
         return
     # A third of a second of imports, for those alone who deliver to Datadog.
-    from statsd_trio.sinks.delivery.http import open_ssl_context  # noqa: PLC0415
+    from statsd_trio.sinks.delivery.transport import open_ssl_context  # noqa: PLC0415
 
     open_ssl_context(config.ca_file, skip_validation=config.skip_ssl_validation)
 

@@ -137,13 +137,10 @@ def _open_datadog(
         Account,
         open_datadog_destination,
     )
-    from statsd_trio.sinks.datadog.payloads import (  # noqa: PLC0415 - as above
-        DATADOG_ROUTES,
-        Route,
-    )
+    from statsd_trio.sinks.datadog.routes import DatadogRoute  # noqa: PLC0415 - as above
 
-    def to_routes(names: tuple[str, ...]) -> tuple[Route, ...]:
-        return tuple(route for route in DATADOG_ROUTES if route.word in names)
+    def to_routes(names: tuple[str, ...]) -> tuple[DatadogRoute, ...]:
+        return tuple(route for route in DatadogRoute if route.word in names)
 
     url = f"https://api.{config.site}"
     if config.dd_url is not None:
@@ -160,7 +157,7 @@ def _open_datadog(
     # once for each key, though the main one or a key may be named again.
     seen = {(url.rstrip("/"), _read_text(config.api_key))}
     for other, keys in config.additional_endpoints.items():
-        routes = routes_of.get(strip_credentials(other), DATADOG_ROUTES)
+        routes = routes_of.get(strip_credentials(other), tuple(DatadogRoute))
         for key in keys:
             pair = (other.reveal().rstrip("/"), _read_text(key))
             if pair in seen:

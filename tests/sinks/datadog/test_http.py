@@ -12,11 +12,13 @@ from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.delivery.http import (
-    choose_proxy,
+from statsd_trio.sinks.delivery.requests import (
     describe_error,
     find_redirect,
     make_excerpt,
+)
+from statsd_trio.sinks.delivery.transport import (
+    choose_proxy,
     open_ssl_context,
     open_transport,
     parse_endpoint_url,

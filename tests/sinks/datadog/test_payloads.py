@@ -23,14 +23,12 @@ from statsd_trio.sinks.datadog.origins import Origin
 from statsd_trio.sinks.datadog.payloads import (
     OTHER_LIMITS,
     SERIES_LIMITS,
-    Dropped,
-    Fault,
     Limits,
-    Payload,
-    Route,
     build_payloads,
 )
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.compression import ENCODINGS
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -347,7 +345,7 @@ def test_series_of_too_many_points_is_dropped_alone(
     )
     payloads, dropped = build(snapshot)
     assert [series.metric for series in read_series(payloads)] == ["a", "c"]
-    assert dropped == [Dropped(Route.SERIES, "b", 10_001, Fault.OVERSIZE)]
+    assert dropped == [Dropped(DatadogRoute.SERIES, "b", 10_001, Fault.OVERSIZE)]
 
 
 def test_points_split_payloads_at_the_limit(make_series: Callable[..., Series]) -> None:
@@ -363,7 +361,7 @@ def test_item_longer_than_a_payload_is_dropped_alone(
     snapshot = Snapshot(EPOCH, 10, series=(make_series("a"), giant, make_series("b")))
     payloads, dropped = build(snapshot, "zstd")
     assert [series.metric for series in read_series(payloads)] == ["a", "b"]
-    assert dropped == [Dropped(Route.SERIES, "giant", 1, Fault.OVERSIZE)]
+    assert dropped == [Dropped(DatadogRoute.SERIES, "giant", 1, Fault.OVERSIZE)]
 
 
 def test_item_that_compresses_into_a_payload_is_kept(
@@ -381,7 +379,7 @@ def test_item_that_compresses_too_badly_is_dropped(
     payloads, dropped = build(Snapshot(EPOCH, 10, series=(long,)), "")
     assert (payloads, dropped) == (
         [],
-        [Dropped(Route.SERIES, "long", 1, Fault.OVERSIZE)],
+        [Dropped(DatadogRoute.SERIES, "long", 1, Fault.OVERSIZE)],
     )
 
 
@@ -457,7 +455,7 @@ def test_splitting_loses_and_doubles_nothing(
         assert len(payload.body) <= compressed
         assert len(decode(payload)) <= raw
         assert payload.points <= points
-        assert payload.route is Route.SERIES
+        assert payload.route is DatadogRoute.SERIES
     sent = Counter(
         {one.metric: len(one.points) for one in read_series(payloads)}
     ) + Counter({one.name: one.points for one in dropped})

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.datadog.opening import Account
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 
 MakeSnapshot = Callable[..., Snapshot]
 CheckIdentity = Callable[..., None]
@@ -142,7 +142,7 @@ async def test_requests_of_all_routes_stay_within_their_number(
             await trio.sleep(0.3)
         await destination.settle()
     # Each route may always have one.
-    assert intake.most_in_flight <= 2 + len(Route) - 1
+    assert intake.most_in_flight <= 2 + len(DatadogRoute) - 1
 
 
 async def test_metrics_overtake_the_events_that_wait(
@@ -235,7 +235,7 @@ async def test_route_that_is_switched_off_gets_nothing(
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
 ) -> None:
-    metrics = (Route.SERIES, Route.SKETCHES)
+    metrics = (DatadogRoute.SERIES, DatadogRoute.SKETCHES)
     destination = open_destination(
         accounts=[
             Account("https://victoria.example", "k1", routes=metrics),
@@ -272,7 +272,7 @@ async def test_item_of_a_route_that_is_switched_off_is_not_counted_as_lost(
     giant = Event("giant", "x", tags=("x" * 6_000_000,))
     destination = open_destination(
         accounts=[
-            Account("https://victoria.example", "k1", routes=(Route.SERIES,)),
+            Account("https://victoria.example", "k1", routes=(DatadogRoute.SERIES,)),
             Account("https://api.example.com", "k2"),
         ]
     )

@@ -14,8 +14,10 @@ from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event
-from statsd_trio.sinks.datadog.payloads import Payload, Route, build_payloads
+from statsd_trio.sinks.datadog.payloads import build_payloads
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spooler import run_in_thread
 from statsd_trio.sinks.delivery.transaction import Transaction
 
@@ -634,7 +636,7 @@ async def test_small_files_are_drained_without_reading_the_directory_for_each(
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     disk = DiskQueue(directory, 10**6)
-    target = name_target("https://api.example.com", 0, Route.SERIES)
+    target = name_target("https://api.example.com", 0, DatadogRoute.SERIES)
     for number in range(500):
         *_, payload = build_payloads(make_snapshot(number), "zstd")
         assert isinstance(payload, Payload)

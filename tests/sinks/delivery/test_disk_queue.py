@@ -8,20 +8,23 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import (
     DiskQueue,
     SpoolFullError,
     name_target,
 )
+from statsd_trio.sinks.delivery.payload import Payload, Route
 from statsd_trio.sinks.delivery.spool_file import format_spool_file
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
-TARGET = name_target("https://api.example.com", 0, Route.SERIES)
-OTHER_TARGET = name_target("https://api.example.com", 1, Route.SERIES)
+TARGET = name_target("https://api.example.com", 0, DatadogRoute.SERIES)
+OTHER_TARGET = name_target("https://api.example.com", 1, DatadogRoute.SERIES)
 
 
-def make(time: int = 1, body: bytes = b"body", route: Route = Route.SERIES) -> Any:
+def make(
+    time: int = 1, body: bytes = b"body", route: Route = DatadogRoute.SERIES
+) -> Any:
     return Transaction(Payload(route, "zstd", 1, body), (time, 0))
 
 
@@ -59,7 +62,7 @@ def pop(queue: DiskQueue, target: str = TARGET) -> list[SpoolFile]:
     """Take what can be taken now, as one does who looks at the disk first."""
     queue.refresh()
     files: list[SpoolFile] = []
-    while found := queue.pop(target, Route.SERIES):
+    while found := queue.pop(target, DatadogRoute.SERIES):
         files += found
     return files
 
@@ -129,10 +132,10 @@ def test_many_small_files_are_taken_at_once_and_one_large(
     queue = open_queue(max_bytes=10**8)
     for time in range(200):
         queue.push(TARGET, [make(time)])
-    assert len(queue.pop(TARGET, Route.SERIES)) == 64
+    assert len(queue.pop(TARGET, DatadogRoute.SERIES)) == 64
     queue.push(TARGET, [make(1000, b"x" * 2**21)])
     queue.push(TARGET, [make(1001, b"x" * 2**21)])
-    assert len(queue.pop(TARGET, Route.SERIES)) == 1
+    assert len(queue.pop(TARGET, DatadogRoute.SERIES)) == 1
 
 
 def test_nothing_is_read_but_the_file_that_is_taken(
@@ -147,7 +150,7 @@ def test_nothing_is_read_but_the_file_that_is_taken(
 
     monkeypatch.setattr(os, "scandir", fail)
     queue.push(TARGET, [make(4)])
-    queue.acknowledge(queue.pop(TARGET, Route.SERIES))
+    queue.acknowledge(queue.pop(TARGET, DatadogRoute.SERIES))
 
 
 def test_file_is_claimed_once(open_queue: Any) -> None:
@@ -157,7 +160,7 @@ def test_file_is_claimed_once(open_queue: Any) -> None:
     second.refresh()
     taken: list[bytes] = []
     for queue in [first, second] * 3:
-        taken += get_bodies(queue.pop(TARGET, Route.SERIES))
+        taken += get_bodies(queue.pop(TARGET, DatadogRoute.SERIES))
     assert sorted(taken) == sorted(b"%d" % time for time in range(100))
 
 
@@ -210,7 +213,7 @@ def test_room_that_another_server_made_is_used(open_queue: Any) -> None:
     first, second = open_queue(max_bytes=2 * SIZE), open_queue()
     first.push(TARGET, [make(1)])
     first.push(TARGET, [make(2)])
-    second.acknowledge(second.pop(TARGET, Route.SERIES) or pop(second))
+    second.acknowledge(second.pop(TARGET, DatadogRoute.SERIES) or pop(second))
     first.push(TARGET, [make(3)])
     assert (count(first).evicted, count(first).gone) == (0, 2)
 
@@ -267,7 +270,7 @@ def test_file_that_was_deleted_is_gone(open_queue: Any, directory: Path) -> None
     queue.refresh()
     assert count(queue).gone == 1
     list_files(directory, "*.spool")[1].unlink()
-    assert len(queue.pop(TARGET, Route.SERIES)) == 1
+    assert len(queue.pop(TARGET, DatadogRoute.SERIES)) == 1
     assert count(queue).gone == 2
 
 
@@ -341,7 +344,7 @@ def test_giant_file_is_set_aside_unread(open_queue: Any, directory: Path) -> Non
 
 def test_file_of_another_route_is_set_aside(open_queue: Any) -> None:
     queue = open_queue()
-    queue.push(TARGET, [make(route=Route.EVENTS)])
+    queue.push(TARGET, [make(route=DatadogRoute.EVENTS)])
     assert set_aside(queue) == 1
 
 

@@ -4,11 +4,11 @@ import string
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from statsd_trio.sinks.datadog.routes import classify_status
 from statsd_trio.sinks.delivery.retry import (
     MAX_RETRY_AFTER_SECONDS,
     Circuit,
     Outcome,
-    classify_status,
     compute_backoff,
     parse_retry_after,
 )

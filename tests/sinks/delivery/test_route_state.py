@@ -1,12 +1,12 @@
 import pytest
 
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.route_state import RouteState
 
 
 @pytest.fixture
 def state() -> RouteState:
-    return RouteState(Route.SERIES)
+    return RouteState(DatadogRoute.SERIES)
 
 
 def test_route_that_was_not_used_neither_works_nor_fails(state: RouteState) -> None:

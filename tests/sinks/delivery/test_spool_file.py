@@ -4,8 +4,9 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from statsd_trio.sinks.datadog.payloads import Payload, Route
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.compression import ENCODINGS
+from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spool_file import (
     SpoolFileError,
     format_spool_file,
@@ -17,7 +18,7 @@ transactions = st.builds(
     Transaction,
     st.builds(
         Payload,
-        st.sampled_from(Route),
+        st.just(DatadogRoute.SERIES),
         st.sampled_from(sorted(ENCODINGS)),
         st.integers(0, 10**6),
         st.binary(max_size=50),
@@ -25,6 +26,10 @@ transactions = st.builds(
     st.tuples(st.integers(0, 10**11), st.integers(0, 10**6)),
     is_doubtful=st.booleans(),
 )
+
+
+def parse(data: bytes) -> list[Transaction]:
+    return parse_spool_file(data, DatadogRoute.SERIES)
 
 
 def describe(transaction: Transaction) -> tuple[object, ...]:
@@ -59,7 +64,7 @@ ENTRY = {
 @settings(max_examples=60)
 @given(st.lists(transactions, max_size=5))
 def test_parsing_what_was_formatted_gives_it_back(written: list[Transaction]) -> None:
-    read = parse_spool_file(format_spool_file(written))
+    read = parse(format_spool_file(written))
     assert [describe(one) for one in read] == [describe(one) for one in written]
 
 
@@ -69,7 +74,7 @@ def test_torn_file_is_refused(written: list[Transaction], data: st.DataObject) -
     whole = format_spool_file(written)
     cut = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(SpoolFileError):
-        parse_spool_file(whole[:cut])
+        parse(whole[:cut])
 
 
 @settings(max_examples=60)
@@ -80,11 +85,17 @@ def test_file_with_a_flipped_bit_is_refused(
     rotten = bytearray(format_spool_file(written))
     rotten[data.draw(st.integers(0, len(rotten) - 1))] ^= 1
     with pytest.raises(SpoolFileError):
-        parse_spool_file(bytes(rotten))
+        parse(bytes(rotten))
+
+
+def test_file_of_another_route_is_refused() -> None:
+    data = make_file([ENTRY], b"abc")
+    with pytest.raises(SpoolFileError, match="elsewhere"):
+        parse_spool_file(data, DatadogRoute.SKETCHES)
 
 
 def test_whole_file_is_read() -> None:
-    (transaction,) = parse_spool_file(make_file([ENTRY], b"abc"))
+    (transaction,) = parse(make_file([ENTRY], b"abc"))
     assert transaction.payload.body == b"abc"
 
 
@@ -115,10 +126,10 @@ def test_whole_file_is_read() -> None:
 )
 def test_header_that_makes_no_sense_is_refused(header: object) -> None:
     with pytest.raises(SpoolFileError):
-        parse_spool_file(make_file(header, b"abc"))
+        parse(make_file(header, b"abc"))
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"statsd-trio spool 2\n" + bytes(99)])
 def test_foreign_file_is_refused(data: bytes) -> None:
     with pytest.raises(SpoolFileError):
-        parse_spool_file(data)
+        parse(data)

@@ -28,7 +28,7 @@ from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.retry import Outcome
-from statsd_trio.sinks.otlp.payloads import classify_status
+from statsd_trio.sinks.otlp.routes import classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from tests.sinks.datadog.conftest import EPOCH, Attempt, FakeIntake
 

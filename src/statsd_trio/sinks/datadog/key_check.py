@@ -7,8 +7,8 @@ from typing import Final, NoReturn
 
 import trio
 
+from statsd_trio.sinks.datadog.endpoint import DatadogEndpoint
 from statsd_trio.sinks.datadog.keys import ApiKey
-from statsd_trio.sinks.delivery.http import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class KeyCheck:
     def __init__(
         self,
         name: str,
-        endpoint: Endpoint,
+        endpoint: DatadogEndpoint,
         key: ApiKey,
         *,
         pause_seconds: float,

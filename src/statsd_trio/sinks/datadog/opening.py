@@ -1,7 +1,6 @@
 """Opens a destination: who gets everything, over which way, with which spool."""
 
 import functools
-import logging
 import random
 import time
 from collections import Counter
@@ -10,18 +9,24 @@ from collections.abc import Callable, Collection, Sequence
 import attrs
 import httpx2
 
-from statsd_trio.errors import explain_os_error
+from statsd_trio.sinks.datadog.endpoint import DatadogEndpoint
 from statsd_trio.sinks.datadog.key_check import KeyCheck
+from statsd_trio.sinks.datadog.keyed_endpoint import KeyedEndpoint
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
-from statsd_trio.sinks.datadog.payloads import DATADOG_ROUTES, Route, build_payloads
+from statsd_trio.sinks.datadog.payloads import build_payloads
+from statsd_trio.sinks.datadog.routes import DATADOG, DatadogRoute
 from statsd_trio.sinks.delivery.compression import DEFAULT_ZSTD_LEVEL, parse_compression
 from statsd_trio.sinks.delivery.delivery import Delivery
 from statsd_trio.sinks.delivery.destination import PayloadDestination
-from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
-from statsd_trio.sinks.delivery.http import Endpoint, open_ssl_context, open_transport
+from statsd_trio.sinks.delivery.disk_queue import name_target, open_spool
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.spooler import RunInThread, run_in_thread
-
-logger = logging.getLogger(__name__)
+from statsd_trio.sinks.delivery.transport import (
+    open_ssl_context,
+    open_transport,
+    quieten_libraries,
+    warn_of_no_validation,
+)
 
 
 @attrs.frozen
@@ -37,7 +42,7 @@ class Account:
 
     url: str
     key: KeySource | ApiKey
-    routes: Collection[Route] = DATADOG_ROUTES
+    routes: Collection[Route] = tuple(DatadogRoute)
     is_additional: bool = False
 
 
@@ -98,7 +103,7 @@ def open_datadog_destination(
     if transport is None:
         ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
         # One for each route beyond the shared ones, and one for the key.
-        max_connections = max_concurrent_requests + len(DATADOG_ROUTES) + 1
+        max_connections = max_concurrent_requests + len(DatadogRoute) + 1
         transports = {
             url: open_transport(
                 url,
@@ -112,7 +117,9 @@ def open_datadog_destination(
     else:
         transports = dict.fromkeys(numbers, transport)
     disk = open_spool(spool_path, spool_max_bytes)
-    endpoints = {url: Endpoint(url, transports[url], wall_clock) for url in numbers}
+    endpoints = {
+        url: DatadogEndpoint(url, transports[url], wall_clock) for url in numbers
+    }
     deliveries: list[Delivery] = []
     seen = Counter[str]()
     for account in accounts:
@@ -135,9 +142,8 @@ def open_datadog_destination(
         )
         delivery = Delivery(
             name,
-            endpoint,
-            key,
-            key_check,
+            KeyedEndpoint(endpoint, key, key_check),
+            kind=DATADOG,
             routes=account.routes,
             is_additional=account.is_additional,
             max_concurrent_requests=max_concurrent_requests,
@@ -166,32 +172,3 @@ def open_datadog_destination(
         ),
         disk=disk,
     )
-
-
-def warn_of_no_validation() -> None:
-    """Log what it means that nobody's certificate is checked."""
-    logger.warning(
-        "skip_ssl_validation is set: anybody on the way can read and change"
-        " what is sent, the API key included"
-    )
-
-
-def open_spool(path: str | None, max_bytes: int) -> DiskQueue | None:
-    """Open the spool in the folder *path*; None where there is none.
-
-    Raises:
-        OSError: naming *path*, if it cannot be written to.
-    """
-    if path is None:
-        return None
-    with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
-        return DiskQueue(path, max_bytes)
-
-
-def quieten_libraries() -> None:
-    """Keep what sends from logging a line for each request."""
-    for library in ("httpx2", "httpcore2"):
-        library_logger = logging.getLogger(library)
-        # Whoever set a level meant it.
-        if library_logger.level == logging.NOTSET:
-            library_logger.setLevel(logging.WARNING)

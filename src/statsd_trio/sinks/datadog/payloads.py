@@ -7,7 +7,6 @@ another one begins. Nothing is ever encoded twice, and after each small piece of
 the caller gets its turn.
 """
 
-import enum
 import json
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -28,11 +27,13 @@ from statsd_trio.sinks.datadog.agent_payload_pb2 import (
     SketchPayload,
 )
 from statsd_trio.sinks.datadog.origins import find_origin
+from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.compression import (
     DEFAULT_ZSTD_LEVEL,
     IDENTITY,
     open_compressor,
 )
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route, Step
 
 _TYPES: Final = {
     SeriesType.COUNT: MetricPayload.COUNT,
@@ -54,39 +55,6 @@ _SKETCHES_PER_STEP: Final = 4
 _PIECE_BYTES: Final = 16 * 1024
 
 
-class Route(enum.Enum):
-    """Where a payload goes, under the endpoint's URL; the most important first.
-
-    The first four are Datadog's, the others are those of OTLP.
-    """
-
-    SERIES = "/api/v2/series"
-    SKETCHES = "/api/beta/sketches"
-    SERVICE_CHECKS = "/api/v1/check_run"
-    EVENTS = "/api/v1/events"
-    METRICS = "/v1/metrics"
-    LOGS = "/v1/logs"
-
-    @property
-    def word(self) -> str:
-        """What it carries, as the configuration calls it."""
-        return self.name.lower()
-
-    @property
-    def carries_metrics(self) -> bool:
-        """Whether it carries metrics."""
-        return self in {Route.SERIES, Route.SKETCHES, Route.METRICS}
-
-
-DATADOG_ROUTES: Final = (
-    Route.SERIES,
-    Route.SKETCHES,
-    Route.SERVICE_CHECKS,
-    Route.EVENTS,
-)
-OTLP_ROUTES: Final = (Route.METRICS, Route.LOGS)
-
-
 @attrs.frozen
 class Limits:
     """The most that the intake takes in one payload."""
@@ -102,51 +70,11 @@ SERIES_LIMITS: Final = Limits(512_000, 5_242_880, 10_000)
 OTHER_LIMITS: Final = Limits(2_621_440, 4_194_304)
 
 
-@attrs.frozen(eq=False)
-class Payload:
-    """The body of one request.
-
-    Attributes:
-        encoding: the value of Content-Encoding, "" for none.
-        points: what the body holds, as the ledger counts.
-    """
-
-    route: Route
-    encoding: str
-    points: int
-    body: bytes = attrs.field(repr=lambda body: f"<{len(body)} bytes>")
-
-
-class Fault(enum.StrEnum):
-    """Why an item is in no payload."""
-
-    OVERSIZE = "oversize"
-    UNENCODABLE = "unencodable"
-
-
-@attrs.frozen
-class Dropped:
-    """An item that no payload can hold.
-
-    Attributes:
-        name: of the metric or check, or an event's title.
-    """
-
-    route: Route
-    name: str
-    points: int
-    fault: Fault
-
-
-# What one step of building gives; None is a good place to let others run.
-Step = Payload | Dropped | None
-
-
 def build_payloads(
     snapshot: Snapshot,
     encoding: str,
     *,
-    routes: Collection[Route] = DATADOG_ROUTES,
+    routes: Collection[Route] = tuple(DatadogRoute),
     zstd_level: int = DEFAULT_ZSTD_LEVEL,
     series_limits: Limits = SERIES_LIMITS,
     other_limits: Limits = OTHER_LIMITS,
@@ -166,9 +94,9 @@ def build_payloads(
         series_limits: for series.
         other_limits: for sketches, events and service checks.
     """
-    if Route.SERIES in routes:
+    if DatadogRoute.SERIES in routes:
         builder = _PayloadBuilder(
-            Route.SERIES, encoding, series_limits, zstd_level=zstd_level
+            DatadogRoute.SERIES, encoding, series_limits, zstd_level=zstd_level
         )
         for series in snapshot.series:
             yield from _add_item(
@@ -179,9 +107,9 @@ def build_payloads(
                 tag=b"\x0a",
             )
         yield from builder.close()
-    if Route.SKETCHES in routes:
+    if DatadogRoute.SKETCHES in routes:
         builder = _PayloadBuilder(
-            Route.SKETCHES,
+            DatadogRoute.SKETCHES,
             encoding,
             other_limits,
             zstd_level=zstd_level,
@@ -197,9 +125,9 @@ def build_payloads(
                 tag=b"\x0a",
             )
         yield from builder.close()
-    if Route.SERVICE_CHECKS in routes:
+    if DatadogRoute.SERVICE_CHECKS in routes:
         builder = _PayloadBuilder(
-            Route.SERVICE_CHECKS,
+            DatadogRoute.SERVICE_CHECKS,
             encoding,
             other_limits,
             zstd_level=zstd_level,
@@ -210,9 +138,9 @@ def build_payloads(
         for check in snapshot.service_checks:
             yield from _add_item(builder, check.name, 1, _encode_service_check(check))
         yield from builder.close()
-    if Route.EVENTS in routes:
+    if DatadogRoute.EVENTS in routes:
         for event in snapshot.events:
-            builder = _PayloadBuilder(Route.EVENTS, IDENTITY, other_limits)
+            builder = _PayloadBuilder(DatadogRoute.EVENTS, IDENTITY, other_limits)
             yield from _add_item(builder, event.title, 1, _encode_event(event))
             yield from builder.close()
 

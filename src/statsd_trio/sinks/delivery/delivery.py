@@ -25,14 +25,12 @@ import trio
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.ledger import SinkCounters, SinkLedger
-from statsd_trio.sinks.datadog.key_check import KeyCheck
-from statsd_trio.sinks.datadog.keys import ApiKey
-from statsd_trio.sinks.datadog.payloads import Dropped, Fault, Payload, Route
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
-from statsd_trio.sinks.delivery.http import Answer
-from statsd_trio.sinks.delivery.intake_kind import DATADOG, IntakeKind
+from statsd_trio.sinks.delivery.intake_kind import IntakeKind
 from statsd_trio.sinks.delivery.losses import LossReport
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route
 from statsd_trio.sinks.delivery.payload_queue import WaitingPayloads
+from statsd_trio.sinks.delivery.requests import Answer
 from statsd_trio.sinks.delivery.retry import (
     Attempt,
     Outcome,
@@ -57,20 +55,27 @@ _WARNING_SECONDS: Final = 10.0
 _UNKNOWN_ROUTE: Final = frozenset({404, 405, 501})
 
 
-class PayloadEndpoint(Protocol):
-    """Where payloads are sent."""
+class Intake(Protocol):
+    """Where payloads are sent: an endpoint, with the key that it asks for, if any."""
+
+    @property
+    def key_state(self) -> str:
+        """Whether the key is ``valid``; "" where there is no key."""
+        ...
 
     def post(
-        self, payload: Payload, key: str, timeout_seconds: float
+        self, payload: Payload, snapshot_time: int, timeout_seconds: float
     ) -> Awaitable[Answer]:
-        """Send *payload*; *key* is "" where none is needed."""
+        """Send *payload*, a part of the snapshot of *snapshot_time*."""
+        ...
+
+    async def run(self) -> None:
+        """Do what is to be done beside sending, until cancelled."""
         ...
 
 
 class Delivery:
     """The queues, the circuits and the counts of one endpoint and key.
-
-    An endpoint that needs no key has none, and no check of it.
 
     Attributes:
         name: as in the ledger; never holds the key.
@@ -80,11 +85,9 @@ class Delivery:
     def __init__(
         self,
         name: str,
-        endpoint: PayloadEndpoint,
-        key: ApiKey | None = None,
-        key_check: KeyCheck | None = None,
+        intake: Intake,
         *,
-        kind: IntakeKind = DATADOG,
+        kind: IntakeKind,
         routes: Collection[Route] | None = None,
         is_additional: bool = False,
         max_concurrent_requests: int,
@@ -97,9 +100,7 @@ class Delivery:
         self.name = name
         self.routes = frozenset(kind.routes if routes is None else routes)
         self._kind = kind
-        self._endpoint = endpoint
-        self._key = key
-        self._key_check = key_check
+        self._intake = intake
         self._max_concurrent_requests = max_concurrent_requests
         self._request_timeout_seconds = request_timeout_seconds
         self._retry_queue_bytes = retry_queue_bytes
@@ -113,7 +114,7 @@ class Delivery:
             route: RouteState(route) for route in kind.routes if route in self.routes
         }
         self._waiting = WaitingPayloads(
-            new_bytes=_NEW_BYTES, retry_bytes=retry_queue_bytes
+            self._states, new_bytes=_NEW_BYTES, retry_bytes=retry_queue_bytes
         )
         # What had its last try, or was cut off by the end.
         self._left: list[Transaction] = []
@@ -153,7 +154,7 @@ class Delivery:
         worst = min(failing, key=lambda one: one.failing_since or 0.0, default=None)
         ledger = attrs.evolve(
             self._counters.freeze(),
-            api_key="" if self._key_check is None else self._key_check.state,
+            api_key=self._intake.key_state,
             failing_since=None if worst is None else worst.failing_since,
             failure="" if worst is None else worst.describe(),
             routes=tuple(state.freeze() for state in states),
@@ -200,8 +201,7 @@ class Delivery:
     async def run(self) -> None:
         """Send until all had a last try after `expect_no_more`, or cancelled."""
         async with trio.open_nursery() as nursery:
-            if self._key_check is not None:
-                nursery.start_soon(self._key_check.run)
+            nursery.start_soon(self._intake.run)
             nursery.start_soon(self._report)
             if self._spooler is not None:
                 nursery.start_soon(self._spool, self._spooler)
@@ -356,7 +356,9 @@ class Delivery:
         """Try once, and put the payload where the answer says."""
         is_last = self._is_last
         try:
-            answer = await self._post(transaction)
+            answer = await self._intake.post(
+                transaction.payload, transaction.order[0], self._request_timeout_seconds
+            )
         except BaseException:
             # Cancelled on the way, so that it may have arrived.
             state.circuit.cancel(attempt)
@@ -385,21 +387,6 @@ class Delivery:
         self._changed.unpark_all()
         if self._spooler is not None:
             self._spooler.wake()
-
-    async def _post(self, transaction: Transaction) -> Answer:
-        limit = self._request_timeout_seconds
-        if self._key is None:
-            return await self._endpoint.post(transaction.payload, "", limit)
-        key = None
-        with trio.move_on_after(limit):
-            key = await self._key.get()
-        if key is None:
-            return Answer(None, error="there is no API key")
-        answer = await self._endpoint.post(transaction.payload, key, limit)
-        if answer.status == 403 and self._may_use_new_key(transaction):
-            with trio.move_on_after(limit):
-                await self._key.renew(key)
-        return answer
 
     def _note_error(
         self, state: RouteState, attempt: Attempt, answer: Answer, fraction: float
@@ -443,10 +430,6 @@ class Delivery:
         self, state: RouteState, transaction: Transaction, answer: Answer, status: int
     ) -> None:
         """Count *transaction*, which was taken or refused with *status*."""
-        if status == 403 and self._may_use_new_key(transaction):
-            transaction.had_new_key = True
-            self._waiting.push_new(transaction)
-            return
         points = transaction.payload.points
         self._counters.pending -= points
         if self._kind.classify_status(status) is Outcome.DELIVERED:
@@ -458,23 +441,14 @@ class Delivery:
                 self._losses.add(cause, refused, detail=answer.text)
             self._counters.delivered += points - refused
             state.note_accepted()
-            if self._key_check is not None:
-                self._key_check.note_accepted()
         else:
             self._counters.refused[str(status)] += points
             cause = f"{state.route.value} answered {status}"
             self._losses.add(cause, points, detail=answer.text)
             snapshot_time, _ = transaction.order
             state.note_refused(answer.describe(), snapshot_time, self._wall_clock())
-            if status == 403 and self._key_check is not None:
-                self._key_check.note_refused(snapshot_time)
         if self._spooler is not None:
             self._spooler.settle(transaction)
-
-    def _may_use_new_key(self, transaction: Transaction) -> bool:
-        if self._key is None:
-            return False
-        return self._key.is_renewable and not transaction.had_new_key
 
     @trio.lowlevel.enable_ki_protection
     async def _report(self) -> None:

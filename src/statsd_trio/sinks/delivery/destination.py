@@ -11,9 +11,9 @@ import trio
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.pace import Pace
-from statsd_trio.sinks.datadog.payloads import Dropped, Payload, Step
 from statsd_trio.sinks.delivery.delivery import Delivery
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
+from statsd_trio.sinks.delivery.payload import Dropped, Payload, Step
 from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 
 logger = logging.getLogger(__name__)

@@ -34,7 +34,8 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.errors import explain_os_error
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.process_lock import (
     ProcessLock,
     is_process_running,
@@ -384,3 +385,15 @@ class DiskQueue:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def open_spool(path: str | None, max_bytes: int) -> DiskQueue | None:
+    """Open the spool in the folder *path*; None where there is none.
+
+    Raises:
+        OSError: naming *path*, if it cannot be written to.
+    """
+    if path is None:
+        return None
+    with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
+        return DiskQueue(path, max_bytes)

@@ -1,13 +1,12 @@
 """What differs between the kinds of intake that payloads are delivered to."""
 
 from collections.abc import Callable
-from typing import Final
 
 import attrs
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
-from statsd_trio.sinks.datadog.payloads import DATADOG_ROUTES, Route
-from statsd_trio.sinks.delivery.retry import Outcome, classify_status
+from statsd_trio.sinks.delivery.payload import Route
+from statsd_trio.sinks.delivery.retry import Outcome
 
 
 @attrs.frozen
@@ -23,10 +22,3 @@ class IntakeKind:
     routes: tuple[Route, ...]
     count_points: Callable[[SnapshotPoints, Route], int]
     classify_status: Callable[[int], Outcome]
-
-
-def _count_points(points: SnapshotPoints, route: Route) -> int:
-    return points.of(route.word)
-
-
-DATADOG: Final = IntakeKind(DATADOG_ROUTES, _count_points, classify_status)

@@ -10,25 +10,11 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Final
 
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.transaction import Transaction
-
-# Metrics are what a server is for. The parts of one kind of intake add up to one, so
-# that there is always a route over its part when the queue is over its bound.
-SHARES: Final[Mapping[Route, float]] = {
-    Route.SERIES: 0.5,
-    Route.SKETCHES: 0.25,
-    Route.SERVICE_CHECKS: 0.125,
-    Route.EVENTS: 0.125,
-    Route.METRICS: 0.75,
-    Route.LOGS: 0.25,
-}
-
-_LEAST_IMPORTANT_FIRST: Final = tuple(reversed(Route))
-
 
 # However small they are: each counts for at least this part of the bound. It keeps
 # what is held beside the bodies, and the time to throw them away, within limits.
@@ -102,13 +88,15 @@ class _RouteQueue:
 class PayloadQueue:
     """The payloads of all routes of one endpoint and key."""
 
-    def __init__(self, max_bytes: float = math.inf) -> None:
+    def __init__(self, routes: Collection[Route], max_bytes: float = math.inf) -> None:
+        """Hold payloads of *routes*, the most important first."""
+        self._routes = tuple(routes)
         self._max_bytes = max_bytes
         self._least_bytes = (
             0 if max_bytes == math.inf else -(-max_bytes // _MAX_PAYLOADS)
         )
-        self._queues = {route: _RouteQueue() for route in Route}
-        self._sizes: dict[Route, float] = dict.fromkeys(Route, 0)
+        self._queues = {route: _RouteQueue() for route in self._routes}
+        self._sizes: dict[Route, float] = dict.fromkeys(self._routes, 0)
 
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
@@ -149,8 +137,8 @@ class PayloadQueue:
         while self.size > bound and len(taken) < _MAX_TAKEN:
             route = next(
                 route
-                for route in _LEAST_IMPORTANT_FIRST
-                if self._sizes[route] > bound * SHARES[route]
+                for route in reversed(self._routes)
+                if self._sizes[route] > bound * route.share
             )
             taken.append(self._note_taken(self._queues[route].take_oldest()))
         return taken
@@ -162,7 +150,7 @@ class PayloadQueue:
 
     def take_all(self) -> list[Transaction]:
         """Take everything."""
-        self._sizes = dict.fromkeys(Route, 0)
+        self._sizes = dict.fromkeys(self._routes, 0)
         return [one for queue in self._queues.values() for one in queue.take_all()]
 
     def find_next_time(self, route: Route) -> float:
@@ -178,10 +166,12 @@ class WaitingPayloads:
     spool waits apart too: a file on disk holds it, so that it needs no room at all.
     """
 
-    def __init__(self, *, new_bytes: float, retry_bytes: float) -> None:
-        self._new = PayloadQueue(new_bytes)
-        self._retries = PayloadQueue(retry_bytes)
-        self._loaded = PayloadQueue()
+    def __init__(
+        self, routes: Collection[Route], *, new_bytes: float, retry_bytes: float
+    ) -> None:
+        self._new = PayloadQueue(routes, new_bytes)
+        self._retries = PayloadQueue(routes, retry_bytes)
+        self._loaded = PayloadQueue(routes)
         self._queues = (self._new, self._retries, self._loaded)
 
     def __len__(self) -> int:

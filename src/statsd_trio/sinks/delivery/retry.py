@@ -37,21 +37,6 @@ class Outcome(enum.Enum):
     REFUSED = enum.auto()
 
 
-def classify_status(status: int) -> Outcome:
-    """Return what *status* means for the payload.
-
-    A redirect that was not followed is tried again: nothing was delivered. 404 is
-    tried again on purpose, since an intake region or a proxy may be late.
-
-    Source: datadog-agent, comp/forwarder/defaultforwarder, transaction.go.
-    """
-    if 200 <= status < 300:
-        return Outcome.DELIVERED
-    if status in {400, 403, 413}:
-        return Outcome.REFUSED
-    return Outcome.RETRY
-
-
 def parse_retry_after(value: str, wall_now: float) -> float | None:
     """Read a Retry-After header: seconds from now, None where it says nothing.
 

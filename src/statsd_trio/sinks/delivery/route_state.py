@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 
 from statsd_trio.ledger import RouteLedger
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.retry import Circuit
 
 # One payload may be refused for what is in it. When those of two snapshots are, and

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.sinks.datadog.payloads import Route
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.spool_file import SpoolFileError, parse_spool_file
 from statsd_trio.sinks.delivery.transaction import Transaction
 
@@ -92,7 +92,4 @@ def read_entry(kind: str, path: Path, route: Route) -> list[Transaction]:
         data = file.read(_MAX_FILE_BYTES + 1)
     if len(data) > _MAX_FILE_BYTES:
         raise SpoolFileError("it is longer than any file of a spool")
-    transactions = parse_spool_file(data)
-    if any(one.payload.route is not route for one in transactions):
-        raise SpoolFileError("it holds what belongs elsewhere")
-    return transactions
+    return parse_spool_file(data, route)

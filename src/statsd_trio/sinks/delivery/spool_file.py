@@ -11,8 +11,8 @@ import json
 from collections.abc import Collection
 from typing import Any, Final
 
-from statsd_trio.sinks.datadog.payloads import Payload, Route
 from statsd_trio.sinks.delivery.compression import ENCODINGS
+from statsd_trio.sinks.delivery.payload import Payload, Route
 from statsd_trio.sinks.delivery.transaction import Transaction
 
 _MAGIC: Final = b"statsd-trio spool 1\n"
@@ -49,8 +49,8 @@ def format_spool_file(transactions: Collection[Transaction]) -> bytes:
     return _MAGIC + hashlib.sha256(content).digest() + content
 
 
-def parse_spool_file(data: bytes) -> list[Transaction]:
-    """Read what `format_spool_file` wrote.
+def parse_spool_file(data: bytes, route: Route) -> list[Transaction]:
+    """Read what `format_spool_file` wrote of payloads of *route*.
 
     Raises:
         SpoolFileError: if it is anything else.
@@ -70,7 +70,7 @@ def parse_spool_file(data: bytes) -> list[Transaction]:
             size = _check_natural(entry["size"])
             body = content[position : position + size]
             position += size
-            transactions.append(_parse_transaction(number, entry, body))
+            transactions.append(_parse_transaction(number, entry, body, route))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SpoolFileError("the header cannot be read") from error
     if position != len(content):
@@ -78,12 +78,14 @@ def parse_spool_file(data: bytes) -> list[Transaction]:
     return transactions
 
 
-def _parse_transaction(number: int, entry: Any, body: bytes) -> Transaction:
+def _parse_transaction(
+    number: int, entry: Any, body: bytes, route: Route
+) -> Transaction:
+    if entry["route"] != route.value:
+        raise SpoolFileError("it holds what belongs elsewhere")
     if entry["encoding"] not in ENCODINGS or not isinstance(entry["is_doubtful"], bool):
         raise ValueError
-    payload = Payload(
-        Route(entry["route"]), entry["encoding"], _check_natural(entry["points"]), body
-    )
+    payload = Payload(route, entry["encoding"], _check_natural(entry["points"]), body)
     order = (_check_natural(entry["time"]), number)
     return Transaction(payload, order, is_doubtful=entry["is_doubtful"])
 

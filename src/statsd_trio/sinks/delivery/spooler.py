@@ -16,9 +16,9 @@ import attrs
 import trio
 
 from statsd_trio.ledger import SinkCounters, SinkLedger
-from statsd_trio.sinks.datadog.payloads import Route
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
 from statsd_trio.sinks.delivery.losses import LossReport
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 # A file is read whole and is claimed until all of it is sent.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from statsd_trio.sinks.datadog.payloads import Payload
+from statsd_trio.sinks.delivery.payload import Payload
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,6 @@ class Transaction:
         not_before: when it may be tried, by Trio's clock.
         errors: how often it failed.
         is_doubtful: an answer was lost, so that it may have arrived.
-        had_new_key: it was tried again after a 403.
         file: the spool's file that also holds it.
     """
 
@@ -48,7 +47,6 @@ class Transaction:
     not_before: float = -math.inf
     errors: int = 0
     is_doubtful: bool = False
-    had_new_key: bool = False
     file: SpoolFile | None = None
 
     @property

@@ -5,6 +5,7 @@ from typing import Final
 
 import attrs
 import httpx2
+import trio
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
@@ -13,8 +14,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from statsd_trio.sinks.datadog.payloads import Payload, Route
-from statsd_trio.sinks.delivery.http import Answer, Requests
+from statsd_trio.sinks.delivery.payload import Payload, Route
+from statsd_trio.sinks.delivery.requests import Answer, Requests
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 
 _CONTENT_TYPE: Final = "application/x-protobuf"
 
@@ -49,10 +51,22 @@ class OtlpEndpoint:
             route: Requests(url, transport(url), wall_clock, secrets=tuple(headers))
             for route, url in urls.items()
         }
-        self.name = str(self._requests[Route.METRICS].url)
+        self.name = str(self._requests[OtlpRoute.METRICS].url)
 
-    async def post(self, payload: Payload, key: str, timeout_seconds: float) -> Answer:
-        """Send *payload*; there is no key but in the headers."""
+    @property
+    def key_state(self) -> str:
+        """Nothing: there is no key but in the headers."""
+        return ""
+
+    async def run(self) -> None:
+        """Do nothing: there is nothing to be done beside sending."""
+        await trio.lowlevel.checkpoint()
+
+    async def post(
+        self, payload: Payload, snapshot_time: int, timeout_seconds: float
+    ) -> Answer:
+        """Send *payload*, whatever snapshot it is of."""
+        del snapshot_time
         headers = self._headers
         if payload.encoding:
             headers = {**headers, "Content-Encoding": payload.encoding}
@@ -77,7 +91,7 @@ def read_answer(answer: Answer, route: Route) -> Answer:
     if not answer.body:
         return answer
     try:
-        if route is Route.LOGS:
+        if route is OtlpRoute.LOGS:
             logs = ExportLogsServiceResponse.FromString(answer.body)
             rejected = logs.partial_success.rejected_log_records
             message = logs.partial_success.error_message

@@ -8,20 +8,21 @@ import attrs
 import httpx2
 
 from statsd_trio.ledger import SinkLedger
-from statsd_trio.sinks.datadog.opening import (
-    open_spool,
-    quieten_libraries,
-    warn_of_no_validation,
-)
-from statsd_trio.sinks.datadog.payloads import Route
 from statsd_trio.sinks.delivery.compression import parse_compression
 from statsd_trio.sinks.delivery.delivery import Delivery
 from statsd_trio.sinks.delivery.destination import PayloadDestination
-from statsd_trio.sinks.delivery.disk_queue import name_target
-from statsd_trio.sinks.delivery.http import open_ssl_context, open_transport
+from statsd_trio.sinks.delivery.disk_queue import name_target, open_spool
+from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.spooler import RunInThread, run_in_thread
+from statsd_trio.sinks.delivery.transport import (
+    open_ssl_context,
+    open_transport,
+    quieten_libraries,
+    warn_of_no_validation,
+)
 from statsd_trio.sinks.otlp.endpoint import OtlpEndpoint
 from statsd_trio.sinks.otlp.payloads import SnapshotEncoder, make_kind
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 
 
@@ -94,8 +95,11 @@ def open_otlp_destination(
         )
 
     kind = make_kind(settings)
-    routes = kind.routes if settings.sends_events else (Route.METRICS,)
-    own_urls = {Route.METRICS: metrics_url, Route.LOGS: logs_url}
+    routes = kind.routes if settings.sends_events else (OtlpRoute.METRICS,)
+    own_urls: dict[Route, str | None] = {
+        OtlpRoute.METRICS: metrics_url,
+        OtlpRoute.LOGS: logs_url,
+    }
     urls = {route: own_urls[route] or url.rstrip("/") + route.value for route in routes}
     endpoint = OtlpEndpoint(urls, headers or {}, make_transport, wall_clock)
     delivery = Delivery(

@@ -4,24 +4,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
-from statsd_trio.sinks.datadog.payloads import (
-    OTLP_ROUTES,
-    Dropped,
-    Fault,
-    Payload,
-    Route,
-    Step,
-)
 from statsd_trio.sinks.delivery.compression import open_compressor
 from statsd_trio.sinks.delivery.intake_kind import IntakeKind
-from statsd_trio.sinks.delivery.retry import Outcome
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route, Step
 from statsd_trio.sinks.otlp.logs import build_logs
 from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter, Unencodable
 from statsd_trio.sinks.otlp.requests import MAX_BYTES, Body, MetricsBuilder, Oversize
+from statsd_trio.sinks.otlp.routes import OtlpRoute, classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
-
-# Source: opentelemetry-specification, protocol/otlp.md, Retryable Response Codes.
-_RETRYABLE: Final = frozenset({429, 502, 503, 504})
 
 # Given to the compressor at once; 0.5 ms.
 _PIECE_BYTES: Final = 16 * 1024
@@ -31,27 +21,13 @@ def make_kind(settings: OtlpSettings) -> IntakeKind:
     """Describe what takes OTLP, and what it is sent."""
 
     def count_points(points: SnapshotPoints, route: Route) -> int:
-        if route is Route.LOGS:
+        if route is OtlpRoute.LOGS:
             return points.events + points.service_checks
         if settings.sends_aggregates:
             return points.series + points.sketches
         return points.series - points.aggregates + points.sketches + points.histograms
 
-    return IntakeKind(OTLP_ROUTES, count_points, classify_status)
-
-
-def classify_status(status: int) -> Outcome:
-    """Return what *status* means for the payload.
-
-    A redirect that was not followed is tried again: nothing was delivered.
-
-    Source: opentelemetry-specification, protocol/otlp.md, OTLP/HTTP Response.
-    """
-    if 200 <= status < 300:
-        return Outcome.DELIVERED
-    if status in _RETRYABLE or status < 400:
-        return Outcome.RETRY
-    return Outcome.REFUSED
+    return IntakeKind(tuple(OtlpRoute), count_points, classify_status)
 
 
 class SnapshotEncoder:
@@ -79,17 +55,17 @@ class SnapshotEncoder:
         for step in self._converter.convert(snapshot):
             if isinstance(step, DataPoints):
                 for result in builder.add(step):
-                    yield from self._finish(Route.METRICS, result)
+                    yield from self._finish(OtlpRoute.METRICS, result)
                 yield None
             elif step is None:
                 yield None
             else:
-                yield from self._finish(Route.METRICS, step)
+                yield from self._finish(OtlpRoute.METRICS, step)
         for result in builder.close():
-            yield from self._finish(Route.METRICS, result)
+            yield from self._finish(OtlpRoute.METRICS, result)
         if self._settings.sends_events:
             for log in build_logs(snapshot, self._settings.resource, MAX_BYTES):
-                yield from self._finish(Route.LOGS, log)
+                yield from self._finish(OtlpRoute.LOGS, log)
 
     def _finish(
         self, route: Route, result: Body | Oversize | Unencodable

@@ -15,21 +15,11 @@ import attrs
 import httpx2
 import trio
 
-from statsd_trio.errors import explain_os_error
-from statsd_trio.sinks.datadog.payloads import Payload
 from statsd_trio.sinks.delivery.retry import parse_retry_after
+from statsd_trio.sinks.delivery.transport import parse_endpoint_url
 from statsd_trio.version import __version__
 
-# The schema that the protobuf payloads follow.
-# Source: datadog-agent, comp/forwarder/defaultforwarder, DD-Agent-Payload.
-_AGENT_PAYLOAD_VERSION: Final = "4.87.0"
-
 _MAX_CONNECT_SECONDS: Final = 10.0
-# Source: datadog-agent, forwarder_health.go.
-_VALIDATE_SECONDS: Final = 10.0
-
-# Source: datadog-agent, pkg/util/http/transport.go.
-_KEEPALIVE_SECONDS: Final = 90.0
 
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS: Final = 5
@@ -102,49 +92,6 @@ class Answer:
         if self.status is None:
             return self.error
         return f"answered {self.status}" + (f": {self.text}" if self.text else "")
-
-
-class Endpoint:
-    """Sends to one base URL of Datadog's intake.
-
-    Attributes:
-        name: the URL for a person, without credentials.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        transport: httpx2.AsyncBaseTransport,
-        wall_clock: Callable[[], float],
-    ) -> None:
-        self._requests = Requests(url, transport, wall_clock, secrets=("DD-API-KEY",))
-        self.name = str(self._requests.url).rstrip("/")
-
-    async def post(self, payload: Payload, key: str, timeout_seconds: float) -> Answer:
-        """Send *payload*."""
-        headers = {
-            "DD-API-KEY": key,
-            "DD-Agent-Version": __version__,
-            "Content-Type": "application/json",
-        }
-        if payload.route.carries_metrics:
-            headers["Content-Type"] = "application/x-protobuf"
-            headers["DD-Agent-Payload"] = _AGENT_PAYLOAD_VERSION
-        if payload.encoding:
-            headers["Content-Encoding"] = payload.encoding
-        return await self._requests.send(
-            "POST", payload.route.value, headers, payload.body, timeout_seconds
-        )
-
-    async def validate(self, key: str) -> Answer:
-        """Ask whether *key* is valid: 200, or 403 if not."""
-        return await self._requests.send(
-            "GET", "/api/v1/validate", {"DD-API-KEY": key}, b"", _VALIDATE_SECONDS
-        )
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._requests.aclose()
 
 
 class Requests:
@@ -298,23 +245,6 @@ def make_excerpt(body: bytes, headers: httpx2.Headers, secrets: Collection[str])
     return excerpt
 
 
-def parse_endpoint_url(url: str) -> httpx2.URL:
-    """Check the base URL of an endpoint.
-
-    Raises:
-        ValueError: if it is not http or https with a host. The message names the
-            URL without credentials.
-    """
-    try:
-        parsed = httpx2.URL(url.strip())
-    except httpx2.InvalidURL:
-        raise ValueError("the URL of an endpoint cannot be read") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        shown = parsed.copy_with(username=None, password=None)
-        raise ValueError(f"the endpoint {str(shown)!r} is not an http or https URL")
-    return parsed
-
-
 def describe_error(error: BaseException) -> str:
     """Say what *error* is, with what the system said or the status of a proxy.
 
@@ -358,88 +288,3 @@ def find_redirect(url: httpx2.URL, location: str) -> httpx2.URL | None:
         # Another port is another server.
         return None
     return target if target.scheme in {"http", "https"} else None
-
-
-def open_transport(
-    url: str,
-    *,
-    max_connections: int,
-    ssl_context: ssl.SSLContext,
-    proxies: Mapping[str, str | None],
-    no_proxy: Collection[str],
-) -> httpx2.AsyncBaseTransport:
-    """Make the way to the endpoint at *url*; nothing connects yet.
-
-    Args:
-        url: decides which proxy is used, and whether.
-        max_connections: at once.
-        ssl_context: what verifies the intake.
-        proxies: scheme of an endpoint to an http or https URL, credentials in it.
-        no_proxy: hosts, or ``host:port``, each matched exactly as the Agent does.
-
-    Raises:
-        ValueError: if the proxy's URL cannot be used.
-    """
-    proxy = choose_proxy(parse_endpoint_url(url), proxies, no_proxy)
-    return httpx2.AsyncHTTPTransport(
-        verify=ssl_context,
-        trust_env=False,
-        limits=httpx2.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-        ),
-        proxy=_parse_proxy(proxy) if proxy else None,
-    )
-
-
-def choose_proxy(
-    url: httpx2.URL, proxies: Mapping[str, str | None], no_proxy: Collection[str]
-) -> str | None:
-    """Return the proxy for requests to *url*, or None to reach it directly.
-
-    Source: datadog-agent, pkg/util/http/transport.go.
-    """
-    host = url.host.lower()
-    port = url.port or (443 if url.scheme == "https" else 80)
-    exceptions = {entry.strip().lower() for entry in no_proxy}
-    if host in exceptions or f"{host}:{port}" in exceptions:
-        return None
-    return proxies.get(url.scheme)
-
-
-def _parse_proxy(proxy: str) -> httpx2.Proxy:
-    # Neither error may quote the URL, since credentials stand in it.
-    try:
-        parsed = httpx2.Proxy(proxy if "://" in proxy else f"http://{proxy}")
-    except (ValueError, httpx2.InvalidURL):
-        raise ValueError("the proxy's URL cannot be read") from None
-    if parsed.url.scheme not in {"http", "https"} or not parsed.url.host:
-        raise ValueError("the proxy's URL is not http or https")
-    return parsed
-
-
-def open_ssl_context(ca_file: str | None, *, skip_validation: bool) -> ssl.SSLContext:
-    """Make what verifies the intake: the system's trust and, if given, *ca_file*.
-
-    Raises:
-        OSError: naming *ca_file*, if it cannot be read.
-    """
-    if skip_validation:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    context = httpx2.create_ssl_context()
-    if ca_file is not None:
-        with explain_os_error(f"read the CA file {ca_file}", "Check ca_file."):
-            _trust(context, ca_file)
-    return context
-
-
-def _trust(context: ssl.SSLContext, ca_file: str) -> None:
-    try:
-        context.load_verify_locations(cafile=ca_file)
-    except ssl.SSLError as error:
-        # Its own words name a place in the source of OpenSSL.
-        raise OSError(None, "it holds no certificate in PEM format") from error
