@@ -14,6 +14,7 @@ from statsd_trio.aggregation.snapshot_builder import (
     MemoryFull,
     Warned,
 )
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.pace import Pace
 from statsd_trio.sinks.sink import Destination
 
@@ -105,6 +106,7 @@ class Flusher:
             return 0.0
         return trio.current_time() - self._flushed_at
 
+    @protect_from_ki
     async def run(self) -> None:
         """Flush on every edge of a bucket, until cancelled."""
         self._flushed_at = trio.current_time()
@@ -128,7 +130,7 @@ class Flusher:
             with trio.CancelScope(shield=True):
                 await self._take_and_queue(include_open, final)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _take_and_queue(self, include_open: bool, final: bool) -> None:
         source = self._take_snapshot(include_open=include_open, final=final)
         self._pace.begin()

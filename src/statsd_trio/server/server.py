@@ -31,6 +31,7 @@ from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ConfigError
 from statsd_trio.flusher import Flusher, Telemetry
 from statsd_trio.ingest import Ingest, Rejections, Watcher
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import (
     ContextCounters,
     Ledger,
@@ -43,7 +44,6 @@ from statsd_trio.operating.health import find_conditions, find_unready
 from statsd_trio.operating.heap import HeapTrimmer, find_trim
 from statsd_trio.pace import Pace
 from statsd_trio.rules import Rules
-from statsd_trio.server.interrupt import uninterrupted
 from statsd_trio.server.parts import (
     bind_listeners,
     make_aggregation_settings,
@@ -61,7 +61,7 @@ from statsd_trio.sinks.sink import Destination, Sink
 from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import BoundAddress, Listener
 from statsd_trio.transports.packet import Origin, Packet
-from statsd_trio.transports.packet_queue import PacketQueue
+from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
 from statsd_trio.transports.receiving import find_native_receive
 from statsd_trio.transports.udp import UdpListener
 
@@ -191,7 +191,7 @@ class Server:
         names = [listener.socket.getsockname() for listener in self._http_listeners]
         return tuple((name[0], name[1]) for name in names)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     def ledger(self) -> Ledger:
         """Return what became of everything that was processed so far."""
         for listener in self._listeners:
@@ -341,7 +341,7 @@ class Server:
             self._ingest.watch(None)
             self._is_watched = False
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     def reload(self, config: Config) -> None:
         """Take over what can change while it runs; never blocks, and loses nothing.
 
@@ -390,17 +390,18 @@ class Server:
 
     # All or none: the processor ends only once every sender is closed, and one that no
     # task holds would never be.
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     def _start_tasks(self, nursery: trio.Nursery) -> None:
         stop = nursery.cancel_scope.cancel
-        nursery.start_soon(uninterrupted(self._process_and_deliver), stop)
+        nursery.start_soon(self._process_and_deliver, stop)
         for listener, channel in zip(self._listeners, self._channels, strict=True):
-            nursery.start_soon(uninterrupted(listener.receive), channel)
-        nursery.start_soon(uninterrupted(self._flusher.run))
-        nursery.start_soon(uninterrupted(self._accept_submissions))
+            nursery.start_soon(_receive, listener, channel)
+        nursery.start_soon(self._flusher.run)
+        nursery.start_soon(self._accept_submissions)
         if self._http_listeners:
             nursery.start_soon(serve_views, self, self._http_listeners)
 
+    @protect_from_ki
     async def _run_destination(
         self, destination: Destination, fail: Callable[[Exception], None]
     ) -> None:
@@ -413,11 +414,13 @@ class Server:
         if not self._running_destinations:
             self._sinks_ended.set()
 
+    @protect_from_ki
     async def _accept_submissions(self) -> None:
         """Hold the channel open for `submit`, until cancelled."""
         with self._submissions:
             await trio.sleep_forever()
 
+    @protect_from_ki
     async def _process_and_deliver(self, stop: Callable[[], None]) -> None:
         """Process to the end of the queue, then deliver what is left.
 
@@ -436,8 +439,7 @@ class Server:
             try:
                 async with trio.open_nursery() as delivery:
                     for destination in self._destinations:
-                        run = uninterrupted(self._run_destination)
-                        delivery.start_soon(run, destination, fail)
+                        delivery.start_soon(self._run_destination, destination, fail)
                     async with self._queue:
                         try:
                             await self._ingest.run(self._queue)
@@ -552,6 +554,11 @@ class _LastingClock:
             self._last = self._clock()
             self._has_failed = False
         return self._last
+
+
+@protect_from_ki
+async def _receive(listener: Listener, channel: PacketSendChannel) -> None:
+    await listener.receive(channel)
 
 
 def _copy_packet(packet: object) -> bytes:

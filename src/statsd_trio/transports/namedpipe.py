@@ -10,6 +10,7 @@ from typing import Final
 
 import trio
 
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.framing import LineFramer
@@ -119,7 +120,7 @@ class NamedPipeListener:
         self._waiting = self._create()
         return handle
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _receive_client(self, handle: int, channel: PacketSendChannel) -> None:
         feed = StreamFeed(
             LineFramer(self._buffer_size, skips_long_lines=True),

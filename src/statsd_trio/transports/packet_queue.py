@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import trio
 
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.packet import Packet
 
@@ -53,7 +54,7 @@ class PacketSendChannel:
         """How many packets fit now."""
         return self._queue.capacity - len(self.packets)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     def put_nowait(self, packets: Sequence[Packet]) -> None:
         """Queue *packets*, all or none, and count them.
 
@@ -165,7 +166,7 @@ class PacketQueue:
         """How many packets were taken so far, of all channels."""
         return sum(channel.taken for channel in self._channels)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     def receive_nowait(self) -> Packet:
         """Take the packet whose turn it is.
 
@@ -203,7 +204,7 @@ class PacketQueue:
             self._taken.unpark_all()
         return packet
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def receive(self) -> Packet:
         """Wait for a packet, and take it. Always a checkpoint.
 

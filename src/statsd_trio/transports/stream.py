@@ -19,6 +19,7 @@ from typing import Final
 
 import trio
 
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.binding import LISTEN_BACKLOG
 from statsd_trio.transports.connection import Connection
@@ -232,7 +233,7 @@ class StreamListener:
         await victim.ended.wait()
         return True
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _serve_connection(
         self, connection: Connection, channel: PacketSendChannel
     ) -> None:
