@@ -16,7 +16,7 @@ from statsd_trio import Config, ConfigError, Ledger, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.protocol.messages import Sample
-from statsd_trio.server.parts import bind_listeners
+from statsd_trio.server.listeners import bind_listeners
 from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.sink import Sink, SinkError
 from statsd_trio.transports.listener import Listener
@@ -269,7 +269,7 @@ def test_processor_that_fails_loses_what_it_had_in_hand_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def arrange(server: Server) -> None:
-        server._ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+        server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
         for _ in range(5):
             server.submit(b"new:1|c")
 
@@ -279,6 +279,28 @@ def test_processor_that_fails_loses_what_it_had_in_hand_only(
     assert (ledger.queue.dropped, ledger.queue.used) == (5, 0)
     assert ledger.lines.read == 3
     assert "a stage of the server failed" in caplog.text
+
+
+async def test_readers_hand_on_what_waits_though_the_processor_failed(
+    memory: MemorySink,
+) -> None:
+    servers: list[Server] = []
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            config = quiet(queue_size=2)
+            server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
+            servers.append(server)
+            server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                for _ in range(20):
+                    client.sendto(b"new:1|c", server.addresses[0])
+
+    with pytest.raises(ExceptionGroup):  # noqa: ASYNC401 - one or more
+        await run()
+    ledger = servers[0].ledger()
+    assert ledger.listeners[0].packets == 20
+    assert ledger.queue.dropped == 20
 
 
 def test_clock_that_fails_loses_nothing(
@@ -309,7 +331,7 @@ def test_destination_that_fails_takes_no_other_with_it(
         await trio.lowlevel.checkpoint()
 
     def arrange(server: Server) -> None:
-        broken = server._destinations[1]
+        broken = server._pipeline.destinations[1]
         monkeypatch.setattr(broken, "_deliver", fail_later)
         broken.put_nowait(Snapshot(0, 10))
 
@@ -322,8 +344,8 @@ def test_flusher_that_fails_delivers_what_it_took(
     check_ledger: Callable[[Ledger], None],
 ) -> None:
     def arrange(server: Server) -> None:
-        server._flusher._describe_self = fail
-        server._ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+        server._pipeline.flusher._describe_self = fail
+        server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
         server.submit(b"new:1|c")
 
     server, error = serve_until_it_fails(memory, arrange)
@@ -358,7 +380,7 @@ async def test_flush_does_not_wait_for_a_processor_that_failed(
         async with trio.open_nursery() as nursery:
             start = partial(serve, quiet(), sinks=[memory])
             server: Server = await nursery.start(start)
-            server._ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+            server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
             server.submit(b"new:1|c")
             with trio.CancelScope(shield=True), contextlib.suppress(RuntimeError):
                 await server.flush()
@@ -713,7 +735,7 @@ async def test_an_engine_that_is_missing_is_an_error_before_anything_is_bound(
     nursery: trio.Nursery, memory: MemorySink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("statsd_trio.engine.choose.find_native", lambda: None)
-    monkeypatch.setattr("statsd_trio.server.server.bind_listeners", pytest.fail)
+    monkeypatch.setattr("statsd_trio.server.pipeline.bind_listeners", pytest.fail)
     with pytest.raises(ConfigError, match="native engine is not installed"):
         await nursery.start(partial(serve, quiet(engine="native"), sinks=[memory]))
 
@@ -737,8 +759,8 @@ async def test_datagrams_are_read_as_the_engine_was_chosen(
 
     monkeypatch.setattr("statsd_trio.engine.choose.find_native", lambda: Native)
     monkeypatch.setattr(
-        "statsd_trio.server.server.find_native_receive", lambda: native_receive
+        "statsd_trio.server.pipeline.find_native_receive", lambda: native_receive
     )
-    monkeypatch.setattr("statsd_trio.server.server.bind_listeners", bind)
+    monkeypatch.setattr("statsd_trio.server.pipeline.bind_listeners", bind)
     await nursery.start(partial(serve, quiet(engine=engine), sinks=[memory]))
     assert given == [None if engine == "plain" else native_receive]

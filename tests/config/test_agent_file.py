@@ -21,7 +21,7 @@ from statsd_trio.config import (
 from statsd_trio.config.load import DEFAULT_SOURCE
 from statsd_trio.config.options import OPTIONS
 from statsd_trio.rules import MapperProfile, MetricMapping
-from statsd_trio.server.parts import open_destinations
+from statsd_trio.server.destinations import open_destinations
 from statsd_trio.sinks.memory import MemorySink
 
 PATH = Path(__file__).parent / "files" / "datadog.yaml"

@@ -17,6 +17,7 @@ from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.ingest import Ingest
 from statsd_trio.mock_intake import MockIntake, open_mock_intake
+from statsd_trio.server.runner import PipelineRunner
 from statsd_trio.sinks.datadog.keyed_endpoint import KeyedEndpoint
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.packet_queue import PacketSendChannel
@@ -193,8 +194,8 @@ def test_interrupt_of_a_task_that_a_stage_started_loses_nothing(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (Server, "_process_and_deliver"),
-        (Server, "_accept_submissions"),
+        (PipelineRunner, "_process"),
+        (PipelineRunner, "_start_reading"),
         (PacketSendChannel, "__enter__"),
     ],
 )

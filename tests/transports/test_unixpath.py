@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from statsd_trio.transports.unixpath import bind_path
+from statsd_trio.transports.unixpath import OwnedPath, bind_path
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -169,3 +169,16 @@ def test_a_failed_rename_leaves_nothing_behind(
     with pytest.raises(PermissionError, match="sticky"):
         bind_path(path, socket.SOCK_DGRAM)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_path_is_removed_once_though_its_inode_comes_back(tmp_path: Path) -> None:
+    path, kept = tmp_path / "socket", tmp_path / "kept"
+    path.touch()
+    owned = OwnedPath(str(path), path.lstat())
+    # As where a server that came meanwhile got the inode that had become free.
+    kept.hardlink_to(path)
+    owned.remove()
+    assert not path.exists()
+    kept.rename(path)
+    owned.remove()
+    assert path.exists()

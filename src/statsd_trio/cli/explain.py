@@ -69,7 +69,7 @@ def _make_explain(config_path: str | None) -> Callable[..., Explanation]:
     if config_path is None and not any(map(_is_setting, os.environ)):
         return explain_line
     # Half a second of imports, for those alone who ask for it.
-    from statsd_trio.server.parts import (  # noqa: PLC0415
+    from statsd_trio.server.settings import (  # noqa: PLC0415
         make_aggregation_settings,
         make_rules,
     )

@@ -1,7 +1,7 @@
 """The server: every stage joined, from bind to the last delivery."""
 
 from statsd_trio.server.files import find_unusable
-from statsd_trio.server.parts import find_rule_warnings
 from statsd_trio.server.server import Server, serve
+from statsd_trio.server.settings import find_rule_warnings
 
 __all__ = ["Server", "find_rule_warnings", "find_unusable", "serve"]

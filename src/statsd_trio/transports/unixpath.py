@@ -40,12 +40,19 @@ class OwnedPath:
     def __init__(self, path: str, status: os.stat_result) -> None:
         self._path = path
         self._inode = (status.st_dev, status.st_ino)
+        self._is_removed = False
 
     def __str__(self) -> str:
         return self._path
 
     def remove(self) -> None:
-        """Remove the path, unless another server took it over."""
+        """Remove the path, unless another server took it over; again does nothing.
+
+        Another file may get the inode once ours is gone.
+        """
+        if self._is_removed:
+            return
+        self._is_removed = True
         with contextlib.suppress(OSError):
             status = os.lstat(self._path)
             if (status.st_dev, status.st_ino) == self._inode:

@@ -1,0 +1,89 @@
+import inspect
+
+import pytest
+
+from statsd_trio.config import Config
+from statsd_trio.config.option_types.addresses import ROUTE_NAMES
+from statsd_trio.config.options import OPTIONS
+from statsd_trio.server.destinations import open_destinations
+from statsd_trio.sinks.datadog.opening import open_datadog_destination
+from statsd_trio.sinks.datadog.routes import DatadogRoute
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def test_credentials_of_an_intake_are_no_part_of_its_name() -> None:
+    config = Config(
+        api_key=KEY,
+        dd_url="http://user:hunter2@main.example",
+        additional_endpoints={"http://user:hunter2@more.example": [KEY]},
+    )
+
+    [destination] = open_destinations(config)
+
+    assert [ledger.name for ledger in destination.ledgers()] == [
+        "datadog:http://main.example",
+        "datadog:http://more.example",
+    ]
+
+
+def test_an_intake_gets_everything_once_for_each_key() -> None:
+    config = Config(
+        api_key=KEY,
+        dd_url="http://main.example",
+        additional_endpoints={
+            "http://main.example/": [KEY, "another-key", f" {KEY} "],
+            "http://more.example": ["one-key", "one-key"],
+        },
+    )
+
+    [destination] = open_destinations(config)
+
+    assert [ledger.name for ledger in destination.ledgers()] == [
+        "datadog:http://main.example",
+        "datadog:http://main.example",
+        "datadog:http://more.example",
+    ]
+
+
+def test_a_key_that_is_asked_for_may_be_any() -> None:
+    async def ask() -> str:
+        return KEY
+
+    config = Config(
+        api_key=ask,
+        dd_url="http://main.example",
+        additional_endpoints={"http://main.example": [KEY]},
+    )
+
+    [destination] = open_destinations(config)
+
+    assert len(destination.ledgers()) == 2
+
+
+def test_routes_are_called_the_same_in_the_configuration_and_on_their_way() -> None:
+    assert [route.word for route in DatadogRoute] == list(ROUTE_NAMES)
+
+
+def test_destination_that_is_told_nothing_does_as_the_options_say() -> None:
+    parameters = inspect.signature(open_datadog_destination).parameters
+    defaults = {
+        name: parameters[name].default for name in OPTIONS.keys() & parameters.keys()
+    }
+
+    assert len(defaults) == 12
+    assert defaults == {name: OPTIONS[name].default for name in defaults}
+
+
+def test_compression_of_the_configuration_is_the_destinations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr(
+        "statsd_trio.sinks.datadog.opening.open_datadog_destination",
+        lambda _endpoints, **settings: given.update(settings),
+    )
+
+    open_destinations(Config(api_key=KEY, compression="zstd", compression_level=7))
+
+    assert (given["compression"], given["compression_level"]) == ("zstd", 7)
