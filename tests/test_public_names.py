@@ -16,7 +16,6 @@ PUBLIC_NAMES = {
         "Config",
         "ConfigError",
         "Event",
-        "IntakeError",
         "Ledger",
         "MapperProfile",
         "MetricMapping",

@@ -2,7 +2,7 @@
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.config import Config, Secret, load_config
-from statsd_trio.errors import ConfigError, IntakeError, ParseError, Reason
+from statsd_trio.errors import ConfigError, ParseError, Reason
 from statsd_trio.ledger import Ledger
 from statsd_trio.protocol.messages import (
     ClientOrigin,
@@ -25,7 +25,6 @@ __all__ = [
     "Config",
     "ConfigError",
     "Event",
-    "IntakeError",
     "Ledger",
     "MapperProfile",
     "MetricMapping",

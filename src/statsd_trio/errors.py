@@ -94,15 +94,3 @@ class ParseError(Exception):
         self.reason = reason
         self.column = column
         self.message = message
-
-
-class IntakeError(Exception):
-    """Datadog, or the network on the way to it, did not take a payload.
-
-    Attributes:
-        is_retryable: whether the same payload may be sent again later.
-    """
-
-    def __init__(self, message: str, *, is_retryable: bool) -> None:
-        super().__init__(message)
-        self.is_retryable = is_retryable

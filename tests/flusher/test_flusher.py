@@ -30,7 +30,7 @@ class StubDestination:
     async def run(self) -> None:
         await trio.sleep_forever()
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         await trio.lowlevel.checkpoint()
 
     async def finish(self) -> None:

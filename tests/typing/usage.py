@@ -14,7 +14,6 @@ from statsd_trio import (
     Config,
     ConfigError,
     Event,
-    IntakeError,
     Ledger,
     MapperProfile,
     MetricMapping,
@@ -104,11 +103,9 @@ def start_in_a_shell(server: ServerThread) -> tuple[str, int]:
     return address
 
 
-def blame(error: ConfigError | IntakeError | ParseError) -> str:
+def blame(error: ConfigError | ParseError) -> str:
     match error:
         case ConfigError():
             return "; ".join(error.problems)
-        case IntakeError():
-            return "retry" if error.is_retryable else "give up"
         case ParseError():
             return f"{error.reason} at {error.column}"

@@ -8,8 +8,8 @@ from statsd_trio.config.secret import strip_credentials
 from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.jsonl import JsonLinesSink
-from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 
 def make_api_key(config: Config) -> ApiKey | None:
@@ -33,9 +33,9 @@ def open_destinations(
         OSError: naming a file, or standard output, that cannot be written to.
     """
     openers: dict[str, Callable[[], Destination]] = {
-        "console": lambda: _open_outlet("console", ConsoleSink(), wall_clock),
+        "console": lambda: _open_runner("console", ConsoleSink(), wall_clock),
         "datadog": lambda: _open_datadog(config, wall_clock, api_key),
-        "jsonl": lambda: _open_outlet(
+        "jsonl": lambda: _open_runner(
             "jsonl", JsonLinesSink(config.jsonl_path), wall_clock
         ),
         "otlp": lambda: _open_otlp(config, wall_clock),
@@ -43,11 +43,11 @@ def open_destinations(
     return [openers[name]() for name in config.sinks]
 
 
-def _open_outlet(
+def _open_runner(
     name: str, sink: ConsoleSink | JsonLinesSink, wall_clock: Callable[[], float]
 ) -> Destination:
     sink.check()
-    return Outlet(name, sink, wall_clock=wall_clock)
+    return SinkRunner(name, sink, wall_clock=wall_clock)
 
 
 def _open_datadog(

@@ -33,8 +33,8 @@ from statsd_trio.server.listeners import bind_listeners, open_forward
 from statsd_trio.server.settings import make_aggregation_settings, make_rules
 from statsd_trio.server.views import bind_views
 from statsd_trio.sinks.datadog.keys import ApiKey
-from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import Destination, Sink
+from statsd_trio.sinks.sink_runner import SinkRunner
 from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
@@ -100,7 +100,7 @@ async def open_pipeline(
         destinations = open_destinations(config, wall_clock, api_key)
     else:
         destinations = [
-            Outlet(f"sink-{number}", sink, wall_clock=wall_clock)
+            SinkRunner(f"sink-{number}", sink, wall_clock=wall_clock)
             for number, sink in enumerate(sinks, 1)
         ]
     with ExitStack() as stack:

@@ -42,7 +42,7 @@ class PipelineRunner:
         self._running_destinations = len(pipeline.destinations)
         self._sinks_ended = trio.Event()
         self._has_delivered = False
-        self._settling: set[trio.CancelScope] = set()
+        self._joining: set[trio.CancelScope] = set()
 
     # All or none: the processor ends only once every sender is closed, and one that no
     # task holds would never be.
@@ -130,7 +130,7 @@ class PipelineRunner:
     def _end(self) -> None:
         # Nobody may wait for what nobody delivers any more.
         self._has_delivered = True
-        for scope in self._settling:
+        for scope in self._joining:
             scope.cancel()
         self._pipeline.resources.close()
         log_ledger(self._pipeline.ledger_source.read())
@@ -147,13 +147,13 @@ class PipelineRunner:
         if self._has_delivered:
             raise RuntimeError(_NOTHING_LEFT)
         with trio.CancelScope() as scope:
-            self._settling.add(scope)
+            self._joining.add(scope)
             try:
                 async with trio.open_nursery() as nursery:
                     for destination in pipeline.destinations:
-                        nursery.start_soon(destination.settle)
+                        nursery.start_soon(destination.join)
             finally:
-                self._settling.discard(scope)
+                self._joining.discard(scope)
         if scope.cancelled_caught:
             raise RuntimeError(_NOTHING_LEFT)
 

@@ -63,7 +63,7 @@ class Destination(Protocol):
         """
         ...
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         """Wait until all that was put is delivered, refused or kept for a retry.
 
         Needs `run` to be running.

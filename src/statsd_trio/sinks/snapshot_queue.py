@@ -97,7 +97,7 @@ class SnapshotQueue:
         self._changed.unpark_all()
         await entry.release()
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         """Wait until all that was put is taken and done with."""
         while self._entries or self._taken is not None:
             await self._changed.park()

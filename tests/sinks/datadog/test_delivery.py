@@ -39,7 +39,7 @@ async def test_points_arrive_and_are_counted(
         destination.put_nowait(make_snapshot(series=3))
         assert ledger_of(destination).pending == 3
         check_identity(*destination.ledgers())
-        await destination.settle()
+        await destination.join()
     assert intake.count_held() == {"s0.m0": 1, "s0.m1": 1, "s0.m2": 1}
     ledger = ledger_of(destination)
     assert (ledger.snapshotted, ledger.delivered, ledger.pending) == (3, 3, 0)
@@ -55,7 +55,7 @@ async def test_requests_carry_the_headers_of_an_agent(
 ) -> None:
     async with running(destination):
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
     (attempt,) = intake.attempts
     assert str(attempt.url) == "https://api.example.com/api/v2/series"
     assert attempt.headers["DD-API-KEY"] == "secret-key"
@@ -80,7 +80,7 @@ async def test_json_routes_say_so(
     snapshot = make_snapshot(series=0, events=(event,), service_checks=(service_check,))
     async with running(destination):
         destination.put_nowait(snapshot)
-        await destination.settle()
+        await destination.join()
     seen = {
         attempt.url.path: (
             attempt.headers["Content-Type"],
@@ -105,7 +105,7 @@ async def test_path_and_credentials_of_the_url_are_used(
     destination = open_destination({"http://me:hush@gate.example:8080/dd/": ["k"]})
     async with running(destination):
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
     (attempt,) = intake.attempts
     assert str(attempt.url) == "http://gate.example:8080/dd/api/v2/series"
     assert attempt.headers["Authorization"] == "Basic bWU6aHVzaA=="
@@ -227,7 +227,7 @@ async def test_hanging_intake_times_out(
     async with running(destination):
         start = trio.current_time()
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
         assert trio.current_time() - start == pytest.approx(7.0)
         intake.accept_all()
         await trio.sleep(10)
@@ -276,7 +276,7 @@ async def test_open_circuit_is_probed_one_request_at_a_time(
     intake.answer_with(500)
     async with running(destination):
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
 
         async def fail_slowly(attempt: Any) -> httpx2.Response:
             await trio.sleep(10)
@@ -303,7 +303,7 @@ async def test_as_many_requests_as_allowed_are_in_flight(
         for number in range(9):
             destination.put_nowait(make_snapshot(number))
         start = trio.current_time()
-        await destination.settle()
+        await destination.join()
         assert trio.current_time() - start == pytest.approx(3)
     assert intake.most_in_flight == 3
 
@@ -320,7 +320,7 @@ async def test_newest_goes_first_after_an_outage(
     async with running(destination):
         for number in range(5):
             destination.put_nowait(make_snapshot(number))
-            await destination.settle()
+            await destination.join()
         intake.accept_all()
         intake.attempts.clear()
         await trio.sleep(300)
@@ -379,7 +379,7 @@ async def test_full_queue_loses_the_oldest_and_counts_them(
     async with running(destination):
         for number in range(20):
             destination.put_nowait(make_snapshot(number))
-            await destination.settle()
+            await destination.join()
             check_identity(*destination.ledgers())
         evicted = ledger_of(destination).evicted
         assert 0 < evicted < 20
@@ -409,7 +409,7 @@ async def test_oversize_item_is_counted_alone(
     series = (make_series("a"), make_series("b", points=10_001), make_series("c"))
     async with running(destination):
         destination.put_nowait(make_snapshot(series=0).__class__(1, 10, series))
-        await destination.settle()
+        await destination.join()
     ledger = ledger_of(destination)
     assert (ledger.delivered, ledger.oversize) == (2, 10_001)
     check_identity(ledger)
@@ -425,7 +425,7 @@ async def test_item_that_cannot_be_encoded_is_counted(
 ) -> None:
     async with running(destination):
         destination.put_nowait(Snapshot(1, 10, (make_series("\ud800"),)))
-        await destination.settle()
+        await destination.join()
     assert ledger_of(destination).refused == {"unencodable": 1}
     check_identity(*destination.ledgers())
 
@@ -462,7 +462,7 @@ async def test_outage_of_half_an_hour_loses_nothing(
             destination.put_nowait(make_snapshot(number, series=2))
             await trio.sleep(10)
             check_identity(*destination.ledgers())
-        await destination.settle()
+        await destination.join()
     ledger = ledger_of(destination)
     assert (ledger.snapshotted, ledger.delivered) == (800, 800)
     held = intake.count_held()
@@ -485,7 +485,7 @@ async def test_slow_intake_delays_no_snapshot(
             destination.put_nowait(make_snapshot(number))
             assert trio.current_time() == before
             await trio.sleep(1)
-        await destination.settle()
+        await destination.join()
     assert intake.count_held() == Counter(f"s{number}.m0" for number in range(50))
 
 
@@ -525,7 +525,7 @@ async def test_every_key_of_an_endpoint_gets_everything(
     destination = open_destination({"https://api.example.com": ["k1", "k2"]})
     async with running(destination):
         destination.put_nowait(make_snapshot(series=2))
-        await destination.settle()
+        await destination.join()
     assert sorted(a.headers["DD-API-KEY"] for a in intake.attempts) == ["k1", "k2"]
     assert [(x.name, x.delivered) for x in destination.ledgers()] == [
         ("datadog:https://api.example.com", 2),
@@ -533,7 +533,7 @@ async def test_every_key_of_an_endpoint_gets_everything(
     ]
 
 
-async def test_settle_does_not_wait_for_a_dead_intake(
+async def test_join_does_not_wait_for_a_dead_intake(
     intake: Any,
     destination: Any,
     running: Any,
@@ -543,10 +543,10 @@ async def test_settle_does_not_wait_for_a_dead_intake(
     intake.answer_with(500)
     async with running(destination):
         destination.put_nowait(make_snapshot(0))
-        await destination.settle()
+        await destination.join()
         start = trio.current_time()
         destination.put_nowait(make_snapshot(1))
-        await destination.settle()
+        await destination.join()
         assert trio.current_time() == start
         assert ledger_of(destination).pending == 2
 
@@ -574,7 +574,7 @@ async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
         nursery.start_soon(destination.run)
         for number in range(3):
             destination.put_nowait(make_snapshot(number))
-            await destination.settle()
+            await destination.join()
         intake.accept_all()
         start = trio.current_time()
         destination.close(60)
@@ -595,7 +595,7 @@ async def test_stop_tries_each_payload_once_at_most(
         nursery.start_soon(destination.run)
         for number in range(5):
             destination.put_nowait(make_snapshot(number, series=2))
-            await destination.settle()
+            await destination.join()
         intake.attempts.clear()
         start = trio.current_time()
         destination.close(60)
@@ -622,7 +622,7 @@ async def test_stop_sends_the_newest_first(
         nursery.start_soon(destination.run)
         for number in range(3):
             destination.put_nowait(make_snapshot(number))
-            await destination.settle()
+            await destination.join()
         intake.accept_all()
         intake.attempts.clear()
         destination.close(60)

@@ -166,7 +166,7 @@ async def test_endless_answer_is_cut_off(
     async with running(destination):
         start = trio.current_time()
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
         assert trio.current_time() - start <= 1
         assert destination.ledgers()[0].delivered == 1
     assert stream.pieces <= 5
@@ -296,7 +296,7 @@ async def post_through(proxy: RefusingProxy, url: str, snapshot: Snapshot) -> st
     async with trio.open_nursery() as running:
         running.start_soon(destination.run)
         destination.put_nowait(snapshot)
-        await destination.settle()
+        await destination.join()
         running.cancel_scope.cancel()
     return destination.ledgers()[0].routes[0].failure
 

@@ -111,7 +111,7 @@ async def test_invalid_key_stops_nothing(
     async with running(destination):
         await trio.sleep(1)
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
     assert ledger_of(destination).delivered == 1
 
 
@@ -128,7 +128,7 @@ async def test_source_is_asked_again_after_a_403(
     destination = open_destination({"https://api.example.com": [source]})
     async with running(destination):
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
     keys = [attempt.headers["DD-API-KEY"] for attempt in intake.attempts]
     assert keys == ["old-key", "new-key"]
     assert source.asked == 2
@@ -174,7 +174,7 @@ async def test_requests_refused_together_ask_the_source_once(
     async with running(destination):
         for number in range(8):
             destination.put_nowait(make_snapshot(number))
-        await destination.settle()
+        await destination.join()
     assert source.asked == 2
     assert ledger_of(destination).delivered == 8
 
@@ -208,7 +208,7 @@ async def test_source_that_hangs_times_out(
     async with running(destination):
         destination.put_nowait(make_snapshot())
         start = trio.current_time()
-        await destination.settle()
+        await destination.join()
         assert trio.current_time() - start <= 40
 
 
@@ -282,7 +282,7 @@ async def test_replaced_key_is_checked_and_used_at_once(
         await trio.sleep(1)
         assert ledger_of(destination).api_key == "valid"
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
     checked = [check.headers["DD-API-KEY"] for check in intake.validations]
     assert checked == ["old-key", "new-key"]
     assert [a.headers["DD-API-KEY"] for a in intake.attempts] == ["new-key"]
@@ -309,7 +309,7 @@ async def test_payload_that_the_old_key_was_refused_for_is_sent_with_the_new(
     intake.respond = replace_during_the_first
     async with running(destination):
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
     keys = [attempt.headers["DD-API-KEY"] for attempt in intake.attempts]
     assert keys == ["old-key", "new-key"]
     assert ledger_of(destination).delivered == 1
@@ -405,7 +405,7 @@ async def test_refusals_in_a_burst_check_the_key_once(
         await trio.sleep(20)
         intake.answer_with(403)
         destination.put_nowait(make_snapshot(events=(event,) * 100))
-        await destination.settle()
+        await destination.join()
         await trio.sleep(1)
     assert len(intake.validations) == 2
 

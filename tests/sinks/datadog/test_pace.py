@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.jsonl import JsonLinesSink
-from statsd_trio.sinks.outlet import Outlet
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 # Far above what a slice takes, since a machine may be slow, and far below what the
 # whole would.
@@ -72,7 +72,7 @@ async def test_large_snapshot_never_holds_the_loop_for_long(
         longest = LongestStep()
         trio.lowlevel.add_instrument(longest)
         destination.close(60)
-        await destination.settle()
+        await destination.join()
         trio.lowlevel.remove_instrument(longest)
     assert destination.ledgers()[0].delivered == 10_000 + 10_000 + 100
     assert longest.seconds < MAX_SECONDS
@@ -84,12 +84,12 @@ async def test_written_snapshot_never_holds_the_loop_for_long(
 ) -> None:
     with (tmp_path / "out").open("w") as stream:
         sink = ConsoleSink(stream) if kind == "console" else None
-        outlet = Outlet(kind, sink or JsonLinesSink(tmp_path / "out.jsonl"))
-        outlet.put_nowait(large_snapshot.pop())
+        runner = SinkRunner(kind, sink or JsonLinesSink(tmp_path / "out.jsonl"))
+        runner.put_nowait(large_snapshot.pop())
         longest = LongestStep()
         trio.lowlevel.add_instrument(longest)
-        outlet.close(60)
-        await outlet.run()
+        runner.close(60)
+        await runner.run()
         trio.lowlevel.remove_instrument(longest)
-    assert outlet.ledgers()[0].delivered > 10_000
+    assert runner.ledgers()[0].delivered > 10_000
     assert longest.seconds < MAX_SECONDS

@@ -140,7 +140,7 @@ async def test_requests_of_all_routes_stay_within_their_number(
                 )
             )
             await trio.sleep(0.3)
-        await destination.settle()
+        await destination.join()
     # Each route may always have one.
     assert intake.most_in_flight <= 2 + len(DatadogRoute) - 1
 
@@ -190,7 +190,7 @@ async def test_burst_of_events_evicts_no_series(
         destination.put_nowait(make_snapshot(series=2970, events=events))
         await trio.sleep(5)
         assert len(intake.count_held()) == 2970
-        await destination.settle()
+        await destination.join()
         check_identity(*destination.ledgers())
         ledger = ledger_of(destination)
         assert ledger.delivered + ledger.evicted == 2970 + 450
@@ -247,7 +247,7 @@ async def test_route_that_is_switched_off_gets_nothing(
     )
     async with running(destination):
         destination.put_nowait(snapshot)
-        await destination.settle()
+        await destination.join()
     victoria, datadog = destination.ledgers()
     assert (victoria.snapshotted, victoria.delivered) == (3, 3)
     assert (victoria.switched_off, datadog.switched_off) == (3, 0)
@@ -278,7 +278,7 @@ async def test_item_of_a_route_that_is_switched_off_is_not_counted_as_lost(
     )
     async with running(destination):
         destination.put_nowait(make_snapshot(events=(giant,)))
-        await destination.settle()
+        await destination.join()
     victoria, datadog = destination.ledgers()
     assert (victoria.oversize, datadog.oversize) == (0, 1)
     check_identity(victoria, datadog)
@@ -299,7 +299,7 @@ async def test_first_try_needs_no_room_in_the_retry_queue(
     intake.accept_after(0.1)
     async with running(destination):
         destination.put_nowait(make_snapshot(series=500, events=(event,) * 300))
-        await destination.settle()
+        await destination.join()
         ledger = ledger_of(destination)
         assert (ledger.snapshotted, ledger.delivered) == (800, 800)
         check_identity(ledger)

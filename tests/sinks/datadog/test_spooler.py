@@ -75,7 +75,7 @@ async def leave_spooled(
     async with running(destination):
         for snapshot in snapshots:
             destination.put_nowait(snapshot)
-            await destination.settle()
+            await destination.join()
     intake.accept_all()
     intake.attempts.clear()
 
@@ -267,7 +267,7 @@ async def test_payload_whose_answer_was_lost_stays_doubtful_on_disk(
     first = open_spooling()
     async with running(first):
         first.put_nowait(make_snapshot(series=2))
-        await first.settle()
+        await first.join()
     intake.accept_all()
     second = open_spooling()
     async with running(second):

@@ -70,7 +70,7 @@ async def test_intake_reads_what_was_sent(
         delivering(intake.url, compression=compression) as destination,
     ):
         destination.put_nowait(snapshot)
-        await destination.settle()
+        await destination.join()
         (ledger,) = destination.ledgers()
         assert ledger.delivered == snapshot.points.total == 8
     (received,) = intake.series
@@ -120,7 +120,7 @@ async def test_every_fault_is_survived(
             await trio.sleep(10)
             check_identity(*destination.ledgers())
         await intake.wait_for(has_all(12))
-        await destination.settle()
+        await destination.join()
         (ledger,) = destination.ledgers()
     check_identity(ledger)
     assert ledger.delivered == 12
@@ -154,7 +154,7 @@ async def test_outage_of_half_an_hour_over_real_sockets(
             destination.put_nowait(make_snapshot(number, series=2))
             await trio.sleep(10)
             check_identity(*destination.ledgers())
-        await destination.settle()
+        await destination.join()
         (ledger,) = destination.ledgers()
         check_identity(ledger)
     held = count_series(intake)
@@ -185,7 +185,7 @@ async def test_intake_restarted_on_its_port_gets_everything(
             await second.wait_for(
                 lambda intake: len(count_series(first) + count_series(intake)) == 15
             )
-            await destination.settle()
+            await destination.join()
             (ledger,) = destination.ledgers()
     assert ledger.delivered == 15
     held = count_series(first) + count_series(second)
@@ -248,7 +248,7 @@ async def test_killed_server_loses_nothing_that_was_spooled(
             intake.url, spool_path=spool, spool_max_bytes=10**7
         ) as destination:
             await intake.wait_for(lambda one: len(count_series(one)) >= spooled)
-            await destination.settle()
+            await destination.join()
             (ledger,) = destination.ledgers()
         check_identity(ledger)
     held = count_series(intake)

@@ -76,7 +76,7 @@ def get_bodies(files: list[SpoolFile]) -> list[bytes]:
 
 
 def count(queue: DiskQueue, target: str = TARGET) -> Any:
-    queue.settle_counts()
+    queue.count_findings()
     return queue.counts_of(target)
 
 

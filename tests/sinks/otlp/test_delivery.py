@@ -72,7 +72,7 @@ async def deliver(
     async with running(destination):
         for snapshot in snapshots:
             destination.put_nowait(snapshot)
-        await destination.settle()
+        await destination.join()
         (ledger,) = destination.ledgers()
     check_identity(ledger)
     return ledger
@@ -149,7 +149,7 @@ async def test_a_refused_payload_is_dropped_and_said(
     destination = open_destination(headers={"api-key": "secret-word"})
     async with running(destination):
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
         await trio.sleep(11)
         (ledger,) = destination.ledgers()
     assert len(intake.attempts) == 1
@@ -172,7 +172,7 @@ async def test_a_busy_endpoint_is_given_the_time_that_it_asks_for(
     async with running(destination):
         start = trio.current_time()
         destination.put_nowait(make_snapshot())
-        await destination.settle()
+        await destination.join()
         intake.answer_with(200)
         await trio.sleep(300)
         (ledger,) = destination.ledgers()
@@ -228,7 +228,7 @@ async def test_partial_success_is_counted_and_said(
     destination = open_destination()
     async with running(destination):
         destination.put_nowait(make_snapshot(series=5))
-        await destination.settle()
+        await destination.join()
         await trio.sleep(11)
         (ledger,) = destination.ledgers()
     assert ledger.delivered == 2

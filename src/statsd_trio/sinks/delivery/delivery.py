@@ -229,7 +229,7 @@ class Delivery:
         if self._spooler is not None:
             self._spooler.set_deadline(deadline)
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         """Wait until all is delivered, refused, or kept for a later try."""
         while self._in_flight or self._has_eligible():
             await self._changed.park()
@@ -448,7 +448,7 @@ class Delivery:
             snapshot_time, _ = transaction.order
             state.note_refused(answer.describe(), snapshot_time, self._wall_clock())
         if self._spooler is not None:
-            self._spooler.settle(transaction)
+            self._spooler.finish(transaction)
 
     @trio.lowlevel.enable_ki_protection
     async def _report(self) -> None:

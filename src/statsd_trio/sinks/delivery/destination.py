@@ -96,11 +96,11 @@ class PayloadDestination:
         """Queue *snapshot*, evicting and counting the oldest if there is no room."""
         self._queue.put_nowait(snapshot)
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         """Wait until all that was put is delivered, refused or kept for a retry."""
-        await self._queue.settle()
+        await self._queue.join()
         for delivery in self._deliveries:
-            await delivery.settle()
+            await delivery.join()
 
     def close(self, seconds: float) -> None:
         """Put nothing more; let `run` give each payload one last try.

@@ -15,9 +15,10 @@ arrived. The rules:
 
 Files that do not look like the queue's own are left alone, whatever they are.
 
-All methods but `counts_of` and `settle_counts` block, one at a time, and are for worker
-threads. What is where is remembered, so that none of them reads the directory but
-`refresh`, which also finds out what others did to it, and `push` when it needs room.
+All methods but `counts_of` and `count_findings` block, one at a time, and are for
+worker threads. What is where is remembered, so that none of them reads the directory
+but `refresh`, which also finds out what others did to it, and `push` when it needs
+room.
 """
 
 import bisect
@@ -125,7 +126,7 @@ class DiskQueue:
         # The points of the files that this process wrote and that are still there.
         self._own_points: dict[str, int] = {}
         self._counts: defaultdict[str, SpoolCounts] = defaultdict(SpoolCounts)
-        # Found out in threads, and counted by `settle_counts`: the target, what
+        # Found out in threads, and counted by `count_findings`: the target, what
         # became of its points, and how many.
         self._findings: deque[tuple[str, _Fate, int]] = deque()
 
@@ -133,7 +134,7 @@ class DiskQueue:
         """Return the counts of *target*, to read and to change."""
         return self._counts[target]
 
-    def settle_counts(self) -> None:
+    def count_findings(self) -> None:
         """Count what the operations found out about files of any target."""
         while self._findings:
             target, fate, number = self._findings.popleft()

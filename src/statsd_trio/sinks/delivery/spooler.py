@@ -92,7 +92,7 @@ class Spooler:
             self._offered_size += one.size
         self._changed.unpark_all()
 
-    def settle(self, transaction: Transaction) -> None:
+    def finish(self, transaction: Transaction) -> None:
         """Note that *transaction* is delivered or lost, and needs no file."""
         file = transaction.file
         if file is not None:
@@ -235,7 +235,7 @@ class Spooler:
         self._counters.pending -= points
         self._disk.counts_of(target).spooled += points
         for one in batch:
-            self.settle(one)
+            self.finish(one)
         return True
 
     async def _remove(self, files: Collection[SpoolFile]) -> None:
@@ -277,7 +277,7 @@ class Spooler:
             try:
                 return await self._run_in_thread(operation)
             finally:
-                self._disk.settle_counts()
+                self._disk.count_findings()
         raise OSError(errno.ETIMEDOUT, "the disk did not answer in time")
 
     def _split(

@@ -9,8 +9,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.memory import MemorySink
-from statsd_trio.sinks.outlet import Outlet
 from statsd_trio.sinks.sink import SinkError
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 MakeSnapshot = Callable[..., Snapshot]
 
@@ -32,11 +32,11 @@ async def test_every_snapshot_reaches_the_sink_in_order(
     make_snapshot: MakeSnapshot, nursery: trio.Nursery
 ) -> None:
     memory = MemorySink()
-    outlet = Outlet("memory", memory)
-    nursery.start_soon(outlet.run)
+    runner = SinkRunner("memory", memory)
+    nursery.start_soon(runner.run)
     for number in range(5):
-        outlet.put_nowait(make_snapshot(number))
-    await outlet.settle()
+        runner.put_nowait(make_snapshot(number))
+    await runner.join()
     assert [s.time for s in memory.snapshots] == [
         make_snapshot(number).time for number in range(5)
     ]
@@ -45,12 +45,12 @@ async def test_every_snapshot_reaches_the_sink_in_order(
 async def test_delivered_points_are_counted(
     make_snapshot: MakeSnapshot, nursery: trio.Nursery
 ) -> None:
-    outlet = Outlet("memory", MemorySink())
-    nursery.start_soon(outlet.run)
-    outlet.put_nowait(make_snapshot(series=3))
-    assert outlet.ledgers()[0].pending == 3
-    await outlet.settle()
-    assert outlet.ledgers()[0].delivered == 3
+    runner = SinkRunner("memory", MemorySink())
+    nursery.start_soon(runner.run)
+    runner.put_nowait(make_snapshot(series=3))
+    assert runner.ledgers()[0].pending == 3
+    await runner.join()
+    assert runner.ledgers()[0].delivered == 3
 
 
 async def test_raising_sink_loses_only_its_snapshot(
@@ -68,12 +68,12 @@ async def test_raising_sink_loses_only_its_snapshot(
             raise ZeroDivisionError
         taken.append(snapshot)
 
-    outlet = Outlet("mine", sink)
-    nursery.start_soon(outlet.run)
-    outlet.put_nowait(make_snapshot(0, series=2))
-    outlet.put_nowait(make_snapshot(1, series=3))
-    await outlet.settle()
-    (ledger,) = outlet.ledgers()
+    runner = SinkRunner("mine", sink)
+    nursery.start_soon(runner.run)
+    runner.put_nowait(make_snapshot(0, series=2))
+    runner.put_nowait(make_snapshot(1, series=3))
+    await runner.join()
+    (ledger,) = runner.ledgers()
     assert ledger.refused == {"ZeroDivisionError": 2}
     assert ledger.delivered == 3
     check_identity(ledger)
@@ -88,17 +88,17 @@ async def test_slow_sink_loses_its_oldest_and_counts_them(
     check_identity: Callable[..., None],
 ) -> None:
     sink = SlowSink()
-    outlet = Outlet("slow", sink, max_snapshots=2)
-    nursery.start_soon(outlet.run)
-    outlet.put_nowait(make_snapshot(0))
+    runner = SinkRunner("slow", sink, max_snapshots=2)
+    nursery.start_soon(runner.run)
+    runner.put_nowait(make_snapshot(0))
     await wait_all_tasks_blocked()
     for number in range(1, 5):
-        outlet.put_nowait(make_snapshot(number))
-    check_identity(*outlet.ledgers())
-    await outlet.settle()
-    assert outlet.ledgers()[0].evicted == 2
+        runner.put_nowait(make_snapshot(number))
+    check_identity(*runner.ledgers())
+    await runner.join()
+    assert runner.ledgers()[0].evicted == 2
     assert sink.ended == [make_snapshot(0), make_snapshot(3), make_snapshot(4)]
-    check_identity(*outlet.ledgers())
+    check_identity(*runner.ledgers())
     assert "too slow" in caplog.text
 
 
@@ -106,13 +106,13 @@ async def test_stop_interrupts_no_call_and_delivers_the_rest(
     make_snapshot: MakeSnapshot, autojump_clock: MockClock
 ) -> None:
     sink = SlowSink()
-    outlet = Outlet("slow", sink)
+    runner = SinkRunner("slow", sink)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(outlet.run)
-        outlet.put_nowait(make_snapshot(0))
-        outlet.put_nowait(make_snapshot(1))
+        nursery.start_soon(runner.run)
+        runner.put_nowait(make_snapshot(0))
+        runner.put_nowait(make_snapshot(1))
         await trio.sleep(5)
-        outlet.close(60)
+        runner.close(60)
     assert sink.started == sink.ended == [make_snapshot(0), make_snapshot(1)]
 
 
@@ -120,10 +120,10 @@ async def test_stop_delivers_what_was_put_just_before(
     make_snapshot: MakeSnapshot, autojump_clock: MockClock
 ) -> None:
     sink = SlowSink()
-    outlet = Outlet("slow", sink)
-    outlet.put_nowait(make_snapshot())
-    outlet.close(60)
-    await outlet.run()
+    runner = SinkRunner("slow", sink)
+    runner.put_nowait(make_snapshot())
+    runner.close(60)
+    await runner.run()
     assert sink.ended == [make_snapshot()]
 
 
@@ -133,14 +133,14 @@ async def test_what_is_left_when_time_is_up_is_abandoned(
     caplog: pytest.LogCaptureFixture,
     check_identity: Callable[..., None],
 ) -> None:
-    outlet = Outlet("slow", SlowSink())
+    runner = SinkRunner("slow", SlowSink())
     for number in range(3):
-        outlet.put_nowait(make_snapshot(number))
-    outlet.close(15)
+        runner.put_nowait(make_snapshot(number))
+    runner.close(15)
     start = trio.current_time()
-    await outlet.run()
+    await runner.run()
     assert trio.current_time() - start == 15
-    (ledger,) = outlet.ledgers()
+    (ledger,) = runner.ledgers()
     assert (ledger.delivered, ledger.abandoned, ledger.pending) == (1, 2, 0)
     check_identity(ledger)
     assert "abandoned 2 points" in caplog.text
@@ -151,12 +151,12 @@ async def test_cancel_abandons_what_is_left(
     autojump_clock: MockClock,
     check_identity: Callable[..., None],
 ) -> None:
-    outlet = Outlet("slow", SlowSink())
-    outlet.put_nowait(make_snapshot(0, series=2))
-    outlet.put_nowait(make_snapshot(1, series=3))
+    runner = SinkRunner("slow", SlowSink())
+    runner.put_nowait(make_snapshot(0, series=2))
+    runner.put_nowait(make_snapshot(1, series=3))
     with trio.move_on_after(5):
-        await outlet.run()
-    (ledger,) = outlet.ledgers()
+        await runner.run()
+    (ledger,) = runner.ledgers()
     assert (ledger.abandoned, ledger.pending) == (5, 0)
     check_identity(ledger)
 
@@ -175,10 +175,10 @@ class FailingSink:
             raise self.error
 
 
-async def put(outlet: Outlet, snapshot: Snapshot) -> SinkLedger:
-    outlet.put_nowait(snapshot)
-    await outlet.settle()
-    (ledger,) = outlet.ledgers()
+async def put(runner: SinkRunner, snapshot: Snapshot) -> SinkLedger:
+    runner.put_nowait(snapshot)
+    await runner.join()
+    (ledger,) = runner.ledgers()
     return ledger
 
 
@@ -188,10 +188,10 @@ async def test_what_arrived_before_an_error_counts_as_delivered(
     check_identity: Callable[..., None],
 ) -> None:
     sink = FailingSink(SinkError("full", reason="ENOSPC", delivered=2))
-    outlet = Outlet("mine", sink)
-    nursery.start_soon(outlet.run)
+    runner = SinkRunner("mine", sink)
+    nursery.start_soon(runner.run)
 
-    ledger = await put(outlet, make_snapshot(series=5))
+    ledger = await put(runner, make_snapshot(series=5))
 
     assert (ledger.delivered, ledger.refused) == (2, {"ENOSPC": 3})
     check_identity(ledger)
@@ -202,18 +202,18 @@ async def test_sink_that_cannot_write_fails_since_a_time_until_it_can(
 ) -> None:
     sink = FailingSink(OSError(errno.EIO, "broken", "/disk/file"))
     times = iter([11.0, 12.0])
-    outlet = Outlet("mine", sink, wall_clock=lambda: next(times))
-    nursery.start_soon(outlet.run)
+    runner = SinkRunner("mine", sink, wall_clock=lambda: next(times))
+    nursery.start_soon(runner.run)
 
-    await put(outlet, make_snapshot(0))
-    ledger = await put(outlet, make_snapshot(1))
+    await put(runner, make_snapshot(0))
+    ledger = await put(runner, make_snapshot(1))
     assert (ledger.failing_since, ledger.failure) == (11.0, "/disk/file: broken")
 
     sink.error = None
     # Nothing was tried for a snapshot that holds nothing.
-    ledger = await put(outlet, Snapshot(0, 10))
+    ledger = await put(runner, Snapshot(0, 10))
     assert ledger.failing_since == 11.0
-    ledger = await put(outlet, make_snapshot(2))
+    ledger = await put(runner, make_snapshot(2))
     assert (ledger.failing_since, ledger.failure) == (None, "")
 
 
@@ -227,15 +227,15 @@ async def test_failure_outside_the_program_is_one_line_a_while(
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
-    outlet = Outlet("mine", FailingSink(error))
-    nursery.start_soon(outlet.run)
+    runner = SinkRunner("mine", FailingSink(error))
+    nursery.start_soon(runner.run)
 
     for _ in range(3):
-        await put(outlet, make_snapshot(series=2))
+        await put(runner, make_snapshot(series=2))
     await trio.sleep(10)
-    await put(outlet, make_snapshot())
-    await put(outlet, make_snapshot())
-    outlet.close(60)
+    await put(runner, make_snapshot())
+    await put(runner, make_snapshot())
+    runner.close(60)
     await wait_all_tasks_blocked()
 
     told = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
@@ -248,10 +248,10 @@ async def test_words_of_an_error_are_in_the_log_alone(
     nursery: trio.Nursery,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    outlet = Outlet("mine", FailingSink(ValueError("password")))
-    nursery.start_soon(outlet.run)
+    runner = SinkRunner("mine", FailingSink(ValueError("password")))
+    nursery.start_soon(runner.run)
 
-    ledger = await put(outlet, make_snapshot())
+    ledger = await put(runner, make_snapshot())
 
     assert ledger.failure == "the sink raised ValueError"
     assert "password" in caplog.text
@@ -261,12 +261,12 @@ async def test_sink_that_is_over_ends_the_run_and_refuses_what_comes(
     make_snapshot: MakeSnapshot, check_identity: Callable[..., None]
 ) -> None:
     sink = FailingSink(SinkError("gone", reason="EPIPE", is_final=True))
-    outlet = Outlet("mine", sink)
+    runner = SinkRunner("mine", sink)
     for number in range(3):
-        outlet.put_nowait(make_snapshot(number))
+        runner.put_nowait(make_snapshot(number))
 
-    await outlet.run()
-    ledger = await put(outlet, make_snapshot(3))
+    await runner.run()
+    ledger = await put(runner, make_snapshot(3))
 
     assert sink.calls == 1
     assert ledger.refused == {"EPIPE": 4}

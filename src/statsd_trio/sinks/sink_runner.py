@@ -22,7 +22,7 @@ DEFAULT_MAX_SNAPSHOTS: Final = 8
 _REPORT_SECONDS: Final = 5.0
 
 
-class Outlet:
+class SinkRunner:
     """Hands snapshots to a sink one by one, oldest first.
 
     What the sink raises means that none of that snapshot arrived: it is counted as
@@ -79,9 +79,9 @@ class Outlet:
         finally:
             self._abandon()
 
-    async def settle(self) -> None:
+    async def join(self) -> None:
         """Wait until all that was put is delivered or refused."""
-        await self._queue.settle()
+        await self._queue.join()
 
     def close(self, seconds: float) -> None:
         """Put nothing more; let `run` deliver the rest for *seconds* at most."""
