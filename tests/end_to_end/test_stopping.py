@@ -16,6 +16,7 @@ from trio.testing import MockClock
 
 from statsd_trio import Config, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.flusher import Flusher
 from statsd_trio.sinks.memory import MemorySink
 
 AddUp = Callable[[list[Snapshot], str], float]
@@ -86,6 +87,31 @@ async def test_last_delivery_is_bounded_and_its_loss_counted(
     async with trio.open_nursery() as nursery:
         server: Server = await nursery.start(partial(serve, QUIET, sinks=[hang]))
         server.submit(b"page.views:1|c")
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began == pytest.approx(QUIET.shutdown_seconds)
+    (sink,) = server.ledger().sinks
+    assert (sink.snapshotted, sink.abandoned, sink.pending) == (1, 1, 0)
+
+
+async def test_building_the_last_snapshot_is_a_part_of_the_time_for_delivery(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(snapshot: Snapshot) -> None:
+        await trio.sleep_forever()
+
+    flush = Flusher.flush
+
+    async def flush_slowly(
+        self: Flusher, *, include_open: bool = False, final: bool = False
+    ) -> None:
+        await trio.sleep(QUIET.shutdown_seconds * 0.75)
+        await flush(self, include_open=include_open, final=final)
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        server: Server = await nursery.start(partial(serve, QUIET, sinks=[hang]))
+        server.submit(b"page.views:1|c")
+        monkeypatch.setattr(Flusher, "flush", flush_slowly)
         nursery.cancel_scope.cancel()
     assert trio.current_time() - began == pytest.approx(QUIET.shutdown_seconds)
     (sink,) = server.ledger().sinks

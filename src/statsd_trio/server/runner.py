@@ -103,6 +103,8 @@ class PipelineRunner:
     @protect_from_ki
     async def _deliver_last(self) -> None:
         """Hand the last snapshot to the destinations, and let them end."""
+        # Building the last snapshot is a part of the delivery.
+        deadline = trio.current_time() + self._shutdown_seconds
         with trio.CancelScope(shield=True):
             try:
                 await self._pipeline.flusher.flush(include_open=True, final=True)
@@ -110,8 +112,9 @@ class PipelineRunner:
                 _log_failure(error)
                 raise
             finally:
+                left = max(0.0, deadline - trio.current_time())
                 for destination in self._pipeline.destinations:
-                    destination.close(self._shutdown_seconds)
+                    destination.close(left)
 
     @protect_from_ki
     async def _deliver(self, destination: Destination) -> None:

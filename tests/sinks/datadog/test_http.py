@@ -23,6 +23,7 @@ from statsd_trio.sinks.delivery.transport import (
     open_transport,
     parse_endpoint_url,
 )
+from tests.sinks.datadog.conftest import Attempt, FakeIntake, run_destination
 
 MakeSnapshot = Callable[..., Snapshot]
 BASE = httpx2.URL("https://api.example.com/api/v2/series")
@@ -171,6 +172,30 @@ async def test_endless_answer_is_cut_off(
         assert destination.ledgers()[0].delivered == 1
     assert stream.pieces <= 5
     assert stream.is_closed
+
+
+@pytest.mark.parametrize("seconds_until_status", [0.0, 0.4])
+async def test_status_counts_though_the_body_hangs_beyond_the_timeout(
+    intake: FakeIntake,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    seconds_until_status: float,
+) -> None:
+    async def respond(attempt: Attempt) -> httpx2.Response:
+        await trio.sleep(seconds_until_status)
+        return httpx2.Response(400, stream=EndlessAnswer(1000))
+
+    intake.respond = respond
+    destination = open_datadog_destination(
+        [Account("https://api.example.com", "secret-key")],
+        transport=intake,
+        request_timeout_seconds=0.5,
+    )
+    async with run_destination(destination):
+        destination.put_nowait(make_snapshot())
+        await destination.join()
+    assert len(intake.attempts) == 1
+    assert destination.ledgers()[0].refused == {"400": 1}
 
 
 async def test_status_counts_though_the_body_breaks(

@@ -148,29 +148,35 @@ class Requests:
         url = self.url
         if path:
             url = url.copy_with(path=url.path.rstrip("/") + path)
-        with trio.move_on_after(timeout_seconds):
-            try:
-                for _ in range(_MAX_REDIRECTS + 1):
-                    answer, location = await self._request_once(
-                        method, url, headers, body
-                    )
-                    if location is None:
-                        return answer
-                    url = location
-            # The one place where a failure on the way becomes a counted outcome.
-            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-                return Answer(
-                    None,
-                    error=describe_error(error),
-                    is_lost=not isinstance(error, _UNSENT),
+        deadline = trio.current_time() + timeout_seconds
+        try:
+            for _ in range(_MAX_REDIRECTS + 1):
+                answer, location = await self._request_once(
+                    method, url, headers, body, deadline
                 )
-            return Answer(None, error="too many redirects")
-        return Answer(
-            None, error=f"no answer within {timeout_seconds:g} s", is_lost=True
-        )
+                if location is None:
+                    return answer
+                url = location
+        except trio.TooSlowError:
+            return Answer(
+                None, error=f"no answer within {timeout_seconds:g} s", is_lost=True
+            )
+        # The one place where a failure on the way becomes a counted outcome.
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            return Answer(
+                None,
+                error=describe_error(error),
+                is_lost=not isinstance(error, _UNSENT),
+            )
+        return Answer(None, error="too many redirects")
 
     async def _request_once(
-        self, method: str, url: httpx2.URL, headers: dict[str, str], body: bytes
+        self,
+        method: str,
+        url: httpx2.URL,
+        headers: dict[str, str],
+        body: bytes,
+        deadline: float,
     ) -> tuple[Answer, httpx2.URL | None]:
         request = httpx2.Request(
             method,
@@ -179,7 +185,8 @@ class Requests:
             content=body,
             extensions={"timeout": {"connect": _MAX_CONNECT_SECONDS}},
         )
-        response = await self._transport.handle_async_request(request)
+        with trio.fail_at(deadline):
+            response = await self._transport.handle_async_request(request)
         status = response.status_code
         retry_after = parse_retry_after(
             response.headers.get("Retry-After", ""), self._wall_clock()
@@ -187,7 +194,8 @@ class Requests:
         location = None
         if status in _REDIRECTS:
             location = find_redirect(url, response.headers.get("Location", ""))
-        # The status is the answer: what breaks afterwards takes nothing back.
+        # The status is the answer: what breaks or hangs afterwards takes nothing back,
+        # and has a short time of its own.
         body = b""
         if isinstance(response.stream, httpx2.AsyncByteStream):
             body = await _read_answer(response.stream)
