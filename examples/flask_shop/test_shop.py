@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from shop import create_app
 
-from pytest_statsd_trio.fixture import DogStatsd
+from pytest_statsd_trio import DogStatsd
 
 
 @pytest.fixture

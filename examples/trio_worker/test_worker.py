@@ -6,7 +6,7 @@ from datadog.dogstatsd.base import DogStatsd
 from trio.testing import MockClock
 from worker import Job, work
 
-from pytest_statsd_trio.fixture import AsyncDogStatsd
+from pytest_statsd_trio import AsyncDogStatsd
 
 
 async def succeed() -> None:

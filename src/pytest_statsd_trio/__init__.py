@@ -9,9 +9,14 @@ them.
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_statsd_trio.fixture import AsyncDogStatsd, DogStatsd
+
+__all__ = ["AsyncDogStatsd", "DogStatsd"]
 
 # What finds problems of a test at its end; it is told whether the run is strict.
 _Finder = Callable[..., list[str]]
@@ -87,6 +92,15 @@ def read_counts_telemetry(config: pytest.Config) -> bool:
     return bool(
         config.getoption("dogstatsd_telemetry") or config.getini("dogstatsd_telemetry")
     )
+
+
+def __getattr__(name: str) -> Any:
+    # The types of the fixtures, for the annotations of tests.
+    if name in __all__:
+        from pytest_statsd_trio import fixture
+
+        return getattr(fixture, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @pytest.fixture(scope="session")

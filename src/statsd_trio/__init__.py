@@ -1,9 +1,35 @@
-"""A DogStatsD server for Python, on Trio, with a ledger that balances."""
+"""A DogStatsD server for Python, on Trio, with a ledger that balances.
 
-from statsd_trio.aggregation.snapshot import Snapshot
+Public is what `statsd_trio`, `statsd_trio.dev`, `statsd_trio.mock_intake`,
+`statsd_trio.protocol`, `statsd_trio.testing` and `pytest_statsd_trio` list in their
+``__all__``. Everything else is internal and may change.
+"""
+
+from statsd_trio.aggregation.ranking import ContextRanking
+from statsd_trio.aggregation.snapshot import (
+    Point,
+    Series,
+    SeriesType,
+    Sketch,
+    SketchPoint,
+    Snapshot,
+    SnapshotPoints,
+)
 from statsd_trio.config import Config, Secret, load_config
 from statsd_trio.errors import ConfigError, ParseError, Reason
-from statsd_trio.ledger import Ledger
+from statsd_trio.ingest import Watcher
+from statsd_trio.ledger import (
+    ContextsLedger,
+    ForwardLedger,
+    Ledger,
+    LinesLedger,
+    ListenerLedger,
+    MemoryLedger,
+    QueueLedger,
+    RouteLedger,
+    SamplesLedger,
+    SinkLedger,
+)
 from statsd_trio.protocol.messages import (
     ClientOrigin,
     Event,
@@ -12,6 +38,7 @@ from statsd_trio.protocol.messages import (
     ServiceCheck,
     ServiceStatus,
 )
+from statsd_trio.rules import Rules
 from statsd_trio.rules.mapper import MapperProfile, MetricMapping
 from statsd_trio.rules.tagfilter import TagFilterEntry
 from statsd_trio.server import Server, serve
@@ -24,24 +51,42 @@ __all__ = [
     "ClientOrigin",
     "Config",
     "ConfigError",
+    "ContextRanking",
+    "ContextsLedger",
     "Event",
+    "ForwardLedger",
     "Ledger",
+    "LinesLedger",
+    "ListenerLedger",
     "MapperProfile",
+    "MemoryLedger",
     "MetricMapping",
     "MetricType",
     "Origin",
     "ParseError",
+    "Point",
+    "QueueLedger",
     "Reason",
+    "RouteLedger",
+    "Rules",
     "Sample",
+    "SamplesLedger",
     "Secret",
+    "Series",
+    "SeriesType",
     "Server",
     "ServerThread",
     "ServiceCheck",
     "ServiceStatus",
     "Sink",
     "SinkError",
+    "SinkLedger",
+    "Sketch",
+    "SketchPoint",
     "Snapshot",
+    "SnapshotPoints",
     "TagFilterEntry",
+    "Watcher",
     "__version__",
     "load_config",
     "serve",
