@@ -134,6 +134,13 @@ ROWS: list[tuple[str, str, object, object]] = [
         {"Authorization": "Bearer x", "api-key": "y=z"},
         {"Authorization": Secret("Bearer x"), "api-key": Secret("y=z")},
     ),
+    (
+        "otlp_metrics_headers",
+        "api-key=m",
+        {"api-key": "m"},
+        {"api-key": Secret("m")},
+    ),
+    ("otlp_logs_headers", "api-key=l", {"api-key": "l"}, {"api-key": Secret("l")}),
     ("otlp_timeout_seconds", "500ms", 0.5, 0.5),
     ("otlp_compression", "none", "none", "none"),
     ("otlp_ca_file", "/ca.pem", "/ca.pem", "/ca.pem"),
@@ -943,3 +950,19 @@ def test_sockets_handed_in_are_enough_to_listen_on(handed_in: socket.socket) -> 
     environ = {"DD_API_KEY": KEY, "DD_DOGSTATSD_PORT": "0"}
 
     assert load_sourced_config(environ=environ, sockets=[handed_in]).config.port is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "warned"),
+    [
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, True),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, False),
+        ({"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/json"}, True),
+        ({}, False),
+    ],
+)
+def test_another_protocol_of_otlp_is_warned_of(
+    environ: dict[str, str], warned: bool
+) -> None:
+    sourced = load_sourced_config(environ=environ, flags={"sinks": ["otlp"]})
+    assert any("has no effect" in line for line in sourced.warnings) is warned

@@ -729,9 +729,26 @@ class Config:
         converter=_headers,
         metadata=_otlp(
             Headers(),
-            "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
             "OTEL_EXPORTER_OTLP_HEADERS",
             help="Headers of every request, such as the key of an account.",
+        ),
+    )
+    otlp_metrics_headers: Mapping[str, Secret] = attrs.field(
+        factory=dict[str, Secret],
+        converter=_headers,
+        metadata=_otlp(
+            Headers(),
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+            help="Headers of requests with metrics, instead of otlp_headers.",
+        ),
+    )
+    otlp_logs_headers: Mapping[str, Secret] = attrs.field(
+        factory=dict[str, Secret],
+        converter=_headers,
+        metadata=_otlp(
+            Headers(),
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+            help="Headers of requests with logs, instead of otlp_headers.",
         ),
     )
     otlp_timeout_seconds: float = attrs.field(

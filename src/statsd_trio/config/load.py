@@ -27,7 +27,7 @@ from statsd_trio.config.problems import (
     find_contradictions,
     show_value,
 )
-from statsd_trio.config.sources import Found, search_sources
+from statsd_trio.config.sources import Found, find_other_protocols, search_sources
 from statsd_trio.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -112,6 +112,8 @@ def read_config(
     leave_out_unknown(found, warnings)
     config, bad = _structure(found, problems)
     config = leave_out_halves(config, found, warnings)
+    if "otlp" in config.sinks:
+        warnings += find_other_protocols(environ)
     if sockets:
         port = config.port if "port" in found else None
         config = attrs.evolve(config, sockets=sockets, port=port)

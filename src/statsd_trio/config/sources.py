@@ -30,6 +30,13 @@ _URL_OF_A_SERVICE: Final = re.compile(r"(tcp|udp|sctp)://.*")
 # How the names of variables begin that are for any program that sends OTLP.
 _FOREIGN: Final = "OTEL_"
 
+# The first that is set counts.
+# Source: opentelemetry-specification, protocol/exporter.md.
+_PROTOCOLS: Final = (
+    "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+)
+
 
 class Found(NamedTuple):
     """What one source says.
@@ -216,6 +223,16 @@ def _combine(candidates: list[Found]) -> Found:
             return candidate
     strings = list(dict.fromkeys(strings))
     return Found(strings, " + ".join(candidate.source for candidate in candidates))
+
+
+def find_other_protocols(environ: Mapping[str, str]) -> list[str]:
+    """Return a line where OpenTelemetry's variables ask for another protocol."""
+    for name in _PROTOCOLS:
+        asked = environ.get(name, "").strip()
+        if asked and asked != "http/protobuf":
+            how = "OTLP is sent by http/protobuf, most often to port 4318"
+            return [f"{name}={asked!r} has no effect: {how}"]
+    return []
 
 
 def _leave_out_foreign(found: dict[str, Found]) -> None:

@@ -1,7 +1,7 @@
 """The destinations that a `Config` names, each with its sink and its queue."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from statsd_trio.config import Config, Secret
 from statsd_trio.config.secret import strip_credentials
@@ -133,7 +133,8 @@ def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
         url=config.otlp_endpoint.reveal(),
         metrics_url=_reveal(config.otlp_metrics_endpoint),
         logs_url=_reveal(config.otlp_logs_endpoint),
-        headers={name: text.reveal() for name, text in config.otlp_headers.items()},
+        metrics_headers=_reveal_all(config.otlp_metrics_headers or config.otlp_headers),
+        logs_headers=_reveal_all(config.otlp_logs_headers or config.otlp_headers),
         compression=config.otlp_compression,
         max_concurrent_requests=config.max_concurrent_requests,
         request_timeout_seconds=config.otlp_timeout_seconds,
@@ -148,6 +149,10 @@ def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
         report_seconds=config.interval_seconds,
         wall_clock=wall_clock,
     )
+
+
+def _reveal_all(headers: Mapping[str, Secret]) -> dict[str, str]:
+    return {name: text.reveal() for name, text in headers.items()}
 
 
 def _reveal(secret: Secret | None) -> str | None:

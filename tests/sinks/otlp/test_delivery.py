@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import httpx2
 import pytest
 import trio
@@ -81,7 +82,7 @@ async def deliver(
 async def test_a_snapshot_is_posted(
     open_destination: Open, running: Any, intake: FakeIntake
 ) -> None:
-    destination = open_destination(headers={"api-key": "secret"})
+    destination = open_destination(metrics_headers={"api-key": "secret"})
     ledger = await deliver(destination, running, make_snapshot())
     (attempt,) = intake.attempts
     assert str(attempt.url) == "https://otlp.example.com/base/v1/metrics"
@@ -146,7 +147,7 @@ async def test_a_refused_payload_is_dropped_and_said(
         return httpx2.Response(400, content=b"bad label; your api-key is secret-word")
 
     intake.respond = refuse
-    destination = open_destination(headers={"api-key": "secret-word"})
+    destination = open_destination(metrics_headers={"api-key": "secret-word"})
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
@@ -234,7 +235,53 @@ async def test_partial_success_is_counted_and_said(
     assert ledger.delivered == 2
     assert ledger.refused == {"partial_success": 3}
     check_identity(ledger)
-    assert "without some of its points: too  old" in caplog.text
+    assert "without some of its points: too old" in caplog.text
+
+
+async def test_partial_success_may_say_much_and_shows_no_secret(
+    open_destination: Open,
+    running: Any,
+    intake: FakeIntake,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    async def respond(attempt: Attempt) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()
+        response = ExportMetricsServiceResponse()
+        response.partial_success.rejected_data_points = 3
+        response.partial_success.error_message = "not with secret-word " + "x " * 5000
+        return httpx2.Response(200, content=response.SerializeToString())
+
+    intake.respond = respond
+    destination = open_destination(metrics_headers={"api-key": "secret-word"})
+    async with running(destination):
+        destination.put_nowait(make_snapshot(series=5))
+        await destination.join()
+        await trio.sleep(11)
+        (ledger,) = destination.ledgers()
+    assert ledger.refused == {"partial_success": 3}
+    assert "not with *** x" in caplog.text
+    assert "secret-word" not in caplog.text
+
+
+async def test_logs_and_metrics_have_headers_of_their_own(
+    open_destination: Open, running: Any, intake: FakeIntake
+) -> None:
+    destination = open_destination(
+        OtlpSettings(started=EPOCH, sends_events=True),
+        metrics_headers={"metrics-key": "m"},
+        logs_headers={"logs-key": "l"},
+    )
+    snapshot = attrs.evolve(make_snapshot(), events=(Event("t", "x", EPOCH),))
+    await deliver(destination, running, snapshot)
+    keys = {
+        attempt.url.path.rpartition("/")[2]: (
+            attempt.headers.get("metrics-key"),
+            attempt.headers.get("logs-key"),
+        )
+        for attempt in intake.attempts
+    }
+    assert keys == {"metrics": ("m", None), "logs": (None, "l")}
 
 
 async def test_more_rejected_than_sent_counts_what_was_sent(

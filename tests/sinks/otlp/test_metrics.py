@@ -266,6 +266,58 @@ def test_a_count_of_the_past_is_added_where_the_series_is() -> None:
     assert read(points) == [(0, 10.001, 8)]
 
 
+@pytest.mark.parametrize("timestamp", [EPOCH + 86_400, EPOCH * 1000, EPOCH * SECOND])
+def test_a_time_in_the_future_does_not_carry_the_series_along(timestamp: int) -> None:
+    exporter = Exporter()
+    ahead = Series("hits", SeriesType.COUNT, (Point(timestamp, 5.0),))
+    assert exporter.export_points(take(ahead))[-1].as_double == 5
+    start = EPOCH + 10
+    points = exporter.export_points(take(counter(3, start), start=start))
+    assert [(time, value) for _, time, value in read(points)] == [(20, 8)]
+    values = Sketch("size", (describe([1.0], timestamp),))
+    exporter.export(take(values))
+    (point,) = exporter.export_points(
+        take(distribution([2.0], start=start), start=start)
+    )
+    assert (point.time_unix_nano, point.count) == ((start + 10) * SECOND, 2)
+    assert not exporter.faults
+
+
+def test_counts_older_than_the_expiry_are_added_up() -> None:
+    exporter = Exporter(expiry_seconds=30)
+    times = []
+    for number, count in enumerate((9.0, 7.0)):
+        start = EPOCH + 10 * number
+        late = Series("hits", SeriesType.COUNT, (Point(EPOCH - 3600, count),))
+        points = exporter.export_points(take(late, start=start))
+        times.append(points[-1].time_unix_nano)
+    assert points[-1].as_double == 16
+    assert times[0] < times[1]
+
+
+def test_a_future_time_keeps_nothing_from_expiring() -> None:
+    exporter = Exporter(expiry_seconds=30)
+    exporter.export(
+        take(
+            Series("ahead", SeriesType.COUNT, (Point(EPOCH + 86_400, 1.0),)),
+            counter(1),
+        )
+    )
+    assert exporter.converter.series == 2
+    later = EPOCH + 50
+    exporter.export(take(start=later))
+    assert exporter.converter.series == 0
+
+
+def test_a_sum_that_fell_stays_what_it_is_while_it_is_used() -> None:
+    exporter = Exporter(expiry_seconds=30)
+    exporter.export(take(counter(-1)))
+    for number in range(1, 8):
+        start = EPOCH + 10 * number
+        ((_, metric),) = exporter.export(take(counter(5, start), start=start))
+        assert not metric.sum.is_monotonic
+
+
 def test_an_early_flush_ends_when_it_was_asked_for() -> None:
     snapshot = Snapshot(EPOCH + 4, 10, series=(counter(5),), starts=frozenset({EPOCH}))
     assert read(Exporter().export_points(snapshot))[1] == (0, 4, 5)
@@ -452,18 +504,18 @@ def test_a_name_that_protobuf_cannot_hold_costs_only_itself() -> None:
 def test_totals_are_bounded() -> None:
     totals = Totals(Sum, 3)
     for n in range(5):
-        totals.find((n,), 0)
+        totals.find((n,), 0, 0)
     assert len(totals) == 3
-    _, is_new = totals.find((4,), 0)
+    _, is_new = totals.find((4,), 0, 0)
     assert not is_new
-    _, is_new = totals.find((0,), 0)
+    _, is_new = totals.find((0,), 0, 0)
     assert is_new
 
 
 def test_many_totals_expire_in_steps() -> None:
     totals = Totals(Sum, 10_000)
     for n in range(1000):
-        totals.find((n,), n)
+        totals.find((n,), n, n)
     steps = sum(1 for _ in totals.expire(900))
     assert len(totals) == 100
     assert steps >= 3

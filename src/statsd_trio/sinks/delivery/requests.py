@@ -132,6 +132,15 @@ class Requests:
         self._wall_clock = wall_clock
         self._secrets = ("Authorization", *secrets)
 
+    def make_excerpt(self, text: str, headers: Mapping[str, str]) -> str:
+        """Return *text* of an answer in one line, without what was secret in *headers*.
+
+        That line is what may be shown of it; the secrets of every request are masked
+        too.
+        """
+        sent = httpx2.Headers({**self._headers, **headers})
+        return make_excerpt(text.encode(), sent, self._secrets)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
@@ -219,7 +228,7 @@ async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
         with trio.move_on_after(_ANSWER_SECONDS):
             async for piece in pieces:
                 size += len(piece)
-                start += piece[: _MAX_EXCERPT_BYTES - len(start)]
+                start += piece[: _MAX_ANSWER_BYTES - len(start)]
                 if size > _MAX_ANSWER_BYTES:
                     break
     except (httpx2.HTTPError, OSError):
@@ -238,8 +247,8 @@ def make_excerpt(body: bytes, headers: httpx2.Headers, secrets: Collection[str])
     What was secret in the *headers* of the request, under the names in *secrets*, is
     masked: some servers send back what they were sent.
     """
-    text = body.decode(errors="replace")
-    if len(body) == _MAX_EXCERPT_BYTES:
+    text = body[:_MAX_EXCERPT_BYTES].decode(errors="replace")
+    if len(body) >= _MAX_EXCERPT_BYTES:
         # The last word may be half of a secret, which nothing would recognise.
         text = text.rpartition(" ")[0]
     for name in secrets:

@@ -20,9 +20,6 @@ from statsd_trio.sinks.otlp.routes import OtlpRoute
 
 _CONTENT_TYPE: Final = "application/x-protobuf"
 
-# Of what an answer says of the points that it did not take, so much is shown.
-_MAX_MESSAGE_CHARACTERS: Final = 200
-
 
 class OtlpEndpoint:
     """Sends metrics to one URL, and logs to another.
@@ -34,7 +31,7 @@ class OtlpEndpoint:
     def __init__(
         self,
         urls: Mapping[Route, str],
-        headers: Mapping[str, str],
+        headers: Mapping[Route, Mapping[str, str]],
         transport: Callable[[str], httpx2.AsyncBaseTransport],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -42,13 +39,17 @@ class OtlpEndpoint:
 
         Args:
             urls: where each route goes, as it is.
-            headers: of every request; none of them is ever shown.
+            headers: of the requests of each route; none of them is ever shown.
             transport: makes the way to a URL.
             wall_clock: unix seconds.
         """
-        self._headers = {**headers, "Content-Type": _CONTENT_TYPE}
+        self._headers = {
+            route: {**headers[route], "Content-Type": _CONTENT_TYPE} for route in urls
+        }
         self._requests = {
-            route: Requests(url, transport(url), wall_clock, secrets=tuple(headers))
+            route: Requests(
+                url, transport(url), wall_clock, secrets=tuple(headers[route])
+            )
             for route, url in urls.items()
         }
         self.name = str(self._requests[OtlpRoute.METRICS].url)
@@ -67,13 +68,16 @@ class OtlpEndpoint:
     ) -> Answer:
         """Send *payload*, whatever snapshot it is of."""
         del snapshot_time
-        headers = self._headers
+        headers = self._headers[payload.route]
         if payload.encoding:
             headers = {**headers, "Content-Encoding": payload.encoding}
-        answer = await self._requests[payload.route].send(
-            "POST", "", headers, payload.body, timeout_seconds
-        )
-        return read_answer(answer, payload.route)
+        requests = self._requests[payload.route]
+        answer = await requests.send("POST", "", headers, payload.body, timeout_seconds)
+        if not answer.body:
+            return answer
+        rejected, message = read_partial_success(answer.body, payload.route)
+        text = requests.make_excerpt(message, headers)
+        return attrs.evolve(answer, rejected=rejected, text=text)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -81,27 +85,18 @@ class OtlpEndpoint:
             await requests.aclose()
 
 
-def read_answer(answer: Answer, route: Route) -> Answer:
-    """Note in *answer* how many points were not taken, though the payload was.
+def read_partial_success(body: bytes, route: Route) -> tuple[int, str]:
+    """Return how many points were not taken, though the payload was, and why.
 
     An answer that is no protobuf says nothing: the status is enough.
 
     Source: opentelemetry-specification, protocol/otlp.md, Partial Success.
     """
-    if not answer.body:
-        return answer
     try:
         if route is OtlpRoute.LOGS:
-            logs = ExportLogsServiceResponse.FromString(answer.body)
-            rejected = logs.partial_success.rejected_log_records
-            message = logs.partial_success.error_message
-        else:
-            metrics = ExportMetricsServiceResponse.FromString(answer.body)
-            rejected = metrics.partial_success.rejected_data_points
-            message = metrics.partial_success.error_message
+            logs = ExportLogsServiceResponse.FromString(body).partial_success
+            return max(logs.rejected_log_records, 0), logs.error_message
+        metrics = ExportMetricsServiceResponse.FromString(body).partial_success
     except DecodeError:
-        return answer
-    shown = "".join(char if char.isprintable() else " " for char in message)
-    return attrs.evolve(
-        answer, rejected=max(rejected, 0), text=shown[:_MAX_MESSAGE_CHARACTERS]
-    )
+        return 0, ""
+    return max(metrics.rejected_data_points, 0), metrics.error_message

@@ -159,7 +159,11 @@ class MetricConverter:
         for name in [name for name, last in falling.items() if last < before]:
             del falling[name]
         for number, series in enumerate(snapshot.series):
-            if _is_counter(series) and any(point.value < 0 for point in series.points):
+            if _is_counter(series) and (
+                # Once it may fall it stays so, as long as anything comes of it.
+                series.name in falling
+                or any(point.value < 0 for point in series.points)
+            ):
                 falling.pop(series.name, None)
                 falling[series.name] = now
                 if len(falling) > _MAX_FALLING_NAMES:
@@ -258,12 +262,14 @@ class MetricConverter:
             yield _encode_number(attributes, start, time, value)
             return
         key = _identify(series)
-        total, is_new = self._sums.find(key, start)
+        now = snapshot.time * _SECOND
+        start, time = _end_by(now, start, time)
+        total, is_new = self._sums.find(key, start, now)
         if not math.isfinite(total.value + value):
             # It cannot go on, so it begins anew.
             start = max(start, total.last + LEAST_STEP)
             self._sums.forget(key)
-            total, is_new = self._sums.find(key, start)
+            total, is_new = self._sums.find(key, start, now)
         if is_new:
             yield _encode_number(attributes, start, start, 0.0)
         total.value += value
@@ -284,7 +290,9 @@ class MetricConverter:
             yield _encode_histogram(attributes, start, time, values)
             return
         key = (sketch.name, sketch.host, sketch.tags, sketch.unit)
-        total, is_new = self._histograms.find(key, start)
+        now = snapshot.time * _SECOND
+        start, time = _end_by(now, start, time)
+        total, is_new = self._histograms.find(key, start, now)
         scale = total.values.scale
         if not is_new:
             total.values.add(point)
@@ -295,7 +303,7 @@ class MetricConverter:
                 scale = total.values.scale
                 start = max(start, total.last + LEAST_STEP)
                 self._histograms.forget(key)
-                total, is_new = self._histograms.find(key, start)
+                total, is_new = self._histograms.find(key, start, now)
         if is_new:
             total.values = ExponentialHistogram(scale)
             yield _encode_histogram(attributes, start, start, total.values)
@@ -318,6 +326,15 @@ class MetricConverter:
             time = timestamp * _SECOND
             start = time - _SECOND
         return max(min(start, time - LEAST_STEP), 0), time
+
+
+def _end_by(now: int, start: int, time: int) -> tuple[int, int]:
+    """Return when a point begins and ends, but for the future: that ends now.
+
+    A total that had a point in the future could only go on after it.
+    """
+    time = min(time, now)
+    return max(min(start, time - LEAST_STEP), 0), time
 
 
 def _read_labels(source: _Source) -> Labels:

@@ -32,7 +32,8 @@ def open_otlp_destination(
     url: str,
     metrics_url: str | None = None,
     logs_url: str | None = None,
-    headers: Mapping[str, str] | None = None,
+    metrics_headers: Mapping[str, str] | None = None,
+    logs_headers: Mapping[str, str] | None = None,
     compression: str = "gzip",
     max_concurrent_requests: int = 10,
     request_timeout_seconds: float = 10.0,
@@ -57,7 +58,8 @@ def open_otlp_destination(
         url: to which ``/v1/metrics`` and ``/v1/logs`` are appended.
         metrics_url: for metrics, as it is, instead.
         logs_url: for logs, as it is, instead.
-        headers: of every request.
+        metrics_headers: of requests with metrics.
+        logs_headers: of requests with logs.
         compression: gzip or none.
         max_concurrent_requests: one for each route may be under way beyond it.
         request_timeout_seconds: for one whole request.
@@ -101,7 +103,11 @@ def open_otlp_destination(
         OtlpRoute.LOGS: logs_url,
     }
     urls = {route: own_urls[route] or url.rstrip("/") + route.value for route in routes}
-    endpoint = OtlpEndpoint(urls, headers or {}, make_transport, wall_clock)
+    headers: dict[Route, Mapping[str, str]] = {
+        OtlpRoute.METRICS: metrics_headers or {},
+        OtlpRoute.LOGS: logs_headers or {},
+    }
+    endpoint = OtlpEndpoint(urls, headers, make_transport, wall_clock)
     delivery = Delivery(
         f"otlp:{endpoint.name}",
         endpoint,

@@ -24,11 +24,13 @@ class Total:
 
     Attributes:
         start: when it began, in nanoseconds.
-        last: the time of its last point, likewise.
+        last: the time of its last point, likewise, which a client may have set.
+        used: when it was last added to, likewise, by the server's clock.
     """
 
     start: int
     last: int
+    used: int = 0
 
     def advance(self, time: int) -> int:
         """Return *time*, or the first moment that is later than the last point."""
@@ -65,12 +67,17 @@ class Totals(Generic[_TotalT]):
     def __len__(self) -> int:
         return len(self._totals)
 
-    def find(self, key: SeriesKey, start: int) -> tuple[_TotalT, bool]:
-        """Return the total of *key*, and whether it begins now, at *start*."""
+    def find(self, key: SeriesKey, start: int, now: int) -> tuple[_TotalT, bool]:
+        """Return the total of *key*, and whether it begins now, at *start*.
+
+        Args:
+            now: when it is used.
+        """
         total = self._totals.pop(key, None)
         is_new = total is None
         if total is None:
             total = self._make(start, start)
+        total.used = now
         self._totals[key] = total
         if len(self._totals) > self._limit:
             del self._totals[next(iter(self._totals))]
@@ -81,11 +88,11 @@ class Totals(Generic[_TotalT]):
         self._totals.pop(key, None)
 
     def expire(self, before: int) -> Iterator[None]:
-        """Forget what had no point since *before*; yields now and then."""
+        """Forget what was not used since *before*; yields now and then."""
         while True:
             for _ in range(_STEP):
                 oldest = next(iter(self._totals), None)
-                if oldest is None or self._totals[oldest].last >= before:
+                if oldest is None or self._totals[oldest].used >= before:
                     return
                 del self._totals[oldest]
             yield
