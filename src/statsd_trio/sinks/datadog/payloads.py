@@ -94,36 +94,35 @@ def build_payloads(
         series_limits: for series.
         other_limits: for sketches, events and service checks.
     """
-    if DatadogRoute.SERIES in routes:
-        builder = _PayloadBuilder(
-            DatadogRoute.SERIES, encoding, series_limits, zstd_level=zstd_level
-        )
-        for series in snapshot.series:
-            yield from _add_item(
-                builder,
-                series.name,
-                len(series.points),
-                _encode_series(series),
-                tag=b"\x0a",
-            )
-        yield from builder.close()
-    if DatadogRoute.SKETCHES in routes:
-        builder = _PayloadBuilder(
+    metrics = (
+        (
+            DatadogRoute.SERIES,
+            series_limits,
+            b"",
+            (
+                (one.name, len(one.points), _encode_series(one))
+                for one in snapshot.series
+            ),
+        ),
+        (
             DatadogRoute.SKETCHES,
-            encoding,
             other_limits,
-            zstd_level=zstd_level,
             # The second field of the payload, present and empty, as the Agent sends it.
-            end=b"\x12\x00",
+            b"\x12\x00",
+            (
+                (one.name, len(one.points), _encode_sketch(one))
+                for one in snapshot.sketches
+            ),
+        ),
+    )
+    for route, limits, end, items in metrics:
+        if route not in routes:
+            continue
+        builder = _PayloadBuilder(
+            route, encoding, limits, zstd_level=zstd_level, end=end
         )
-        for sketch in snapshot.sketches:
-            yield from _add_item(
-                builder,
-                sketch.name,
-                len(sketch.points),
-                _encode_sketch(sketch),
-                tag=b"\x0a",
-            )
+        for name, points, parts in items:
+            yield from _add_item(builder, name, points, parts, tag=b"\x0a")
         yield from builder.close()
     if DatadogRoute.SERVICE_CHECKS in routes:
         builder = _PayloadBuilder(
