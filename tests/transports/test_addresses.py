@@ -3,9 +3,7 @@ from hypothesis import given, strategies as st
 
 from statsd_trio.transports.addresses import (
     Address,
-    InheritedDescriptor,
     parse_address,
-    parse_listen_fds,
 )
 
 
@@ -72,42 +70,3 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert address.path or 0 < address.port < 65536
-
-
-def test_the_descriptors_of_systemd_start_at_three() -> None:
-    environ = {"LISTEN_FDS": "3", "LISTEN_PID": "7", "LISTEN_FDNAMES": "a.socket:b"}
-    assert parse_listen_fds(environ, 7) == (
-        InheritedDescriptor(3, "a.socket"),
-        InheritedDescriptor(4, "b"),
-        InheritedDescriptor(5, ""),
-    )
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {},
-        {"LISTEN_FDS": "1"},
-        {"LISTEN_PID": "7"},
-        {"LISTEN_FDS": "1", "LISTEN_PID": "8"},
-        {"LISTEN_FDS": "0", "LISTEN_PID": "7"},
-    ],
-)
-def test_what_systemd_opened_for_others_is_left_alone(environ: dict[str, str]) -> None:
-    assert parse_listen_fds(environ, 7) == ()
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {"LISTEN_FDS": "x", "LISTEN_PID": "7"},
-        {"LISTEN_FDS": "-1", "LISTEN_PID": "7"},
-        {"LISTEN_FDS": "1", "LISTEN_PID": "seven"},
-        {"LISTEN_FDS": "1_0", "LISTEN_PID": "7"},
-        {"LISTEN_FDS": "9999999", "LISTEN_PID": "7"},
-        {"LISTEN_FDS": "9" * 5000, "LISTEN_PID": "7"},
-    ],
-)
-def test_what_is_no_number_is_refused(environ: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="LISTEN_"):
-        parse_listen_fds(environ, 7)

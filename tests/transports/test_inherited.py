@@ -3,15 +3,13 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from statsd_trio.transports.addresses import InheritedDescriptor
-from statsd_trio.transports.inherited import open_descriptors, open_inherited
+from statsd_trio.transports.inherited import open_inherited
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.packet_queue import PacketQueue
 
@@ -120,34 +118,14 @@ def test_a_receive_buffer_larger_than_asked_for_is_kept() -> None:
         assert (listener.counters.granted_buffer_bytes or 0) >= 100_000
 
 
-def test_a_descriptor_that_is_no_socket_is_named() -> None:
-    with tempfile.TemporaryFile() as file:
-        descriptor = InheritedDescriptor(file.fileno(), "dsd.socket")
-        with pytest.raises(OSError, match=r"LISTEN_FDS: descriptor \d+ 'dsd.socket'"):
-            open_descriptors([descriptor])
-
-
-def test_nothing_stays_open_when_one_descriptor_is_bad() -> None:
-    good, other = socket.socketpair()
-    other.close()
-    descriptor = good.detach()
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        open_descriptors(
-            [InheritedDescriptor(descriptor, ""), InheritedDescriptor(10_000, "")]
-        )
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptor)
-
-
 _CHILD = """
 import os, trio
-from statsd_trio.transports.addresses import parse_listen_fds
-from statsd_trio.transports.inherited import open_descriptors, open_inherited
+from statsd_trio.operating.systemd import take_sockets
+from statsd_trio.transports.inherited import open_inherited
 from statsd_trio.transports.packet_queue import PacketQueue
 
 async def main():
-    descriptors = parse_listen_fds(os.environ, os.getpid())
-    for sock in open_descriptors(descriptors):
+    for sock in take_sockets(os.environ, os.getpid()):
         assert not os.get_inheritable(sock.fileno())
         listener = open_inherited(
             sock, buffer_size=8192, receive_buffer_bytes=0, max_connections=10,

@@ -1,4 +1,4 @@
-"""Addresses as people and systemd write them: text in, what a socket takes out."""
+"""Addresses as people write them, read into what a socket takes."""
 
 import re
 from collections.abc import Mapping
@@ -19,10 +19,6 @@ _DEFAULT_PORT: Final = 8125
 _PORT: Final = re.compile(r":?[0-9]{1,5}/?")
 _HOST_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?/?")
 
-# Source: sd_listen_fds(3).
-_FIRST_DESCRIPTOR: Final = 3
-_MAX_DESCRIPTORS: Final = 4096
-
 
 class Address(NamedTuple):
     """Where to send: host and port for udp and tcp, a path for the others."""
@@ -35,13 +31,6 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         where = self.path or format_host_port(self.host, self.port)
         return f"{self.transport}://{where}"
-
-
-class InheritedDescriptor(NamedTuple):
-    """A descriptor that systemd opened, and its name; "" if it has none."""
-
-    number: int
-    name: str
 
 
 def format_host_port(host: str, port: int) -> str:
@@ -83,34 +72,3 @@ def parse_address(text: str) -> Address:
     if not 0 < port < 65536:
         raise ValueError(f"{text!r}: a port is from 1 to 65535")
     return Address(transport, host=found[1] or found[2], port=port)
-
-
-def parse_listen_fds(
-    environ: Mapping[str, str], pid: int
-) -> tuple[InheritedDescriptor, ...]:
-    """Tell which descriptors systemd opened for the process *pid*.
-
-    None where LISTEN_PID is another process: the variables were inherited too.
-
-    Raises:
-        ValueError: if LISTEN_FDS or LISTEN_PID is no number.
-
-    Source: sd_listen_fds(3).
-    """
-    count_text, pid_text = environ.get("LISTEN_FDS"), environ.get("LISTEN_PID")
-    if not count_text or not pid_text:
-        return ()
-    for name, text in (("LISTEN_PID", pid_text), ("LISTEN_FDS", count_text)):
-        if not (text.isascii() and text.isdigit() and len(text) <= 10):
-            raise ValueError(f"{name}: {text!r} is not a number")
-    if int(pid_text) != pid:
-        return ()
-    count = int(count_text)
-    if count > _MAX_DESCRIPTORS:
-        raise ValueError(f"LISTEN_FDS: {count} descriptors are not to be believed")
-    names = environ.get("LISTEN_FDNAMES", "").split(":")
-    names += [""] * (count - len(names))
-    return tuple(
-        InheritedDescriptor(_FIRST_DESCRIPTOR + index, names[index])
-        for index in range(count)
-    )

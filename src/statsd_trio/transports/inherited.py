@@ -1,15 +1,13 @@
-"""Sockets that someone else bound: a socket in, its listener out.
+"""Listeners of sockets that someone else bound.
 
 They are duplicated: whoever handed one in keeps it, and what arrives after a stop
 waits in it for the next server.
 """
 
-import os
 import socket
 from collections.abc import Iterable
 from typing import Final
 
-from statsd_trio.transports.addresses import InheritedDescriptor
 from statsd_trio.transports.binding import LISTEN_BACKLOG
 from statsd_trio.transports.listener import Listener
 from statsd_trio.transports.receiving import NativeReceive
@@ -19,33 +17,6 @@ from statsd_trio.transports.unix import UnixDatagramListener, open_unix_stream_l
 
 _INET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 _UNIX: Final = getattr(socket, "AF_UNIX", None)
-
-
-def open_descriptors(
-    descriptors: Iterable[InheritedDescriptor],
-) -> list[socket.socket]:
-    """Make sockets of what systemd opened; a child process does not inherit them.
-
-    Raises:
-        OSError: if one is closed or no socket, naming it; none is left open.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        for number, name in descriptors:
-            try:
-                sock = socket.socket(fileno=number)
-                os.set_inheritable(number, False)
-            except OSError as error:
-                raise OSError(
-                    error.errno or 0,
-                    f"LISTEN_FDS: descriptor {number} {name!r}: {error.strerror}",
-                ) from error
-            sockets.append(sock)
-    except BaseException:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
 
 
 def find_bound(
