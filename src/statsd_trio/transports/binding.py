@@ -1,4 +1,4 @@
-"""A name in, a socket bound to each address that it resolves to out."""
+"""Sockets bound to each address that a name resolves to."""
 
 import errno
 import ipaddress
@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+from contextlib import ExitStack
 from typing import Final
 
 import trio
@@ -104,13 +105,13 @@ def _bind_each(
 ) -> list[socket.socket]:
     bound: list[socket.socket] = []
     lacking: OSError | None = None
-    try:
+    with ExitStack() as stack:
         for family, address in addresses:
             host, port, *scope = address
             if port == 0 and bound:
                 port = bound[0].getsockname()[1]
             try:
-                bound.append(_bind(family, (host, port, *scope), kind))
+                sock = _bind(family, (host, port, *scope), kind)
             except OSError as error:
                 where = f"{scheme}://{format_host_port(str(host), int(port))}"
                 number = error.errno or 0
@@ -118,10 +119,9 @@ def _bind_each(
                 if number not in _LACKING_ERRNOS:
                     raise lacking from error
                 logger.log(level, "not listening on %s: %s", where, _why(error))
-    except BaseException:
-        for sock in bound:
-            sock.close()
-        raise
+            else:
+                bound.append(stack.enter_context(sock))
+        stack.pop_all()
     if not bound and lacking is not None:
         raise lacking
     return bound
@@ -130,8 +130,8 @@ def _bind_each(
 def _bind(
     family: socket.AddressFamily, address: tuple[object, ...], kind: int
 ) -> socket.socket:
-    sock = socket.socket(family, kind)
-    try:
+    with ExitStack() as stack:
+        sock = stack.enter_context(socket.socket(family, kind))
         if family == socket.AF_INET6:
             # The IPv4 addresses have sockets of their own, on the same port.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -144,9 +144,7 @@ def _bind(
         sock.bind(address)
         if kind == socket.SOCK_STREAM:
             sock.listen(LISTEN_BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
+        stack.pop_all()
     return sock
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from contextlib import ExitStack
 from typing import Final
 
 import trio
@@ -96,12 +97,10 @@ def _connect(
     protocol: int,
     address: tuple[object, ...],
 ) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    try:
+    with ExitStack() as stack:
+        sock = stack.enter_context(socket.socket(family, kind, protocol))
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
+        stack.pop_all()
     return sock
