@@ -1,8 +1,7 @@
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import attrs
@@ -140,13 +139,20 @@ class FakeIntake(httpx2.AsyncBaseTransport):
         return [attempt.time for attempt in self.attempts]
 
 
+OpenDestination = Callable[..., PayloadDestination]
+RunDestination = Callable[
+    [PayloadDestination], AbstractAsyncContextManager[trio.Nursery]
+]
+StopDestination = Callable[[PayloadDestination, float], Awaitable[float]]
+
+
 @pytest.fixture
 def intake() -> FakeIntake:
     return FakeIntake()
 
 
 @pytest.fixture
-def open_destination(intake: FakeIntake) -> Callable[..., PayloadDestination]:
+def open_destination(intake: FakeIntake) -> OpenDestination:
     """A destination with one endpoint and no chance, unless told otherwise."""
 
     def open_it(
@@ -182,9 +188,9 @@ async def run_destination(
 
 
 @pytest.fixture
-def running() -> Callable[..., object]:
+def running() -> RunDestination:
     """Run a destination for the length of a block, then keep what is left."""
-    return partial(run_destination)
+    return run_destination
 
 
 async def stop_destination(destination: PayloadDestination, seconds: float) -> float:
@@ -198,6 +204,6 @@ async def stop_destination(destination: PayloadDestination, seconds: float) -> f
 
 
 @pytest.fixture
-def stop() -> Callable[..., object]:
+def stop() -> StopDestination:
     """Run a destination that is closed at once, and return how long that took."""
     return stop_destination

@@ -12,25 +12,33 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.sinks.delivery.destination import PayloadDestination
+from tests.sinks.datadog.conftest import (
+    Attempt,
+    FakeIntake,
+    OpenDestination,
+    RunDestination,
+    StopDestination,
+)
 
 MakeSnapshot = Callable[..., Snapshot]
 CheckIdentity = Callable[..., None]
 
 
 @pytest.fixture
-def destination(open_destination: Any) -> Any:
+def destination(open_destination: OpenDestination) -> Any:
     return open_destination()
 
 
-def ledger_of(destination: Any) -> Any:
+def ledger_of(destination: PayloadDestination) -> Any:
     (ledger,) = destination.ledgers()
     return ledger
 
 
 async def test_points_arrive_and_are_counted(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -47,9 +55,9 @@ async def test_points_arrive_and_are_counted(
 
 
 async def test_requests_carry_the_headers_of_an_agent(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -69,9 +77,9 @@ async def test_requests_carry_the_headers_of_an_agent(
 
 
 async def test_json_routes_say_so(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     service_check: ServiceCheck,
@@ -96,9 +104,9 @@ async def test_json_routes_say_so(
 
 
 async def test_path_and_credentials_of_the_url_are_used(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -114,9 +122,9 @@ async def test_path_and_credentials_of_the_url_are_used(
 
 @pytest.mark.parametrize("status", [400, 403, 413])
 async def test_refused_payload_is_dropped_and_counted_by_status(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -133,9 +141,9 @@ async def test_refused_payload_is_dropped_and_counted_by_status(
 
 @pytest.mark.parametrize("status", [302, 401, 402, 404, 405, 408, 429, 500, 503])
 async def test_failed_payload_is_tried_again_byte_for_byte(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -157,9 +165,9 @@ async def test_failed_payload_is_tried_again_byte_for_byte(
     [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError, OSError],
 )
 async def test_network_error_is_tried_again(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     error: type[Exception],
@@ -177,9 +185,9 @@ async def test_network_error_is_tried_again(
     "error", [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError]
 )
 async def test_what_was_never_sent_is_not_resent(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     error: type[Exception],
@@ -194,9 +202,9 @@ async def test_what_was_never_sent_is_not_resent(
 
 
 async def test_lost_answer_is_resent_and_counted(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -216,9 +224,9 @@ async def test_lost_answer_is_resent_and_counted(
 
 
 async def test_hanging_intake_times_out(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -236,9 +244,9 @@ async def test_hanging_intake_times_out(
 
 
 async def test_backoff_follows_the_agent_s_formula(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -252,9 +260,9 @@ async def test_backoff_follows_the_agent_s_formula(
 
 
 async def test_retry_after_is_honoured(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -267,9 +275,9 @@ async def test_retry_after_is_honoured(
 
 
 async def test_open_circuit_is_probed_one_request_at_a_time(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -278,7 +286,7 @@ async def test_open_circuit_is_probed_one_request_at_a_time(
         destination.put_nowait(make_snapshot())
         await destination.join()
 
-        async def fail_slowly(attempt: Any) -> httpx2.Response:
+        async def fail_slowly(attempt: Attempt) -> httpx2.Response:
             await trio.sleep(10)
             return httpx2.Response(500)
 
@@ -291,9 +299,9 @@ async def test_open_circuit_is_probed_one_request_at_a_time(
 
 
 async def test_as_many_requests_as_allowed_are_in_flight(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -309,9 +317,9 @@ async def test_as_many_requests_as_allowed_are_in_flight(
 
 
 async def test_newest_goes_first_after_an_outage(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -329,14 +337,14 @@ async def test_newest_goes_first_after_an_outage(
 
 
 async def test_one_failing_payload_never_stops_the_others(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
 ) -> None:
-    async def refuse_the_first(attempt: Any) -> httpx2.Response:
+    async def refuse_the_first(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         if "s0.m0" in attempt.series_names():
             return httpx2.Response(500)
@@ -366,9 +374,9 @@ async def test_one_failing_payload_never_stops_the_others(
 
 
 async def test_full_queue_loses_the_oldest_and_counts_them(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -398,9 +406,9 @@ async def test_full_queue_loses_the_oldest_and_counts_them(
 
 
 async def test_oversize_item_is_counted_alone(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     make_series: Any,
     autojump_clock: MockClock,
@@ -416,8 +424,8 @@ async def test_oversize_item_is_counted_alone(
 
 
 async def test_item_that_cannot_be_encoded_is_counted(
-    destination: Any,
-    running: Any,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     make_series: Any,
     autojump_clock: MockClock,
@@ -431,9 +439,9 @@ async def test_item_that_cannot_be_encoded_is_counted(
 
 
 async def test_outage_of_half_an_hour_loses_nothing(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -441,7 +449,7 @@ async def test_outage_of_half_an_hour_loses_nothing(
     destination = open_destination(choose_fraction=lambda: 0.7)
     answers = [500, 404, 429, 503, 302, 401]
 
-    async def fail(attempt: Any) -> httpx2.Response:
+    async def fail(attempt: Attempt) -> httpx2.Response:
         kind = len(intake.attempts) % (len(answers) + 3)
         if kind == len(answers):
             raise httpx2.ConnectError("refused")
@@ -472,9 +480,9 @@ async def test_outage_of_half_an_hour_loses_nothing(
 
 
 async def test_slow_intake_delays_no_snapshot(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -490,14 +498,14 @@ async def test_slow_intake_delays_no_snapshot(
 
 
 async def test_dead_endpoint_delays_no_other(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
 ) -> None:
-    async def refuse_one_host(attempt: Any) -> httpx2.Response:
+    async def refuse_one_host(attempt: Attempt) -> httpx2.Response:
         if attempt.url.host == "dead.example":
             await trio.sleep_forever()
         attempt.is_held = True
@@ -516,9 +524,9 @@ async def test_dead_endpoint_delays_no_other(
 
 
 async def test_every_key_of_an_endpoint_gets_everything(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -534,9 +542,9 @@ async def test_every_key_of_an_endpoint_gets_everything(
 
 
 async def test_join_does_not_wait_for_a_dead_intake(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -552,7 +560,7 @@ async def test_join_does_not_wait_for_a_dead_intake(
 
 
 async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
-    destination: Any,
+    destination: PayloadDestination,
     make_snapshot: MakeSnapshot,
     check_identity: CheckIdentity,
 ) -> None:
@@ -564,8 +572,8 @@ async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
 
 
 async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
-    intake: Any,
-    destination: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -583,8 +591,8 @@ async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
 
 
 async def test_stop_tries_each_payload_once_at_most(
-    intake: Any,
-    destination: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -610,9 +618,9 @@ async def test_stop_tries_each_payload_once_at_most(
 
 
 async def test_stop_sends_the_newest_first(
-    intake: Any,
-    open_destination: Any,
-    stop: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    stop: StopDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -631,8 +639,8 @@ async def test_stop_sends_the_newest_first(
 
 
 async def test_stop_delivers_what_was_put_just_before(
-    intake: Any,
-    destination: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -643,8 +651,8 @@ async def test_stop_delivers_what_was_put_just_before(
 
 
 async def test_stop_waits_for_a_request_under_way(
-    intake: Any,
-    destination: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -660,9 +668,9 @@ async def test_stop_waits_for_a_request_under_way(
 
 
 async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
-    intake: Any,
-    destination: Any,
-    stop: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    stop: StopDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -675,8 +683,8 @@ async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
 
 
 async def test_cancel_abandons_payloads_and_snapshots_alike(
-    intake: Any,
-    destination: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -694,9 +702,9 @@ async def test_cancel_abandons_payloads_and_snapshots_alike(
 
 
 async def test_outage_is_told_once_and_so_is_its_end(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
@@ -718,9 +726,9 @@ async def test_outage_is_told_once_and_so_is_its_end(
 
 
 async def test_outage_stands_in_the_ledger_while_it_lasts(
-    intake: Any,
-    destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    destination: PayloadDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:

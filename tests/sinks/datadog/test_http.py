@@ -23,7 +23,13 @@ from statsd_trio.sinks.delivery.transport import (
     open_transport,
     parse_endpoint_url,
 )
-from tests.sinks.datadog.conftest import Attempt, FakeIntake, run_destination
+from tests.sinks.datadog.conftest import (
+    Attempt,
+    FakeIntake,
+    OpenDestination,
+    RunDestination,
+    run_destination,
+)
 
 MakeSnapshot = Callable[..., Snapshot]
 BASE = httpx2.URL("https://api.example.com/api/v2/series")
@@ -67,7 +73,10 @@ def test_redirect_to_https_is_followed() -> None:
 
 
 async def post(
-    intake: Any, open_destination: Any, running: Any, snapshot: Snapshot
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
+    snapshot: Snapshot,
 ) -> Any:
     destination = open_destination()
     async with running(destination):
@@ -78,16 +87,16 @@ async def post(
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirected_payload_arrives_whole(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     status: int,
 ) -> None:
     accept = intake.respond
 
-    async def respond(attempt: Any) -> httpx2.Response:
+    async def respond(attempt: Attempt) -> httpx2.Response:
         if attempt.url.path == "/moved":
             return await accept(attempt)
         return httpx2.Response(status, headers={"Location": "/moved"})
@@ -101,9 +110,9 @@ async def test_redirected_payload_arrives_whole(
 
 
 async def test_key_goes_to_no_other_host(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -114,9 +123,9 @@ async def test_key_goes_to_no_other_host(
 
 
 async def test_redirects_in_a_circle_end(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
@@ -149,16 +158,16 @@ class EndlessAnswer(httpx2.AsyncByteStream):
 
 @pytest.mark.parametrize("pause", [0, 1000])
 async def test_endless_answer_is_cut_off(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     pause: float,
 ) -> None:
     stream = EndlessAnswer(pause)
 
-    async def respond(attempt: Any) -> httpx2.Response:
+    async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         return httpx2.Response(202, stream=stream)
 
@@ -199,9 +208,9 @@ async def test_status_counts_though_the_body_hangs_beyond_the_timeout(
 
 
 async def test_status_counts_though_the_body_breaks(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -211,7 +220,7 @@ async def test_status_counts_though_the_body_breaks(
             yield b"{"
             raise httpx2.ReadError("reset")
 
-    async def respond(attempt: Any) -> httpx2.Response:
+    async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         return httpx2.Response(202, stream=BrokenAnswer(0))
 
@@ -508,14 +517,14 @@ def test_excerpt_shows_nothing_secret(shift: int) -> None:
 
 
 async def test_start_of_a_refusal_is_logged_with_route_and_status(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def refuse(attempt: Any) -> httpx2.Response:
+    async def refuse(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         return httpx2.Response(
             400, content=f"no route for {attempt.headers['DD-API-KEY']}".encode()

@@ -9,6 +9,13 @@ from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.datadog.keys import ApiKey
+from statsd_trio.sinks.delivery.destination import PayloadDestination
+from tests.sinks.datadog.conftest import (
+    Attempt,
+    FakeIntake,
+    OpenDestination,
+    RunDestination,
+)
 
 MakeSnapshot = Callable[..., Snapshot]
 
@@ -31,7 +38,7 @@ async def fail() -> str:
     raise ValueError("vault says: key is s3cr3t")
 
 
-def ledger_of(destination: Any) -> Any:
+def ledger_of(destination: PayloadDestination) -> Any:
     (ledger,) = destination.ledgers()
     return ledger
 
@@ -43,7 +50,7 @@ def test_unusable_key_is_refused_without_being_named(key: str) -> None:
     assert key.strip() == "" or key not in str(info.value)
 
 
-def test_key_is_in_no_repr(open_destination: Any) -> None:
+def test_key_is_in_no_repr(open_destination: OpenDestination) -> None:
     key = ApiKey("s3cr3t")
     assert "s3cr3t" not in repr(key)
     destination = open_destination({"https://api.example.com": ["s3cr3t"]})
@@ -64,9 +71,9 @@ async def test_surrounding_space_is_no_part_of_a_key() -> None:
     ],
 )
 async def test_key_is_checked_at_start(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
     status: int,
@@ -88,7 +95,10 @@ async def test_key_is_checked_at_start(
 
 
 async def test_key_is_checked_every_hour(
-    intake: Any, open_destination: Any, running: Any, autojump_clock: MockClock
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
+    autojump_clock: MockClock,
 ) -> None:
     destination = open_destination()
     async with running(destination):
@@ -100,9 +110,9 @@ async def test_key_is_checked_every_hour(
 
 
 async def test_invalid_key_stops_nothing(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -116,9 +126,9 @@ async def test_invalid_key_stops_nothing(
 
 
 async def test_source_is_asked_again_after_a_403(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: Callable[..., None],
@@ -137,9 +147,9 @@ async def test_source_is_asked_again_after_a_403(
 
 
 async def test_payload_is_tried_only_once_more_after_a_403(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: Callable[..., None],
@@ -155,15 +165,15 @@ async def test_payload_is_tried_only_once_more_after_a_403(
 
 
 async def test_requests_refused_together_ask_the_source_once(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
     source = KeySource("old-key", "new-key")
 
-    async def respond(attempt: Any) -> Any:
+    async def respond(attempt: Attempt) -> Any:
         await trio.sleep(1)
         is_new = attempt.headers["DD-API-KEY"] == "new-key"
         return await intake_accepts(attempt) if is_new else httpx2.Response(403)
@@ -180,9 +190,9 @@ async def test_requests_refused_together_ask_the_source_once(
 
 
 async def test_source_that_fails_keeps_the_payloads(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
@@ -198,9 +208,9 @@ async def test_source_that_fails_keeps_the_payloads(
 
 
 async def test_source_that_hangs_times_out(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -224,7 +234,9 @@ async def test_source_that_gives_no_string_is_one_that_fails(
 
 
 async def test_source_that_gives_no_usable_key_says_so(
-    intake: Any, open_destination: Any, caplog: pytest.LogCaptureFixture
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert await ApiKey(KeySource("bad key")).get() is None
     assert "no usable key" in caplog.text
@@ -266,9 +278,9 @@ async def test_replacement_wins_over_an_answer_under_way(
 
 
 async def test_replaced_key_is_checked_and_used_at_once(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -289,9 +301,9 @@ async def test_replaced_key_is_checked_and_used_at_once(
 
 
 async def test_payload_that_the_old_key_was_refused_for_is_sent_with_the_new(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -300,7 +312,7 @@ async def test_payload_that_the_old_key_was_refused_for_is_sent_with_the_new(
     intake.answer_with(403, 202)
     answer = intake.respond
 
-    async def replace_during_the_first(attempt: Any) -> httpx2.Response:
+    async def replace_during_the_first(attempt: Attempt) -> httpx2.Response:
         if len(intake.attempts) == 1:
             key.replace("new-key")
         response: httpx2.Response = await answer(attempt)
@@ -316,9 +328,9 @@ async def test_payload_that_the_old_key_was_refused_for_is_sent_with_the_new(
 
 
 async def test_key_revoked_while_running_is_checked_at_once(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
@@ -347,9 +359,9 @@ async def test_key_revoked_while_running_is_checked_at_once(
 
 
 async def test_key_that_only_payloads_are_refused_for_is_invalid_with_the_second(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -373,9 +385,9 @@ async def test_key_that_only_payloads_are_refused_for_is_invalid_with_the_second
 
 
 async def test_refusals_of_an_old_key_say_nothing_of_the_new(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -393,9 +405,9 @@ async def test_refusals_of_an_old_key_say_nothing_of_the_new(
 
 
 async def test_refusals_in_a_burst_check_the_key_once(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Any,
     autojump_clock: MockClock,
@@ -411,15 +423,15 @@ async def test_refusals_in_a_burst_check_the_key_once(
 
 
 async def test_route_that_refuses_alone_does_not_condemn_the_key(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Any,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def refuse_events(attempt: Any) -> httpx2.Response:
+    async def refuse_events(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         is_event = attempt.url.path == "/api/v1/events"
         return httpx2.Response(403 if is_event else 202)

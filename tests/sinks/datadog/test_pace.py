@@ -13,6 +13,7 @@ from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.sink_runner import SinkRunner
+from tests.sinks.datadog.conftest import OpenDestination
 
 # Far above what a slice takes, since a machine may be slow, and far below what the
 # whole would.
@@ -60,7 +61,7 @@ def large_snapshot(
 
 @pytest.mark.parametrize("compression", ["zstd", "deflate", "none"])
 async def test_large_snapshot_never_holds_the_loop_for_long(
-    open_destination: Any,
+    open_destination: OpenDestination,
     large_snapshot: list[Snapshot],
     autojump_clock: MockClock,
     compression: str,

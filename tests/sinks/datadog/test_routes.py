@@ -13,6 +13,13 @@ from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.datadog.routes import DatadogRoute
+from statsd_trio.sinks.delivery.destination import PayloadDestination
+from tests.sinks.datadog.conftest import (
+    Attempt,
+    FakeIntake,
+    OpenDestination,
+    RunDestination,
+)
 
 MakeSnapshot = Callable[..., Snapshot]
 CheckIdentity = Callable[..., None]
@@ -22,7 +29,7 @@ EVENTS = "/api/v1/events"
 SERIES = "/api/v2/series"
 
 
-def ledger_of(destination: Any) -> Any:
+def ledger_of(destination: PayloadDestination) -> Any:
     (ledger,) = destination.ledgers()
     return ledger
 
@@ -30,7 +37,7 @@ def ledger_of(destination: Any) -> Any:
 def answer_by_path(**statuses: int) -> Any:
     """Answer with a status by the last word of the path, and 202 otherwise."""
 
-    async def respond(attempt: Any) -> httpx2.Response:
+    async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         status = statuses.get(attempt.url.path.rpartition("/")[2], 202)
         attempt.is_held = status == 202
@@ -39,15 +46,15 @@ def answer_by_path(**statuses: int) -> Any:
     return respond
 
 
-def count_paths(intake: Any) -> Counter[str]:
+def count_paths(intake: FakeIntake) -> Counter[str]:
     return Counter(attempt.url.path for attempt in intake.attempts)
 
 
 @pytest.mark.parametrize("status", [404, 429, 503])
 async def test_checks_that_are_not_taken_delay_no_series(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     service_check: ServiceCheck,
     autojump_clock: MockClock,
@@ -71,9 +78,9 @@ async def test_checks_that_are_not_taken_delay_no_series(
 
 
 async def test_each_route_recovers_by_itself(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     service_check: ServiceCheck,
@@ -95,14 +102,14 @@ async def test_each_route_recovers_by_itself(
 
 
 async def test_events_that_hang_delay_no_series(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     autojump_clock: MockClock,
 ) -> None:
-    async def hang(attempt: Any) -> httpx2.Response:
+    async def hang(attempt: Attempt) -> httpx2.Response:
         if attempt.url.path == EVENTS:
             await trio.sleep_forever()
         return httpx2.Response(202)
@@ -118,9 +125,9 @@ async def test_events_that_hang_delay_no_series(
 
 
 async def test_requests_of_all_routes_stay_within_their_number(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     make_sketch: Any,
     event: Event,
@@ -146,9 +153,9 @@ async def test_requests_of_all_routes_stay_within_their_number(
 
 
 async def test_metrics_overtake_the_events_that_wait(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     autojump_clock: MockClock,
@@ -174,9 +181,9 @@ async def test_metrics_overtake_the_events_that_wait(
 
 
 async def test_burst_of_events_evicts_no_series(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -197,9 +204,9 @@ async def test_burst_of_events_evicts_no_series(
 
 
 async def test_what_overflows_is_evicted_from_its_own_route_and_logged(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -226,9 +233,9 @@ async def test_what_overflows_is_evicted_from_its_own_route_and_logged(
 
 
 async def test_route_that_is_switched_off_gets_nothing(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     service_check: ServiceCheck,
@@ -263,8 +270,8 @@ async def test_route_that_is_switched_off_gets_nothing(
 
 
 async def test_item_of_a_route_that_is_switched_off_is_not_counted_as_lost(
-    open_destination: Any,
-    running: Any,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -286,9 +293,9 @@ async def test_item_of_a_route_that_is_switched_off_is_not_counted_as_lost(
 
 @pytest.mark.parametrize("retry_queue_bytes", [0, 3000])
 async def test_first_try_needs_no_room_in_the_retry_queue(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     autojump_clock: MockClock,
@@ -306,9 +313,9 @@ async def test_first_try_needs_no_room_in_the_retry_queue(
 
 
 async def test_empty_retry_queue_means_no_second_try(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -327,9 +334,9 @@ async def test_empty_retry_queue_means_no_second_try(
 
 
 async def test_intake_that_comes_back_is_noticed_without_a_retry_queue(
-    intake: Any,
-    open_destination: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_destination: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,

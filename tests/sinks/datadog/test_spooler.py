@@ -13,13 +13,22 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.ledger import SinkLedger
 from statsd_trio.protocol.messages import Event
 from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
+from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
 from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spooler import run_in_thread
 from statsd_trio.sinks.delivery.transaction import Transaction
+from tests.sinks.datadog.conftest import (
+    Attempt,
+    FakeIntake,
+    OpenDestination,
+    RunDestination,
+    StopDestination,
+)
 
 EPOCH = 1_700_000_000
 
@@ -40,8 +49,10 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_spooling(open_destination: Any, directory: Path) -> Callable[..., Any]:
-    def open_it(**options: Any) -> Any:
+def open_spooling(
+    open_destination: OpenDestination, directory: Path
+) -> OpenDestination:
+    def open_it(**options: object) -> PayloadDestination:
         return open_destination(
             **{
                 "spool_path": str(directory),
@@ -54,7 +65,7 @@ def open_spooling(open_destination: Any, directory: Path) -> Callable[..., Any]:
     return open_it
 
 
-def ledger_of(destination: Any) -> Any:
+def ledger_of(destination: PayloadDestination) -> SinkLedger:
     (ledger,) = destination.ledgers()
     return ledger
 
@@ -68,7 +79,10 @@ def list_all(directory: Path) -> list[str]:
 
 
 async def leave_spooled(
-    destination: Any, intake: Any, snapshots: list[Snapshot], running: Any
+    destination: PayloadDestination,
+    intake: FakeIntake,
+    snapshots: list[Snapshot],
+    running: RunDestination,
 ) -> None:
     """Have a server stop while the intake is down."""
     intake.answer_with(500)
@@ -81,9 +95,9 @@ async def leave_spooled(
 
 
 async def test_what_memory_cannot_hold_survives_an_outage(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -108,9 +122,9 @@ async def test_what_memory_cannot_hold_survives_an_outage(
 
 
 async def test_file_sent_while_another_is_removed_is_removed_too(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -134,7 +148,7 @@ async def test_file_sent_while_another_is_removed_is_removed_too(
         removed.extend(files)
         acknowledge(files)
 
-    async def accept_one_after_another(attempt: Any) -> httpx2.Response:
+    async def accept_one_after_another(attempt: Attempt) -> httpx2.Response:
         await trio.sleep(0.1 * len(intake.attempts))
         attempt.is_held = True
         return httpx2.Response(202)
@@ -149,9 +163,9 @@ async def test_file_sent_while_another_is_removed_is_removed_too(
 
 
 async def test_what_is_left_at_stop_is_sent_after_a_restart(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -177,9 +191,9 @@ async def test_what_is_left_at_stop_is_sent_after_a_restart(
 
 
 async def test_spool_holds_no_key_and_no_url(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -192,7 +206,7 @@ async def test_spool_holds_no_key_and_no_url(
 
 
 async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
-    open_spooling: Any,
+    open_spooling: OpenDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -207,9 +221,9 @@ async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
 
 
 async def test_file_that_was_partly_sent_keeps_only_the_rest(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -217,7 +231,7 @@ async def test_file_that_was_partly_sent_keeps_only_the_rest(
     snapshots = [make_snapshot(number) for number in range(5)]
     await leave_spooled(open_spooling(), intake, snapshots, running)
 
-    async def accept_two(attempt: Any) -> httpx2.Response:
+    async def accept_two(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         if attempt.series_names()[0] in {"s4.m0", "s1.m0"}:
             attempt.is_held = True
@@ -241,9 +255,9 @@ async def test_file_that_was_partly_sent_keeps_only_the_rest(
 
 
 async def test_newest_file_goes_first_after_a_restart(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -257,9 +271,9 @@ async def test_newest_file_goes_first_after_a_restart(
 
 
 async def test_payload_whose_answer_was_lost_stays_doubtful_on_disk(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -276,9 +290,9 @@ async def test_payload_whose_answer_was_lost_stays_doubtful_on_disk(
 
 
 async def test_claim_of_a_killed_server_is_resent_and_counted(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -305,9 +319,9 @@ async def test_claim_of_a_killed_server_is_resent_and_counted(
 
 
 async def test_two_servers_on_one_spool_send_no_file_twice(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -327,9 +341,9 @@ async def test_two_servers_on_one_spool_send_no_file_twice(
 
 
 async def test_spool_over_its_bound_loses_the_oldest_and_counts_them(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -352,9 +366,9 @@ async def test_spool_over_its_bound_loses_the_oldest_and_counts_them(
 
 
 async def test_disk_that_fails_costs_what_overflows_and_no_more(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -377,9 +391,9 @@ async def test_disk_that_fails_costs_what_overflows_and_no_more(
 
 
 async def test_spool_that_cannot_be_read_stops_nothing(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
@@ -399,9 +413,9 @@ async def test_spool_that_cannot_be_read_stops_nothing(
 
 
 async def test_file_set_aside_is_in_the_ledger(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -417,9 +431,9 @@ async def test_file_set_aside_is_in_the_ledger(
 
 
 async def test_refused_payload_leaves_the_spool(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -436,9 +450,9 @@ async def test_refused_payload_leaves_the_spool(
 
 
 async def test_files_of_a_server_that_stopped_later_are_found(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -455,9 +469,9 @@ async def test_files_of_a_server_that_stopped_later_are_found(
 
 
 async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -505,9 +519,9 @@ async def hang(function: Callable[[], T]) -> T:
 
 @pytest.mark.parametrize("seconds", [0, 5])
 async def test_frozen_disk_does_not_outlast_the_stop(
-    intake: Any,
-    open_spooling: Any,
-    stop: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    stop: StopDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -526,8 +540,8 @@ async def test_frozen_disk_does_not_outlast_the_stop(
 
 
 async def test_disk_that_froze_before_does_not_outlast_the_stop_either(
-    intake: Any,
-    open_spooling: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -546,8 +560,8 @@ async def test_disk_that_froze_before_does_not_outlast_the_stop_either(
 
 
 async def test_cancel_waits_for_a_frozen_disk_for_a_second_at_most(
-    intake: Any,
-    open_spooling: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -575,9 +589,9 @@ async def test_thread_that_is_not_waited_for_is_left_to_itself() -> None:
 
 
 async def test_stop_with_a_spool_that_vanished_raises_nothing(
-    intake: Any,
-    open_spooling: Any,
-    stop: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    stop: StopDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -595,9 +609,9 @@ async def test_stop_with_a_spool_that_vanished_raises_nothing(
 
 
 async def test_counts_follow_the_disk(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -626,9 +640,9 @@ async def test_counts_follow_the_disk(
 
 
 async def test_small_files_are_drained_without_reading_the_directory_for_each(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -664,9 +678,9 @@ async def test_small_files_are_drained_without_reading_the_directory_for_each(
 
 @pytest.mark.parametrize("retry_queue_bytes", [0, 100])
 async def test_memory_smaller_than_a_payload_still_probes(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -689,9 +703,9 @@ async def test_memory_smaller_than_a_payload_still_probes(
 
 
 async def test_empty_memory_and_a_full_disk_still_probe(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -716,9 +730,9 @@ async def test_empty_memory_and_a_full_disk_still_probe(
 
 
 async def test_file_that_was_taken_for_nothing_is_not_written_again(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     directory: Path,
@@ -735,9 +749,9 @@ async def test_file_that_was_taken_for_nothing_is_not_written_again(
 
 
 async def test_disk_that_does_not_keep_up_costs_payloads_and_not_memory(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     make_series: Any,
     autojump_clock: MockClock,
@@ -763,9 +777,9 @@ async def test_disk_that_does_not_keep_up_costs_payloads_and_not_memory(
 
 
 async def test_spool_has_a_part_of_the_stop_to_itself(
-    intake: Any,
-    open_spooling: Any,
-    stop: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    stop: StopDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -781,9 +795,9 @@ async def test_spool_has_a_part_of_the_stop_to_itself(
 
 
 async def test_file_that_was_taken_for_nothing_goes_back_to_a_full_disk(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -811,9 +825,9 @@ async def test_file_that_was_taken_for_nothing_goes_back_to_a_full_disk(
 
 
 async def test_spooled_payloads_of_a_blocked_route_delay_no_other(
-    intake: Any,
-    open_spooling: Any,
-    running: Any,
+    intake: FakeIntake,
+    open_spooling: OpenDestination,
+    running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
     autojump_clock: MockClock,
@@ -823,7 +837,7 @@ async def test_spooled_payloads_of_a_blocked_route_delay_no_other(
     snapshots = [make_snapshot(n, events=(event,) * 10) for n in range(10)]
     await leave_spooled(first, intake, snapshots, running)
 
-    async def refuse_events(attempt: Any) -> httpx2.Response:
+    async def refuse_events(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         attempt.is_held = attempt.url.path != "/api/v1/events"
         return httpx2.Response(202 if attempt.is_held else 404)

@@ -21,10 +21,12 @@ from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 TARGET = name_target("https://api.example.com", 0, DatadogRoute.SERIES)
 OTHER_TARGET = name_target("https://api.example.com", 1, DatadogRoute.SERIES)
 
+OpenQueue = Callable[..., DiskQueue]
+
 
 def make(
     time: int = 1, body: bytes = b"body", route: Route = DatadogRoute.SERIES
-) -> Any:
+) -> Transaction:
     return Transaction(Payload(route, "zstd", 1, body), (time, 0))
 
 
@@ -37,7 +39,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_queue(directory: Path) -> Generator[Callable[..., DiskQueue]]:
+def open_queue(directory: Path) -> Generator[OpenQueue]:
     opened: list[DiskQueue] = []
 
     def open_it(max_bytes: int = 10**6) -> DiskQueue:
@@ -84,7 +86,7 @@ def list_files(directory: Path, pattern: str) -> list[Path]:
     return sorted(directory.glob(pattern))
 
 
-def test_what_one_server_wrote_another_reads(open_queue: Any) -> None:
+def test_what_one_server_wrote_another_reads(open_queue: OpenQueue) -> None:
     first = open_queue()
     assert first.push(TARGET, [make(1, b"a"), make(2, b"b")]) == 2
     (file,) = pop(open_queue())
@@ -93,14 +95,14 @@ def test_what_one_server_wrote_another_reads(open_queue: Any) -> None:
     assert not any(one.is_doubtful for one in file.waiting)
 
 
-def test_files_are_for_their_owner_only(open_queue: Any, directory: Path) -> None:
+def test_files_are_for_their_owner_only(open_queue: OpenQueue, directory: Path) -> None:
     open_queue().push(TARGET, [make()])
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {stat.S_IMODE(f.stat().st_mode) for f in directory.iterdir()} == {0o600}
 
 
 def test_open_directory_is_warned_of(
-    open_queue: Any, directory: Path, caplog: pytest.LogCaptureFixture
+    open_queue: OpenQueue, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory.mkdir(parents=True)
     directory.chmod(0o755)
@@ -108,14 +110,14 @@ def test_open_directory_is_warned_of(
     assert "can be entered by other users" in caplog.text
 
 
-def test_newest_file_is_taken_first(open_queue: Any) -> None:
+def test_newest_file_is_taken_first(open_queue: OpenQueue) -> None:
     queue = open_queue()
     for time in (2, 3, 1):
         queue.push(TARGET, [make(time, b"%d" % time)])
     assert get_bodies(pop(queue)) == [b"3", b"2", b"1"]
 
 
-def test_each_target_has_its_own_files(open_queue: Any) -> None:
+def test_each_target_has_its_own_files(open_queue: OpenQueue) -> None:
     queue = open_queue()
     queue.push(TARGET, [make(body=b"mine")])
     assert queue.has_files(TARGET)
@@ -126,7 +128,7 @@ def test_each_target_has_its_own_files(open_queue: Any) -> None:
 
 
 def test_many_small_files_are_taken_at_once_and_one_large(
-    open_queue: Any, monkeypatch: pytest.MonkeyPatch
+    open_queue: OpenQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     queue = open_queue(max_bytes=10**8)
@@ -139,7 +141,7 @@ def test_many_small_files_are_taken_at_once_and_one_large(
 
 
 def test_nothing_is_read_but_the_file_that_is_taken(
-    open_queue: Any, monkeypatch: pytest.MonkeyPatch
+    open_queue: OpenQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = open_queue()
     for time in range(3):
@@ -153,7 +155,7 @@ def test_nothing_is_read_but_the_file_that_is_taken(
     queue.acknowledge(queue.pop(TARGET, DatadogRoute.SERIES))
 
 
-def test_file_is_claimed_once(open_queue: Any) -> None:
+def test_file_is_claimed_once(open_queue: OpenQueue) -> None:
     first, second = open_queue(), open_queue()
     for time in range(100):
         first.push(TARGET, [make(time, b"%d" % time)])
@@ -164,7 +166,9 @@ def test_file_is_claimed_once(open_queue: Any) -> None:
     assert sorted(taken) == sorted(b"%d" % time for time in range(100))
 
 
-def test_claim_of_a_dead_process_is_taken_over_as_doubtful(open_queue: Any) -> None:
+def test_claim_of_a_dead_process_is_taken_over_as_doubtful(
+    open_queue: OpenQueue,
+) -> None:
     first, second = open_queue(), open_queue()
     first.push(TARGET, [make()])
     with dying(first):
@@ -175,14 +179,14 @@ def test_claim_of_a_dead_process_is_taken_over_as_doubtful(open_queue: Any) -> N
     assert file.is_changed, "it may not go back as if nothing had happened"
 
 
-def test_acknowledged_file_is_removed(open_queue: Any, directory: Path) -> None:
+def test_acknowledged_file_is_removed(open_queue: OpenQueue, directory: Path) -> None:
     queue = open_queue()
     queue.push(TARGET, [make()])
     queue.acknowledge(pop(queue))
     assert list_files(directory, "*.spool*") == []
 
 
-def test_released_file_can_be_taken_again(open_queue: Any) -> None:
+def test_released_file_can_be_taken_again(open_queue: OpenQueue) -> None:
     first, second = open_queue(), open_queue()
     first.push(TARGET, [make(body=b"mine")])
     (file,) = pop(first)
@@ -194,7 +198,7 @@ def test_released_file_can_be_taken_again(open_queue: Any) -> None:
     assert not any(one.is_doubtful for one in file.waiting)
 
 
-def test_oldest_files_go_over_the_bound(open_queue: Any) -> None:
+def test_oldest_files_go_over_the_bound(open_queue: OpenQueue) -> None:
     queue = open_queue(max_bytes=3 * SIZE)
     for time in (3, 1, 2, 4):
         queue.push(TARGET, [make(time, b"%4d" % time)])
@@ -202,14 +206,14 @@ def test_oldest_files_go_over_the_bound(open_queue: Any) -> None:
     assert get_bodies(pop(queue)) == [b"   4", b"   3", b"   2"]
 
 
-def test_files_of_all_targets_share_the_bound(open_queue: Any) -> None:
+def test_files_of_all_targets_share_the_bound(open_queue: OpenQueue) -> None:
     queue = open_queue(max_bytes=SIZE)
     queue.push(TARGET, [make()])
     queue.push(OTHER_TARGET, [make()])
     assert (count(queue).evicted, count(queue, OTHER_TARGET).evicted) == (1, 0)
 
 
-def test_room_that_another_server_made_is_used(open_queue: Any) -> None:
+def test_room_that_another_server_made_is_used(open_queue: OpenQueue) -> None:
     first, second = open_queue(max_bytes=2 * SIZE), open_queue()
     first.push(TARGET, [make(1)])
     first.push(TARGET, [make(2)])
@@ -219,7 +223,7 @@ def test_room_that_another_server_made_is_used(open_queue: Any) -> None:
 
 
 def test_files_set_aside_count_towards_the_bound(
-    open_queue: Any, directory: Path
+    open_queue: OpenQueue, directory: Path
 ) -> None:
     queue = open_queue(max_bytes=SIZE)
     queue.push(TARGET, [make()])
@@ -232,7 +236,7 @@ def test_files_set_aside_count_towards_the_bound(
     assert list_files(directory, "*.bad") == []
 
 
-def test_what_another_process_is_sending_is_not_dropped(open_queue: Any) -> None:
+def test_what_another_process_is_sending_is_not_dropped(open_queue: OpenQueue) -> None:
     first, second = open_queue(), open_queue(max_bytes=SIZE)
     first.push(TARGET, [make()])
     pop(first)
@@ -242,7 +246,7 @@ def test_what_another_process_is_sending_is_not_dropped(open_queue: Any) -> None
 
 
 def test_claim_of_a_dead_process_can_make_room(
-    open_queue: Any, caplog: pytest.LogCaptureFixture
+    open_queue: OpenQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = open_queue(), open_queue(max_bytes=SIZE)
     with dying(first):
@@ -254,7 +258,7 @@ def test_claim_of_a_dead_process_can_make_room(
 
 
 def test_file_longer_than_the_bound_is_refused(
-    open_queue: Any, directory: Path
+    open_queue: OpenQueue, directory: Path
 ) -> None:
     queue = open_queue(max_bytes=100)
     with pytest.raises(SpoolFullError):
@@ -262,7 +266,7 @@ def test_file_longer_than_the_bound_is_refused(
     assert list_files(directory, "*.tmp*") == []
 
 
-def test_file_that_was_deleted_is_gone(open_queue: Any, directory: Path) -> None:
+def test_file_that_was_deleted_is_gone(open_queue: OpenQueue, directory: Path) -> None:
     queue = open_queue()
     for time in range(3):
         queue.push(TARGET, [make(time)])
@@ -274,7 +278,7 @@ def test_file_that_was_deleted_is_gone(open_queue: Any, directory: Path) -> None
     assert count(queue).gone == 2
 
 
-def test_file_that_another_server_took_is_gone(open_queue: Any) -> None:
+def test_file_that_another_server_took_is_gone(open_queue: OpenQueue) -> None:
     first, second = open_queue(), open_queue()
     first.push(TARGET, [make(), make()])
     pop(second)
@@ -309,7 +313,7 @@ def flip_a_bit(data: bytes) -> bytes:
     "damage", [keep_nothing, tear, tear_early, replace, flip_a_bit]
 )
 def test_damaged_file_is_set_aside_and_the_next_is_taken(
-    open_queue: Any,
+    open_queue: OpenQueue,
     directory: Path,
     damage: Callable[[bytes], bytes],
     caplog: pytest.LogCaptureFixture,
@@ -334,7 +338,7 @@ def set_aside(queue: DiskQueue) -> int:
     return set_aside
 
 
-def test_giant_file_is_set_aside_unread(open_queue: Any, directory: Path) -> None:
+def test_giant_file_is_set_aside_unread(open_queue: OpenQueue, directory: Path) -> None:
     queue = open_queue()
     queue.push(TARGET, [make()])
     (file,) = list_files(directory, "*.spool")
@@ -342,14 +346,14 @@ def test_giant_file_is_set_aside_unread(open_queue: Any, directory: Path) -> Non
     assert set_aside(queue) == 1
 
 
-def test_file_of_another_route_is_set_aside(open_queue: Any) -> None:
+def test_file_of_another_route_is_set_aside(open_queue: OpenQueue) -> None:
     queue = open_queue()
     queue.push(TARGET, [make(route=DatadogRoute.EVENTS)])
     assert set_aside(queue) == 1
 
 
 def test_link_is_set_aside_and_not_followed(
-    open_queue: Any, directory: Path, tmp_path: Path
+    open_queue: OpenQueue, directory: Path, tmp_path: Path
 ) -> None:
     queue = open_queue()
     queue.push(TARGET, [make()])
@@ -361,7 +365,7 @@ def test_link_is_set_aside_and_not_followed(
     assert elsewhere.exists()
 
 
-def test_pipe_does_not_block(open_queue: Any, directory: Path) -> None:
+def test_pipe_does_not_block(open_queue: OpenQueue, directory: Path) -> None:
     queue = open_queue()
     queue.push(TARGET, [make()])
     (file,) = list_files(directory, "*.spool")
@@ -371,7 +375,7 @@ def test_pipe_does_not_block(open_queue: Any, directory: Path) -> None:
 
 
 def test_half_written_file_of_a_dead_process_is_set_aside(
-    open_queue: Any, directory: Path
+    open_queue: OpenQueue, directory: Path
 ) -> None:
     first, second = open_queue(), open_queue()
     with dying(first):
@@ -384,7 +388,7 @@ def test_half_written_file_of_a_dead_process_is_set_aside(
     assert torn.exists() is False
 
 
-def test_files_of_others_are_left_alone(open_queue: Any, directory: Path) -> None:
+def test_files_of_others_are_left_alone(open_queue: OpenQueue, directory: Path) -> None:
     queue = open_queue()
     foreign = [directory / "README", directory / "data.spool", directory / "x.tmp"]
     for path in foreign:
@@ -394,7 +398,7 @@ def test_files_of_others_are_left_alone(open_queue: Any, directory: Path) -> Non
 
 
 def test_file_appears_whole_or_not_at_all(
-    open_queue: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+    open_queue: OpenQueue, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = open_queue()
     seen: list[list[str]] = []
@@ -411,7 +415,7 @@ def test_file_appears_whole_or_not_at_all(
 
 
 def test_file_whose_directory_cannot_be_synced_does_not_stay(
-    open_queue: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+    open_queue: OpenQueue, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = open_queue()
 
@@ -427,7 +431,7 @@ def test_file_whose_directory_cannot_be_synced_does_not_stay(
 
 
 def test_file_and_directory_are_synced_before_it_counts(
-    open_queue: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+    open_queue: OpenQueue, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = open_queue()
     synced: list[tuple[bool, list[str]]] = []
@@ -449,7 +453,7 @@ def test_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 def test_directory_that_vanished_is_left_without_a_word(
-    open_queue: Any, directory: Path
+    open_queue: OpenQueue, directory: Path
 ) -> None:
     queue = open_queue()
     for path in directory.iterdir():
@@ -461,13 +465,15 @@ def test_directory_that_vanished_is_left_without_a_word(
         queue.refresh()
 
 
-def test_nothing_secret_is_in_a_name(open_queue: Any, directory: Path) -> None:
+def test_nothing_secret_is_in_a_name(open_queue: OpenQueue, directory: Path) -> None:
     queue = open_queue()
     queue.push(TARGET, [make()])
     assert "example" not in "".join(path.name for path in directory.iterdir())
 
 
-def test_locks_of_dead_processes_are_removed(open_queue: Any, directory: Path) -> None:
+def test_locks_of_dead_processes_are_removed(
+    open_queue: OpenQueue, directory: Path
+) -> None:
     first = open_queue()
     for number in range(5):
         (directory / f"0000000{number}.owner").touch()
@@ -477,7 +483,7 @@ def test_locks_of_dead_processes_are_removed(open_queue: Any, directory: Path) -
 
 
 def test_spool_says_when_it_drops_nothing(
-    open_queue: Any, caplog: pytest.LogCaptureFixture
+    open_queue: OpenQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     open_queue().push(TARGET, [make()])

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -31,7 +32,13 @@ from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.retry import Outcome
 from statsd_trio.sinks.otlp.routes import classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
-from tests.sinks.datadog.conftest import EPOCH, Attempt, FakeIntake
+from tests.sinks.datadog.conftest import (
+    EPOCH,
+    Attempt,
+    FakeIntake,
+    RunDestination,
+    StopDestination,
+)
 
 Open = Callable[..., PayloadDestination]
 
@@ -68,7 +75,7 @@ def check_identity(ledger: SinkLedger) -> None:
 
 
 async def deliver(
-    destination: PayloadDestination, running: Any, *snapshots: Snapshot
+    destination: PayloadDestination, running: RunDestination, *snapshots: Snapshot
 ) -> SinkLedger:
     async with running(destination):
         for snapshot in snapshots:
@@ -80,7 +87,7 @@ async def deliver(
 
 
 async def test_a_snapshot_is_posted(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     destination = open_destination(metrics_headers={"api-key": "secret"})
     ledger = await deliver(destination, running, make_snapshot())
@@ -99,7 +106,7 @@ async def test_a_snapshot_is_posted(
 
 
 async def test_a_url_for_metrics_is_taken_as_it_is(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     destination = open_destination(
         metrics_url="https://u:pass-word@x.example/opentelemetry", compression="none"
@@ -137,7 +144,7 @@ def test_statuses_mean_what_the_specification_says(
 
 async def test_a_refused_payload_is_dropped_and_said(
     open_destination: Open,
-    running: Any,
+    running: RunDestination,
     intake: FakeIntake,
     caplog: pytest.LogCaptureFixture,
     autojump_clock: MockClock,
@@ -164,7 +171,7 @@ async def test_a_refused_payload_is_dropped_and_said(
 
 async def test_a_busy_endpoint_is_given_the_time_that_it_asks_for(
     open_destination: Open,
-    running: Any,
+    running: RunDestination,
     intake: FakeIntake,
     autojump_clock: MockClock,
 ) -> None:
@@ -183,7 +190,7 @@ async def test_a_busy_endpoint_is_given_the_time_that_it_asks_for(
 
 async def test_an_outage_loses_nothing(
     open_destination: Open,
-    running: Any,
+    running: RunDestination,
     intake: FakeIntake,
     autojump_clock: MockClock,
 ) -> None:
@@ -213,7 +220,7 @@ async def test_an_outage_loses_nothing(
 
 async def test_partial_success_is_counted_and_said(
     open_destination: Open,
-    running: Any,
+    running: RunDestination,
     intake: FakeIntake,
     caplog: pytest.LogCaptureFixture,
     autojump_clock: MockClock,
@@ -240,7 +247,7 @@ async def test_partial_success_is_counted_and_said(
 
 async def test_partial_success_may_say_much_and_shows_no_secret(
     open_destination: Open,
-    running: Any,
+    running: RunDestination,
     intake: FakeIntake,
     caplog: pytest.LogCaptureFixture,
     autojump_clock: MockClock,
@@ -265,7 +272,7 @@ async def test_partial_success_may_say_much_and_shows_no_secret(
 
 
 async def test_logs_and_metrics_have_headers_of_their_own(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     destination = open_destination(
         OtlpSettings(started=EPOCH, sends_events=True),
@@ -285,7 +292,7 @@ async def test_logs_and_metrics_have_headers_of_their_own(
 
 
 async def test_more_rejected_than_sent_counts_what_was_sent(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -301,7 +308,7 @@ async def test_more_rejected_than_sent_counts_what_was_sent(
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff\xff\xff", b"OK"])
 async def test_an_answer_that_is_no_protobuf_says_nothing(
-    open_destination: Open, running: Any, intake: FakeIntake, body: bytes
+    open_destination: Open, running: RunDestination, intake: FakeIntake, body: bytes
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -313,7 +320,7 @@ async def test_an_answer_that_is_no_protobuf_says_nothing(
 
 
 async def test_logs_that_were_not_taken_are_counted(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -347,7 +354,7 @@ EVENTS: dict[str, Any] = {
 
 
 async def test_events_are_counted_as_switched_off(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     ledger = await deliver(open_destination(), running, make_snapshot(**EVENTS))
     assert (ledger.snapshotted, ledger.delivered, ledger.switched_off) == (1, 1, 2)
@@ -355,7 +362,7 @@ async def test_events_are_counted_as_switched_off(
 
 
 async def test_events_are_logs_if_asked_for(
-    open_destination: Open, running: Any, intake: FakeIntake
+    open_destination: Open, running: RunDestination, intake: FakeIntake
 ) -> None:
     settings = OtlpSettings(sends_events=True)
     snapshot = make_snapshot(**EVENTS)
@@ -374,7 +381,7 @@ async def test_events_are_logs_if_asked_for(
 
 
 async def test_only_what_is_sent_of_a_histogram_is_counted(
-    open_destination: Open, running: Any
+    open_destination: Open, running: RunDestination
 ) -> None:
     figure = Series("h.max", SeriesType.GAUGE, (Point(EPOCH, 1.0),), is_aggregate=True)
     snapshot = Snapshot(EPOCH + 10, 10, (figure,), starts=frozenset({EPOCH}))
@@ -386,7 +393,7 @@ async def test_only_what_is_sent_of_a_histogram_is_counted(
 
 
 async def test_what_cannot_be_sent_is_counted(
-    open_destination: Open, running: Any
+    open_destination: Open, running: RunDestination
 ) -> None:
     bad = Series("\ud800", SeriesType.GAUGE, (Point(EPOCH, 1.0),))
     long = Series("long", SeriesType.GAUGE, (Point(EPOCH, 1.0),), ("x" * 2_000_000,))
@@ -397,7 +404,9 @@ async def test_what_cannot_be_sent_is_counted(
     assert ledger.refused == {"unencodable": 1}
 
 
-async def test_joined_tags_are_counted(open_destination: Open, running: Any) -> None:
+async def test_joined_tags_are_counted(
+    open_destination: Open, running: RunDestination
+) -> None:
     series = Series("a", SeriesType.GAUGE, (Point(EPOCH, 1.0),), ("a:1", "a:2"))
     ledger = await deliver(
         open_destination(), running, Snapshot(EPOCH + 10, 10, (series,))
@@ -407,10 +416,10 @@ async def test_joined_tags_are_counted(open_destination: Open, running: Any) -> 
 
 async def test_what_is_left_at_a_stop_is_spooled_and_sent_by_the_next(
     open_destination: Open,
-    running: Any,
-    stop: Any,
+    running: RunDestination,
+    stop: StopDestination,
     intake: FakeIntake,
-    tmp_path: Any,
+    tmp_path: Path,
     mock_clock: MockClock,
 ) -> None:
     mock_clock.autojump_threshold = 0.01
@@ -432,10 +441,10 @@ async def test_what_is_left_at_a_stop_is_spooled_and_sent_by_the_next(
 
 async def test_both_sinks_share_a_spool(
     open_destination: Open,
-    running: Any,
-    stop: Any,
+    running: RunDestination,
+    stop: StopDestination,
     intake: FakeIntake,
-    tmp_path: Any,
+    tmp_path: Path,
     mock_clock: MockClock,
 ) -> None:
     mock_clock.autojump_threshold = 0.01
