@@ -42,3 +42,12 @@ def test_the_walk_goes_from_a_reader_to_a_sink() -> None:
 @pytest.mark.parametrize(("path", "name"), dict.fromkeys(ROWS))
 def test_each_step_is_where_the_walk_says(path: str, name: str) -> None:
     assert name in list_names(PACKAGE / path)
+
+
+def test_protection_from_ki_has_one_spelling() -> None:
+    modules = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "enable_ki_protection" in path.read_text(encoding="utf-8")
+    ]
+    assert modules == ["ki.py"]

@@ -10,6 +10,7 @@ import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.errors import describe_os_error
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkCounters, SinkLedger
 from statsd_trio.sinks.sink import Sink, SinkError
 from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
@@ -62,7 +63,7 @@ class SinkRunner:
         if self._end_reason:
             self._refuse_queued()
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def run(self) -> None:
         """Deliver what is queued to its end; what is left at a cancel is abandoned.
 

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 
 import trio
 
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.sinks.datadog.endpoint import DatadogEndpoint
 from statsd_trio.sinks.datadog.keys import ApiKey
 
@@ -80,7 +81,7 @@ class KeyCheck:
             self._pause_until = math.inf
             self._key.request_check()
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def run(self) -> NoReturn:
         """Check at the start, each hour, and when asked to, until cancelled."""
         while True:

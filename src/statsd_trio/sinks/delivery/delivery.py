@@ -24,6 +24,7 @@ import attrs
 import trio
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkCounters, SinkLedger
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.intake_kind import IntakeKind
@@ -197,7 +198,7 @@ class Delivery:
         taken = self._count_taken(points)
         self._evict("evicted before they could be encoded", taken)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def run(self) -> None:
         """Send until all had a last try after `expect_no_more`, or cancelled."""
         async with trio.open_nursery() as nursery:
@@ -275,7 +276,7 @@ class Delivery:
         self._counters.evicted += points
         self._losses.add(cause, points)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _spool(self, spooler: Spooler) -> None:
         """Keep the disk and memory in balance, until cancelled."""
         while True:
@@ -349,7 +350,7 @@ class Delivery:
     def _is_over(self) -> bool:
         return self._is_last and not self._in_flight and not self._waiting
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _send(
         self, transaction: Transaction, state: RouteState, attempt: Attempt
     ) -> None:
@@ -450,7 +451,7 @@ class Delivery:
         if self._spooler is not None:
             self._spooler.finish(transaction)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _report(self) -> None:
         """Log the losses of each interval, until cancelled."""
         while True:

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.pace import Pace
 from statsd_trio.sinks.delivery.delivery import Delivery
@@ -114,7 +115,7 @@ class PayloadDestination:
         self._sending.deadline = now + seconds * part
         self._set_end(now + seconds + _GRACE_SECONDS)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def run(self) -> None:
         """Deliver what is queued to its end.
 
@@ -143,7 +144,7 @@ class PayloadDestination:
                     delivery.expect_no_more()
             nursery.cancel_scope.cancel()
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def _limit_the_end(self) -> None:
         """See that a cancel, too, waits for the disk for a second at most."""
         try:

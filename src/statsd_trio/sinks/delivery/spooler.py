@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeVar
 import attrs
 import trio
 
+from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkCounters, SinkLedger
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
 from statsd_trio.sinks.delivery.losses import LossReport
@@ -137,7 +138,7 @@ class Spooler:
         self._deadline = deadline
         self._operation.deadline = deadline
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def wait(self) -> None:
         """Wait until there may be something to do; look at the disk now and then."""
         if self._offered or self._done:
@@ -152,7 +153,7 @@ class Spooler:
             except OSError as error:
                 self._losses.complain(f"cannot read the spool: {error.strerror}")
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def write_offered(self) -> None:
         """Write what was offered; what cannot be written is evicted."""
         # What is offered stays so until its file is written: a cancel before that
@@ -166,7 +167,7 @@ class Spooler:
             self._offered = [one for one in self._offered if one not in written]
             self._offered_size -= sum(one.size for one in batch)
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def remove_sent(self) -> None:
         """Remove the files all of whose payloads were sent."""
         # More may come meanwhile.
@@ -178,7 +179,7 @@ class Spooler:
         """Return whether payloads of *route* are on disk."""
         return self._disk.has_files(self._targets[route])
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def load(self, route: Route) -> list[Transaction]:
         """Take the newest payloads of *route* from the disk, if there are any."""
         target = self._targets[route]
@@ -199,7 +200,7 @@ class Spooler:
             loaded += sorted(file.waiting, key=lambda one: one.order)
         return loaded
 
-    @trio.lowlevel.enable_ki_protection
+    @protect_from_ki
     async def store(self, transactions: Iterable[Transaction]) -> None:
         """Write *transactions* and what was offered, at a stop.
 
