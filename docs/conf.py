@@ -1,17 +1,56 @@
-"""Sphinx: Markdown in, HTML out; a warning is an error."""
+"""How Sphinx makes HTML of the pages; a warning fails the session that runs it."""
 
 import importlib.metadata
+import os
 
 project = "statsd-trio"
 author = "The statsd-trio developers"
 project_copyright = author
 release = importlib.metadata.version("statsd-trio")
 
-extensions = ["myst_parser", "sphinx.ext.doctest"]
-myst_enable_extensions = ["colon_fence", "deflist"]
-myst_heading_anchors = 4
-nitpicky = True
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["_build"]
+
+# Pages.
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
+myst_heading_anchors = 4
+
+# Docstrings are of Google's form, with names in single backticks.
+default_role = "code"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 88
+
+nitpicky = True
+# Names of other projects, of Python itself, and of modules that are not public.
+nitpick_ignore_regex = [(r"py:.*", r".*")]
 
 html_theme = "furo"
 html_title = f"statsd-trio {release}"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+
+# What is copied from a block is what can be pasted: no prompts, no output.
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+
+# The repository has no public address yet. Who publishes one sets it here, and the
+# pages link to it and to their own sources.
+_repository = os.environ.get("STATSD_TRIO_REPOSITORY", "")
+if _repository:
+    html_theme_options = {
+        "source_repository": f"{_repository.rstrip('/')}/",
+        "source_branch": "main",
+        "source_directory": "docs/",
+    }

@@ -118,7 +118,7 @@ class ServerThread:
 
     @property
     def addresses(self) -> tuple[tuple[str, int] | str, ...]:
-        """What each listener is bound to: ``(host, port)``, or the path of a socket."""
+        """The ``(host, port)`` of each listener, or the path of a Unix socket."""
         return self._find_server().addresses
 
     @property

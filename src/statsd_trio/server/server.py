@@ -50,7 +50,7 @@ class Server:
 
     @property
     def addresses(self) -> tuple[BoundAddress, ...]:
-        """What each listener is bound to: ``(host, port)``, or the path of a socket."""
+        """The ``(host, port)`` of each listener, or the path of a Unix socket."""
         return tuple(listener.address for listener in self._pipeline.listeners)
 
     @property
@@ -128,8 +128,8 @@ class Server:
             packet: bytes, or something like them, of which a copy is made.
 
         Returns:
-            False if it was refused, which the ledger counts: the queue is full, the
-            packet is longer than ``buffer_size``, or the server is stopping.
+            False if it was refused because the queue is full, the packet is longer than
+            ``buffer_size``, or the server is stopping. The ledger counts it by reason.
 
         Raises:
             TypeError: if *packet* is not like bytes; nothing is queued then.
