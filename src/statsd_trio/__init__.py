@@ -40,7 +40,7 @@ from statsd_trio.protocol.messages import (
 )
 from statsd_trio.rules import Rules
 from statsd_trio.rules.mapper import MapperProfile, MetricMapping
-from statsd_trio.rules.tagfilter import TagFilterEntry
+from statsd_trio.rules.tag_filter import TagFilterEntry
 from statsd_trio.server import Server, serve
 from statsd_trio.sinks.sink import Sink, SinkError
 from statsd_trio.thread import ServerThread

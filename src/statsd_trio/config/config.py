@@ -55,7 +55,7 @@ from statsd_trio.config.state import find_state_folder
 from statsd_trio.errors import ParseError
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules.mapper import DEFAULT_CACHE_SIZE, MapperProfile
-from statsd_trio.rules.tagfilter import TagFilterEntry
+from statsd_trio.rules.tag_filter import TagFilterEntry
 from statsd_trio.transports.packet import Origin
 
 logger = logging.getLogger(__name__)

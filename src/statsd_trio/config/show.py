@@ -10,7 +10,7 @@ from statsd_trio.config.option import Option
 from statsd_trio.config.options import OPTIONS
 from statsd_trio.config.secret import Secret
 from statsd_trio.rules.mapper import MapperProfile, MetricMapping
-from statsd_trio.rules.tagfilter import TagFilterEntry
+from statsd_trio.rules.tag_filter import TagFilterEntry
 
 
 class ShownField(NamedTuple):

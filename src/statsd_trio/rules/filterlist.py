@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from statsd_trio.rules.metricname import normalize_name, normalize_prefix
+from statsd_trio.rules.metric_name import normalize_name, normalize_prefix
 
 _PREFIX_MARK: Final = "*"
 

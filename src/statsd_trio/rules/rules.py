@@ -12,9 +12,9 @@ from statsd_trio.protocol.fields import Tags, take_reserved
 from statsd_trio.protocol.messages import ClientOrigin, Sample
 from statsd_trio.rules.filterlist import FilterList
 from statsd_trio.rules.mapper import Mapper
-from statsd_trio.rules.metricname import MAX_BYTES
+from statsd_trio.rules.metric_name import MAX_BYTES
 from statsd_trio.rules.namespace import Namespace
-from statsd_trio.rules.tagfilter import TagFilter
+from statsd_trio.rules.tag_filter import TagFilter
 
 
 class Rules:

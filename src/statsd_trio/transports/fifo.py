@@ -21,7 +21,7 @@ from statsd_trio.transports.losses import Losses
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.recovery import retry
-from statsd_trio.transports.unixpath import OwnedPath
+from statsd_trio.transports.unix_path import OwnedPath
 
 assert sys.platform != "win32"  # noqa: S101 - type checkers read it
 

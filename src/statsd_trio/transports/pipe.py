@@ -20,7 +20,7 @@ def bind_pipe(
         OSError: if it is taken or forbidden, naming it.
     """
     if sys.platform == "win32":
-        from statsd_trio.transports.namedpipe import (  # noqa: PLC0415 - exists there only
+        from statsd_trio.transports.named_pipe import (  # noqa: PLC0415 - exists there only
             NamedPipeListener,
         )
 

@@ -31,7 +31,7 @@ from statsd_trio.transports.losses import Loss, Losses
 from statsd_trio.transports.packet import Origin
 from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.recovery import retry
-from statsd_trio.transports.unixpath import OwnedPath
+from statsd_trio.transports.unix_path import OwnedPath
 
 logger = logging.getLogger(__name__)
 

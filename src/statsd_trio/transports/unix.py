@@ -31,7 +31,7 @@ from statsd_trio.transports.receiving import (
     ReceiveMany,
 )
 from statsd_trio.transports.stream import StreamListener
-from statsd_trio.transports.unixpath import OwnedPath, bind_path
+from statsd_trio.transports.unix_path import OwnedPath, bind_path
 
 # How many datagrams a socket holds, whatever its buffer's size; senders wait.
 _QUEUE_LENGTH_FILE: Final = Path("/proc/sys/net/unix/max_dgram_qlen")

@@ -9,7 +9,7 @@ from statsd_trio.config.option_types.scalars import check_text
 from statsd_trio.config.parsing import drop_empty, parse_json, parse_strings
 from statsd_trio.config.suggestion import suggest
 from statsd_trio.rules.mapper import Mapper, MapperProfile
-from statsd_trio.rules.tagfilter import TagFilterEntry
+from statsd_trio.rules.tag_filter import TagFilterEntry
 
 
 class Strings(OptionType):

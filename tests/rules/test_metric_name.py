@@ -3,7 +3,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from statsd_trio.rules.metricname import MAX_BYTES, normalize_name, normalize_prefix
+from statsd_trio.rules.metric_name import MAX_BYTES, normalize_name, normalize_prefix
 
 
 # Source: datadog-agent, pkg/util/metricname/normalize_test.go.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from statsd_trio.transports.unixpath import OwnedPath, bind_path
+from statsd_trio.transports.unix_path import OwnedPath, bind_path
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),

@@ -1,7 +1,7 @@
 import pytest
 
 from statsd_trio.protocol.messages import MetricType
-from statsd_trio.rules.tagfilter import TagFilter, TagFilterEntry
+from statsd_trio.rules.tag_filter import TagFilter, TagFilterEntry
 
 TAGS = ("env:prod", "pod:a:b", "flag")
 COUNTER = MetricType.COUNTER
