@@ -14,8 +14,8 @@ import attrs
 
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.engine.choose import choose_engine
-from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 
 # The processor time of this thread: on a busy machine wall time shows the others.

@@ -5,10 +5,10 @@ import time
 from benchmarks.servers.serving import Report
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.counters import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.engine.choose import choose_engine
 from statsd_trio.ingest import Ingest
 from statsd_trio.ingest.rejections import Rejections
-from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.rules import Rules
 
 

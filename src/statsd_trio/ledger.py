@@ -1,7 +1,7 @@
-"""The ledger: plain counters while running, frozen classes for who asks.
+"""The ledger: frozen classes that say what became of everything.
 
-Each stage is handed the counters that it fills. Whatever enters is counted once
-and whatever leaves is counted once, so that these hold whenever the queue is empty:
+Whatever enters is counted once and whatever leaves is counted once, so that these hold
+whenever the queue is empty:
 
 * packets: ``sent = packets + kernel_dropped + refused["stop"]`` (UDP, same host); the
   last is what a stop under overload had no time to take
@@ -13,9 +13,7 @@ and whatever leaves is counted once, so that these hold whenever the queue is em
   sum(refused) + evicted + oversize + abandoned + spool_gone``
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
@@ -221,131 +219,3 @@ class Ledger:
     forward: ForwardLedger | None = None
     engine: str = "plain"
     memory: MemoryLedger = MemoryLedger()
-
-
-@attrs.define
-class ListenerCounters:
-    """Counts for one listener, filled by its reader."""
-
-    name: str
-    packets: int = 0
-    bytes: int = 0
-    truncated: int = 0
-    kernel_dropped: int | None = None
-    granted_buffer_bytes: int | None = None
-    refused: Counter[str] = attrs.field(factory=Counter[str])
-    waits: int = 0
-    longest_wait_seconds: float = 0.0
-    dropped_bytes: int = 0
-    failures: int = 0
-    failure: str = ""
-
-    def freeze(self) -> ListenerLedger:
-        """Copy the counts as they are now."""
-        return ListenerLedger(**_copied(self))
-
-
-@attrs.define
-class ForwardCounters:
-    """Counts of packets sent on, filled by the forwarder."""
-
-    name: str
-    packets: int = 0
-    bytes: int = 0
-    bounced: int = 0
-    refused: Counter[str] = attrs.field(factory=Counter[str])
-
-    def freeze(self) -> ForwardLedger:
-        """Copy the counts as they are now."""
-        return ForwardLedger(**_copied(self))
-
-
-@attrs.define
-class LineCounters:
-    """Counts of lines, filled by ingestion."""
-
-    read: int = 0
-    metrics: int = 0
-    events: int = 0
-    service_checks: int = 0
-    rejected: Counter[str] = attrs.field(factory=Counter[str])
-    filtered: int = 0
-    unknown_fields: int = 0
-    repaired: int = 0
-    hook_failures: Counter[str] = attrs.field(factory=Counter[str])
-
-    def freeze(self) -> LinesLedger:
-        """Copy the counts as they are now."""
-        return LinesLedger(**_copied(self))
-
-
-@attrs.define
-class SampleCounters:
-    """Counts of values, filled by aggregation."""
-
-    parsed: int = 0
-    aggregated: int = 0
-    dropped: Counter[str] = attrs.field(factory=Counter[str])
-    future: int = 0
-    events_dropped: int = 0
-
-    def freeze(self, *, condensed: int = 0) -> SamplesLedger:
-        """Copy the counts as they are now, with one that the engine keeps."""
-        return SamplesLedger(**_copied(self), condensed=condensed)
-
-
-@attrs.define
-class ContextCounters:
-    """Counts of contexts, filled by aggregation."""
-
-    current: int = 0
-    peak: int = 0
-    expired: int = 0
-    type_clashes: int = 0
-
-    def freeze(self) -> ContextsLedger:
-        """Copy the counts as they are now."""
-        return ContextsLedger(**_copied(self))
-
-
-@attrs.define
-class SinkCounters:
-    """Counts of points, filled by one destination.
-
-    ``resent`` counts points sent again after an answer that was lost; they stand
-    in no identity, since the point itself is already in another count.
-    """
-
-    name: str
-    snapshotted: int = 0
-    delivered: int = 0
-    pending: int = 0
-    spooled: int = 0
-    refused: Counter[str] = attrs.field(factory=Counter[str])
-    evicted: int = 0
-    oversize: int = 0
-    abandoned: int = 0
-    resent: int = 0
-    spool_gone: int = 0
-    api_key: str = ""
-    spool_set_aside: int = 0
-    switched_off: int = 0
-    is_additional: bool = False
-    failing_since: float | None = None
-    failure: str = ""
-    routes: tuple[RouteLedger, ...] = ()
-
-    def freeze(self) -> SinkLedger:
-        """Copy the counts as they are now."""
-        return SinkLedger(**_copied(self))
-
-
-def _copied(counters: attrs.AttrsInstance) -> dict[str, Any]:
-    copied: dict[str, Any] = {
-        field.name: getattr(counters, field.name)
-        for field in attrs.fields(type(counters))
-    }
-    for name in ("refused", "dropped", "rejected", "hook_failures"):
-        if name in copied:
-            copied[name] = dict(copied[name])
-    return copied

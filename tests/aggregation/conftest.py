@@ -8,10 +8,10 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, Snapshot
 from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
+from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.engine.context import KINDS
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.ledger import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 from statsd_trio.protocol.parser import parse_message
 

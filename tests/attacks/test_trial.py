@@ -8,15 +8,14 @@ import pytest
 from attacks.server import Stopped
 from attacks.trial import Bounds, Trial
 from benchmarks.watch import Watched
-from statsd_trio.ledger import (
+from statsd_trio.counters import (
     ContextCounters,
-    Ledger,
     LineCounters,
     ListenerCounters,
-    QueueLedger,
     SampleCounters,
     SinkCounters,
 )
+from statsd_trio.ledger import Ledger, QueueLedger
 
 BOUNDS = Bounds()
 

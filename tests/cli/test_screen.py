@@ -7,14 +7,13 @@ from rich.console import Console
 
 from statsd_trio.cli.remote import NameUsage, Readiness, RemoteError, Usage
 from statsd_trio.cli.screen import Screen, View
-from statsd_trio.ledger import (
+from statsd_trio.counters import (
     ContextCounters,
-    Ledger,
     LineCounters,
     ListenerCounters,
-    QueueLedger,
     SampleCounters,
 )
+from statsd_trio.ledger import Ledger, QueueLedger
 
 
 def make_view(time: float, lines: int, name: str = "page.views") -> View:

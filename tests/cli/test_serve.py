@@ -13,9 +13,7 @@ from click.testing import CliRunner, Result
 from statsd_trio import Config
 from statsd_trio.cli import main
 from statsd_trio.cli.serve import announce, settle_in
-from statsd_trio.ledger import (
-    Ledger,
-)
+from statsd_trio.ledger import Ledger
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -1,16 +1,15 @@
 import attrs
 
 from statsd_trio.aggregation.snapshot import Series
-from statsd_trio.flusher.telemetry import Telemetry
-from statsd_trio.ledger import (
+from statsd_trio.counters import (
     ContextCounters,
-    Ledger,
     LineCounters,
     ListenerCounters,
-    QueueLedger,
     SampleCounters,
     SinkCounters,
 )
+from statsd_trio.flusher.telemetry import Telemetry
+from statsd_trio.ledger import Ledger, QueueLedger
 
 
 @attrs.define

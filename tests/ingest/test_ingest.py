@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from stage import EPOCH, UDP, Stage, open_stage as join_stages
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ParseError, Reason
@@ -19,7 +20,6 @@ from statsd_trio.ingest.ingest import (
     _find_chunk_end,
     measure_chunk,
 )
-from statsd_trio.ledger import ListenerCounters
 from statsd_trio.protocol.messages import Event, MetricType, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import (

@@ -2,9 +2,9 @@ import logging
 
 import pytest
 
+from statsd_trio.counters import LineCounters
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.rejections import Rejections
-from statsd_trio.ledger import LineCounters
 from statsd_trio.transports.packet import Origin
 
 ORIGIN = Origin("udp", "udp://127.0.0.1:8125", "127.0.0.1:4000")

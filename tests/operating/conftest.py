@@ -2,15 +2,14 @@ from collections import Counter
 
 import pytest
 
-from statsd_trio.ledger import (
+from statsd_trio.counters import (
     ContextCounters,
-    Ledger,
     LineCounters,
     ListenerCounters,
-    QueueLedger,
     SampleCounters,
     SinkCounters,
 )
+from statsd_trio.ledger import Ledger, QueueLedger
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A queue with one reader's end, for tests of a single listener."""
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
 
 

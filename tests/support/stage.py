@@ -9,11 +9,11 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.aggregation.snapshot_builder import Warned
+from statsd_trio.counters import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError
 from statsd_trio.ingest.ingest import Ingest
 from statsd_trio.ingest.rejections import Rejections
-from statsd_trio.ledger import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin, Packet

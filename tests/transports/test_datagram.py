@@ -8,7 +8,7 @@ import trio
 from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.datagram import DatagramReader, DrainLimit
 from statsd_trio.transports.losses import Losses
 from statsd_trio.transports.pacing import ReadingPace

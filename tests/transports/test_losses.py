@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.losses import Loss, Losses
 from statsd_trio.transports.packet import Origin
 

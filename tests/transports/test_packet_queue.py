@@ -2,7 +2,7 @@ import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.packet_queue import PacketQueue, PacketSendChannel
 

@@ -34,6 +34,7 @@ from statsd_trio.aggregation.snapshot_builder import (
     Stamped,
     Warned,
 )
+from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.engine.context import COUNTER, GAUGE, KINDS, SET, Context
 from statsd_trio.engine.engine import (
     MIN_LEARNT_RATE,
@@ -46,7 +47,7 @@ from statsd_trio.engine.engine import (
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.ledger import ContextCounters, MemoryLedger, SampleCounters
+from statsd_trio.ledger import MemoryLedger
 from statsd_trio.protocol.messages import (
     Event,
     MetricType,

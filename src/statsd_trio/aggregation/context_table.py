@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from statsd_trio.counters import ContextCounters
 from statsd_trio.engine.context import (
     COUNTER,
     DISTRIBUTION,
@@ -24,7 +25,6 @@ from statsd_trio.engine.context import (
     Key,
 )
 from statsd_trio.engine.memory import Share
-from statsd_trio.ledger import ContextCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 
 # Two types that would be sent as one series.

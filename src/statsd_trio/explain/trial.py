@@ -8,7 +8,7 @@ import attrs
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, SeriesType, Snapshot
-from statsd_trio.ledger import ContextCounters, SampleCounters
+from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.protocol.messages import MetricType, Sample
 from statsd_trio.rules import Rules
 

@@ -17,12 +17,12 @@ import trio
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
+from statsd_trio.counters import LineCounters
 from statsd_trio.engine.context import KINDS
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ingest.hooks import check_sample
 from statsd_trio.ingest.rejections import Rejections
 from statsd_trio.ingest.watcher import Watcher
-from statsd_trio.ledger import LineCounters
 from statsd_trio.pace import Pace
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.protocol.parser import parse_message

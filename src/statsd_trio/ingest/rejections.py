@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import attrs
 
+from statsd_trio.counters import LineCounters
 from statsd_trio.errors import ParseError
-from statsd_trio.ledger import LineCounters
 from statsd_trio.transports.packet import Origin
 
 logger = logging.getLogger(__name__)

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 import attrs
 
 from statsd_trio.aggregation.aggregator import Aggregator
-from statsd_trio.ingest import Ingest
-from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import (
+from statsd_trio.counters import (
     ContextCounters,
-    Ledger,
     LineCounters,
     ListenerCounters,
-    QueueLedger,
     SampleCounters,
 )
+from statsd_trio.ingest import Ingest
+from statsd_trio.ki import protect_from_ki
+from statsd_trio.ledger import Ledger, QueueLedger
 from statsd_trio.sinks.sink import Destination
 from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import Listener

@@ -14,16 +14,16 @@ import trio
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.snapshot import Series
 from statsd_trio.config import Config
-from statsd_trio.engine.choose import EngineChoice, choose_engine
-from statsd_trio.engine.plain import PlainEngine
-from statsd_trio.flusher import Flusher, Telemetry
-from statsd_trio.ingest import Ingest, Rejections
-from statsd_trio.ledger import (
+from statsd_trio.counters import (
     ContextCounters,
     LineCounters,
     ListenerCounters,
     SampleCounters,
 )
+from statsd_trio.engine.choose import EngineChoice, choose_engine
+from statsd_trio.engine.plain import PlainEngine
+from statsd_trio.flusher import Flusher, Telemetry
+from statsd_trio.ingest import Ingest, Rejections
 from statsd_trio.operating.heap import HeapTrimmer, find_trim
 from statsd_trio.pace import Pace
 from statsd_trio.rules import Rules

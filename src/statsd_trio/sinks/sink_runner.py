@@ -9,9 +9,10 @@ from typing import Final
 import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
+from statsd_trio.counters import SinkCounters
 from statsd_trio.errors import describe_os_error
 from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.sink import Sink, SinkError
 from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.drain import READ_BYTES, drain_streams
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.framing import LineFramer

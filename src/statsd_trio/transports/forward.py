@@ -7,8 +7,8 @@ from typing import Final
 
 import trio
 
+from statsd_trio.counters import ForwardCounters
 from statsd_trio.errors import describe_os_error
-from statsd_trio.ledger import ForwardCounters
 from statsd_trio.transports.addresses import format_host_port
 
 logger = logging.getLogger(__name__)

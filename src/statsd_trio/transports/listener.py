@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.packet_queue import PacketSendChannel
 
 # What a client gives its socket: ``(host, port)``, or a path.

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.packet import Origin
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from typing import Final
 
 import trio
 
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.framing import LineFramer
 from statsd_trio.transports.losses import Losses

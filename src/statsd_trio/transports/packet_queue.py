@@ -16,8 +16,8 @@ from typing import Final, Self
 
 import trio
 
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.packet import Packet
 
 # What one turn may take: two of the longest packets of the default buffer_size, or the

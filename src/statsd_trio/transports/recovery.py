@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 
 import trio
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 
 logger = logging.getLogger(__name__)
 

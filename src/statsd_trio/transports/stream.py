@@ -19,8 +19,8 @@ from typing import Final
 
 import trio
 
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import ListenerCounters
 from statsd_trio.transports.binding import LISTEN_BACKLOG
 from statsd_trio.transports.connection import Connection
 from statsd_trio.transports.drain import READ_BYTES, drain_streams

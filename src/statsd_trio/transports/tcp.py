@@ -3,7 +3,7 @@
 import socket
 from functools import partial
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.addresses import format_host_port
 from statsd_trio.transports.binding import bind_name
 from statsd_trio.transports.framing import LineFramer

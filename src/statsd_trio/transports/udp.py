@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import Final
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.addresses import format_host_port
 from statsd_trio.transports.binding import bind_name
 from statsd_trio.transports.buffer import (

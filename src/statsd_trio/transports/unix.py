@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from statsd_trio.ledger import ListenerCounters
+from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.buffer import PACKET_OVERHEAD_BYTES
 from statsd_trio.transports.datagram import DatagramReader, DrainLimit
 from statsd_trio.transports.framing import FrameFramer

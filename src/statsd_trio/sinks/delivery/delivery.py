@@ -24,8 +24,9 @@ import attrs
 import trio
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
+from statsd_trio.counters import SinkCounters
 from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.intake_kind import IntakeKind
 from statsd_trio.sinks.delivery.losses import LossReport

@@ -15,8 +15,9 @@ from typing import Final, Protocol, TypeVar
 import attrs
 import trio
 
+from statsd_trio.counters import SinkCounters
 from statsd_trio.ki import protect_from_ki
-from statsd_trio.ledger import SinkCounters, SinkLedger
+from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
 from statsd_trio.sinks.delivery.losses import LossReport
 from statsd_trio.sinks.delivery.payload import Route
