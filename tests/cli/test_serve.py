@@ -144,6 +144,26 @@ def test_start_tells_sinks(caplog: pytest.LogCaptureFixture) -> None:
     )
 
 
+def test_start_tells_where_otlp_goes_without_credentials(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    config = Config(
+        sinks=["otlp"],
+        otlp_endpoint="http://u:hunter2@collector.example:4318",
+        otlp_logs_endpoint="http://logs.example/in?key=hunter2",
+        otlp_events=True,
+    )
+
+    announce(config)
+
+    (sinks,) = caplog.messages
+    assert sinks == (
+        "delivering to otlp (http://***@collector.example:4318,"
+        " http://logs.example/in?***)"
+    )
+
+
 @pytest.fixture
 def collector() -> Iterator[tuple[int, int, int]]:
     """Tell the collector's thresholds, and restore them."""

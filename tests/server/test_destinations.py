@@ -1,4 +1,5 @@
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,23 @@ def test_compression_of_the_configuration_is_the_destinations(
     open_destinations(Config(api_key=KEY, compression="zstd", compression_level=7))
 
     assert (given["compression"], given["compression_level"]) == ("zstd", 7)
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("otlp_ca_file", "otlp_ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)"),
+        ("ca_file", "ca_file"),
+    ],
+)
+def test_unreadable_ca_file_of_otlp_is_blamed_on_the_option_that_names_it(
+    option: str, shown: str, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "ca.pem")
+    config = Config(sinks=["otlp"], **{option: path})
+
+    with pytest.raises(OSError, match="could not read the CA file") as info:
+        open_destinations(config)
+
+    assert path in str(info.value)
+    assert str(info.value).endswith(f". Check {shown}.")

@@ -88,6 +88,11 @@ def _describe_sink(name: str, config: Config) -> str:
             urls = [str(config.dd_url or f"https://api.{config.site}")]
             urls += map(str, config.additional_endpoints)
             return f"datadog ({', '.join(urls)})"
+        case "otlp":
+            urls = [str(config.otlp_metrics_endpoint or config.otlp_endpoint)]
+            if config.otlp_events and config.otlp_logs_endpoint:
+                urls.append(str(config.otlp_logs_endpoint))
+            return f"otlp ({', '.join(urls)})"
         case "jsonl" if config.jsonl_path is not None:
             return f"jsonl ({config.jsonl_path})"
         case _:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from statsd_trio.config import Config, Secret
 from statsd_trio.config.secret import strip_credentials
@@ -10,6 +11,9 @@ from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.sink import Destination
 from statsd_trio.sinks.sink_runner import SinkRunner
+
+# The option, and the variable by which most people set it.
+_OTLP_CA_OPTION: Final = "otlp_ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)"
 
 
 def make_api_key(config: Config) -> ApiKey | None:
@@ -142,6 +146,7 @@ def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
         proxy_http=_reveal(config.proxy_http),
         no_proxy=config.no_proxy,
         ca_file=config.otlp_ca_file or config.ca_file,
+        ca_option=_OTLP_CA_OPTION if config.otlp_ca_file else "ca_file",
         skip_ssl_validation=config.skip_ssl_validation,
         retry_queue_bytes=config.retry_queue_bytes,
         spool_path=config.spool_path,

@@ -387,6 +387,31 @@ async def test_failure_of_a_proxy_says_the_status_and_none_of_its_words(
     assert told == failure
 
 
+async def test_answer_whose_headers_never_end_is_none(
+    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+) -> None:
+    async def send_half_a_head(stream: trio.SocketStream) -> None:
+        await read_head(stream)
+        await stream.send_all(b"HTTP/1.1 202 Accepted\r\n")
+        await trio.sleep_forever()
+
+    serve = partial(trio.serve_tcp, send_half_a_head, 0, host="127.0.0.1")
+    [listener] = await nursery.start(serve)
+    port = listener.socket.getsockname()[1]
+    destination = open_datadog_destination(
+        [Account(f"http://127.0.0.1:{port}", "secret-key")],
+        request_timeout_seconds=0.2,
+    )
+    async with run_destination(destination):
+        destination.put_nowait(make_snapshot())
+        await destination.join()
+        [ledger] = destination.ledgers()
+
+    nursery.cancel_scope.cancel()
+    assert (ledger.delivered, ledger.pending) == (0, 1)
+    assert ledger.routes[0].failure == "no answer within 0.2 s"
+
+
 def test_system_s_trust_is_the_default() -> None:
     context = open_ssl_context(None, skip_validation=False)
     assert context.verify_mode is ssl.CERT_REQUIRED

@@ -203,8 +203,9 @@ class Requests:
         location = None
         if status in _REDIRECTS:
             location = find_redirect(url, response.headers.get("Location", ""))
-        # The status is the answer: what breaks or hangs afterwards takes nothing back,
-        # and has a short time of its own.
+        # The status, which is known once all headers have arrived, is the answer: what
+        # breaks or hangs afterwards takes nothing back, and has a short time of its
+        # own.
         body = b""
         if isinstance(response.stream, httpx2.AsyncByteStream):
             body = await _read_answer(response.stream)

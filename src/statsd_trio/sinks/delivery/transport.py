@@ -91,8 +91,15 @@ def _parse_proxy(proxy: str) -> httpx2.Proxy:
     return parsed
 
 
-def open_ssl_context(ca_file: str | None, *, skip_validation: bool) -> ssl.SSLContext:
+def open_ssl_context(
+    ca_file: str | None, *, skip_validation: bool, ca_option: str = "ca_file"
+) -> ssl.SSLContext:
     """Make what verifies the intake: the system's trust and, if given, *ca_file*.
+
+    Args:
+        ca_file: certificates in PEM format, or None.
+        skip_validation: trust everybody; *ca_file* is not read then.
+        ca_option: the option that names *ca_file*, for the error.
 
     Raises:
         OSError: naming *ca_file*, if it cannot be read.
@@ -104,7 +111,7 @@ def open_ssl_context(ca_file: str | None, *, skip_validation: bool) -> ssl.SSLCo
         return context
     context = httpx2.create_ssl_context()
     if ca_file is not None:
-        with explain_os_error(f"read the CA file {ca_file}", "Check ca_file."):
+        with explain_os_error(f"read the CA file {ca_file}", f"Check {ca_option}."):
             _trust(context, ca_file)
     return context
 

@@ -41,6 +41,7 @@ def open_otlp_destination(
     proxy_http: str | None = None,
     no_proxy: Collection[str] = (),
     ca_file: str | None = None,
+    ca_option: str = "ca_file",
     skip_ssl_validation: bool = False,
     retry_queue_bytes: int = 15 * 1024 * 1024,
     spool_path: str | None = None,
@@ -67,6 +68,7 @@ def open_otlp_destination(
         proxy_http: for URLs that begin with http.
         no_proxy: hosts that are reached without a proxy, matched exactly.
         ca_file: trusted beside the system's authorities.
+        ca_option: the option that names *ca_file*, for the error.
         skip_ssl_validation: trust anybody, with a WARNING.
         retry_queue_bytes: of payloads that wait for another try.
         spool_path: the folder for payloads that memory has no room for.
@@ -85,7 +87,9 @@ def open_otlp_destination(
     quieten_libraries()
     if skip_ssl_validation:
         warn_of_no_validation()
-    ssl_context = open_ssl_context(ca_file, skip_validation=skip_ssl_validation)
+    ssl_context = open_ssl_context(
+        ca_file, skip_validation=skip_ssl_validation, ca_option=ca_option
+    )
 
     def make_transport(url: str) -> httpx2.AsyncBaseTransport:
         return transport or open_transport(
