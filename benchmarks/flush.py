@@ -2,6 +2,7 @@
 
 What stands under "longest" is the longest stretch between two chances for others to
 run, without the cyclic garbage collector, whose own longest pause stands beside it.
+The total includes the collector's time, which stands beside it too.
 """
 
 import argparse
@@ -31,6 +32,7 @@ class Stopwatch:
         self.total = 0.0
         self.longest = 0.0
         self.longest_collection = 0.0
+        self.collections = 0.0
         self._collected = 0.0
         self._begin = 0.0
 
@@ -40,6 +42,7 @@ class Stopwatch:
         else:
             took = read_clock() - self._begin
             self._collected += took
+            self.collections += took
             self.longest_collection = max(self.longest_collection, took)
 
     def run(self, steps: Iterator[None]) -> None:
@@ -78,13 +81,18 @@ def measure(kind: str, count: int, values: int, engine: str) -> None:
         for i in range(count)
     ]
     aggregator = Aggregator(
-        AggregationSettings(max_contexts=count, hostname="here"),
+        AggregationSettings(
+            max_contexts=count, max_memory_bytes=2**40, hostname="here"
+        ),
         SampleCounters(),
         ContextCounters(),
         make_engine=choose_engine(engine).make,
     )
     aggregator.advance(1000.0)
     fill(aggregator, contexts, values)
+    # A server holds no list of what it was sent, which the collector would walk too.
+    del contexts
+    gc.collect()
     for name, now in (("busy", 1010.0), ("idle", 1020.0), ("expiring", 5000.0)):
         if name == "expiring":
             aggregator.advance(4990.0)
@@ -99,8 +107,9 @@ def measure(kind: str, count: int, values: int, engine: str) -> None:
         points = builder.snapshot.points.total
         print(
             f"{kind:<8}{name:<10}{count:>9}{points:>9}{taking * 1e6:>10.0f}"
-            f"{stopwatch.total * 1e3:>10.0f}{stopwatch.longest * 1e3:>12.2f}"
-            f"{stopwatch.longest_collection * 1e3:>10.1f}"
+            f"{stopwatch.total * 1e3:>10.0f}{stopwatch.collections * 1e3:>10.0f}"
+            f"{stopwatch.longest * 1e3:>12.2f}"
+            f"{stopwatch.longest_collection * 1e3:>15.1f}"
         )
 
 
@@ -115,7 +124,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(
         f"{'type':<8}{'flush':<10}{'contexts':>9}{'points':>9}{'taking us':>10}"
-        f"{'total ms':>10}{'longest ms':>12}{'gc ms':>10}"
+        f"{'total ms':>10}{'gc ms':>10}{'longest ms':>12}{'longest gc ms':>15}"
     )
     for kind in arguments.types:
         measure(kind, arguments.contexts, arguments.values, arguments.engine)

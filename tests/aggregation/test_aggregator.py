@@ -381,8 +381,9 @@ def test_many_series_are_built_in_slices(make_harness: Any, type_: str) -> None:
         harness.put_raw(1005, f"a{index}", type_, [b"1"])
     builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
     largest = before = 0
+    contents = builder._contents
     for _ in builder.build():
-        built = len(builder._series) + len(builder._sketches)
+        built = len(contents._series) + len(contents._sketches)
         largest = max(largest, built - before)
         before = built
     assert 0 < largest <= 5 * STEP_CONTEXTS

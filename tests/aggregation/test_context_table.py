@@ -9,7 +9,7 @@ from statsd_trio.aggregation.context_table import (
     TypeClashes,
     find_details,
 )
-from statsd_trio.aggregation.snapshot_builder import ContextsFull
+from statsd_trio.aggregation.warnings import ContextsFull
 from statsd_trio.protocol.messages import ClientOrigin, MetricType
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from stage import EPOCH, Stage, open_stage
 
-from statsd_trio.aggregation.snapshot_builder import EngineFailure
+from statsd_trio.aggregation.warnings import EngineFailure
 from statsd_trio.engine.context import COUNTER, Context
 from statsd_trio.engine.engine import EngineError, Taken
 from statsd_trio.engine.guarded import GuardedEngine

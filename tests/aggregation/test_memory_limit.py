@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.aggregation.snapshot_builder import MemoryFull
+from statsd_trio.aggregation.warnings import MemoryFull
 
 MIB = 1024 * 1024
 

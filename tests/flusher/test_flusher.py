@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
-from statsd_trio.aggregation.snapshot_builder import EngineFailure, Warned
+from statsd_trio.aggregation.warnings import EngineFailure, Warned
 from statsd_trio.flusher import Flusher
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.pace import Pace

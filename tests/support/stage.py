@@ -8,7 +8,7 @@ import attrs
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.aggregation.snapshot_builder import Warned
+from statsd_trio.aggregation.warnings import Warned
 from statsd_trio.counters import ContextCounters, LineCounters, SampleCounters
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError

@@ -25,13 +25,15 @@ from statsd_trio.aggregation.settings import (
     select_aggregates,
 )
 from statsd_trio.aggregation.snapshot_builder import (
+    SnapshotBuilder,
+    SnapshotParts,
+    Stamped,
+)
+from statsd_trio.aggregation.warnings import (
     FULL,
     MEMORY_REASONS,
     DroppedValues,
     EngineFailure,
-    SnapshotBuilder,
-    SnapshotParts,
-    Stamped,
     Warned,
 )
 from statsd_trio.counters import ContextCounters, SampleCounters

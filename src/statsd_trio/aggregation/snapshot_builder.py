@@ -5,51 +5,31 @@ adds zeros of idle counters, and forgets contexts that expired. Last come the po
 with timestamps of their own, whose contexts stand in no bucket.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
 import attrs
 
-from statsd_trio.aggregation.context_table import (
-    ContextTable,
-    TypeClashes,
-    measure_context,
-)
-from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
+from statsd_trio.aggregation.context_table import ContextTable
+from statsd_trio.aggregation.expiry import Expiry
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
     parse_percentiles,
     select_aggregates,
 )
-from statsd_trio.aggregation.snapshot import (
-    Point,
-    Series,
-    SeriesType,
-    Sketch,
-    SketchPoint,
-    Snapshot,
-    SnapshotPoints,
+from statsd_trio.aggregation.snapshot import Point, SeriesType, Snapshot
+from statsd_trio.aggregation.snapshot_contents import SnapshotContents
+from statsd_trio.aggregation.warnings import (
+    DroppedValues,
+    EngineFailure,
+    Warned,
+    find_warnings,
 )
-from statsd_trio.engine.context import (
-    COUNTER,
-    DISTRIBUTION,
-    GAUGE,
-    TIMER,
-    Context,
-)
+from statsd_trio.engine.context import COUNTER, GAUGE, TIMER, Context
 from statsd_trio.engine.deferred_free import DeferredFree
-from statsd_trio.engine.engine import (
-    ClosedBucket,
-    Engine,
-    EngineError,
-    SketchFigures,
-)
+from statsd_trio.engine.engine import ClosedBucket, Engine, EngineError
 from statsd_trio.protocol.messages import Event, ServiceCheck
-
-# How many names and tag keys a warning names.
-RANKED: Final = 5
 
 # Contexts of one step: 0.1 to 0.3 ms.
 STEP_CONTEXTS: Final = 64
@@ -58,75 +38,11 @@ STEP_CONTEXTS: Final = 64
 _STEP_ENTRIES: Final = 256
 
 Stamped = dict[Context, dict[int, float]]
-Points = tuple[Point, ...]
 
 _T = TypeVar("_T")
 _Take = Callable[[ClosedBucket], Sequence[tuple[Context, int, _T]]]
 
 _FORGOTTEN: Final = Context(("", COUNTER, "", ()))
-
-
-@attrs.frozen
-class ContextsFull:
-    """New contexts were refused in this interval.
-
-    Attributes:
-        dropped: how many values that cost.
-    """
-
-    dropped: int
-    limit: int
-    ranking: ContextRanking
-
-
-@attrs.frozen
-class MemoryFull:
-    """The memory that may be used was used up in this interval.
-
-    Attributes:
-        dropped: how many values that cost, by reason.
-        limit: bytes.
-        names: (metric name, dropped values), most first.
-        ranking: of the contexts that there are, by the memory that they take.
-    """
-
-    dropped: Mapping[str, int]
-    limit: int
-    names: tuple[tuple[str, int], ...]
-    ranking: ContextRanking
-
-
-@attrs.frozen
-class EngineFailure:
-    """An engine broke off; another goes on in its place.
-
-    Attributes:
-        name: of the engine.
-        message: what it said, and in the middle of what.
-    """
-
-    name: str
-    message: str
-
-
-Warned = TypeClashes | ContextsFull | MemoryFull | EngineFailure
-
-# Reasons for which values find no room.
-FULL: Final = "max_contexts"
-MEMORY_REASONS: Final = ("context_memory", "set_memory", "value_memory")
-
-
-@attrs.frozen
-class DroppedValues:
-    """What found no room since the last snapshot.
-
-    Attributes:
-        counts: of values, by reason.
-        names: how many of them were of each metric, as far as those are counted.
-    """
-
-    counts: Mapping[str, int]
-    names: Mapping[str, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -188,19 +104,15 @@ class SnapshotBuilder:
         if parts.idle is not None:
             self._starts.append(parts.idle)
         self._read_now = read_now
-        self._series: list[Series] = []
-        self._sketches: list[Sketch] = []
-        self._histograms: list[Sketch] = []
-        self._series_points = 0
-        self._sketch_points = 0
-        self._aggregate_points = 0
-        self._histogram_points = 0
+        self._contents = SnapshotContents(parts.number, self._interval)
+        self._expiry = Expiry(settings, parts.now)
         self._garbage = DeferredFree()
         self.snapshot = Snapshot(parts.time, self._interval)
         self.warnings: tuple[Warned, ...] = tuple(parts.warnings)
 
     def build(self) -> Iterator[None]:
         """Do the work; yields after each step of some 0.3 ms."""
+        parts = self._parts
         yield from self._build_counters()
         yield from self._build_gauges()
         yield from self._build_sets()
@@ -208,30 +120,13 @@ class SnapshotBuilder:
         yield from self._build_sketches()
         yield from self._sweep()
         yield from self._build_stamped()
-        yield from self._rank_contexts()
+        dropped = parts.dropped
+        found = yield from find_warnings(dropped, self._table, self._settings)
+        self.warnings = (*self.warnings, *found)
         yield from self._free()
-        parts = self._parts
-        self.snapshot = Snapshot(
-            time=parts.time,
-            interval_seconds=self._interval,
-            series=tuple(self._series),
-            sketches=tuple(self._sketches),
-            events=tuple(parts.events),
-            service_checks=tuple(parts.service_checks),
-            points=SnapshotPoints(
-                series=self._series_points,
-                sketches=self._sketch_points,
-                service_checks=len(parts.service_checks),
-                events=len(parts.events),
-                aggregates=self._aggregate_points,
-                histograms=self._histogram_points,
-            ),
-            starts=frozenset(self._starts),
-            histograms=tuple(self._histograms),
+        self.snapshot = self._contents.make_snapshot(
+            parts.time, self._starts, parts.events, parts.service_checks
         )
-        self._series = []
-        self._sketches = []
-        self._histograms = []
 
     def _build_counters(self) -> Iterator[None]:
         for contexts in self._walk(lambda b: b.take_counters(STEP_CONTEXTS)):
@@ -250,7 +145,7 @@ class SnapshotBuilder:
             for context, sizes in contexts:
                 # 0 where there was no room for any.
                 points = tuple([Point(start, float(n)) for start, n in sizes if n])
-                self._add_series(context, SeriesType.GAUGE, points)
+                self._contents.add_series(context, SeriesType.GAUGE, points)
             yield
 
     def _build_histograms(self) -> Iterator[None]:
@@ -268,7 +163,7 @@ class SnapshotBuilder:
     def _build_sketches(self) -> Iterator[None]:
         for contexts in self._walk(lambda b: b.take_sketches(STEP_CONTEXTS)):
             for context, sketches in contexts:
-                self._add_sketch(context, sketches)
+                self._contents.add_sketch(context, sketches)
             yield
 
     def _walk(
@@ -321,26 +216,17 @@ class SnapshotBuilder:
             added = stamped or {}
             for start, total in totals:
                 added[start] = added.get(start, 0.0) + total
-            for start in self._starts:
-                if self._is_filled(context, start):
-                    added.setdefault(start, 0.0)
+            # No zeros before its first sample, if that came after all buckets here.
+            if self._starts and context.opened <= self._starts[-1]:
+                for start in self._starts:
+                    if self._expiry.is_filled(context, start):
+                        added.setdefault(start, 0.0)
             values = sorted(added.items())
         divisor = self._settings.count_divisor
-        self._add_series(
+        self._contents.add_series(
             context,
             self._count_type,
             tuple([Point(start, total / divisor) for start, total in values]),
-        )
-
-    def _is_filled(self, context: Context, start: int) -> bool:
-        """Return whether an idle counter is sent as 0 for the bucket of *start*.
-
-        Source: datadog-agent, pkg/aggregator/time_sampler.go; but not before its
-        first sample, if that came after everything in this snapshot.
-        """
-        return (
-            context.last_counted + self._settings.counter_expiry_seconds > start
-            and context.opened <= self._starts[-1]
         )
 
     def _add_gauge(self, context: Context, values: Sequence[tuple[int, float]]) -> None:
@@ -349,7 +235,7 @@ class SnapshotBuilder:
             stamped.update(values)
             values = sorted(stamped.items())
         points = tuple([Point(start, value) for start, value in values])
-        self._add_series(context, SeriesType.GAUGE, points)
+        self._contents.add_series(context, SeriesType.GAUGE, points)
 
     def _add_histogram(
         self,
@@ -370,7 +256,7 @@ class SnapshotBuilder:
                 points = tuple(map(Point, starts, figures))
                 # How many values there were is no figure of their dimension.
                 is_count = suffix == ".count"
-                self._add_series(
+                self._contents.add_series(
                     context,
                     self._count_type if is_count else SeriesType.GAUGE,
                     points,
@@ -378,72 +264,6 @@ class SnapshotBuilder:
                     "" if is_count else unit,
                     is_aggregate=True,
                 )
-                self._aggregate_points += len(points)
-
-    def _add_sketch(
-        self, context: Context, sketches: Sequence[tuple[int, SketchFigures]]
-    ) -> None:
-        points = tuple(
-            [SketchPoint(start, *figures) for start, figures in sketches if figures[0]]
-        )
-        if not points:
-            return
-        details = context.details
-        metric_type = context.key[1]
-        sketch = Sketch(
-            context.name,
-            points,
-            context.tags,
-            context.host,
-            None if details is None else details.jmx_check_name,
-            "millisecond" if metric_type == TIMER else "",
-        )
-        if metric_type == DISTRIBUTION:
-            self._sketch_points += len(points)
-            self._sketches.append(sketch)
-        else:
-            self._histogram_points += len(points)
-            self._histograms.append(sketch)
-
-    def _add_series(
-        self,
-        context: Context,
-        series_type: SeriesType,
-        points: Points,
-        name: str = "",
-        unit: str = "",
-        *,
-        is_aggregate: bool = False,
-    ) -> None:
-        """Add one series, if there is a point; *name* where it is not the context's."""
-        context.last_sent = self._parts.number
-        if not points:
-            return
-        own_name, _, host, tags = context.key
-        device = ""
-        resources: tuple[tuple[str, str], ...] = ()
-        jmx_check_name = None
-        if context.details is not None:
-            tags = context.details.tags
-            device = context.details.device
-            resources = context.details.resources
-            jmx_check_name = context.details.jmx_check_name
-        self._series_points += len(points)
-        self._series.append(
-            Series(
-                name or own_name,
-                series_type,
-                points,
-                tags,
-                host,
-                device,
-                resources,
-                self._interval,
-                unit,
-                jmx_check_name,
-                is_aggregate,
-            )
-        )
 
     def _sweep(self) -> Iterator[None]:
         """Add zeros of idle counters, and forget what has expired.
@@ -456,10 +276,14 @@ class SnapshotBuilder:
         kept = 0
         for index in range(end):
             context = ordered[index]
-            self._heed_clock(context)
+            self._expiry.heed_clock(context, self._read_now())
             if context.kind == COUNTER and context.last_sent != number and self._starts:
                 self._add_counter(context, ())
-            if self._is_expired(context):
+            # What the open bucket holds would be sent twice, were it to come back; and
+            # what is copied needs its copy.
+            if self._expiry.is_expired(context) and not (
+                self._engine.is_filled(context) or context.copied_from
+            ):
                 self._table.remove(context)
                 self._engine.forget(context)
                 if context.own_values is not None:
@@ -474,36 +298,6 @@ class SnapshotBuilder:
         del ordered[kept:end]
         self._table.shrink()
 
-    def _heed_clock(self, context: Context) -> None:
-        """Move what is in the future, since the clock went back, to now.
-
-        Else a context would be kept until the clock is there again, and be sent as
-        zeros all the time, or not before.
-        """
-        now = self._read_now()
-        if context.last_seen > now:
-            context.last_seen = now
-            context.last_counted = min(context.last_counted, now)
-        if context.opened > now + self._interval:
-            context.opened = int(now) - self._interval
-
-    def _is_expired(self, context: Context) -> bool:
-        now = self._parts.now
-        kept_seconds = self._settings.context_expiry_seconds
-        if context.last_seen + kept_seconds >= now:
-            return False
-        if (
-            context.kind == COUNTER
-            and context.last_counted
-            + kept_seconds
-            + self._settings.counter_expiry_seconds
-            >= now
-        ):
-            return False
-        # What the open bucket holds would be sent twice, were it to come back; and what
-        # is copied needs its copy.
-        return not (self._engine.is_filled(context) or context.copied_from)
-
     def _build_stamped(self) -> Iterator[None]:
         """Send what is stamped and stands in no bucket."""
         stamped = self._parts.stamped
@@ -514,33 +308,6 @@ class SnapshotBuilder:
                 else:
                     self._add_counter(context, ())
             yield
-
-    def _rank_contexts(self) -> Iterator[None]:
-        dropped = self._parts.dropped
-        if dropped.counts[FULL]:
-            ranker = ContextRanker(self._table.list_contexts(), RANKED)
-            yield from ranker.rank()
-            full = ContextsFull(
-                dropped.counts[FULL], self._settings.max_contexts, ranker.ranking
-            )
-            self.warnings = (*self.warnings, full)
-        of_memory = {
-            reason: dropped.counts[reason]
-            for reason in MEMORY_REASONS
-            if dropped.counts[reason]
-        }
-        if of_memory:
-            ranker = ContextRanker(
-                self._table.list_contexts(), RANKED, weigh=measure_context
-            )
-            yield from ranker.rank()
-            memory = MemoryFull(
-                of_memory,
-                self._settings.max_memory_bytes,
-                tuple(Counter(dropped.names).most_common(RANKED)),
-                ranker.ranking,
-            )
-            self.warnings = (*self.warnings, memory)
 
     def _free(self) -> Iterator[None]:
         yield from self._free_buckets()

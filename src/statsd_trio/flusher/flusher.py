@@ -9,11 +9,7 @@ import trio
 
 from statsd_trio.aggregation.context_table import TypeClash, TypeClashes
 from statsd_trio.aggregation.snapshot import Series, Snapshot
-from statsd_trio.aggregation.snapshot_builder import (
-    EngineFailure,
-    MemoryFull,
-    Warned,
-)
+from statsd_trio.aggregation.warnings import EngineFailure, MemoryFull, Warned
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.pace import Pace
 from statsd_trio.sinks.sink import Destination

@@ -189,7 +189,7 @@ def test_series_and_sketches_bear_their_origin(
         "tags": tags,
         "jmx_check_name": jmx_check_name,
     }
-    assert read_origin(attrs.evolve(make_series(), **changes)) == origin
+    assert read_origin(make_series()._replace(**changes)) == origin
     assert read_origin(attrs.evolve(make_sketch(), **changes)) == origin
 
 
