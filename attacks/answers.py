@@ -25,10 +25,10 @@ _FAULTS: Final[dict[str, dict[str, Any]]] = {
     "500": {"status": 500},
     "redirect elsewhere": {"status": 307, "location": "http://127.0.0.2:1/"},
     "redirect in a circle": {"status": 308, "location": "?"},
-    "no HTTP": {"act": "garbage"},
-    "reset": {"act": "reset"},
-    "no answer": {"act": "hang"},
-    "endless answer": {"act": "endless_answer"},
+    "no HTTP": {"fault": "garbage"},
+    "reset": {"fault": "reset"},
+    "no answer": {"fault": "hang"},
+    "endless answer": {"fault": "endless_answer"},
 }
 _ROUTES: Final = ("series", "sketches", "service_checks", "events")
 

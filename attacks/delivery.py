@@ -58,7 +58,7 @@ def burst_of_events(trial: Trial) -> None:
 def slow_answers(trial: Trial) -> None:
     """Send 400 events a second to an intake that answers after 50 ms."""
     seconds = 10
-    intakes = trial.start_intakes([{"act": "accept", "delay_seconds": 0.05}])
+    intakes = trial.start_intakes([{"fault": "accept", "delay_seconds": 0.05}])
     server = trial.start_server(intakes=intakes)
     lines = 200 * seconds
     counters = trial.start_datagrams(

@@ -45,7 +45,7 @@ def stalled_log(trial: Trial) -> None:
 
 def two_signals(trial: Trial) -> None:
     """Send a second SIGTERM while nobody reads the log and no intake answers."""
-    intakes = trial.start_intakes([{"act": "hang"}])
+    intakes = trial.start_intakes([{"fault": "hang"}])
     server = trial.start_server("--log-level=debug", intakes=intakes, reads_log=False)
     sender = trial.start_datagrams(
         Sending(Workload("garbage", _LINES, UDP_PACKET_BYTES), lines_per_second=10_000),

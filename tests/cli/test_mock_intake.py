@@ -83,12 +83,12 @@ def test_a_script_that_cannot_be_used_ends_it_with_every_problem(
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "outage.toml"
-    script.write_text("[[rules]]\nstatus = 1\n[[rules]]\nact = 'x'\n")
+    script.write_text("[[rules]]\nstatus = 1\n[[rules]]\nfault = 'x'\n")
     result = CliRunner().invoke(command, ["--script", str(script)])
     assert result.exit_code == 2
     assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
-        "rule 1",
-        "rule 2",
+        "rules, entry 1",
+        "rules, entry 2",
     ]
 
 

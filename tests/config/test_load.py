@@ -541,19 +541,19 @@ def test_problem_stays_on_one_short_line() -> None:
             "additional_routes has https://***@e.example, which is not among",
         ),
         ({"mapper_profiles": "{}"}, "not a list of tables"),
-        ({"mapper_profiles": "[1]"}, "not what is expected here @ item[0]"),
-        ({"mapper_profiles": '[{"name": "a"}]'}, "has no prefix @ item[0].prefix"),
+        ({"mapper_profiles": "[1]"}, "=[1]: entry 1: must be a table, not 1"),
+        ({"mapper_profiles": '[{"name": "a"}]'}, ": entry 1, prefix: is missing"),
         (
             {"mapper_profiles": '[{"name": "a", "prefix": "b", "x": 1}]'},
-            "unknown key x @ item[0]",
+            ": entry 1: unknown key 'x'",
         ),
         (
             {"mapper_profiles": '[{"name": "a", "prefix": ""}]'},
-            "has no prefix @ item[0].prefix",
+            ": entry 1, prefix: is missing",
         ),
         (
             {"metric_tag_filterlist": '[{"metric_name": "m", "action": "drop"}]'},
-            "action 'drop' is neither exclude nor include @ item[0]",
+            ": entry 1: action 'drop' is neither exclude nor include",
         ),
         ({"forward_host": "x"}, "forward_host and forward_port"),
         (

@@ -41,19 +41,19 @@ def body(encode: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("act", "names"), [("reset", []), ("lose_answer", ["page.views"])]
+    ("fault", "names"), [("reset", []), ("lose_answer", ["page.views"])]
 )
 async def test_a_reset_sends_rst_and_only_a_lost_answer_was_received(
-    intake: MockIntake, body: bytes, act: str, names: list[str]
+    intake: MockIntake, body: bytes, fault: str, names: list[str]
 ) -> None:
-    intake.play([Rule(act=act)])
+    intake.play([Rule(fault=fault)])
     with pytest.raises(trio.BrokenResourceError) as caught:
         await ask(intake, body)
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ECONNRESET
     assert [series.name for series in intake.series] == names
     (attempt,) = intake.attempts
-    assert (attempt.status, attempt.fault) == (None, act)
+    assert (attempt.status, attempt.fault) == (None, fault)
     assert [item.name for item in attempt.items if hasattr(item, "name")] == [
         "page.views"
     ]
@@ -62,7 +62,7 @@ async def test_a_reset_sends_rst_and_only_a_lost_answer_was_received(
 async def test_half_an_answer_ends_within_its_body(
     intake: MockIntake, body: bytes
 ) -> None:
-    intake.play([Rule(act="half_answer", headers={"x-a": "b"})])
+    intake.play([Rule(fault="half_answer", headers={"x-a": "b"})])
     head, _, rest = (await ask(intake, body)).partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
         b"HTTP/1.1 202 Accepted",
@@ -77,7 +77,7 @@ async def test_half_an_answer_ends_within_its_body(
 async def test_half_an_answer_receives_what_its_status_says(
     intake: MockIntake, body: bytes, status: int, received: int
 ) -> None:
-    intake.play([Rule(act="half_answer", status=status)])
+    intake.play([Rule(fault="half_answer", status=status)])
     answer = await ask(intake, body)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert len(intake.series) == received
@@ -87,7 +87,7 @@ async def test_half_an_answer_receives_what_its_status_says(
 async def test_an_endless_answer_goes_on_until_the_client_leaves(
     intake: MockIntake, body: bytes, status: int, received: int
 ) -> None:
-    intake.play([Rule(act="endless_answer", status=status)])
+    intake.play([Rule(fault="endless_answer", status=status)])
     async with await trio.open_tcp_stream(*intake.address) as stream:
         await stream.send_all(write_request(body))
         answer = b""
@@ -101,7 +101,7 @@ async def test_an_endless_answer_goes_on_until_the_client_leaves(
 
 
 async def test_garbage_is_not_http(intake: MockIntake, body: bytes) -> None:
-    intake.play([Rule(act="garbage")])
+    intake.play([Rule(fault="garbage")])
     answer = await ask(intake, body)
     assert answer
     assert not answer.startswith(b"HTTP/")
@@ -109,7 +109,7 @@ async def test_garbage_is_not_http(intake: MockIntake, body: bytes) -> None:
 
 
 async def test_garbage_may_be_chosen(intake: MockIntake, body: bytes) -> None:
-    intake.play([Rule(act="garbage", body="SSH-2.0-x\r\n")])
+    intake.play([Rule(fault="garbage", body="SSH-2.0-x\r\n")])
     assert await ask(intake, body) == b"SSH-2.0-x\r\n"
 
 
@@ -117,7 +117,7 @@ async def test_a_hanging_request_gets_no_answer_in_a_day(
     mock_clock: MockClock, intake: MockIntake, body: bytes
 ) -> None:
     mock_clock.autojump_threshold = 0.01
-    intake.play([Rule(act="hang")])
+    intake.play([Rule(fault="hang")])
     with trio.move_on_after(86400) as scope:
         await ask(intake, body)
     assert scope.cancelled_caught
@@ -155,7 +155,7 @@ async def test_a_fault_comes_after_its_delay(
     mock_clock: MockClock, intake: MockIntake, body: bytes
 ) -> None:
     mock_clock.autojump_threshold = 0.01
-    intake.play([Rule(act="garbage", delay_seconds=30)])
+    intake.play([Rule(fault="garbage", delay_seconds=30)])
     start = trio.current_time()
     await ask(intake, body)
     assert trio.current_time() - start == pytest.approx(30, abs=1)
@@ -208,7 +208,7 @@ async def test_a_redirect_points_where_the_rule_says(
 async def test_a_script_of_several_rules_plays_through(
     intake: MockIntake, client: httpx2.AsyncClient, body: bytes
 ) -> None:
-    intake.play([Rule(status=500, times=2), Rule(act="reset", times=1)])
+    intake.play([Rule(status=500, times=2), Rule(fault="reset", times=1)])
     statuses: list[int | None] = []
     for _ in range(4):
         try:
@@ -225,7 +225,7 @@ async def test_a_fault_leaves_other_connections_alone(
     intake: MockIntake, client: httpx2.AsyncClient, body: bytes
 ) -> None:
     await client.post(SERIES, content=body)
-    intake.play([Rule(act="garbage", times=1)])
+    intake.play([Rule(fault="garbage", times=1)])
     await ask(intake, body)
     answer = await client.post(SERIES, content=body)
     assert answer.status_code == 202

@@ -9,6 +9,7 @@ from statsd_trio.mock_intake import (
     MetricType,
     ReceivedEvent,
     ReceivedPoint,
+    ReceivedResource,
     ReceivedSeries,
     ReceivedServiceCheck,
 )
@@ -43,7 +44,7 @@ def test_series_are_read() -> None:
             type=MetricType.COUNT,
             points=(ReceivedPoint(1000, 2.0),),
             tags=("env:prod",),
-            resources=(("host", "web-1"),),
+            resources=(ReceivedResource("host", "web-1"),),
             interval=10,
             unit="byte",
             source_type_name="System",
@@ -104,20 +105,33 @@ def test_service_checks_are_read(body: object) -> None:
     [
         ("", "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ("[]", "the body is not an object"),
-        ('{"series":1}', "series is not an array"),
-        ('{"series":[1]}', r"series\[0\] is not an object"),
-        ('{"series":[{"metric":1}]}', "metric is not a string"),
-        ('{"series":[{"metric":"a","type":4}]}', "no type 4"),
-        ('{"series":[{"metric":"a","type":true}]}', "type is not an integer"),
-        ('{"series":[{"metric":"a","tags":[1]}]}', "more than strings"),
-        ('{"series":[{"metric":"a"}]}', "has no points"),
-        ('{"series":[{"metric":"a","points":[{"value":1}]}]}', "has no timestamp"),
-        ('{"series":[{"metric":"a","points":[{"timestamp":1}]}]}', "not a number"),
+        ("[]", r"^the body: must be a table, not \[\]$"),
+        ('{"series":1}', "^the body, series: must be a list, not 1$"),
+        ('{"series":[1]}', "^series, entry 1: must be a table, not 1$"),
+        ('{"series":[{"metric":1}]}', "^series, entry 1, metric: must be text, not 1$"),
+        ('{"series":[{}]}', "^series, entry 1, metric: is missing$"),
+        ('{"series":[{"metric":"a","type":4}]}', "entry 1, type: there is no type 4$"),
+        (
+            '{"series":[{"metric":"a","type":true}]}',
+            ", type: must be a whole number, not True$",
+        ),
+        (
+            '{"series":[{"metric":"a","tags":["b",1]}]}',
+            ", tags, entry 2: must be text, not 1$",
+        ),
+        ('{"series":[{"metric":"a"}]}', "^series, entry 1: series 'a' has no points$"),
+        (
+            '{"series":[{"metric":"a","points":[{"value":1}]}]}',
+            ", points, entry 1, timestamp: is missing$",
+        ),
+        (
+            '{"series":[{"metric":"a","points":[{"timestamp":1}]}]}',
+            ", points, entry 1, value: is missing$",
+        ),
         (
             '{"series":[{"metric":"a","points":[{"timestamp":1,"value":1%s}]}]}'
             % ("0" * 400),
-            "out of range",
+            ", value: is out of range$",
         ),
         (
             '{"series":[{"metric":"a","points":[{"timestamp":1,"value":NaN}]}]}',
@@ -133,9 +147,17 @@ def test_series_that_make_no_sense_are_refused(body: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('{"text":"a"}', "no title"),
-        ('{"title":"a"}', "no text"),
-        ('{"title":"a","text":"b","date_happened":1.5}', "not an integer"),
+        ('{"text":"a"}', "^the event, title: is missing$"),
+        ('{"title":"","text":"a"}', "^the event: an event has no title$"),
+        ('{"title":"a"}', "^the event, text: is missing$"),
+        (
+            '{"title":"a","text":"b","date_happened":1.5}',
+            "^the event, date_happened: must be a whole number, not 1.5$",
+        ),
+        (
+            '{"title":1,"text":2}',
+            "^the event, title: must be text, not 1; the event, text: must be text",
+        ),
     ],
 )
 def test_an_event_that_makes_no_sense_is_refused(body: str, message: str) -> None:
@@ -146,14 +168,23 @@ def test_an_event_that_makes_no_sense_is_refused(body: str, message: str) -> Non
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('[{"check":"a"}]', "has no status"),
-        ('[{"check":"a","status":4}]', "no status 4"),
-        ('[{"status":0}]', "has no name"),
+        ("3", "^check 1: must be a table, not 3$"),
+        ('[{"check":"a"}]', "^check 1, status: is missing$"),
+        ('[{"check":"a","status":4}]', "^check 1: there is no status 4$"),
+        ('[{"status":0}]', "^check 1, check: is missing$"),
+        ('[{"check":"","status":0}]', "^check 1: a service check has no name$"),
     ],
 )
 def test_a_check_that_makes_no_sense_is_refused(body: str, message: str) -> None:
     with pytest.raises(PayloadError, match=message):
         list(read_service_checks_json(body.encode()))
+
+
+def test_a_body_full_of_problems_names_the_first_few() -> None:
+    body = {"title": "a", "text": "b", "tags": [1] * 1000}
+    with pytest.raises(PayloadError) as caught:
+        list(read_events_json(json.dumps(body).encode()))
+    assert str(caught.value).count(";") == 4
 
 
 JSON_VALUES = st.recursive(

@@ -59,7 +59,7 @@ async def test_what_the_block_raises_leaves_it_unchanged() -> None:
 async def test_leaving_ends_a_request_that_hangs() -> None:
     with trio.fail_after(60):
         async with (
-            open_mock_intake(script=[Rule(act="hang")]) as intake,
+            open_mock_intake(script=[Rule(fault="hang")]) as intake,
             await trio.open_tcp_stream(*intake.address) as stream,
         ):
             await stream.send_all(b"GET /api/v1/validate HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -69,7 +69,7 @@ async def test_leaving_ends_a_request_that_hangs() -> None:
 async def test_cancelling_ends_a_request_that_hangs() -> None:
     with trio.fail_after(60), trio.CancelScope() as scope:
         async with (
-            open_mock_intake(script=[Rule(act="hang")]) as intake,
+            open_mock_intake(script=[Rule(fault="hang")]) as intake,
             await trio.open_tcp_stream(*intake.address) as stream,
         ):
             await stream.send_all(b"GET /api/v1/validate HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -173,7 +173,7 @@ async def test_nothing_is_logged(
 ) -> None:
     caplog.set_level(logging.INFO, logger="statsd_trio")
     await client.get("/api/v1/validate")
-    intake.play([Rule(act="reset")])
+    intake.play([Rule(fault="reset")])
     with pytest.raises(httpx2.NetworkError):
         await client.get("/api/v1/validate")
     assert [record for record in caplog.records if "httpx" not in record.name] == []

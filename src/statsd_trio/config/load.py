@@ -162,34 +162,18 @@ def _structure(
 
 
 def _describe_error(error: Exception) -> list[str]:
-    import cattrs  # noqa: PLC0415 - as above
+    from statsd_trio.structuring import list_problems  # noqa: PLC0415 - as above
 
-    if isinstance(error, ConfigError):
-        return error.problems
-    if isinstance(error, cattrs.BaseValidationError):
-        return cattrs.transform_error(error, "item", _describe_leaf)
-    return [_describe_leaf(error, None)]
-
-
-def _describe_leaf(error: BaseException, _type: type | None) -> str:
-    import cattrs  # noqa: PLC0415 - as above
-
-    if isinstance(error, cattrs.ForbiddenExtraKeysError):
-        return f"unknown key {', '.join(sorted(error.extra_fields))}"
-    if isinstance(error, KeyError):
-        return f"has no {error.args[0]}"
-    if isinstance(error, ValueError) and error.args:
-        # A library may have added objects of its own behind the words.
-        return str(error.args[0])
-    return "not what is expected here"
+    return error.problems if isinstance(error, ConfigError) else [*list_problems(error)]
 
 
 @functools.cache
 def _converter() -> Any:
-    import cattrs  # noqa: PLC0415 - as above
     from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 - as above
 
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    from statsd_trio.structuring import StrictConverter  # noqa: PLC0415 - as above
+
+    converter = StrictConverter(forbid_extra_keys=True)
     converter.register_structure_hook(str, lambda raw, _: parse_text(raw))
     converter.register_structure_hook_func(
         lambda wanted: wanted == tuple[str, ...], lambda raw, _: parse_strings(raw)

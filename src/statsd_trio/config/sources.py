@@ -16,8 +16,8 @@ from statsd_trio.config.files import is_agent_file, read_file
 from statsd_trio.config.option import PREFIX, Alias
 from statsd_trio.config.options import OPTIONS, OTHER_VARIABLES
 from statsd_trio.config.parsing import parse_strings, parse_text
-from statsd_trio.config.suggestion import find_nearest
 from statsd_trio.errors import ConfigError
+from statsd_trio.suggestion import find_nearest
 
 # What Kubernetes, and Docker before it, sets for a service whose name begins with
 # `statsd-trio`.

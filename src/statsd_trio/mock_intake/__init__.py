@@ -19,23 +19,25 @@ from statsd_trio.mock_intake.received import (
     ReceivedItem,
     ReceivedOrigin,
     ReceivedPoint,
+    ReceivedResource,
     ReceivedSeries,
     ReceivedServiceCheck,
     ReceivedSketch,
     ReceivedSketchPoint,
     Route,
 )
-from statsd_trio.mock_intake.script import Act, Rule, load_script
+from statsd_trio.mock_intake.script import Fault, Rule, load_script
 
 __all__ = [
-    "Act",
     "Attempt",
+    "Fault",
     "MetricType",
     "MockIntake",
     "ReceivedEvent",
     "ReceivedItem",
     "ReceivedOrigin",
     "ReceivedPoint",
+    "ReceivedResource",
     "ReceivedSeries",
     "ReceivedServiceCheck",
     "ReceivedSketch",

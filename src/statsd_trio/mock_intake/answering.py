@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from statsd_trio.mock_intake.connection import break_off, pour_out, reset
-from statsd_trio.mock_intake.script import Act, Rule
+from statsd_trio.mock_intake.script import Fault, Rule
 from statsd_trio.web import Connection, JsonResponse, wait_left
 
 _JSON: Final = "application/json"
@@ -46,23 +46,23 @@ async def play_rule(
             raise ClientDisconnect
     connection: Connection = request.state.connection
     stream = connection.stream
-    match rule.act:
-        case Act.ACCEPT:
+    match rule.fault:
+        case Fault.ACCEPT:
             return own_answer
-        case Act.ANSWER:
+        case Fault.ANSWER:
             return PlainTextResponse(
                 rule.body, rule.choose_status(), rule.collect_headers()
             )
-        case Act.HANG:
+        case Fault.HANG:
             await wait_left(request.receive)
-        case Act.RESET | Act.LOSE_ANSWER:
+        case Fault.RESET | Fault.LOSE_ANSWER:
             reset(stream)
-        case Act.HALF_ANSWER:
+        case Fault.HALF_ANSWER:
             await break_off(stream, _halve(rule))
-        case Act.ENDLESS_ANSWER:
+        case Fault.ENDLESS_ANSWER:
             head = _write_head(rule, {"transfer-encoding": "chunked"})
             await pour_out(stream, head, _ENDLESS_PIECE)
-        case Act.GARBAGE:
+        case Fault.GARBAGE:
             await break_off(stream, rule.body.encode() or _GARBAGE)
     return None
 

@@ -1,23 +1,37 @@
-"""JSON bodies -> received series, events and service checks, one at a time.
+"""The JSON bodies of series (v2), events and service checks (v1) -> received values.
 
 Source: Datadog's public API reference: "Submit metrics" (v2), "Post an event"
-(v1), "Submit a Service Check" (v1).
+(v1) and "Submit a Service Check" (v1).
 """
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, TypeGuard
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import attrs
+import cattrs
 
 from statsd_trio.mock_intake.received import (
     MetricType,
     PayloadError,
     ReceivedEvent,
-    ReceivedPoint,
     ReceivedSeries,
     ReceivedServiceCheck,
 )
+from statsd_trio.structuring import StrictConverter, list_problems
 
 _METRIC_TYPES: Final = tuple(MetricType)
+
+# A body may have as many problems as members; the first few are enough to act on.
+_MAX_PROBLEMS: Final = 5
+
+_T = TypeVar("_T")
+
+
+@attrs.frozen
+class _SeriesBody:
+    series: tuple[Any, ...] = ()
 
 
 def read_series_json(body: bytes) -> Iterator[ReceivedSeries]:
@@ -26,82 +40,32 @@ def read_series_json(body: bytes) -> Iterator[ReceivedSeries]:
     Raises:
         PayloadError: if it is not JSON, or a series makes no sense.
     """
-    payload = _Members(_load_json(body), "the body")
-    for place, entry in enumerate(payload.array("series")):
-        series = _Members(entry, f"series[{place}]")
-        number = series.integer("type") or 0
-        if not 0 <= number < len(_METRIC_TYPES):
-            raise PayloadError(f"{series.place}: there is no type {number}")
-        resources = tuple(
-            (resource.text("type"), resource.text("name"))
-            for resource in series.objects("resources")
-        )
-        points = tuple(
-            ReceivedPoint(point.required_integer("timestamp"), point.number("value"))
-            for point in series.objects("points")
-        )
-        yield ReceivedSeries(
-            name=series.text("metric"),
-            type=_METRIC_TYPES[number],
-            points=points,
-            tags=series.texts("tags"),
-            resources=resources,
-            interval=series.integer("interval") or 0,
-            unit=series.text("unit"),
-            source_type_name=series.text("source_type_name"),
-        )
+    entries = _structure(_load_json(body), _SeriesBody, "the body").series
+    for number, entry in enumerate(entries, start=1):
+        yield _structure(entry, ReceivedSeries, "series", f"entry {number}")
 
 
 def read_events_json(body: bytes) -> Iterator[ReceivedEvent]:
-    """Yield the one event of a v1 event body.
+    """Yield the one event of a v1 JSON body.
 
     Raises:
         PayloadError: if it is not JSON, or the event makes no sense.
     """
-    event = _Members(_load_json(body), "the event")
-    received = ReceivedEvent(
-        title=event.text("title"),
-        text=event.text("text"),
-        timestamp=event.integer("date_happened"),
-        tags=event.texts("tags"),
-        host=event.text("host"),
-        priority=event.text("priority"),
-        alert_type=event.text("alert_type"),
-        aggregation_key=event.text("aggregation_key"),
-        source_type_name=event.text("source_type_name"),
-        device_name=event.text("device_name"),
-    )
-    if not received.title:
-        raise PayloadError("the event has no title")
-    if "text" not in event.members:
-        raise PayloadError("the event has no text")
-    yield received
+    yield _structure(_load_json(body), ReceivedEvent, "the event")
 
 
 def read_service_checks_json(body: bytes) -> Iterator[ReceivedServiceCheck]:
-    """Yield the checks of a v1 check_run body: an array, or one check.
+    """Yield the service checks of a v1 JSON body: one, or an array of them.
 
     Raises:
         PayloadError: if it is not JSON, or a check makes no sense.
     """
     loaded = _load_json(body)
-    entries = loaded if _is_array(loaded) else [loaded]
-    for place, entry in enumerate(entries):
-        check = _Members(entry, f"check {place}")
-        status = check.required_integer("status")
-        if not 0 <= status <= 3:
-            raise PayloadError(f"{check.place}: there is no status {status}")
-        received = ReceivedServiceCheck(
-            name=check.text("check"),
-            status=status,
-            timestamp=check.integer("timestamp"),
-            tags=check.texts("tags"),
-            host=check.text("host_name"),
-            message=check.text("message"),
-        )
-        if not received.name:
-            raise PayloadError(f"{check.place} has no name")
-        yield received
+    if not isinstance(loaded, list):
+        loaded = [loaded]
+    entries: tuple[Any, ...] = _CONVERTER.structure(loaded, tuple[Any, ...])
+    for number, entry in enumerate(entries, start=1):
+        yield _structure(entry, ReceivedServiceCheck, f"check {number}")
 
 
 def _load_json(body: bytes) -> Any:
@@ -111,64 +75,20 @@ def _load_json(body: bytes) -> Any:
         raise PayloadError(f"the body is not JSON: {error}") from error
 
 
-def _is_array(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
+def _structure(value: Any, cls: type[_T], *place: str) -> _T:
+    try:
+        return _CONVERTER.structure(value, cls)
+    except (cattrs.BaseValidationError, ValueError) as error:
+        problems = islice(list_problems(error, *place), _MAX_PROBLEMS)
+        raise PayloadError("; ".join(problems)) from error
 
 
-class _Members:
-    """The members of one JSON object, each read as the type it must have."""
+def _read_type(value: Any, _cls: type) -> MetricType:
+    number = _CONVERTER.structure(value, int)
+    if not 0 <= number < len(_METRIC_TYPES):
+        raise ValueError(f"there is no type {number}")
+    return _METRIC_TYPES[number]
 
-    def __init__(self, value: Any, place: str) -> None:
-        if not isinstance(value, dict):
-            raise PayloadError(f"{place} is not an object")
-        self.members: dict[str, Any] = value
-        self.place = place
 
-    def text(self, name: str) -> str:
-        value = self.members.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise PayloadError(f"{self.place}: {name} is not a string")
-        return value
-
-    def integer(self, name: str) -> int | None:
-        value = self.members.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise PayloadError(f"{self.place}: {name} is not an integer")
-        return value
-
-    def required_integer(self, name: str) -> int:
-        value = self.integer(name)
-        if value is None:
-            raise PayloadError(f"{self.place} has no {name}")
-        return value
-
-    def number(self, name: str) -> float:
-        value = self.members.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise PayloadError(f"{self.place}: {name} is not a number")
-        try:
-            return float(value)
-        except OverflowError:
-            raise PayloadError(f"{self.place}: {name} is out of range") from None
-
-    def array(self, name: str) -> list[Any]:
-        value = self.members.get(name)
-        if value is None:
-            return []
-        if not _is_array(value):
-            raise PayloadError(f"{self.place}: {name} is not an array")
-        return value
-
-    def objects(self, name: str) -> "Iterator[_Members]":
-        for place, entry in enumerate(self.array(name)):
-            yield _Members(entry, f"{self.place}.{name}[{place}]")
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = self.array(name)
-        if not all(isinstance(value, str) for value in values):
-            raise PayloadError(f"{self.place}: {name} holds more than strings")
-        return tuple(values)
+_CONVERTER: Final = StrictConverter()
+_CONVERTER.register_structure_hook(MetricType, _read_type)

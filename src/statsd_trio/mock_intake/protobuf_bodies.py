@@ -16,6 +16,7 @@ from statsd_trio.mock_intake.received import (
     PayloadError,
     ReceivedOrigin,
     ReceivedPoint,
+    ReceivedResource,
     ReceivedSeries,
     ReceivedSketch,
     ReceivedSketchPoint,
@@ -67,7 +68,7 @@ def _read_one_series(data: bytes) -> ReceivedSeries:  # noqa: C901 -- a case a f
     name = unit = source_type_name = ""
     number = interval = 0
     origin: ReceivedOrigin | None = None
-    resources: list[tuple[str, str]] = []
+    resources: list[ReceivedResource] = []
     tags: list[str] = []
     points: list[ReceivedPoint] = []
     for field, value in read_fields(data):
@@ -107,14 +108,14 @@ def _read_one_series(data: bytes) -> ReceivedSeries:  # noqa: C901 -- a case a f
     )
 
 
-def _read_resource(data: bytes) -> tuple[str, str]:
+def _read_resource(data: bytes) -> ReceivedResource:
     kind = name = ""
     for field, value in read_fields(data):
         if field == 1:
             kind = as_text(value, "resource type")
         elif field == 2:
             name = as_text(value, "resource name")
-    return kind, name
+    return ReceivedResource(kind, name)
 
 
 def _read_point(data: bytes) -> ReceivedPoint:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import attrs
 
+from statsd_trio.structuring import MEMBER
+
 
 class PayloadError(ValueError):
     """A body is well formed, but says something that makes no sense."""
@@ -41,6 +43,13 @@ class ReceivedPoint(NamedTuple):
     value: float
 
 
+class ReceivedResource(NamedTuple):
+    """What a series belongs to, such as the host *name* for the type ``host``."""
+
+    type: str
+    name: str
+
+
 @attrs.frozen
 class ReceivedOrigin:
     """Where a metric says it comes from, in Datadog's numbers."""
@@ -59,7 +68,7 @@ class ReceivedSeries:
     """One series of one payload.
 
     Attributes:
-        resources: every (type, name) pair as it came, the host's too.
+        resources: as they came, the host too.
         interval: seconds, as sent; 0 if it was not.
         origin: None if it was not sent.
         host: the name of the first resource of type ``host``, "" for none.
@@ -69,15 +78,15 @@ class ReceivedSeries:
             finite.
     """
 
-    name: str
-    type: MetricType
-    points: tuple[ReceivedPoint, ...]
+    name: str = attrs.field(metadata={MEMBER: "metric"})
+    type: MetricType = MetricType.UNSPECIFIED
+    points: tuple[ReceivedPoint, ...] = ()
     tags: tuple[str, ...] = ()
-    resources: tuple[tuple[str, str], ...] = ()
+    resources: tuple[ReceivedResource, ...] = ()
     interval: int = 0
     unit: str = ""
     source_type_name: str = ""
-    origin: ReceivedOrigin | None = None
+    origin: ReceivedOrigin | None = attrs.field(default=None, metadata={MEMBER: None})
     host: str = attrs.field(
         init=False, default=attrs.Factory(_find_host, takes_self=True)
     )
@@ -143,11 +152,17 @@ class ReceivedSketch:
 
 @attrs.frozen
 class ReceivedEvent:
-    """One event; what was not sent is "" or None."""
+    """One event; what was not sent is "" or None.
+
+    Raises:
+        PayloadError: without a title.
+    """
 
     title: str
     text: str
-    timestamp: int | None = None
+    timestamp: int | None = attrs.field(
+        default=None, metadata={MEMBER: "date_happened"}
+    )
     tags: tuple[str, ...] = ()
     host: str = ""
     priority: str = ""
@@ -155,6 +170,10 @@ class ReceivedEvent:
     aggregation_key: str = ""
     source_type_name: str = ""
     device_name: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.title:
+            raise PayloadError("an event has no title")
 
 
 @attrs.frozen
@@ -164,14 +183,23 @@ class ReceivedServiceCheck:
     Attributes:
         status: 0 ok, 1 warning, 2 critical, 3 unknown.
         timestamp: unix seconds; None if it was not sent.
+
+    Raises:
+        PayloadError: without a name, or with a status that is none of these.
     """
 
-    name: str
+    name: str = attrs.field(metadata={MEMBER: "check"})
     status: int
     timestamp: int | None = None
     tags: tuple[str, ...] = ()
-    host: str = ""
+    host: str = attrs.field(default="", metadata={MEMBER: "host_name"})
     message: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.name:
+            raise PayloadError("a service check has no name")
+        if not 0 <= self.status <= 3:
+            raise PayloadError(f"there is no status {self.status}")
 
 
 ReceivedItem = ReceivedSeries | ReceivedSketch | ReceivedEvent | ReceivedServiceCheck

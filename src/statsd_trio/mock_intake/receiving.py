@@ -43,7 +43,7 @@ from statsd_trio.mock_intake.received import (
     ReceivedItem,
     Route,
 )
-from statsd_trio.mock_intake.script import Act, Rule
+from statsd_trio.mock_intake.script import Fault, Rule
 from statsd_trio.mock_intake.sizes import measure_item
 from statsd_trio.mock_intake.wire import WireError
 
@@ -219,12 +219,12 @@ class Receiving:
         fault = ""
         if rule is not None:
             fault = rule.describe()
-            if rule.act in {Act.ANSWER, Act.HALF_ANSWER, Act.ENDLESS_ANSWER}:
+            if rule.fault in {Fault.ANSWER, Fault.HALF_ANSWER, Fault.ENDLESS_ANSWER}:
                 status = rule.choose_status()
                 is_received = is_received and status < 300
-            elif rule.act is not Act.ACCEPT:
+            elif rule.fault is not Fault.ACCEPT:
                 status = None
-                is_received = is_received and rule.act is Act.LOSE_ANSWER
+                is_received = is_received and rule.fault is Fault.LOSE_ANSWER
         self._intake.record(
             Attempt(
                 number=self._intake.next_number(),

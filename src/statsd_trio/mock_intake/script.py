@@ -1,25 +1,24 @@
 """Scripts of faults: what the intake does instead of answering as it should."""
 
-import difflib
 import enum
 import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeGuard, TypeVar, cast
+from typing import Final, TypeVar
 
 import attrs
+import cattrs
+from attrs.validators import ge, instance_of, le, lt, optional
 
 from statsd_trio.errors import ConfigError
 from statsd_trio.mock_intake.received import Route
-
-_Name = TypeVar("_Name", bound=enum.StrEnum)
-_Table = dict[str, Any]
+from statsd_trio.structuring import StrictConverter, list_problems
 
 
-class Act(enum.StrEnum):
+class Fault(enum.StrEnum):
     """What a rule does with a request.
 
     Attributes:
@@ -47,74 +46,67 @@ class Act(enum.StrEnum):
     GARBAGE = "garbage"
 
 
-def _read_route(value: object) -> Route | None:
+_Name = TypeVar("_Name", bound=enum.StrEnum)
+
+# Source: RFC 9110, 5.6.2, "token".
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[ -~]*")
+# The HTTP server's own; to break them, there is HALF_ANSWER.
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+
+
+def _read_route(value: Route | str | None) -> Route | None:
     return None if value is None or value == "*" else _read_name(Route, value)
 
 
-def _read_act(value: object) -> Act:
-    return _read_name(Act, value)
+def _read_fault(value: Fault | str) -> Fault:
+    return _read_name(Fault, value)
 
 
-def _read_name(names: type[_Name], value: Any) -> _Name:
+def _read_name(names: type[_Name], value: str) -> _Name:
     try:
         return names(value)
     except ValueError:
         raise ValueError(f"{value!r} is not one of {', '.join(names)}") from None
 
 
-def _read_retry_after(value: Any) -> Any:
+def _read_retry_after(value: object) -> str:
     # A number is what everybody writes.
-    return str(value) if isinstance(value, int) else value
+    if not isinstance(value, str | int):
+        raise TypeError(f"retry_after must be seconds or a date, not {value!r}")
+    return str(value)
 
 
-def _choose_act(rule: "Rule") -> Act:
+def _choose_fault(rule: "Rule") -> Fault:
     has_answer = rule.status is not None or rule.location or rule.retry_after
-    return Act.ANSWER if has_answer else Act.ACCEPT
+    return Fault.ANSWER if has_answer else Fault.ACCEPT
 
 
-def _must_be(
-    kind: type | tuple[type, ...],
-    described: str,
-    holds: Callable[[Any], bool] = lambda _: True,
-) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
-    def check(_rule: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        is_right = isinstance(value, kind) and not isinstance(value, bool)
-        if not (is_right and holds(value)):
-            raise ValueError(f"{attribute.name} must be {described}, not {value!r}")
-
-    return check
-
-
-_is_text: Final = _must_be(str, "a string")
-_is_count: Final = _must_be(int, "a whole number, 0 or more", lambda value: value >= 0)
-_is_duration: Final = _must_be(
-    (int, float),
-    "a number of seconds, 0 or more",
-    lambda value: value >= 0 and math.isfinite(value),
-)
-# A 1xx is no answer; Starlette and h11 know no others.
-_is_status: Final = _must_be(
-    int, "a status from 200 to 599", lambda value: 200 <= value <= 599
-)
-_is_header_value: Final = _must_be(
-    str, "printable ASCII", lambda value: value.isascii() and value.isprintable()
-)
-_is_table: Final = _must_be(Mapping, "a table of strings")
-
-# Source: RFC 9110, 5.6.2, "token".
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# The HTTP server's own; to break them, there is HALF_ANSWER.
-_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
-
-
-def _are_headers(_rule: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    _is_table(None, attribute, value)
-    for name, text in value.items():
-        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+def _check_headers(
+    _rule: "Rule",
+    _attribute: "attrs.Attribute[Mapping[str, str]]",
+    headers: Mapping[str, str],
+) -> None:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a header")
         if name.lower() in _FRAMING:
             raise ValueError(f"{name} cannot be set: the server writes it")
-        _is_header_value(None, attribute, text)
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the value of {name} must be printable ASCII")
+
+
+def _check_header_value(
+    _rule: "Rule", attribute: "attrs.Attribute[str]", value: str
+) -> None:
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ValueError(f"{attribute.name} must be printable ASCII, not {value!r}")
+
+
+_COUNT: Final = (instance_of(int), ge(0))
+_DURATION: Final = (instance_of((int, float)), ge(0.0), lt(math.inf))
+# A 1xx does not end an answer, and Starlette and h11 know none beyond 599.
+_STATUS: Final = (instance_of(int), ge(200), le(599))
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +121,7 @@ class Rule:
         retry_after: seconds or an HTTP date, "" for none.
         headers: further headers of the answer.
         body: of the answer.
-        act: unless given, ANSWER if there is a status, a location or a
+        fault: unless given, ANSWER if there is a status, a location or a
             retry_after, else ACCEPT.
         delay_seconds: how long the answer, or the fault, waits after the request
             was read. What is received is received before the delay.
@@ -139,51 +131,46 @@ class Rule:
         for_seconds: how long it lasts from then; None for ever.
 
     Raises:
-        ValueError: naming the field, if one cannot be used.
+        TypeError: if a value is of another type.
+        ValueError: if a value cannot be used.
     """
 
     route: Route | None = attrs.field(default=None, converter=_read_route)
-    status: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_is_status)
-    )
-    location: str = attrs.field(default="", validator=_is_header_value)
+    status: int | None = attrs.field(default=None, validator=optional(_STATUS))
+    location: str = attrs.field(default="", validator=_check_header_value)
     retry_after: str = attrs.field(
-        default="", converter=_read_retry_after, validator=_is_header_value
+        default="", converter=_read_retry_after, validator=_check_header_value
     )
     headers: Mapping[str, str] = attrs.field(
-        factory=dict[str, str], validator=_are_headers
+        factory=dict[str, str], validator=_check_headers
     )
-    body: str = attrs.field(default="", validator=_is_text)
-    act: Act = attrs.field(
-        default=attrs.Factory(_choose_act, takes_self=True), converter=_read_act
+    body: str = attrs.field(default="", validator=instance_of(str))
+    fault: Fault = attrs.field(
+        default=attrs.Factory(_choose_fault, takes_self=True), converter=_read_fault
     )
-    delay_seconds: float = attrs.field(default=0.0, validator=_is_duration)
-    skip: int = attrs.field(default=0, validator=_is_count)
-    times: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_is_count)
-    )
-    after_seconds: float = attrs.field(default=0.0, validator=_is_duration)
-    for_seconds: float | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_is_duration)
-    )
+    delay_seconds: float = attrs.field(default=0.0, validator=_DURATION)
+    skip: int = attrs.field(default=0, validator=_COUNT)
+    times: int | None = attrs.field(default=None, validator=optional(_COUNT))
+    after_seconds: float = attrs.field(default=0.0, validator=_DURATION)
+    for_seconds: float | None = attrs.field(default=None, validator=optional(_DURATION))
 
     def describe(self) -> str:
-        """Tell in a word what it does, for the attempt that it was done to."""
-        if self.act is Act.ACCEPT:
+        """Return in a word what it does, for the attempt that it was done to."""
+        if self.fault is Fault.ACCEPT:
             return "delay" if self.delay_seconds else ""
-        return str(self.act)
+        return str(self.fault)
 
     def choose_status(self) -> int:
-        """Tell the status of the rule's own answer."""
+        """Return the status of the rule's own answer."""
         if self.status is not None:
             return self.status
         if self.location:
             return 307
-        is_whole = self.act not in {Act.HALF_ANSWER, Act.ENDLESS_ANSWER}
-        return 503 if is_whole else 202
+        is_cut = self.fault in {Fault.HALF_ANSWER, Fault.ENDLESS_ANSWER}
+        return 202 if is_cut else 503
 
     def collect_headers(self) -> dict[str, str]:
-        """Tell all headers of the answer but those of its body."""
+        """Return all headers of the answer but those of its body."""
         headers = dict(self.headers)
         if self.location:
             headers["location"] = self.location
@@ -204,20 +191,20 @@ class Script:
     def take_rule(self, route: Route | None, now: float) -> Rule | None:
         """Find the rule for a request that came at *now*, and use it up by one."""
         elapsed = now - self._start
-        for place, rule in enumerate(self._rules):
+        for number, rule in enumerate(self._rules):
             if rule.route not in (None, route):
                 continue
             age = elapsed - rule.after_seconds
             if age < 0 or (rule.for_seconds is not None and age >= rule.for_seconds):
                 continue
-            if self._skips_left[place]:
-                self._skips_left[place] -= 1
+            if self._skips_left[number]:
+                self._skips_left[number] -= 1
                 continue
-            times_left = self._times_left[place]
+            times_left = self._times_left[number]
             if times_left == 0:
                 continue
             if times_left is not None:
-                self._times_left[place] = times_left - 1
+                self._times_left[number] = times_left - 1
             return rule
         return None
 
@@ -238,37 +225,19 @@ def load_script(path: Path) -> tuple[Rule, ...]:
     except (ValueError, RecursionError) as error:
         # Both parsers' errors, and bytes that are not UTF-8, are ValueErrors.
         raise ConfigError([f"{path}: {error}"]) from error
-    if not isinstance(loaded, dict) or list(cast("_Table", loaded)) != ["rules"]:
-        raise ConfigError([f"{path}: a script holds a list, rules, and no more"])
-    entries = cast("_Table", loaded)["rules"]
-    if not _is_list(entries):
-        raise ConfigError([f"{path}: rules must be a list of tables"])
-    rules: list[Rule] = []
-    problems: list[str] = []
-    for number, entry in enumerate(entries, start=1):
-        try:
-            rules.append(_read_rule(entry))
-        except ValueError as error:
-            problems.append(f"{path}: rule {number}: {error}")
-    if problems:
-        raise ConfigError(problems)
-    return tuple(rules)
+    try:
+        return _CONVERTER.structure(loaded, _ScriptFile).rules
+    except (cattrs.BaseValidationError, ValueError) as error:
+        raise ConfigError(
+            [f"{path}: {problem}" for problem in list_problems(error)]
+        ) from error
 
 
-_FIELDS: Final = tuple(field.name for field in attrs.fields(Rule))
+@attrs.frozen
+class _ScriptFile:
+    rules: tuple[Rule, ...]
 
 
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _read_rule(entry: Any) -> Rule:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{entry!r} is not a table")  # noqa: TRY004 -- of a file
-    members = cast("_Table", entry)
-    for name in members:
-        if name not in _FIELDS:
-            close = difflib.get_close_matches(name, _FIELDS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ValueError(f"there is no {name}{hint}")
-    return Rule(**members)
+_CONVERTER: Final = StrictConverter(
+    forbid_extra_keys=True, prefer_attrib_converters=True
+)

@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
-from statsd_trio.mock_intake import Act, MockIntake, Route, Rule, open_mock_intake
+from statsd_trio.mock_intake import Fault, MockIntake, Route, Rule, open_mock_intake
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 from statsd_trio.sinks.delivery.destination import PayloadDestination
@@ -92,18 +92,18 @@ async def test_intake_reads_what_was_sent(
 @pytest.mark.parametrize(
     "rule",
     [
-        Rule(act=Act.RESET, times=3),
-        Rule(act=Act.LOSE_ANSWER, times=3),
-        Rule(act=Act.HALF_ANSWER, status=503, times=3),
-        Rule(act=Act.HALF_ANSWER, times=3),
-        Rule(act=Act.GARBAGE, times=3),
-        Rule(act=Act.HANG, times=3),
+        Rule(fault=Fault.RESET, times=3),
+        Rule(fault=Fault.LOSE_ANSWER, times=3),
+        Rule(fault=Fault.HALF_ANSWER, status=503, times=3),
+        Rule(fault=Fault.HALF_ANSWER, times=3),
+        Rule(fault=Fault.GARBAGE, times=3),
+        Rule(fault=Fault.HANG, times=3),
         Rule(status=500, times=3),
         Rule(status=429, retry_after="120", times=3),
         Rule(status=307, location="https://evil.example/", times=3),
         Rule(delay_seconds=10.0),
     ],
-    ids=lambda rule: f"{rule.act} {rule.status} {rule.location}"[:30],
+    ids=lambda rule: f"{rule.fault} {rule.status} {rule.location}"[:30],
 )
 async def test_every_fault_is_survived(
     make_snapshot: MakeSnapshot,
@@ -139,10 +139,10 @@ async def test_outage_of_half_an_hour_over_real_sockets(
 ) -> None:
     faults = [
         Rule(status=500, after_seconds=100, for_seconds=300),
-        Rule(act=Act.HANG, after_seconds=400, for_seconds=300),
-        Rule(act=Act.LOSE_ANSWER, after_seconds=700, for_seconds=300),
+        Rule(fault=Fault.HANG, after_seconds=400, for_seconds=300),
+        Rule(fault=Fault.LOSE_ANSWER, after_seconds=700, for_seconds=300),
         Rule(status=429, retry_after="30", after_seconds=1000, for_seconds=300),
-        Rule(act=Act.GARBAGE, after_seconds=1300, for_seconds=300),
+        Rule(fault=Fault.GARBAGE, after_seconds=1300, for_seconds=300),
         Rule(status=403, route=Route.VALIDATE, after_seconds=0),
         Rule(status=404, after_seconds=1600, for_seconds=300),
     ]

@@ -7,9 +7,9 @@ from typing import cast
 from statsd_trio.config.option_types.base import CheckedList, OptionType
 from statsd_trio.config.option_types.scalars import check_text
 from statsd_trio.config.parsing import drop_empty, parse_json, parse_strings
-from statsd_trio.config.suggestion import suggest
 from statsd_trio.rules.mapper import Mapper, MapperProfile
 from statsd_trio.rules.tag_filter import TagFilterEntry
+from statsd_trio.suggestion import suggest
 
 
 class Strings(OptionType):

@@ -7,7 +7,7 @@ from typing import Final
 
 from statsd_trio.config.option_types.base import OptionType
 from statsd_trio.config.parsing import parse_text
-from statsd_trio.config.suggestion import suggest
+from statsd_trio.suggestion import suggest
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
