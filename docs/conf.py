@@ -1,7 +1,6 @@
 """How Sphinx makes HTML of the pages; a warning fails the session that runs it."""
 
 import importlib.metadata
-import os
 
 project = "statsd-trio"
 author = "The statsd-trio developers"
@@ -45,10 +44,12 @@ html_css_files = ["wide.css"]
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 
-# The repository has no public address yet. Who publishes one sets it here, and the
-# pages link to it and to their own sources.
-_repository = os.environ.get("STATSD_TRIO_REPOSITORY", "")
-if _repository:
+# The pages link to the repository and to their own sources, once pyproject.toml names
+# an address in the place of the one that no name server knows.
+_metadata = importlib.metadata.metadata("statsd-trio")
+_urls = dict(url.split(", ", 1) for url in _metadata.get_all("Project-URL") or ())
+_repository = _urls.get("Repository", "")
+if _repository and ".invalid/" not in _repository:
     html_theme_options = {
         "source_repository": f"{_repository.rstrip('/')}/",
         "source_branch": "main",
