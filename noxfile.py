@@ -138,6 +138,7 @@ nox.options.sessions = [
     "types_trio_typing",
     "native",
     "docs",
+    "docs_examples",
     "example",
     "example_tests",
     "tests",
@@ -679,6 +680,14 @@ def docs(session: nox.Session) -> None:
         "docs",
         "docs/_build/html",
     )
+
+
+@nox.session
+def docs_examples(session: nox.Session) -> None:
+    """Run what the pages show, or the pages that are named, and compare its output."""
+    _install(session, "docs-examples")
+    _build_native(session)
+    session.run("python", "-m", "docs.run_examples", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="uv")
