@@ -332,7 +332,7 @@ def test_destination_that_fails_takes_no_other_with_it(
 
     def arrange(server: Server) -> None:
         broken = server._pipeline.destinations[1]
-        monkeypatch.setattr(broken, "_deliver", fail_later)
+        monkeypatch.setattr(broken._consumer, "_deliver", fail_later)
         broken.put_nowait(Snapshot(0, 10))
 
     server, error = serve_until_it_fails(memory, arrange, sinks=[ignore])

@@ -109,6 +109,9 @@ class ContextCounters:
 class SinkCounters:
     """Counts of points, filled by one destination.
 
+    A point is ``pending`` from `expect` until one of the other methods moves it to
+    another count, so that the ledger's identity holds at any moment.
+
     ``resent`` counts points sent again after an answer that was lost; they stand
     in no identity, since the point itself is already in another count.
     """
@@ -131,6 +134,31 @@ class SinkCounters:
     failing_since: float | None = None
     failure: str = ""
     routes: tuple[RouteLedger, ...] = ()
+
+    def expect(self, points: int) -> None:
+        """Count *points* that the destination is to deliver."""
+        self.snapshotted += points
+        self.pending += points
+
+    def deliver(self, points: int) -> None:
+        """Count pending *points* as delivered."""
+        self.pending -= points
+        self.delivered += points
+
+    def refuse(self, points: int, reason: str) -> None:
+        """Count pending *points* as refused for *reason*."""
+        self.pending -= points
+        self.refused[reason] += points
+
+    def evict(self, points: int) -> None:
+        """Count pending *points* as lost, because there was no room for them."""
+        self.pending -= points
+        self.evicted += points
+
+    def abandon(self, points: int) -> None:
+        """Count pending *points* as left behind at a stop."""
+        self.pending -= points
+        self.abandoned += points
 
     def freeze(self) -> SinkLedger:
         """Copy the counts as they are now."""

@@ -10,6 +10,7 @@ from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.sink import SinkError
+from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
 
 MakeSnapshot = Callable[..., Snapshot]
@@ -32,7 +33,7 @@ async def test_every_snapshot_reaches_the_sink_in_order(
     make_snapshot: MakeSnapshot, nursery: trio.Nursery
 ) -> None:
     memory = MemorySink()
-    runner = SinkRunner("memory", memory)
+    runner = SinkRunner(SinkCaller("memory", memory))
     nursery.start_soon(runner.run)
     for number in range(5):
         runner.put_nowait(make_snapshot(number))
@@ -45,7 +46,7 @@ async def test_every_snapshot_reaches_the_sink_in_order(
 async def test_delivered_points_are_counted(
     make_snapshot: MakeSnapshot, nursery: trio.Nursery
 ) -> None:
-    runner = SinkRunner("memory", MemorySink())
+    runner = SinkRunner(SinkCaller("memory", MemorySink()))
     nursery.start_soon(runner.run)
     runner.put_nowait(make_snapshot(series=3))
     assert runner.ledgers()[0].pending == 3
@@ -68,7 +69,7 @@ async def test_raising_sink_loses_only_its_snapshot(
             raise ZeroDivisionError
         taken.append(snapshot)
 
-    runner = SinkRunner("mine", sink)
+    runner = SinkRunner(SinkCaller("mine", sink))
     nursery.start_soon(runner.run)
     runner.put_nowait(make_snapshot(0, series=2))
     runner.put_nowait(make_snapshot(1, series=3))
@@ -88,7 +89,7 @@ async def test_slow_sink_loses_its_oldest_and_counts_them(
     check_identity: Callable[..., None],
 ) -> None:
     sink = SlowSink()
-    runner = SinkRunner("slow", sink, max_snapshots=2)
+    runner = SinkRunner(SinkCaller("slow", sink), max_snapshots=2)
     nursery.start_soon(runner.run)
     runner.put_nowait(make_snapshot(0))
     await wait_all_tasks_blocked()
@@ -106,7 +107,7 @@ async def test_stop_interrupts_no_call_and_delivers_the_rest(
     make_snapshot: MakeSnapshot, autojump_clock: MockClock
 ) -> None:
     sink = SlowSink()
-    runner = SinkRunner("slow", sink)
+    runner = SinkRunner(SinkCaller("slow", sink))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(runner.run)
         runner.put_nowait(make_snapshot(0))
@@ -120,7 +121,7 @@ async def test_stop_delivers_what_was_put_just_before(
     make_snapshot: MakeSnapshot, autojump_clock: MockClock
 ) -> None:
     sink = SlowSink()
-    runner = SinkRunner("slow", sink)
+    runner = SinkRunner(SinkCaller("slow", sink))
     runner.put_nowait(make_snapshot())
     runner.close(60)
     await runner.run()
@@ -133,7 +134,7 @@ async def test_what_is_left_when_time_is_up_is_abandoned(
     caplog: pytest.LogCaptureFixture,
     check_identity: Callable[..., None],
 ) -> None:
-    runner = SinkRunner("slow", SlowSink())
+    runner = SinkRunner(SinkCaller("slow", SlowSink()))
     for number in range(3):
         runner.put_nowait(make_snapshot(number))
     runner.close(15)
@@ -151,7 +152,7 @@ async def test_cancel_abandons_what_is_left(
     autojump_clock: MockClock,
     check_identity: Callable[..., None],
 ) -> None:
-    runner = SinkRunner("slow", SlowSink())
+    runner = SinkRunner(SinkCaller("slow", SlowSink()))
     runner.put_nowait(make_snapshot(0, series=2))
     runner.put_nowait(make_snapshot(1, series=3))
     with trio.move_on_after(5):
@@ -188,7 +189,7 @@ async def test_what_arrived_before_an_error_counts_as_delivered(
     check_identity: Callable[..., None],
 ) -> None:
     sink = FailingSink(SinkError("full", reason="ENOSPC", delivered=2))
-    runner = SinkRunner("mine", sink)
+    runner = SinkRunner(SinkCaller("mine", sink))
     nursery.start_soon(runner.run)
 
     ledger = await put(runner, make_snapshot(series=5))
@@ -202,7 +203,7 @@ async def test_sink_that_cannot_write_fails_since_a_time_until_it_can(
 ) -> None:
     sink = FailingSink(OSError(errno.EIO, "broken", "/disk/file"))
     times = iter([11.0, 12.0])
-    runner = SinkRunner("mine", sink, wall_clock=lambda: next(times))
+    runner = SinkRunner(SinkCaller("mine", sink, wall_clock=lambda: next(times)))
     nursery.start_soon(runner.run)
 
     await put(runner, make_snapshot(0))
@@ -227,7 +228,7 @@ async def test_failure_outside_the_program_is_one_line_a_while(
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
-    runner = SinkRunner("mine", FailingSink(error))
+    runner = SinkRunner(SinkCaller("mine", FailingSink(error)))
     nursery.start_soon(runner.run)
 
     for _ in range(3):
@@ -248,7 +249,7 @@ async def test_words_of_an_error_are_in_the_log_alone(
     nursery: trio.Nursery,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    runner = SinkRunner("mine", FailingSink(ValueError("password")))
+    runner = SinkRunner(SinkCaller("mine", FailingSink(ValueError("password"))))
     nursery.start_soon(runner.run)
 
     ledger = await put(runner, make_snapshot())
@@ -261,7 +262,7 @@ async def test_sink_that_is_over_ends_the_run_and_refuses_what_comes(
     make_snapshot: MakeSnapshot, check_identity: Callable[..., None]
 ) -> None:
     sink = FailingSink(SinkError("gone", reason="EPIPE", is_final=True))
-    runner = SinkRunner("mine", sink)
+    runner = SinkRunner(SinkCaller("mine", sink))
     for number in range(3):
         runner.put_nowait(make_snapshot(number))
 

@@ -10,6 +10,7 @@ from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.sink import Destination
+from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
 
 # The option, and the variable by which most people set it.
@@ -51,7 +52,7 @@ def _open_runner(
     name: str, sink: ConsoleSink | JsonLinesSink, wall_clock: Callable[[], float]
 ) -> Destination:
     sink.check()
-    return SinkRunner(name, sink, wall_clock=wall_clock)
+    return SinkRunner(SinkCaller(name, sink, wall_clock=wall_clock))
 
 
 def _open_datadog(

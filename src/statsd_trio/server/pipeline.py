@@ -34,6 +34,7 @@ from statsd_trio.server.settings import make_aggregation_settings, make_rules
 from statsd_trio.server.views import bind_views
 from statsd_trio.sinks.datadog.keys import ApiKey
 from statsd_trio.sinks.sink import Destination, Sink
+from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
 from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import Listener
@@ -100,7 +101,7 @@ async def open_pipeline(
         destinations = open_destinations(config, wall_clock, api_key)
     else:
         destinations = [
-            SinkRunner(f"sink-{number}", sink, wall_clock=wall_clock)
+            SinkRunner(SinkCaller(f"sink-{number}", sink, wall_clock=wall_clock))
             for number, sink in enumerate(sinks, 1)
         ]
     with ExitStack() as stack:

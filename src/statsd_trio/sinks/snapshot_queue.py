@@ -56,26 +56,28 @@ class SnapshotQueue:
         self._entries: deque[Entry] = deque()
         self._taken: Entry | None = None
         self._is_closed = False
+        self._has_ended = False
         self._changed = trio.lowlevel.ParkingLot()
 
     def put_nowait(self, snapshot: Snapshot) -> None:
         """Add *snapshot*, in place of the oldest if there is no room."""
-        if len(self._entries) == self._max_snapshots:
-            self._on_evicted(self._entries.popleft().points)
-        self._entries.append(Entry(snapshot, snapshot.points))
+        if not self._has_ended:
+            if len(self._entries) == self._max_snapshots:
+                self._on_evicted(self._entries.popleft().points)
+            self._entries.append(Entry(snapshot, snapshot.points))
+            self._changed.unpark_all()
         self._on_put(snapshot.points)
-        self._changed.unpark_all()
-
-    def drop_nowait(self) -> int:
-        """Drop every snapshot that waits, and return how many points they held."""
-        points = sum(entry.points.total for entry in self._entries)
-        self._entries.clear()
-        self._changed.unpark_all()
-        return points
 
     def close(self) -> None:
         """Let `take` end once all that was put is taken."""
         self._is_closed = True
+        self._changed.unpark_all()
+
+    def end(self) -> None:
+        """Drop what is here, and whatever is put from now on once it is counted."""
+        self._has_ended = True
+        self._entries.clear()
+        self._taken = None
         self._changed.unpark_all()
 
     async def take(self) -> Entry | None:

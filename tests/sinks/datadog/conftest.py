@@ -2,7 +2,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import httpx2
@@ -12,7 +12,7 @@ import trio.testing
 
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -139,11 +139,16 @@ class FakeIntake(httpx2.AsyncBaseTransport):
         return [attempt.time for attempt in self.attempts]
 
 
-OpenDestination = Callable[..., PayloadDestination]
-RunDestination = Callable[
-    [PayloadDestination], AbstractAsyncContextManager[trio.Nursery]
-]
-StopDestination = Callable[[PayloadDestination, float], Awaitable[float]]
+OpenDestination = Callable[..., SinkRunner]
+RunDestination = Callable[[SinkRunner], AbstractAsyncContextManager[trio.Nursery]]
+T = TypeVar("T")
+StopDestination = Callable[[SinkRunner, float], Awaitable[float]]
+
+
+async def run_inline(function: Callable[[], T]) -> T:
+    """Stand in for a thread, which a virtual clock would not wait for."""
+    await trio.lowlevel.checkpoint()
+    return function()
 
 
 @pytest.fixture
@@ -157,7 +162,7 @@ def open_destination(intake: FakeIntake) -> OpenDestination:
 
     def open_it(
         endpoints: Any = None, *, accounts: Any = None, **options: Any
-    ) -> PayloadDestination:
+    ) -> SinkRunner:
         endpoints = endpoints or {"https://api.example.com": ["secret-key"]}
         pairs = [(url, key) for url in endpoints for key in endpoints[url]]
         return open_datadog_destination(
@@ -179,7 +184,7 @@ def open_destination(intake: FakeIntake) -> OpenDestination:
 
 @asynccontextmanager
 async def run_destination(
-    destination: PayloadDestination,
+    destination: SinkRunner,
 ) -> AsyncGenerator[trio.Nursery]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
@@ -193,7 +198,7 @@ def running() -> RunDestination:
     return run_destination
 
 
-async def stop_destination(destination: PayloadDestination, seconds: float) -> float:
+async def stop_destination(destination: SinkRunner, seconds: float) -> float:
     """Close it, run it to its end, and return how long that took."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)

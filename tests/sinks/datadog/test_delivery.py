@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
-from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     Attempt,
     FakeIntake,
@@ -30,14 +30,14 @@ def destination(open_destination: OpenDestination) -> Any:
     return open_destination()
 
 
-def ledger_of(destination: PayloadDestination) -> Any:
+def ledger_of(destination: SinkRunner) -> Any:
     (ledger,) = destination.ledgers()
     return ledger
 
 
 async def test_points_arrive_and_are_counted(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -56,7 +56,7 @@ async def test_points_arrive_and_are_counted(
 
 async def test_requests_carry_the_headers_of_an_agent(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -78,7 +78,7 @@ async def test_requests_carry_the_headers_of_an_agent(
 
 async def test_json_routes_say_so(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     event: Event,
@@ -123,7 +123,7 @@ async def test_path_and_credentials_of_the_url_are_used(
 @pytest.mark.parametrize("status", [400, 403, 413])
 async def test_refused_payload_is_dropped_and_counted_by_status(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -142,7 +142,7 @@ async def test_refused_payload_is_dropped_and_counted_by_status(
 @pytest.mark.parametrize("status", [302, 401, 402, 404, 405, 408, 429, 500, 503])
 async def test_failed_payload_is_tried_again_byte_for_byte(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -166,7 +166,7 @@ async def test_failed_payload_is_tried_again_byte_for_byte(
 )
 async def test_network_error_is_tried_again(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -186,7 +186,7 @@ async def test_network_error_is_tried_again(
 )
 async def test_what_was_never_sent_is_not_resent(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -203,7 +203,7 @@ async def test_what_was_never_sent_is_not_resent(
 
 async def test_lost_answer_is_resent_and_counted(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -245,7 +245,7 @@ async def test_hanging_intake_times_out(
 
 async def test_backoff_follows_the_agent_s_formula(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -261,7 +261,7 @@ async def test_backoff_follows_the_agent_s_formula(
 
 async def test_retry_after_is_honoured(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -276,7 +276,7 @@ async def test_retry_after_is_honoured(
 
 async def test_open_circuit_is_probed_one_request_at_a_time(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -338,7 +338,7 @@ async def test_newest_goes_first_after_an_outage(
 
 async def test_one_failing_payload_never_stops_the_others(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -407,7 +407,7 @@ async def test_full_queue_loses_the_oldest_and_counts_them(
 
 async def test_oversize_item_is_counted_alone(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     make_series: Any,
@@ -424,7 +424,7 @@ async def test_oversize_item_is_counted_alone(
 
 
 async def test_item_that_cannot_be_encoded_is_counted(
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     make_series: Any,
@@ -481,7 +481,7 @@ async def test_outage_of_half_an_hour_loses_nothing(
 
 async def test_slow_intake_delays_no_snapshot(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -543,7 +543,7 @@ async def test_every_key_of_an_endpoint_gets_everything(
 
 async def test_join_does_not_wait_for_a_dead_intake(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -560,7 +560,7 @@ async def test_join_does_not_wait_for_a_dead_intake(
 
 
 async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
-    destination: PayloadDestination,
+    destination: SinkRunner,
     make_snapshot: MakeSnapshot,
     check_identity: CheckIdentity,
 ) -> None:
@@ -573,7 +573,7 @@ async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
 
 async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -592,7 +592,7 @@ async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
 
 async def test_stop_tries_each_payload_once_at_most(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -640,7 +640,7 @@ async def test_stop_sends_the_newest_first(
 
 async def test_stop_delivers_what_was_put_just_before(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -652,7 +652,7 @@ async def test_stop_delivers_what_was_put_just_before(
 
 async def test_stop_waits_for_a_request_under_way(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
 ) -> None:
@@ -669,7 +669,7 @@ async def test_stop_waits_for_a_request_under_way(
 
 async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     stop: StopDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -684,7 +684,7 @@ async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
 
 async def test_cancel_abandons_payloads_and_snapshots_alike(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
     check_identity: CheckIdentity,
@@ -703,7 +703,7 @@ async def test_cancel_abandons_payloads_and_snapshots_alike(
 
 async def test_outage_is_told_once_and_so_is_its_end(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
@@ -727,7 +727,7 @@ async def test_outage_is_told_once_and_so_is_its_end(
 
 async def test_outage_stands_in_the_ledger_while_it_lasts(
     intake: FakeIntake,
-    destination: PayloadDestination,
+    destination: SinkRunner,
     running: RunDestination,
     make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,

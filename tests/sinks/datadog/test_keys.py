@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.datadog.keys import ApiKey
-from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     Attempt,
     FakeIntake,
@@ -38,7 +38,7 @@ async def fail() -> str:
     raise ValueError("vault says: key is s3cr3t")
 
 
-def ledger_of(destination: PayloadDestination) -> Any:
+def ledger_of(destination: SinkRunner) -> Any:
     (ledger,) = destination.ledgers()
     return ledger
 

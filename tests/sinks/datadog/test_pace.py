@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.jsonl import JsonLinesSink
+from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import OpenDestination
 
@@ -85,7 +86,9 @@ async def test_written_snapshot_never_holds_the_loop_for_long(
 ) -> None:
     with (tmp_path / "out").open("w") as stream:
         sink = ConsoleSink(stream) if kind == "console" else None
-        runner = SinkRunner(kind, sink or JsonLinesSink(tmp_path / "out.jsonl"))
+        runner = SinkRunner(
+            SinkCaller(kind, sink or JsonLinesSink(tmp_path / "out.jsonl"))
+        )
         runner.put_nowait(large_snapshot.pop())
         longest = LongestStep()
         trio.lowlevel.add_instrument(longest)

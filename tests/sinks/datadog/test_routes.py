@@ -13,7 +13,7 @@ from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     Attempt,
     FakeIntake,
@@ -29,7 +29,7 @@ EVENTS = "/api/v1/events"
 SERIES = "/api/v2/series"
 
 
-def ledger_of(destination: PayloadDestination) -> Any:
+def ledger_of(destination: SinkRunner) -> Any:
     (ledger,) = destination.ledgers()
     return ledger
 

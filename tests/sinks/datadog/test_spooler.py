@@ -17,17 +17,18 @@ from statsd_trio.ledger import SinkLedger
 from statsd_trio.protocol.messages import Event
 from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
 from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spooler import run_in_thread
 from statsd_trio.sinks.delivery.transaction import Transaction
+from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     Attempt,
     FakeIntake,
     OpenDestination,
     RunDestination,
     StopDestination,
+    run_inline,
 )
 
 EPOCH = 1_700_000_000
@@ -35,12 +36,6 @@ EPOCH = 1_700_000_000
 MakeSnapshot = Callable[..., Snapshot]
 CheckIdentity = Callable[..., None]
 T = TypeVar("T")
-
-
-async def run_inline(function: Callable[[], T]) -> T:
-    """Stand in for a thread, which a virtual clock would not wait for."""
-    await trio.lowlevel.checkpoint()
-    return function()
 
 
 @pytest.fixture
@@ -52,7 +47,7 @@ def directory(tmp_path: Path) -> Path:
 def open_spooling(
     open_destination: OpenDestination, directory: Path
 ) -> OpenDestination:
-    def open_it(**options: object) -> PayloadDestination:
+    def open_it(**options: object) -> SinkRunner:
         return open_destination(
             **{
                 "spool_path": str(directory),
@@ -65,7 +60,7 @@ def open_spooling(
     return open_it
 
 
-def ledger_of(destination: PayloadDestination) -> SinkLedger:
+def ledger_of(destination: SinkRunner) -> SinkLedger:
     (ledger,) = destination.ledgers()
     return ledger
 
@@ -79,7 +74,7 @@ def list_all(directory: Path) -> list[str]:
 
 
 async def leave_spooled(
-    destination: PayloadDestination,
+    destination: SinkRunner,
     intake: FakeIntake,
     snapshots: list[Snapshot],
     running: RunDestination,
@@ -138,7 +133,7 @@ async def test_file_sent_while_another_is_removed_is_removed_too(
         first, intake, [make_snapshot(number) for number in range(5)], running
     )
     second = open_spooling(run_in_thread=run_slowly)
-    disk, spooler = second._disk, second._deliveries[0]._spooler
+    disk, spooler = second._consumer._disk, second._consumer._deliveries[0]._spooler
     removed: list[Any] = []
     acknowledge = disk.acknowledge
 
@@ -304,7 +299,7 @@ async def test_claim_of_a_killed_server_is_resent_and_counted(
         nursery.start_soon(killed.run)
         await trio.sleep(10)
         # What the system does for a process that is killed.
-        lock = killed._disk._process
+        lock = killed._consumer._disk._process
         os.close(lock._descriptor)
         lock._descriptor = os.open(os.devnull, os.O_RDONLY)
 
@@ -482,7 +477,7 @@ async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
 
     # A file holds two payloads, so that what overflows takes several.
     first = open_spooling(retry_queue_bytes=600, run_in_thread=run_slowly)
-    spooler = first._deliveries[0]._spooler
+    spooler = first._consumer._deliveries[0]._spooler
     intake.answer_with(500)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(first.run)

@@ -20,7 +20,7 @@ from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.mock_intake import Fault, MockIntake, Route, Rule, open_mock_intake
 from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.delivery.destination import PayloadDestination
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 EPOCH = 1_700_000_000
 
@@ -29,7 +29,7 @@ CheckIdentity = Callable[..., None]
 
 
 @asynccontextmanager
-async def delivering(url: str, **options: Any) -> AsyncGenerator[PayloadDestination]:
+async def delivering(url: str, **options: Any) -> AsyncGenerator[SinkRunner]:
     destination = open_datadog_destination(
         [Account(url, "secret-key")], choose_fraction=lambda: 0.5, **options
     )

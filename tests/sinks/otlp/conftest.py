@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.otlp.opening import open_otlp_destination
 from statsd_trio.sinks.otlp.settings import OtlpSettings
+from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     EPOCH,
     FakeIntake,
@@ -20,12 +20,10 @@ def intake() -> FakeIntake:
 
 
 @pytest.fixture
-def open_destination(intake: FakeIntake) -> Callable[..., PayloadDestination]:
+def open_destination(intake: FakeIntake) -> Callable[..., SinkRunner]:
     """A destination without chance."""
 
-    def open_it(
-        settings: OtlpSettings | None = None, **options: Any
-    ) -> PayloadDestination:
+    def open_it(settings: OtlpSettings | None = None, **options: Any) -> SinkRunner:
         return open_otlp_destination(
             settings or OtlpSettings(started=EPOCH),
             **{

@@ -28,19 +28,20 @@ from statsd_trio.aggregation.snapshot import (
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.retry import Outcome
 from statsd_trio.sinks.otlp.routes import classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
+from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     EPOCH,
     Attempt,
     FakeIntake,
     RunDestination,
     StopDestination,
+    run_inline,
 )
 
-Open = Callable[..., PayloadDestination]
+Open = Callable[..., SinkRunner]
 
 
 def make_snapshot(number: int = 0, series: int = 1, **fields: Any) -> Snapshot:
@@ -75,7 +76,7 @@ def check_identity(ledger: SinkLedger) -> None:
 
 
 async def deliver(
-    destination: PayloadDestination, running: RunDestination, *snapshots: Snapshot
+    destination: SinkRunner, running: RunDestination, *snapshots: Snapshot
 ) -> SinkLedger:
     async with running(destination):
         for snapshot in snapshots:
@@ -420,10 +421,13 @@ async def test_what_is_left_at_a_stop_is_spooled_and_sent_by_the_next(
     stop: StopDestination,
     intake: FakeIntake,
     tmp_path: Path,
-    mock_clock: MockClock,
+    autojump_clock: MockClock,
 ) -> None:
-    mock_clock.autojump_threshold = 0.01
-    spool = {"spool_path": str(tmp_path / "spool"), "spool_max_bytes": 1_000_000}
+    spool: dict[str, Any] = {
+        "spool_path": str(tmp_path / "spool"),
+        "spool_max_bytes": 1_000_000,
+        "run_in_thread": run_inline,
+    }
     intake.fail_with(httpx2.ConnectError)
     destination = open_destination(**spool)
     destination.put_nowait(make_snapshot())
@@ -445,15 +449,15 @@ async def test_both_sinks_share_a_spool(
     stop: StopDestination,
     intake: FakeIntake,
     tmp_path: Path,
-    mock_clock: MockClock,
+    autojump_clock: MockClock,
 ) -> None:
-    mock_clock.autojump_threshold = 0.01
     spool: dict[str, Any] = {
         "spool_path": str(tmp_path / "spool"),
         "spool_max_bytes": 1_000_000,
+        "run_in_thread": run_inline,
     }
 
-    def open_both() -> list[PayloadDestination]:
+    def open_both() -> list[SinkRunner]:
         datadog = open_datadog_destination(
             [Account("https://api.example.com", "key")],
             transport=intake,

@@ -17,16 +17,17 @@ from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DATADOG, DatadogRoute
 from statsd_trio.sinks.delivery.compression import DEFAULT_ZSTD_LEVEL, parse_compression
 from statsd_trio.sinks.delivery.delivery import Delivery
-from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.disk_queue import name_target, open_spool
 from statsd_trio.sinks.delivery.payload import Route
-from statsd_trio.sinks.delivery.spooler import RunInThread, run_in_thread
+from statsd_trio.sinks.delivery.payload_sender import MAX_SNAPSHOTS, PayloadSender
+from statsd_trio.sinks.delivery.spooler import RunInThread, Spool, run_in_thread
 from statsd_trio.sinks.delivery.transport import (
     open_ssl_context,
     open_transport,
     quieten_libraries,
     warn_of_no_validation,
 )
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 
 @attrs.frozen
@@ -66,7 +67,7 @@ def open_datadog_destination(
     choose_fraction: Callable[[], float] = random.random,
     transport: httpx2.AsyncBaseTransport | None = None,
     run_in_thread: RunInThread = run_in_thread,
-) -> PayloadDestination:
+) -> SinkRunner:
     """Make the destination for *accounts*; nothing connects before it runs.
 
     Args:
@@ -140,6 +141,13 @@ def open_datadog_destination(
                 "additional_endpoints" if account.is_additional else "DD_API_KEY"
             ),
         )
+        spool = None
+        if disk is not None:
+            targets = {
+                route: name_target(endpoint.name, index, route)
+                for route in account.routes
+            }
+            spool = Spool(disk, targets, run_in_thread)
         delivery = Delivery(
             name,
             KeyedEndpoint(endpoint, key, key_check),
@@ -152,16 +160,11 @@ def open_datadog_destination(
             report_seconds=report_seconds,
             choose_fraction=choose_fraction,
             wall_clock=wall_clock,
+            spool=spool,
         )
-        if disk is not None:
-            targets = {
-                route: name_target(endpoint.name, index, route)
-                for route in account.routes
-            }
-            delivery.use_spool(disk, targets, run_in_thread)
         deliveries.append(delivery)
     routes = frozenset[Route]().union(*(account.routes for account in accounts))
-    return PayloadDestination(
+    sender = PayloadSender(
         deliveries,
         tuple(endpoints.values()),
         functools.partial(
@@ -172,3 +175,4 @@ def open_datadog_destination(
         ),
         disk=disk,
     )
+    return SinkRunner(sender, max_snapshots=MAX_SNAPSHOTS)

@@ -17,7 +17,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol
 
 import attrs
@@ -27,7 +27,6 @@ from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.counters import SinkCounters
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkLedger
-from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.intake_kind import IntakeKind
 from statsd_trio.sinks.delivery.losses import LossReport
 from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route
@@ -39,8 +38,9 @@ from statsd_trio.sinks.delivery.retry import (
     compute_backoff,
 )
 from statsd_trio.sinks.delivery.route_state import RouteState
-from statsd_trio.sinks.delivery.spooler import RunInThread, Spooler, run_in_thread
+from statsd_trio.sinks.delivery.spooler import GRACE_SECONDS, Spool, Spooler
 from statsd_trio.sinks.delivery.transaction import Transaction
+from statsd_trio.sinks.stop_time import StopTime
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,9 @@ _NEW_BYTES: Final = 8 * 1024 * 1024
 
 # Source: datadog-agent, forwarder_flush_to_disk_mem_ratio.
 _KEPT_IN_MEMORY: Final = 0.5
+
+# At a stop, so much of the time is kept for the spool.
+_SPOOLING_PART: Final = 0.2
 
 _WARNING_SECONDS: Final = 10.0
 
@@ -98,6 +101,7 @@ class Delivery:
         report_seconds: float = 10.0,
         choose_fraction: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
+        spool: Spool | None = None,
     ) -> None:
         self.name = name
         self.routes = frozenset(kind.routes if routes is None else routes)
@@ -121,31 +125,12 @@ class Delivery:
         # What had its last try, or was cut off by the end.
         self._left: list[Transaction] = []
         self._spooler: Spooler | None = None
+        if spool is not None:
+            self._spooler = Spooler(spool, self._counters, self._losses)
         self._in_flight = 0
         self._serial = itertools.count()
-        self._is_last = False
+        self._is_closed = False
         self._changed = trio.lowlevel.ParkingLot()
-
-    def use_spool(
-        self,
-        disk: DiskQueue,
-        targets: Mapping[Route, str],
-        run_in_thread: RunInThread = run_in_thread,
-    ) -> None:
-        """Keep on *disk* what memory has no room for; call this before `run`.
-
-        Args:
-            disk: where.
-            targets: the name of each route's queue there.
-            run_in_thread: calls what blocks.
-        """
-        self._spooler = Spooler(
-            disk,
-            targets,
-            self._counters,
-            self._losses,
-            run_in_thread=run_in_thread,
-        )
 
     def ledger(self) -> SinkLedger:
         """Return what became of every point, and how the routes do."""
@@ -165,91 +150,112 @@ class Delivery:
 
     def expect(self, points: SnapshotPoints) -> None:
         """Count a snapshot whose payloads will follow."""
-        taken = self._count_taken(points)
-        self._counters.snapshotted += taken
-        self._counters.pending += taken
+        self._counters.expect(self._count_taken(points))
         self._counters.switched_off += sum(
             self._kind.count_points(points, route)
             for route in self._kind.routes
             if route not in self.routes
         )
 
-    def put_nowait(self, payload: Payload, time: int) -> None:
-        """Queue *payload* of the snapshot of *time*; older ones may have to go."""
-        transaction = Transaction(payload, (time, next(self._serial)))
-        circuit = self._states[payload.route].circuit
-        if circuit.is_blocked(trio.current_time()) and not self._is_last:
+    def evict(self, points: SnapshotPoints) -> None:
+        """Count a snapshot that had to make room before it became payloads."""
+        taken = self._count_taken(points)
+        self._evict("evicted before they could be encoded", taken)
+
+    def put_nowait(self, step: Payload | Dropped, time: int) -> None:
+        """Queue a payload of the snapshot of *time*; older ones may have to go.
+
+        An item that no payload could hold is counted. What belongs to another route
+        is left out.
+        """
+        if step.route not in self.routes:
+            return
+        if isinstance(step, Dropped):
+            self._drop(step)
+            return
+        transaction = Transaction(step, (time, next(self._serial)))
+        circuit = self._states[step.route].circuit
+        if circuit.is_blocked(trio.current_time()) and not self._is_closed:
             self._waiting.push(transaction)
         else:
             self._waiting.push_new(transaction)
         self._make_room()
         self._changed.unpark_all()
 
-    def drop(self, dropped: Dropped) -> None:
-        """Count an item that is in no payload."""
-        self._counters.pending -= dropped.points
-        if dropped.fault is Fault.OVERSIZE:
-            self._counters.oversize += dropped.points
-        else:
-            self._counters.refused[dropped.fault.value] += dropped.points
-        self._losses.add(f"{dropped.route.word}, {dropped.fault}", dropped.points)
-
-    def evict(self, points: SnapshotPoints) -> None:
-        """Count a snapshot that had to make room before it became payloads."""
-        taken = self._count_taken(points)
-        self._evict("evicted before they could be encoded", taken)
-
     @protect_from_ki
-    async def run(self) -> None:
-        """Send until all had a last try after `expect_no_more`, or cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._intake.run)
-            nursery.start_soon(self._report)
-            if self._spooler is not None:
-                nursery.start_soon(self._spool, self._spooler)
-            async with trio.open_nursery() as requests:
-                while not self._is_over():
-                    transaction = self._take_next()
-                    if transaction is not None:
-                        # Now, not when its task begins: one probe at a time.
-                        state = self._states[transaction.payload.route]
-                        requests.start_soon(
-                            self._send, transaction, state, state.circuit.start()
-                        )
-                        continue
-                    with trio.move_on_at(self._find_next_time()):
-                        await self._changed.park()
-            nursery.cancel_scope.cancel()
+    async def run(self, stop: StopTime) -> None:
+        """Send until all had a last try after `close`, or *stop* has no time left.
 
-    def expect_no_more(self) -> None:
-        """Let `run` give each payload one last try, whatever the circuits say."""
-        self._is_last = True
-        self._changed.unpark_all()
-
-    def set_deadline(self, deadline: float) -> None:
-        """Wait for the disk until *deadline* at most, by Trio's clock."""
+        What is left is spooled if there is a spool, and abandoned otherwise.
+        """
+        part = 1.0
         if self._spooler is not None:
-            self._spooler.set_deadline(deadline)
+            self._spooler.stop = stop
+            part -= _SPOOLING_PART
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._intake.run)
+                nursery.start_soon(self._report)
+                if self._spooler is not None:
+                    nursery.start_soon(self._spool, self._spooler)
+                with stop.limit(part=part):
+                    await self._send_all()
+                nursery.cancel_scope.cancel()
+            # More may come of snapshots that are encoded for the spool alone.
+            with stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
+                while not self._is_closed:
+                    await self._changed.park()
+        finally:
+            with stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
+                await self._store()  # noqa: ASYNC102 - it is shielded
+            self._abandon()
 
     async def join(self) -> None:
         """Wait until all is delivered, refused, or kept for a later try."""
         while self._in_flight or self._has_eligible():
             await self._changed.park()
 
-    async def store(self) -> None:
-        """Spool what is left, if there is a spool; for the end, without `run`."""
+    def close(self) -> None:
+        """Put nothing more; `run` gives each payload one last try, and ends."""
+        self._is_closed = True
+        self._changed.unpark_all()
+
+    async def _send_all(self) -> None:
+        async with trio.open_nursery() as requests:
+            while not self._is_over():
+                transaction = self._take_next()
+                if transaction is not None:
+                    # Now, not when its task begins: one probe at a time.
+                    state = self._states[transaction.payload.route]
+                    requests.start_soon(
+                        self._send, transaction, state, state.circuit.start()
+                    )
+                    continue
+                with trio.move_on_at(self._find_next_time()):
+                    await self._changed.park()
+
+    async def _store(self) -> None:
+        """Spool what is left, if there is a spool."""
         self._left += self._waiting.take_all()
         if self._spooler is not None:
             await self._spooler.store(self._left)
 
-    def abandon(self) -> None:
-        """Count what is left as abandoned; nothing may follow."""
+    def _abandon(self) -> None:
+        """Count what is left as abandoned."""
         pending = self._counters.pending
         if pending:
-            self._counters.abandoned += pending
-            self._counters.pending = 0
+            self._counters.abandon(pending)
             self._losses.add("abandoned at the stop", pending, len(self._left))
         self._log_losses()
+
+    def _drop(self, dropped: Dropped) -> None:
+        """Count an item that is in no payload."""
+        if dropped.fault is Fault.OVERSIZE:
+            self._counters.pending -= dropped.points
+            self._counters.oversize += dropped.points
+        else:
+            self._counters.refuse(dropped.points, dropped.fault.value)
+        self._losses.add(f"{dropped.route.word}, {dropped.fault}", dropped.points)
 
     def _count_taken(self, points: SnapshotPoints) -> int:
         return sum(self._kind.count_points(points, route) for route in self.routes)
@@ -273,8 +279,7 @@ class Delivery:
             self._evict(cause, evicted.payload.points)
 
     def _evict(self, cause: str, points: int) -> None:
-        self._counters.pending -= points
-        self._counters.evicted += points
+        self._counters.evict(points)
         self._losses.add(cause, points)
 
     @protect_from_ki
@@ -302,12 +307,12 @@ class Delivery:
             for state in self._states.values()
             if state.circuit.may_send(now)
             and self._waiting.count(state.route) < self._max_concurrent_requests
-            and not self._is_last
+            and not self._is_closed
         ]
 
     def _take_next(self) -> Transaction | None:
         """Take what is to be sent now, and count it as in flight."""
-        now = math.inf if self._is_last else trio.current_time()
+        now = math.inf if self._is_closed else trio.current_time()
         for state in self._states.values():
             if not self._may_start(state, now):
                 continue
@@ -319,7 +324,8 @@ class Delivery:
         return None
 
     def _may_start(self, state: RouteState, now: float) -> bool:
-        return self._has_slot(state) and (self._is_last or state.circuit.may_send(now))
+        may_send = self._is_closed or state.circuit.may_send(now)
+        return may_send and self._has_slot(state)
 
     def _has_slot(self, state: RouteState) -> bool:
         return not state.in_flight or self._in_flight < self._max_concurrent_requests
@@ -334,7 +340,7 @@ class Delivery:
 
     def _find_next_time(self) -> float:
         """Return when to look again though nothing changed."""
-        if self._is_last:
+        if self._is_closed:
             return math.inf
         return min(
             (
@@ -349,14 +355,14 @@ class Delivery:
         )
 
     def _is_over(self) -> bool:
-        return self._is_last and not self._in_flight and not self._waiting
+        return self._is_closed and not self._in_flight and not self._waiting
 
     @protect_from_ki
     async def _send(
         self, transaction: Transaction, state: RouteState, attempt: Attempt
     ) -> None:
         """Try once, and put the payload where the answer says."""
-        is_last = self._is_last
+        is_last = self._is_closed
         try:
             answer = await self._intake.post(
                 transaction.payload, transaction.order[0], self._request_timeout_seconds
@@ -433,18 +439,17 @@ class Delivery:
     ) -> None:
         """Count *transaction*, which was taken or refused with *status*."""
         points = transaction.payload.points
-        self._counters.pending -= points
         if self._kind.classify_status(status) is Outcome.DELIVERED:
             # What is counted there may be more than the snapshot has.
             refused = min(answer.rejected, points)
             if refused:
-                self._counters.refused["partial_success"] += refused
+                self._counters.refuse(refused, "partial_success")
                 cause = f"{state.route.value} took a payload without some of its points"
                 self._losses.add(cause, refused, detail=answer.text)
-            self._counters.delivered += points - refused
+            self._counters.deliver(points - refused)
             state.note_accepted()
         else:
-            self._counters.refused[str(status)] += points
+            self._counters.refuse(points, str(status))
             cause = f"{state.route.value} answered {status}"
             self._losses.add(cause, points, detail=answer.text)
             snapshot_time, _ = transaction.order

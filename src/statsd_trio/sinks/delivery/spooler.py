@@ -22,6 +22,7 @@ from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
 from statsd_trio.sinks.delivery.losses import LossReport
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
+from statsd_trio.sinks.stop_time import StopTime
 
 # A file is read whole and is claimed until all of it is sent.
 _MAX_FILE_BYTES: Final = 2 * 1024 * 1024
@@ -31,6 +32,9 @@ _MAX_PART_OF_SPOOL: Final = 8
 # What may wait to be written, beyond what was handed over last: a disk that is slower
 # than the intake's failures costs payloads, not memory.
 _MAX_OFFERED_BYTES: Final = 4 * 1024 * 1024
+
+# At a stop, so much longer than everything else the disk may take, however it behaves.
+GRACE_SECONDS: Final = 0.9
 
 # How often to look what others did to the directory.
 _REFRESH_SECONDS: Final = 10.0
@@ -51,27 +55,39 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
 
 
+@attrs.frozen
+class Spool:
+    """The queues on disk of one endpoint and key.
+
+    Attributes:
+        disk: where they are.
+        targets: the name of each route's queue there.
+        run_in_thread: calls what blocks.
+    """
+
+    disk: DiskQueue
+    targets: Mapping[Route, str]
+    run_in_thread: RunInThread = run_in_thread
+
+
 class Spooler:
-    """The spool as one endpoint and key sees it."""
+    """The spool as one endpoint and key sees it.
+
+    Attributes:
+        stop: when it has no time left, an operation is waited for a second at most.
+    """
 
     def __init__(
-        self,
-        disk: DiskQueue,
-        targets: Mapping[Route, str],
-        counters: SinkCounters,
-        losses: LossReport,
-        *,
-        run_in_thread: RunInThread = run_in_thread,
+        self, spool: Spool, counters: SinkCounters, losses: LossReport
     ) -> None:
-        self._disk = disk
-        self._targets = targets
+        self._disk = spool.disk
+        self._targets = spool.targets
+        self._run_in_thread = spool.run_in_thread
         self._counters = counters
         self._losses = losses
-        part = disk.max_bytes // _MAX_PART_OF_SPOOL
+        part = self._disk.max_bytes // _MAX_PART_OF_SPOOL
         self._max_file_bytes = min(_MAX_FILE_BYTES, part)
-        self._run_in_thread = run_in_thread
-        self._deadline = math.inf
-        self._operation = trio.CancelScope()
+        self.stop = StopTime()
         self._refresh_at = -math.inf
         self._offered: list[Transaction] = []
         self._offered_size = 0
@@ -134,11 +150,6 @@ class Spooler:
             )
         self._reported_evicted, self._reported_gone = evicted, gone
 
-    def set_deadline(self, deadline: float) -> None:
-        """Wait for no operation longer than until *deadline*, by Trio's clock."""
-        self._deadline = deadline
-        self._operation.deadline = deadline
-
     @protect_from_ki
     async def wait(self) -> None:
         """Wait until there may be something to do; look at the disk now and then."""
@@ -161,9 +172,7 @@ class Spooler:
         # leaves it to `store`.
         for batch in self._split(self._offered):
             if not await self._write(batch, "evicted"):
-                points = _count_points(batch)
-                self._counters.pending -= points
-                self._counters.evicted += points
+                self._counters.evict(_count_points(batch))
             written = set(batch)
             self._offered = [one for one in self._offered if one not in written]
             self._offered_size -= sum(one.size for one in batch)
@@ -218,8 +227,7 @@ class Spooler:
         for batch in self._split(left):
             if not await self._write(batch, "abandoned"):
                 points = _count_points(one for one in batch if one.file is None)
-                self._counters.pending -= points
-                self._counters.abandoned += points
+                self._counters.abandon(points)
         await self._remove([file for file in self._files if not file.waiting])
         for file in [*self._files]:
             await self._put_back(file)
@@ -269,13 +277,12 @@ class Spooler:
     async def _call(self, operation: Callable[[], T]) -> T:
         """Call *operation* in a thread, and count what came of it.
 
-        Only the deadline of a stop cancels it: what an operation did must be known.
+        Only the end of a stop cancels it: what an operation did must be known.
 
         Raises:
-            OSError: also if it took longer than the deadline.
+            OSError: also if the stop had no time for it.
         """
-        with trio.CancelScope(deadline=self._deadline, shield=True) as scope:
-            self._operation = scope
+        with self.stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
             try:
                 return await self._run_in_thread(operation)
             finally:

@@ -10,10 +10,10 @@ import httpx2
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.delivery.compression import parse_compression
 from statsd_trio.sinks.delivery.delivery import Delivery
-from statsd_trio.sinks.delivery.destination import PayloadDestination
 from statsd_trio.sinks.delivery.disk_queue import name_target, open_spool
 from statsd_trio.sinks.delivery.payload import Route
-from statsd_trio.sinks.delivery.spooler import RunInThread, run_in_thread
+from statsd_trio.sinks.delivery.payload_sender import MAX_SNAPSHOTS, PayloadSender
+from statsd_trio.sinks.delivery.spooler import RunInThread, Spool, run_in_thread
 from statsd_trio.sinks.delivery.transport import (
     open_ssl_context,
     open_transport,
@@ -24,6 +24,7 @@ from statsd_trio.sinks.otlp.endpoint import OtlpEndpoint
 from statsd_trio.sinks.otlp.payloads import SnapshotEncoder, make_kind
 from statsd_trio.sinks.otlp.routes import OtlpRoute
 from statsd_trio.sinks.otlp.settings import OtlpSettings
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 
 def open_otlp_destination(
@@ -51,7 +52,7 @@ def open_otlp_destination(
     choose_fraction: Callable[[], float] = random.random,
     transport: httpx2.AsyncBaseTransport | None = None,
     run_in_thread: RunInThread = run_in_thread,
-) -> PayloadDestination:
+) -> SinkRunner:
     """Make the destination; nothing connects before it runs.
 
     Args:
@@ -112,6 +113,11 @@ def open_otlp_destination(
         OtlpRoute.LOGS: logs_headers or {},
     }
     endpoint = OtlpEndpoint(urls, headers, make_transport, wall_clock)
+    disk = open_spool(spool_path, spool_max_bytes)
+    spool = None
+    if disk is not None:
+        targets = {route: name_target(endpoint.name, 0, route) for route in routes}
+        spool = Spool(disk, targets, run_in_thread)
     delivery = Delivery(
         f"otlp:{endpoint.name}",
         endpoint,
@@ -123,20 +129,18 @@ def open_otlp_destination(
         report_seconds=report_seconds,
         choose_fraction=choose_fraction,
         wall_clock=wall_clock,
+        spool=spool,
     )
-    disk = open_spool(spool_path, spool_max_bytes)
-    if disk is not None:
-        targets = {route: name_target(endpoint.name, 0, route) for route in routes}
-        delivery.use_spool(disk, targets, run_in_thread)
     encoder = SnapshotEncoder(settings, parse_compression(compression))
 
     def complete_ledger(ledger: SinkLedger) -> SinkLedger:
         return attrs.evolve(ledger, joined_tags=encoder.joined_tags)
 
-    return PayloadDestination(
+    sender = PayloadSender(
         [delivery],
         [endpoint],
         encoder.encode,
         disk=disk,
         complete_ledger=complete_ledger,
     )
+    return SinkRunner(sender, max_snapshots=MAX_SNAPSHOTS)

@@ -1,0 +1,144 @@
+"""Calls a sink with each snapshot, and counts what came of it."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from statsd_trio.aggregation.snapshot import SnapshotPoints
+from statsd_trio.counters import SinkCounters
+from statsd_trio.errors import describe_os_error
+from statsd_trio.ledger import SinkLedger
+from statsd_trio.sinks.sink import Sink, SinkError
+from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
+from statsd_trio.sinks.stop_time import StopTime
+
+logger = logging.getLogger(__name__)
+
+# Failures that come faster than this share a line of the log.
+_REPORT_SECONDS: Final = 5.0
+
+
+class SinkCaller:
+    """A `Consumer` that calls a sink.
+
+    What the sink raises means that none of that snapshot arrived: it is counted as
+    refused, by the name of the exception, and the next one is tried. A `SinkError`
+    may say that a part of it arrived, or that nothing ever will again.
+    """
+
+    def __init__(
+        self, name: str, sink: Sink, *, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._sink = sink
+        self._wall_clock = wall_clock
+        self._counters = SinkCounters(name)
+        # Why nothing can be delivered any more.
+        self._end_reason = ""
+        # What failed since the last line of the log about it.
+        self._unreported = 0
+        self._last_failure = ""
+        self._next_report = -math.inf
+
+    def ledgers(self) -> tuple[SinkLedger, ...]:
+        """Return what became of every point."""
+        return (self._counters.freeze(),)
+
+    def expect(self, points: SnapshotPoints) -> None:
+        """Count a snapshot that was queued; one that comes after the end is refused."""
+        self._counters.expect(points.total)
+        if self._end_reason:
+            self._counters.refuse(points.total, self._end_reason)
+
+    def evict(self, points: SnapshotPoints) -> None:
+        """Count a snapshot that had to make room."""
+        self._counters.evict(points.total)
+        logger.warning(
+            "%s: lost %d points in a snapshot: the sink is too slow",
+            self._counters.name,
+            points.total,
+        )
+
+    async def run(self, queue: SnapshotQueue, stop: StopTime) -> None:
+        """Call the sink until *queue* is closed and empty, or the sink is over.
+
+        What is left when *stop* has no time left is abandoned.
+        """
+        try:
+            with stop.limit():
+                while not self._end_reason:
+                    entry = await queue.take()
+                    if entry is None:
+                        break
+                    await self._deliver(entry)
+                    await queue.finish(entry)
+        finally:
+            self._count_rest(queue)
+
+    async def join(self) -> None:
+        """Wait for nothing: what was taken out of the queue has had its try."""
+        await trio.lowlevel.checkpoint()
+
+    async def _deliver(self, entry: Entry) -> None:
+        counters = self._counters
+        points = entry.points.total
+        try:
+            await self._sink(entry.snapshot)
+        except SinkError as error:
+            delivered = min(error.delivered, points)
+            counters.deliver(delivered)
+            self._fail(points - delivered, error.reason, str(error), None)
+            if error.is_final:
+                self._end_reason = error.reason
+        except OSError as error:
+            failure = describe_os_error(error)
+            self._fail(points, type(error).__name__, failure, None)
+        # The one place that takes what somebody else's sink raises.
+        except Exception as error:  # noqa: BLE001  (see above)
+            name = type(error).__name__
+            # Its words may hold what nobody else should read; the log has them.
+            self._fail(points, name, f"the sink raised {name}", error)
+        else:
+            counters.deliver(points)
+            if points:
+                counters.failing_since, counters.failure = None, ""
+
+    def _fail(
+        self, points: int, reason: str, failure: str, error: Exception | None
+    ) -> None:
+        """Count *points* as refused, and log *error* with its traceback, if given."""
+        counters = self._counters
+        counters.refuse(points, reason)
+        if counters.failing_since is None:
+            counters.failing_since = self._wall_clock()
+        counters.failure = self._last_failure = failure
+        self._unreported += points
+        if trio.current_time() >= self._next_report:
+            self._report(error)
+
+    def _report(self, error: Exception | None) -> None:
+        logger.error(
+            "%s: %s; %d points are lost",
+            self._counters.name,
+            self._last_failure,
+            self._unreported,
+            exc_info=error,
+        )
+        self._unreported = 0
+        self._next_report = trio.current_time() + _REPORT_SECONDS
+
+    def _count_rest(self, queue: SnapshotQueue) -> None:
+        """Count what is left at the end."""
+        counters = self._counters
+        if self._unreported:
+            self._report(None)
+        left = counters.pending
+        if self._end_reason:
+            counters.refuse(left, self._end_reason)
+            queue.end()
+        elif left:
+            logger.warning("%s: abandoned %d points at stop", counters.name, left)
+            counters.abandon(left)
