@@ -135,7 +135,7 @@ def test_a_rate_is_divided_by_the_interval(make_harness: Any) -> None:
 
 def test_histograms_give_aggregates_then_percentiles(make_harness: Any) -> None:
     harness = make_harness(
-        histogram_aggregates=("count", "min"), histogram_percentiles=("0.99", "0.5")
+        histogram_aggregates=("count", "min"), histogram_percentiles=(50, 99)
     )
     harness.put(1000, "t", "ms", *range(1, 101))
     series = harness.series(1010)

@@ -161,3 +161,16 @@ def test_nothing_but_value_errors_leaves(raw: object) -> None:
     ):
         with contextlib.suppress(ValueError):
             parse(raw)
+
+
+def test_a_fraction_becomes_whole_percent() -> None:
+    # Source: datadog-agent, pkg/metrics/histogram_test.go.
+    fractions = ["0.28", "0.57", "0.58", "0.95", "0.96", "0", "1"]
+    percent = [parsing.parse_percentile(fraction) for fraction in fractions]
+    assert percent == [28, 57, 58, 95, 96, 0, 100]
+
+
+@pytest.mark.parametrize("fraction", ["test", "0.12test", "200", "-50", "nan"])
+def test_what_is_not_a_fraction_is_refused(fraction: str) -> None:
+    with pytest.raises(ValueError, match="is not a percentile"):
+        parsing.parse_percentile(fraction)

@@ -137,7 +137,7 @@ SETTINGS = st.fixed_dictionaries(
         "histogram_aggregates": st.just(
             ("max", "min", "median", "avg", "sum", "count")
         ),
-        "histogram_percentiles": st.just(("0", "0.2", "0.95", "1")),
+        "histogram_percentiles": st.just((0, 20, 95, 100)),
         "histogram_copy_to_distribution": st.booleans(),
         "histogram_copy_to_distribution_prefix": st.sampled_from(["", "copy."]),
         "hostname": st.just("here"),
@@ -185,7 +185,7 @@ def test_many_values_are_condensed_alike(
     do_alike(
         open_both(
             histogram_aggregates=("max", "min", "median", "avg", "sum", "count"),
-            histogram_percentiles=("0.01", "0.5", "0.95", "0.99"),
+            histogram_percentiles=(1, 50, 95, 99),
             histogram_copy_to_distribution=True,
         ),
         [("process", packets), ("wait", 10.0), ("process", packets[:200])],

@@ -232,7 +232,7 @@ def test_the_rules_and_settings_of_the_server_hold() -> None:
 def test_histograms_are_told_as_they_are_set_up() -> None:
     settings = AggregationSettings(
         histogram_aggregates=("min", "sum"),
-        histogram_percentiles=("0.5",),
+        histogram_percentiles=(50,),
         histogram_copy_to_distribution=True,
         histogram_copy_to_distribution_prefix="copy.",
     )

@@ -115,16 +115,16 @@ def test_starts_are_kept_for_what_a_histogram_generates() -> None:
     # TestHistogramMetricNamesFilterWithPrefixes.
     entries = ["foo", "foo.avg", "bar.*", "baz.9*", "qux.avg.*", "count.other"]
 
-    selected = select_generated(entries, ["avg", "max", "median"], [73])
+    selected = select_generated(entries, ["avg", "max", "median", "73percentile"])
     assert selected == ("foo.avg", "bar.*", "baz.9*", "qux.avg.*")
     assert FilterList(selected).matches("baz.95percentile")
 
-    selected = select_generated(entries, ["avg"], [], match_prefix=True)
+    selected = select_generated(entries, ["avg"], match_prefix=True)
     assert selected == tuple(entries)
 
 
 def test_generated_names_are_selected_as_datadog_stores_them() -> None:
-    selected = select_generated(["my histo.max ", "x.maxx"], ["max"], [])
+    selected = select_generated(["my histo.max ", "x.maxx"], ["max"])
     assert selected == ("my histo.max ",)
     assert FilterList(selected).matches("my-histo.max")
 
@@ -146,6 +146,8 @@ def test_generated_names_are_selected_by_suffix() -> None:
         "count",
     ]
 
-    selected = select_generated(entries, ["avg", "max", "median"], [73, 22])
+    selected = select_generated(
+        entries, ["avg", "max", "median", "73percentile", "22percentile"]
+    )
 
     assert selected == ("foo.avg", "foo.max", "baz.73percentile", "bar.22percentile")

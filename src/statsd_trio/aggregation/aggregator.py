@@ -21,8 +21,6 @@ from statsd_trio.aggregation.context_table import ContextTable
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
-    parse_percentiles,
-    select_aggregates,
 )
 from statsd_trio.aggregation.snapshot_builder import (
     SnapshotBuilder,
@@ -435,8 +433,8 @@ class Aggregator:
     def _make(self, make_engine: MakeEngine) -> Engine:
         settings = self._settings
         return make_engine(
-            aggregates=select_aggregates(settings.histogram_aggregates),
-            percentiles=parse_percentiles(settings.histogram_percentiles),
+            aggregates=settings.histogram_aggregates,
+            percentiles=settings.histogram_percentiles,
             count_divisor=settings.count_divisor,
             max_heads=self._max_heads,
             max_set_values=MAX_SET_VALUES,

@@ -1,12 +1,8 @@
 """What an operator may choose of aggregation."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 import attrs
-
-# Source: datadog-agent, pkg/config/setup (histogram_aggregates).
-HISTOGRAM_AGGREGATES: Final = ("min", "max", "median", "avg", "sum", "count")
 
 
 @attrs.frozen(kw_only=True)
@@ -21,8 +17,8 @@ class AggregationSettings:
         counter_expiry_seconds: how long an idle counter goes on as zeros.
         context_expiry_seconds: how long a context is kept; a counter's time is
             this after its zeros.
-        histogram_percentiles: fractions as text; what is no number in [0, 1] is
-            skipped, as the Agent does.
+        histogram_aggregates: any of min, max, median, avg, sum and count.
+        histogram_percentiles: in percent.
         keeps_histogram_values: give a snapshot a sketch of each histogram and timer
             too, besides its figures.
         max_memory_bytes: of contexts, heads of lines, strings of sets, and values.
@@ -40,7 +36,7 @@ class AggregationSettings:
     max_contexts: int = 100_000
     max_memory_bytes: int = 256 * 1024 * 1024
     histogram_aggregates: tuple[str, ...] = ("max", "median", "avg", "count")
-    histogram_percentiles: tuple[str, ...] = ("0.95",)
+    histogram_percentiles: tuple[int, ...] = (95,)
     histogram_copy_to_distribution: bool = False
     histogram_copy_to_distribution_prefix: str = ""
     keeps_histogram_values: bool = False
@@ -48,27 +44,18 @@ class AggregationSettings:
     is_blocked: Callable[[str], bool] | None = None
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """What follows the name and a dot in the series of a histogram."""
+        return name_figures(self.histogram_aggregates, self.histogram_percentiles)
+
+    @property
     def count_divisor(self) -> float:
         """What counts, of counters and of histograms, are divided by."""
         return float(self.interval_seconds) if self.counter_type == "rate" else 1.0
 
 
-def select_aggregates(names: Iterable[str]) -> tuple[str, ...]:
-    """Keep the aggregates that exist, in order and once each."""
-    return tuple(dict.fromkeys(n for n in names if n in HISTOGRAM_AGGREGATES))
-
-
-def parse_percentiles(fractions: Iterable[str | float]) -> tuple[int, ...]:
-    """Turn ``0.95`` into 95; sorted, once each; what is not in [0, 1] is skipped.
-
-    Source: datadog-agent, pkg/metrics/histogram.go (ParsePercentiles).
-    """
-    percentiles: set[int] = set()
-    for fraction in fractions:
-        try:
-            number = float(fraction)
-        except ValueError:
-            continue
-        if 0 <= number <= 1:
-            percentiles.add(int(number * 100 + 0.5))
-    return tuple(sorted(percentiles))
+def name_figures(
+    aggregates: Iterable[str], percentiles: Iterable[int]
+) -> tuple[str, ...]:
+    """Return what follows the name and a dot in the series of a histogram."""
+    return (*aggregates, *(f"{percentile}percentile" for percentile in percentiles))

@@ -15,8 +15,6 @@ from statsd_trio.aggregation.context_table import ContextTable
 from statsd_trio.aggregation.expiry import Expiry
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
-    parse_percentiles,
-    select_aggregates,
 )
 from statsd_trio.aggregation.snapshot import Point, SeriesType, Snapshot
 from statsd_trio.aggregation.snapshot_contents import SnapshotContents
@@ -149,12 +147,7 @@ class SnapshotBuilder:
             yield
 
     def _build_histograms(self) -> Iterator[None]:
-        aggregates = select_aggregates(self._settings.histogram_aggregates)
-        percentiles = parse_percentiles(self._settings.histogram_percentiles)
-        suffixes = (
-            *(f".{aggregate}" for aggregate in aggregates),
-            *(f".{percentile}percentile" for percentile in percentiles),
-        )
+        suffixes = tuple(f".{figure}" for figure in self._settings.figures)
         for contexts in self._walk(lambda b: b.take_histograms(STEP_CONTEXTS)):
             for context, rows in contexts:
                 self._add_histogram(context, rows, suffixes)

@@ -5,6 +5,7 @@ Each function takes text, or the value that TOML or YAML made of it, and raises
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import cast
@@ -46,6 +47,22 @@ def parse_json(raw: str) -> object:
         return cast("object", json.loads(raw))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
+
+
+def parse_percentile(fraction: str) -> int:
+    """Read a fraction of 1, such as ``0.95``, as percent.
+
+    Source: datadog-agent, pkg/metrics/histogram.go, ParsePercentiles.
+    """
+    try:
+        number = float(fraction)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ValueError(
+            f"{fraction!r} is not a percentile, which is a number from 0 to 1"
+        )
+    return int(number * 100 + 0.5)
 
 
 def split_address(address: str, default_host: str = "127.0.0.1") -> tuple[str, int]:

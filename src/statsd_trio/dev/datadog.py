@@ -5,9 +5,9 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from statsd_trio.aggregation.settings import parse_percentiles, select_aggregates
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.config import Config
+from statsd_trio.server.settings import list_figures
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
 from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
@@ -34,9 +34,8 @@ def count_series(kind: str, config: Config) -> int:
     five, a histogram as one for each aggregation that is sent.
     """
     if kind in {"histogram", "timer"}:
-        generated = len(select_aggregates(config.histogram_aggregates))
-        generated += len(parse_percentiles(config.histogram_percentiles))
-        return generated + 5 * config.histogram_copy_to_distribution
+        copied = 5 * config.histogram_copy_to_distribution
+        return len(list_figures(config)) + copied
     return 5 if kind == "distribution" else 1
 
 
@@ -45,10 +44,7 @@ def list_generated_names(name: str, types: list[str], config: Config) -> set[str
     names: set[str] = set()
     for kind in types:
         if kind in {"histogram", "timer"}:
-            for aggregate in select_aggregates(config.histogram_aggregates):
-                names.add(f"{name}.{aggregate}")
-            for percentile in parse_percentiles(config.histogram_percentiles):
-                names.add(f"{name}.{percentile}percentile")
+            names.update(f"{name}.{figure}" for figure in list_figures(config))
             if config.histogram_copy_to_distribution:
                 names.add(config.histogram_copy_to_distribution_prefix + name)
         else:

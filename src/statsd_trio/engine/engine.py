@@ -206,7 +206,7 @@ class MakeEngine(Protocol):
         """Open the first bucket.
 
         Args:
-            aggregates: of histograms, as `HISTOGRAM_AGGREGATES` names them.
+            aggregates: of histograms: any of min, max, median, avg, sum and count.
             percentiles: of histograms, in percent.
             count_divisor: what the count of a histogram is divided by.
             max_heads: that are kept; 0 for none.

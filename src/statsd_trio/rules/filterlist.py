@@ -59,8 +59,7 @@ class FilterList:
 
 def select_generated(
     entries: Iterable[str],
-    aggregates: Iterable[str],
-    percentiles: Iterable[int],
+    figures: Iterable[str],
     *,
     match_prefix: bool = False,
 ) -> tuple[str, ...]:
@@ -69,13 +68,15 @@ def select_generated(
     They are tested again at a flush, so that ``my.histo.max`` can be dropped alone, or
     ``my.histo.9*``.
 
+    Args:
+        entries: of the filter list.
+        figures: what follows the name and a dot in the series of a histogram.
+        match_prefix: whether each entry stands for all names that start with it.
+
     Source: datadog-agent, comp/filterlist/impl/filterlist.go,
     createHistogramsFilterList (2026).
     """
-    suffixes = (
-        *(f".{aggregate}" for aggregate in aggregates),
-        *(f".{percentile}percentile" for percentile in percentiles),
-    )
+    suffixes = tuple(f".{figure}" for figure in figures)
     return tuple(
         entry
         for entry in entries

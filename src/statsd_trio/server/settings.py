@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from statsd_trio.aggregation.settings import AggregationSettings, parse_percentiles
+from statsd_trio.aggregation.settings import AggregationSettings, name_figures
 from statsd_trio.config import Config
+from statsd_trio.config.parsing import parse_percentile
 from statsd_trio.rules import (
     FilterList,
     Mapper,
@@ -25,8 +26,8 @@ def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettin
         context_expiry_seconds=config.context_expiry_seconds,
         max_contexts=config.max_contexts,
         max_memory_bytes=config.max_memory_bytes,
-        histogram_aggregates=config.histogram_aggregates,
-        histogram_percentiles=config.histogram_percentiles,
+        histogram_aggregates=tuple(dict.fromkeys(config.histogram_aggregates)),
+        histogram_percentiles=_read_percentiles(config),
         histogram_copy_to_distribution=config.histogram_copy_to_distribution,
         histogram_copy_to_distribution_prefix=(
             config.histogram_copy_to_distribution_prefix
@@ -50,8 +51,7 @@ def make_rules(config: Config) -> Rules:
     match_prefix = config.metric_filterlist_match_prefix
     generated = select_generated(
         config.metric_filterlist,
-        config.histogram_aggregates,
-        parse_percentiles(config.histogram_percentiles),
+        list_figures(config),
         match_prefix=match_prefix,
     )
     return Rules(
@@ -61,6 +61,16 @@ def make_rules(config: Config) -> Rules:
         generated_filterlist=FilterList(generated, match_prefix=match_prefix),
         tag_filter=TagFilter(config.metric_tag_filterlist),
     )
+
+
+def list_figures(config: Config) -> tuple[str, ...]:
+    """Return what follows the name and a dot in the series of a histogram."""
+    aggregates = dict.fromkeys(config.histogram_aggregates)
+    return name_figures(aggregates, _read_percentiles(config))
+
+
+def _read_percentiles(config: Config) -> tuple[int, ...]:
+    return tuple(sorted(set(map(parse_percentile, config.histogram_percentiles))))
 
 
 def find_rule_warnings(config: Config) -> tuple[str, ...]:

@@ -1,12 +1,16 @@
 """The types of option that hold a list of words, of numbers or of tables."""
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
 from statsd_trio.config.option_types.base import CheckedList, OptionType
 from statsd_trio.config.option_types.scalars import check_text
-from statsd_trio.config.parsing import drop_empty, parse_json, parse_strings
+from statsd_trio.config.parsing import (
+    drop_empty,
+    parse_json,
+    parse_percentile,
+    parse_strings,
+)
 from statsd_trio.rules.mapper import Mapper, MapperProfile
 from statsd_trio.rules.tag_filter import TagFilterEntry
 from statsd_trio.suggestion import suggest
@@ -73,10 +77,7 @@ class Choices(CheckedList):
 
 
 class Percentiles(CheckedList):
-    """A list of percentiles, each a number from 0 to 1.
-
-    Source: datadog-agent, pkg/metrics/histogram.go, ParsePercentiles.
-    """
+    """A list of percentiles, each a number from 0 to 1."""
 
     words = "list of numbers from 0 to 1"
     metavar = "FRACTION"
@@ -85,14 +86,7 @@ class Percentiles(CheckedList):
         return {"type": "array", "items": {"type": ["string", "number"]}}
 
     def check_item(self, item: str) -> None:
-        try:
-            fraction = float(item)
-        except ValueError:
-            fraction = math.nan
-        if not 0 <= fraction <= 1:
-            raise ValueError(
-                f"{item!r} is not a percentile, which is a number from 0 to 1"
-            )
+        parse_percentile(item)
 
 
 class Profiles(OptionType):
