@@ -16,8 +16,8 @@ import trio
 
 from statsd_trio.mock_intake import (
     Attempt,
-    MetricType,
     ReceivedSeries,
+    ReceivedType,
     Rule,
     open_mock_intake,
 )
@@ -45,7 +45,7 @@ class Tally:
             return
         self.points[route] += attempt.count_points()
         for item in attempt.items:
-            if isinstance(item, ReceivedSeries) and item.type is MetricType.COUNT:
+            if isinstance(item, ReceivedSeries) and item.type is ReceivedType.COUNT:
                 start = ".".join(item.name.split(".", 2)[:2])
                 self.values[start] += sum(point.value for point in item.points)
 

@@ -22,12 +22,12 @@ from statsd_trio.mock_intake import (
     ReceivedSeries,
     Route,
 )
-from statsd_trio.mock_intake.received import MetricType
+from statsd_trio.mock_intake.received import ReceivedType
 
 
 def make_attempt(**changes: Any) -> Attempt:
     series = tuple(
-        ReceivedSeries(name, MetricType.GAUGE, (ReceivedPoint(1, 1.0),) * 2)
+        ReceivedSeries(name, ReceivedType.GAUGE, (ReceivedPoint(1, 1.0),) * 2)
         for name in ("a", "b", "a")
     )
     fields: dict[str, Any] = {

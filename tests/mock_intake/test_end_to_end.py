@@ -19,7 +19,7 @@ from statsd_trio.mock_intake import (
     ReceivedSketchPoint,
     Route,
 )
-from statsd_trio.mock_intake.received import MetricType
+from statsd_trio.mock_intake.received import ReceivedType
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -55,7 +55,7 @@ async def test_series_come_out_as_they_were_sent(
     assert intake.series == (
         ReceivedSeries(
             name="page.views",
-            type=MetricType.RATE,
+            type=ReceivedType.RATE,
             points=(ReceivedPoint(1000, 1.5), ReceivedPoint(1010, -2.0)),
             tags=("env:prod", "zone:ü"),
             resources=(("host", "web-1"), ("device", "sda")),

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from statsd_trio.mock_intake import (
-    MetricType,
     ReceivedEvent,
     ReceivedPoint,
     ReceivedResource,
     ReceivedSeries,
     ReceivedServiceCheck,
+    ReceivedType,
 )
 from statsd_trio.mock_intake.json_bodies import (
     read_events_json,
@@ -41,7 +41,7 @@ def test_series_are_read() -> None:
     assert list(read_series_json(json.dumps(body).encode())) == [
         ReceivedSeries(
             name="page.views",
-            type=MetricType.COUNT,
+            type=ReceivedType.COUNT,
             points=(ReceivedPoint(1000, 2.0),),
             tags=("env:prod",),
             resources=(ReceivedResource("host", "web-1"),),

@@ -14,7 +14,6 @@ except ModuleNotFoundError as error:
 from statsd_trio.mock_intake.intake import MockIntake
 from statsd_trio.mock_intake.received import (
     Attempt,
-    MetricType,
     ReceivedEvent,
     ReceivedItem,
     ReceivedOrigin,
@@ -24,6 +23,7 @@ from statsd_trio.mock_intake.received import (
     ReceivedServiceCheck,
     ReceivedSketch,
     ReceivedSketchPoint,
+    ReceivedType,
     Route,
 )
 from statsd_trio.mock_intake.script import Fault, Rule, load_script
@@ -31,7 +31,6 @@ from statsd_trio.mock_intake.script import Fault, Rule, load_script
 __all__ = [
     "Attempt",
     "Fault",
-    "MetricType",
     "MockIntake",
     "ReceivedEvent",
     "ReceivedItem",
@@ -42,6 +41,7 @@ __all__ = [
     "ReceivedServiceCheck",
     "ReceivedSketch",
     "ReceivedSketchPoint",
+    "ReceivedType",
     "Route",
     "Rule",
     "load_script",

@@ -13,15 +13,15 @@ import attrs
 import cattrs
 
 from statsd_trio.mock_intake.received import (
-    MetricType,
     PayloadError,
     ReceivedEvent,
     ReceivedSeries,
     ReceivedServiceCheck,
+    ReceivedType,
 )
 from statsd_trio.structuring import StrictConverter, list_problems
 
-_METRIC_TYPES: Final = tuple(MetricType)
+_METRIC_TYPES: Final = tuple(ReceivedType)
 
 # A body may have as many problems as members; the first few are enough to act on.
 _MAX_PROBLEMS: Final = 5
@@ -83,7 +83,7 @@ def _structure(value: Any, cls: type[_T], *place: str) -> _T:
         raise PayloadError("; ".join(problems)) from error
 
 
-def _read_type(value: Any, _cls: type) -> MetricType:
+def _read_type(value: Any, _cls: type) -> ReceivedType:
     number = _CONVERTER.structure(value, int)
     if not 0 <= number < len(_METRIC_TYPES):
         raise ValueError(f"there is no type {number}")
@@ -91,4 +91,4 @@ def _read_type(value: Any, _cls: type) -> MetricType:
 
 
 _CONVERTER: Final = StrictConverter()
-_CONVERTER.register_structure_hook(MetricType, _read_type)
+_CONVERTER.register_structure_hook(ReceivedType, _read_type)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from statsd_trio.mock_intake.received import (
-    MetricType,
     PayloadError,
     ReceivedOrigin,
     ReceivedPoint,
@@ -20,6 +19,7 @@ from statsd_trio.mock_intake.received import (
     ReceivedSeries,
     ReceivedSketch,
     ReceivedSketchPoint,
+    ReceivedType,
 )
 from statsd_trio.mock_intake.wire import (
     FieldValue,
@@ -33,7 +33,7 @@ from statsd_trio.mock_intake.wire import (
     unzigzag,
 )
 
-_METRIC_TYPES: Final = tuple(MetricType)
+_METRIC_TYPES: Final = tuple(ReceivedType)
 
 
 def read_series_protobuf(body: bytes) -> Iterator[ReceivedSeries]:

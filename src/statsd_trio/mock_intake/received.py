@@ -1,4 +1,9 @@
-"""What the intake received, as frozen values of its own."""
+"""What the intake received, as frozen values of its own.
+
+The types and the routes are written down here once more, and the decoders of this
+package are its own, instead of what the sinks have: an intake that shared them with the
+sink under test would agree with each of its mistakes.
+"""
 
 import enum
 import math
@@ -14,8 +19,8 @@ class PayloadError(ValueError):
     """A body is well formed, but says something that makes no sense."""
 
 
-class MetricType(enum.StrEnum):
-    """The type a series was sent with.
+class ReceivedType(enum.StrEnum):
+    """The type that a series was sent with, in Datadog's words.
 
     Source: agent-payload, proto/metrics/agent_payload.proto, MetricType.
     """
@@ -79,7 +84,7 @@ class ReceivedSeries:
     """
 
     name: str = attrs.field(metadata={MEMBER: "metric"})
-    type: MetricType = MetricType.UNSPECIFIED
+    type: ReceivedType = ReceivedType.UNSPECIFIED
     points: tuple[ReceivedPoint, ...] = ()
     tags: tuple[str, ...] = ()
     resources: tuple[ReceivedResource, ...] = ()
