@@ -1,11 +1,10 @@
 """The page as an application: its files, its documents, and what changes it."""
 
 import functools
-import json
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, Final
+from typing import Final
 
 import trio
 from starlette.requests import Request
@@ -201,11 +200,3 @@ def _read_file(folder: str, path: str) -> tuple[bytes, str] | None:
             return None
         found = named[part]
     return (found.read_bytes(), _MEDIA_TYPES[suffix]) if found.is_file() else None
-
-
-def read_schema(view: str) -> Any:
-    """Read the JSON Schema of the document of *view*."""
-    found = _read_file("schemas", f"{view}.json")
-    if found is None:
-        raise LookupError(f"there is no view {view}")
-    return json.loads(found[0])

@@ -1,21 +1,18 @@
 """Values in, the Agent's quantile sketch out.
 
-Bins are kept as one total a key in a dict, which is what makes inserting and
-merging cheap. The Agent keeps a sorted list of bins instead, where a key repeats
-once its bin is full; in every list that it builds, the bins of a key are the
-remainder first and full ones after it, so the list is the totals split up, and is
-made only where someone asks for it.
+Bins are kept as one total a key in a dict, which is what makes inserting cheap. The
+Agent keeps a sorted list of bins instead, where a key repeats once its bin is full; in
+every list that it builds, the bins of a key are the remainder first and full ones after
+it, so the list is the totals split up, and is made only where someone asks for it.
 
 Values are worth a pass when there are some hundred of them: `ValueBuffer` sees to that.
 
 Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile.
 """
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from itertools import accumulate
 from math import inf, isfinite, log, log1p
 from operator import add
 from typing import Final
@@ -55,11 +52,6 @@ def weigh(sample_rate: float) -> tuple[float, int]:
     scale = 1 / sample_rate
     # More than a sketch may hold is refused in any case; infinity has no whole part.
     return scale, int(min(scale, 2 * MAX_SKETCH_COUNT))
-
-
-def find_key(value: float) -> int:
-    """Tell the bin of a finite *value*."""
-    return next(iter(count_keys([value])))
 
 
 def find_lower_bound(key: int) -> float:
@@ -205,10 +197,10 @@ class QuantileSketch:
         self.sum = total
         self.weighted_sum = weighted_sum
         if values:
-            self.insert_bins(values, weight)
+            self._insert_bins(values, weight)
         return True
 
-    def insert_bins(self, values: list[float], weight: int) -> None:
+    def _insert_bins(self, values: list[float], weight: int) -> None:
         """Add finite *values*, at least one, to the bins, min and max alone."""
         least, greatest = min(values), max(values)
         self.min = min(self.min, least)
@@ -219,25 +211,6 @@ class QuantileSketch:
         else:
             for key, count in count_keys(values).items():
                 totals[key] = totals.get(key, 0) + count * weight
-        self._trim()
-
-    def insert_keys(self, counts: Mapping[int, int]) -> None:
-        """Add to bins alone, without a value to show for it in the summary."""
-        totals = self._totals
-        for key, count in counts.items():
-            totals[key] = totals.get(key, 0) + count
-        self.count += sum(counts.values())
-        self._trim()
-
-    def merge(self, other: "QuantileSketch") -> None:
-        """Add what *other* holds."""
-        for key, count in other.list_bins():
-            self._totals[key] = self._totals.get(key, 0) + count
-        self.count += other.count
-        self.min = min(self.min, other.min)
-        self.max = max(self.max, other.max)
-        self.sum += other.sum
-        self.weighted_sum += other.weighted_sum
         self._trim()
 
     def list_bins(self) -> Bins:
@@ -258,29 +231,6 @@ class QuantileSketch:
             keys,
             counts,
         )
-
-    def find_quantile(self, fraction: float) -> float:
-        """Estimate the value below which *fraction* of all values lie."""
-        if self.count == 0:
-            return 0.0
-        bins = self.list_bins()
-        if fraction <= 0:
-            return self.min
-        if fraction >= 1:
-            return self.max
-        rank = round(fraction * (self.count - 1))
-        reached = list(accumulate(count for _, count in bins))
-        index = bisect_right(reached, rank)
-        key, count = bins[index]
-        if abs(key) > MAX_KEY:
-            # The Agent says infinity.
-            return self.max if key > 0 else self.min
-        low = find_lower_bound(key)
-        high = low * GAMMA
-        if index == 0:
-            low = self.min
-        share = (reached[index] - rank) / count
-        return low * share + high * (1 - share)
 
     def _trim(self) -> None:
         # A key can only be split once all values together no longer fit a bin.
