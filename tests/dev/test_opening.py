@@ -104,3 +104,18 @@ async def fail_within_page(server: Server, fail: Callable[[], None]) -> None:
     with pytest.RaisesGroup(ValueError):
         async with open_dev_page(server, PAGE):
             fail()
+
+
+async def test_request_with_too_long_a_body_changes_nothing_and_says_why(
+    nursery: trio.Nursery,
+) -> None:
+    server: Server = await nursery.start(serve, QUIET)
+    async with open_dev_page(server, PAGE) as page:
+        origin = {"Origin": page.url.rstrip("/")}
+        for size, status, paused in [(1_000_000, 413, False), (1000, 200, True)]:
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                answer = await client.post(
+                    f"{page.url}api/pause", content=bytes(size), headers=origin
+                )
+            assert answer.status_code == status
+            assert (await get(f"{page.url}api/state"))["paused"] is paused

@@ -477,6 +477,41 @@ async def test_body_that_is_too_long_has_its_connection_closed(path: str) -> Non
             await stream.send_all(bytes(50_000_000))
 
 
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_client_with_too_long_a_body_reads_a_413(framing: str) -> None:
+    bodies: list[bytes] = []
+
+    async def keep_body(request: Request) -> Response:
+        bodies.append(await request.body())
+        return PlainTextResponse("kept")
+
+    size = 1024 * 1024
+    head, body = f"Content-Length: {size}", bytes(size)
+    if framing == "chunks":
+        head = "Transfer-Encoding: chunked"
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
+    request = write_request("POST / HTTP/1.1", head, body=body)
+    async with serving(answer_with(keep_body), Limits(max_body_bytes=65_536)) as port:
+        answer = await ask(port, request)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert answer.endswith(b"\r\n\r\nthe body is longer than 65536 bytes\n")
+    assert bodies == []
+
+
+async def test_answer_is_read_by_a_client_whose_long_body_nobody_reads() -> None:
+    async def refuse(_: Request) -> Response:
+        return PlainTextResponse("not here", 403)
+
+    request = write_request(
+        "POST / HTTP/1.1", "Content-Length: 1000000", body=bytes(1_000_000)
+    )
+    async with serving(answer_with(refuse), Limits(max_body_bytes=65_536)) as port:
+        answer = await ask(port, request)
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert answer.endswith(b"not here")
+
+
 @pytest.mark.parametrize("path", ["/", "/missing"])
 async def test_body_that_does_not_come_is_not_waited_for(
     mock_clock: MockClock, path: str

@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 import trio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -95,6 +95,9 @@ class _Endpoint:
             answer = JsonResponse({"error": str(error)}, 400)
         except UnknownMetricError as error:
             answer = JsonResponse({"error": str(error)}, 404)
+        except ClientDisconnect:
+            # Nobody is there, or the body is too long, which the web server answers.
+            return
         await answer(scope, receive, send)
 
 
@@ -137,7 +140,9 @@ class _Pages:
             return JsonResponse({"error": "there is no such file"}, 404)
         return _Placed(Export(name, self._exports[name]()), self._files)
 
-    async def change(self, change: Callable[[], None], _: Request) -> Response:
+    async def change(self, change: Callable[[], None], request: Request) -> Response:
+        # A request that is cut off, or too long, changes nothing.
+        await request.body()
         change()
         document = await self._documents.get("state", Query())
         return Response(document.body, media_type="application/json")

@@ -21,8 +21,10 @@ class Exchange:
     """What an application may receive of a request, and send in answer to it.
 
     Before an answer begins, what the application left of the request's body is read
-    and thrown away: an answer that is sent while a client still writes may never be
-    read.
+    and dropped: an answer that is sent while a client still writes may never be read.
+
+    An application that reads a body which is too long is told that the client left. The
+    client is answered with a 413 then, unless the application has answered itself.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Exchange:
         self._receiving = trio.Lock()
         self._body_bytes = 0
         self._is_whole = False
+        self._is_too_long = False
         self._has_left = False
         self._has_begun = False
         self._has_ended = False
@@ -58,6 +61,10 @@ class Exchange:
             if not self._has_begun:
                 text = "something failed here; the log says what\n"
                 await PlainTextResponse(text, 500)(scope, self.receive, self.send)
+        if self._is_too_long and not self._has_begun:
+            limit = self._limits.max_body_bytes
+            text = f"the body is longer than {limit:.0f} bytes\n"
+            await PlainTextResponse(text, 413)(scope, self.receive, self.send)
         if not self._has_ended:
             self._connection.close()
 
@@ -77,10 +84,13 @@ class Exchange:
                 self._has_left = self._is_whole = True
                 return message
             self._body_bytes += len(message["body"])
+            if self._body_bytes > self._limits.max_body_bytes:
+                # The connection reads the rest, within limits, once it is answered.
+                self._is_too_long = self._has_left = self._is_whole = True
+                return _DISCONNECT
             self._is_whole = not message["more_body"]
-            if self._body_bytes <= self._limits.max_body_bytes:
-                return message
-        # It is too slow, or sends too much.
+            return message
+        # It is too slow.
         self._connection.close()
         await trio.sleep_forever()
         raise AssertionError
@@ -100,7 +110,7 @@ class Exchange:
             async with self._receiving:
                 if not self._is_whole:
                     await self._receive_next()
-        if self._body_bytes == read_bytes:
+        if self._body_bytes == read_bytes and not self._is_too_long:
             return message
         # It sends what nobody wants: it need not go on with that.
         return {**message, "headers": [*message["headers"], (b"connection", b"close")]}

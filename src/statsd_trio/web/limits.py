@@ -13,7 +13,8 @@ class Limits:
     Attributes:
         max_connections: a further one takes the place of the one that has waited
             longest for a request, and is closed if none does.
-        max_body_bytes: of a request; the connection of a longer one is closed.
+        max_body_bytes: of a request; a longer one is answered with a 413, and its
+            connection is closed.
         idle_seconds: how long a connection may take to send the head of a request,
             and after that each piece of its body.
         write_seconds: how long a client may take to read an answer, or each piece of
