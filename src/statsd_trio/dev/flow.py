@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import attrs
 
+from statsd_trio.errors import Reason
 from statsd_trio.ledger import Ledger
 
 _TEXTS: Final = {
@@ -145,6 +146,9 @@ def _describe_queue(ledger: Ledger) -> dict[str, Any]:
 
 def _describe_lines(ledger: Ledger) -> dict[str, Any]:
     lines = ledger.lines
+    # The last line of a packet that was truncated is rejected; that loss stands where
+    # it happened, at the sockets.
+    truncated = lines.rejected.get(Reason.TRUNCATED.value, 0)
     return _make_stage(
         "lines",
         "Lines",
@@ -159,7 +163,7 @@ def _describe_lines(ledger: Ledger) -> dict[str, Any]:
         [
             _make_loss(
                 "rejected",
-                sum(lines.rejected.values()),
+                sum(lines.rejected.values()) - truncated,
                 "lines",
                 "refused, because they are no DogStatsD: see Refused",
             )
