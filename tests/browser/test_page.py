@@ -122,6 +122,7 @@ def test_the_page_says_what_was_forgotten_and_how_a_program_ended(
     state = show.get("state")
     state["history"]["forgot"] = "Forgot the history of 120 contexts."
     state["history"]["untracked_lines"] = 7
+    state["unmeasured_lines"] = 8
     state["child"] = {"command": "python app.py", "pid": 8, "exit_code": 3}
     body = f"event: state\ndata: {json.dumps(state)}\n\n"
     page.route(
@@ -134,4 +135,5 @@ def test_the_page_says_what_was_forgotten_and_how_a_program_ended(
     expect(notices).to_contain_text(
         "7 lines of contexts beyond what the page remembers"
     )
+    expect(notices).to_contain_text("8 lines came faster than the page can measure")
     expect(notices).to_contain_text("python app.py ended with exit code 3.")

@@ -3,6 +3,7 @@ from desks import open_bench
 from stage import EPOCH
 
 from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.protocol.messages import Sample
 
 
 def test_every_name_is_listed_with_what_is_known_of_it(
@@ -58,6 +59,30 @@ def test_state_changes_with_each_line_that_a_pause_misses(
         assert after["missed_lines"] == 1
         assert after["revision"] != before["revision"]
         bench.desk.resume()
+
+
+@pytest.mark.parametrize("has_hook", [False, True])
+def test_lines_that_a_pause_and_that_an_overload_keep_out_are_counted_apart(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, *, has_hook: bool
+) -> None:
+    monkeypatch.setattr("statsd_trio.dev.recorder.MAX_WAITING_BYTES", 0)
+    hook = {"on_sample": _keep} if has_hook else {}
+    bench = open_bench(make_engine, stage=hook, **hook)
+    bench.send(b"page.views:1|c", b"page.views:1|c\npage.views:1|c")
+    state = bench.read("state")
+    # One is measured when there is time; two are not.
+    assert (state["missed_lines"], state["unmeasured_lines"]) == (0, 2)
+    bench.desk.pause()
+    bench.send(b"page.views:1|c")
+    bench.desk.resume()
+    state = bench.read("state")
+    assert (state["missed_lines"], state["unmeasured_lines"]) == (1, 2)
+    bench.pass_seconds()
+    assert bench.read("metrics")["rows"][0]["last"] == 1
+
+
+def _keep(sample: Sample) -> Sample:
+    return sample
 
 
 def test_an_assertion_leaves_out_what_it_does_not_know(make_engine: MakeEngine) -> None:

@@ -241,6 +241,7 @@ class Desk:
             "paused": self.paused_at is not None,
             "paused_at": self.paused_at,
             "missed_lines": recorder.missed_lines,
+            "unmeasured_lines": recorder.unmeasured_lines,
             "names": len(recorder.metrics),
             "contexts": recorder.contexts,
             "lines": recorder.lines,

@@ -141,8 +141,9 @@ class Recorder:
         lines_last_second: of these, in the last second that ended.
         untracked_lines: metric lines of new contexts for which there was no room.
         is_paused: whether nothing is recorded.
-        missed_lines: how many came while that was so, or faster than they could be
-            measured.
+        missed_lines: how many came while that was so.
+        unmeasured_lines: how many came faster than they could be measured, since the
+            last `clear`.
         revision: grows with each change.
     """
 
@@ -196,6 +197,11 @@ class Recorder:
         """The first second whose figures are not there yet, unix seconds."""
         return self._measurings[0].start
 
+    @property
+    def _is_behind(self) -> bool:
+        """Whether what waits is all that may."""
+        return self._waiting_bytes > MAX_WAITING_BYTES
+
     def clear(self) -> None:
         """Forget everything."""
         # Whatever is in the middle of it goes no further.
@@ -220,6 +226,7 @@ class Recorder:
         self._lines_before = 0
         self.untracked_lines = 0
         self.missed_lines = 0
+        self.unmeasured_lines = 0
         self.revision += 1
 
     def replace_rules(self, rules: Rules) -> None:
@@ -237,8 +244,13 @@ class Recorder:
 
     def take(self, lines: bytes, origin: Origin) -> None:
         """Take *lines*, some of which may be bad, to be measured by `work`."""
-        if self.is_paused or self._waiting_bytes > MAX_WAITING_BYTES:
-            self.missed_lines += len(_NAME.findall(lines))
+        if self.is_paused:
+            self.missed_lines += _count_metric_lines(lines)
+            return
+        if self._is_behind:
+            # Of a program with a hook, each sample is counted, by `take_sample`.
+            if not self._is_exact:
+                self.unmeasured_lines += _count_metric_lines(lines)
             return
         piece = ReceivedLines(self._wall_clock(), lines, origin)
         self._waiting.append(piece)
@@ -247,9 +259,13 @@ class Recorder:
 
     def take_sample(self, sample: Sample) -> None:
         """Take *sample*, which a hook of the program made, likewise."""
-        if not (self.is_paused or self._waiting_bytes > MAX_WAITING_BYTES):
-            self._waiting.append(_TakenSample(self._wall_clock(), sample))
-            self._waiting_bytes += _SAMPLE_BYTES
+        if self.is_paused:
+            return
+        if self._is_behind:
+            self.unmeasured_lines += 1
+            return
+        self._waiting.append(_TakenSample(self._wall_clock(), sample))
+        self._waiting_bytes += _SAMPLE_BYTES
 
     def work(self) -> Iterator[None]:
         """Measure what was taken, and note the figures of each second that has ended.
@@ -566,3 +582,7 @@ class Recorder:
             self.memory.metrics -= METRIC_BYTES + 2 * len(metric.name)
             for raw in metric.raw_names:
                 self._of_raw.pop(raw, None)
+
+
+def _count_metric_lines(lines: bytes) -> int:
+    return len(_NAME.findall(lines))

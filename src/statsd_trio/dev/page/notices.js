@@ -30,6 +30,13 @@ function list(server, isLinked, error) {
           : "What comes meanwhile will not be shown."),
     ]);
   }
+  if (server.unmeasured_lines) {
+    notices.push([
+      "warn",
+      `${formatAmount(server.unmeasured_lines, "line")} came faster than the page ` +
+        "can measure: the server aggregated them, and the figures here lack them.",
+    ]);
+  }
   const { history, child } = server;
   if (history.forgot) notices.push(["warn", history.forgot]);
   if (history.untracked_lines) {
