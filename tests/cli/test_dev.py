@@ -1,3 +1,4 @@
+import signal
 import socket
 import subprocess
 import sys
@@ -41,6 +42,55 @@ def test_a_program_ends_with_its_own_code_and_a_line_on_what_it_sent() -> None:
     assert "sent 1 metric line; 1 line refused, such as" in last
     assert "broken" in last
     assert done.stdout == ""
+
+
+# What a terminal sends when it is closed, again and again until the server is gone.
+HANGUPS = """
+import os, signal, sys, time
+server = os.getppid()
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+if os.fork() == 0:
+    os.closerange(0, 100)
+    for _ in range(60_000):
+        os.kill(server, signal.SIGHUP)
+        time.sleep(0.001)
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_last_line_is_said_though_the_terminal_hangs_up() -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "statsd_trio", "dev", "--page", "127.0.0.1:0"),
+            *("--port", "__random__", "--"),
+            *(sys.executable, "-c", HANGUPS + PROGRAM, "page.views:1|c"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 7
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("sent 1 metric line; nothing was refused")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_hangup_ends_the_page_cleanly() -> None:
+    command = (sys.executable, "-m", "statsd_trio", "dev", "--port", "__random__")
+    with subprocess.Popen(
+        [*command, "--page", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        assert lines[1] == "Ctrl-C ends it.\n"
+        process.send_signal(signal.SIGHUP)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_a_program_that_sends_nothing_is_said_to() -> None:

@@ -1,5 +1,6 @@
 """``statsd-trio dev``: receive, and show everything that comes on a page."""
 
+import contextlib
 import functools
 import importlib
 import logging
@@ -27,9 +28,9 @@ logger = logging.getLogger(__name__)
     given. The program after -- finds the server by DD_AGENT_HOST, DD_DOGSTATSD_PORT,
     DD_DOGSTATSD_URL, STATSD_HOST and STATSD_PORT.
 
-    Exit codes: that of the program; without one, 0 after SIGTERM or SIGINT. 1 if an
-    address cannot be used; 2 for a configuration that cannot be used, or a missing
-    extra.
+    Exit codes: that of the program; without one, 0 after SIGTERM, SIGINT or SIGHUP. 1
+    if an address cannot be used; 2 for a configuration that cannot be used, or a
+    missing extra.
     """,
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
@@ -96,5 +97,7 @@ def command(
         sys.exit(1)
     else:
         if last_line:
-            click.echo(last_line, err=True)
+            # The terminal may be gone.
+            with contextlib.suppress(OSError):
+                click.echo(last_line, err=True)
         sys.exit(code)

@@ -6,6 +6,7 @@ import shlex
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ import click
 import trio
 
 from statsd_trio.cli.collector import spare_full_collections
-from statsd_trio.cli.signals import catch_stop_signal
+from statsd_trio.cli.signals import catch_stop_signal, ignore_hangups
 from statsd_trio.config import Config
 from statsd_trio.config.parsing import split_address
 from statsd_trio.dev import DevPage, open_dev_page
@@ -88,14 +89,18 @@ async def _show_server(
     """Show *server* until it is to end; return the exit code, and what to say last."""
     async with open_dev_page(server, page) as shown, trio.open_nursery() as nursery:
         spare_full_collections()
-        _announce(server, shown, is_program=bool(program))
-        if is_opened:
-            nursery.start_soon(_open_browser, shown.url)
-        if program:
-            code, last_line = await _run_program(server, shown, program, environment)
-        else:
+        # Before anybody can read how to end it.
+        stopping = nullcontext() if program else catch_stop_signal(with_hangup=True)
+        with stopping as stop:
+            _announce(server, shown, is_program=bool(program))
+            if is_opened:
+                nursery.start_soon(_open_browser, shown.url)
             code, last_line = 0, ""
-            with catch_stop_signal() as stop:
+            if stop is None:
+                code, last_line = await _run_program(
+                    server, shown, program, environment
+                )
+            else:
                 await stop.wait()
         nursery.cancel_scope.cancel(reason="the page is closed")
     return code, last_line
@@ -113,6 +118,9 @@ async def _run_program(
 ) -> tuple[int, str]:
     words = name_program(program)
     before = server.ledger()
+    # While the program runs they are passed on to it. A terminal that is closed may
+    # send several, and after its end there is still something to say.
+    ignore_hangups()
 
     def note_start(pid: int) -> None:
         shown.note_program(words, pid)

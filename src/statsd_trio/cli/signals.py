@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
+# Windows has none.
+_HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
+
 
 class StopSignal:
     """The first of the signals that `catch_stop_signal` catches."""
@@ -56,18 +59,41 @@ class StopSignal:
         self._number = signal.Signals(number)
         self._token.run_sync_soon(self._came.set)
 
+    def catch_hangup(self, number: int, frame: FrameType | None) -> None:
+        """Note that the terminal was closed, and ignore it if that is said again."""
+        ignore_hangups()
+        self.catch(number, frame)
+
 
 @contextmanager
-def catch_stop_signal() -> Generator[StopSignal]:
-    """Catch the first SIGTERM or SIGINT, within a block of Trio's main thread."""
+def catch_stop_signal(*, with_hangup: bool = False) -> Generator[StopSignal]:
+    """Catch the first SIGTERM or SIGINT, within a block of Trio's main thread.
+
+    Args:
+        with_hangup: whether SIGHUP stops the command as well, unless the process was
+            started to ignore it, as ``nohup`` does. From the end of the block it is
+            ignored, and so is a further one: a terminal that is closed may send
+            several.
+    """
     stop = StopSignal()
+    if with_hangup and _HANGUP is not None and ignore_hangups():
+        signal.signal(_HANGUP, stop.catch_hangup)
     before = {number: signal.signal(number, stop.catch) for number in _STOPPING}
     try:
         yield stop
     finally:
+        if with_hangup:
+            ignore_hangups()
         if not stop.is_released:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def ignore_hangups() -> bool:
+    """Ignore SIGHUP until the process ends; return whether it was not before."""
+    if _HANGUP is None:
+        return False
+    return signal.signal(_HANGUP, signal.SIG_IGN) is not signal.SIG_IGN
 
 
 class RunningServer(Protocol):
