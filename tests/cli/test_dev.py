@@ -1,3 +1,4 @@
+import os
 import signal
 import socket
 import subprocess
@@ -106,6 +107,17 @@ def test_a_port_that_is_taken_is_said_to_be_by_whom() -> None:
     assert done.returncode == 1
     assert "is taken by pid" in done.stderr
     assert "--port __random__" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a port")
+def test_an_address_of_the_page_that_is_taken_is_said_to_be_by_whom() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = run("--port", "__random__", "--page", f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"http://127.0.0.1:{port}" in done.stderr
+    assert f"port {port} is taken by pid {os.getpid()} (" in done.stderr
+    assert "leave --page out" in done.stderr
 
 
 def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:

@@ -8,7 +8,7 @@ import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import click
 import trio
@@ -18,7 +18,7 @@ from statsd_trio.cli.signals import catch_stop_signal, ignore_hangups
 from statsd_trio.config import Config
 from statsd_trio.config.parsing import split_address
 from statsd_trio.dev import DevPage, open_dev_page
-from statsd_trio.dev.port_owner import find_udp_owner
+from statsd_trio.dev.port_owner import find_port_owner
 from statsd_trio.dev.program import make_environment, run_program
 from statsd_trio.errors import ConfigError
 from statsd_trio.ledger import Ledger
@@ -53,28 +53,30 @@ async def show(
             split_address(page)
         except ValueError as error:
             raise ConfigError([f"--page {page}: {error}"]) from error
-    refusal: Exception | None = None
+    failure: Exception | None = None
     code, last_line = 0, ""
     async with trio.open_nursery() as nursery:
         try:
             server: Server = await nursery.start(serve, config)
         # Out of the nursery it would come in a group.
         except (ConfigError, OSError) as error:
-            refusal = error
+            failure = error
         else:
             try:
                 code, last_line = await _show_server(
                     server, page, program, environment, is_opened=is_opened
                 )
             except OSError as error:
-                refusal = error
+                failure = error
             except ExceptionGroup as group:
-                refusal = _find_os_error(group)
-                if refusal is None:
+                failure = _find_os_error(group)
+                if failure is None:
                     raise
         nursery.cancel_scope.cancel(reason="the page is closed")
-    if refusal is not None:
-        raise _explain_refusal(refusal, config)
+    if isinstance(failure, OSError):
+        raise _explain_taken(failure, config, page)
+    if failure is not None:
+        raise failure
     return code, last_line
 
 
@@ -234,24 +236,36 @@ def _find_os_error(group: BaseExceptionGroup[BaseException]) -> OSError | None:
     return error
 
 
-def _explain_refusal(refusal: Exception, config: Config) -> Exception:
-    """Add to a port that is taken who has it, and what to do."""
-    if not isinstance(refusal, OSError) or refusal.errno != errno.EADDRINUSE:
-        return refusal
-    reason = refusal.strerror or str(refusal)
-    if "udp://" not in reason or config.port is None:
-        return OSError(refusal.errno, f"{reason}. Choose another address.")
-    owner = find_udp_owner(config.port)
-    by = "by another process, which only its user or root can see"
-    stop = "Stop it"
-    if sys.platform != "linux":
-        by = "by another process"
+def _explain_taken(error: OSError, config: Config, page: str | None) -> OSError:
+    """Add to an error about a taken port which process has it, and what to do."""
+    reason = error.strerror or str(error)
+    if error.errno != errno.EADDRINUSE:
+        return error
+    if "udp://" in reason and config.port is not None:
+        return OSError(
+            error.errno,
+            f"{reason}; {_describe_owner(config.port, 'udp')}, or take another port: "
+            "statsd-trio dev --port __random__ takes any free one, and a program that "
+            "is given after -- is told which.",
+        )
+    if "http://" in reason and page is not None:
+        _, port = split_address(page)
+        return OSError(
+            error.errno,
+            f"{reason}; {_describe_owner(port, 'tcp')}, or leave --page out: the page "
+            "takes a free port then, and says which.",
+        )
+    return OSError(error.errno, f"{reason}. Choose another address.")
+
+
+def _describe_owner(port: int, protocol: Literal["tcp", "udp"]) -> str:
+    owner = find_port_owner(port, protocol)
     if owner is not None:
-        by = f"by pid {owner.pid} ({owner.command})"
-        stop = f"Stop it (kill {owner.pid})"
-    return OSError(
-        refusal.errno,
-        f"{reason}; port {config.port} is taken {by}. {stop}, or take another port: "
-        f"statsd-trio dev --port __random__ takes any free one, and a program that is "
-        "given after -- is told which.",
-    )
+        return (
+            f"port {port} is taken by pid {owner.pid} ({escape(owner.command)}). "
+            f"Stop it (kill {owner.pid})"
+        )
+    by = "another process"
+    if sys.platform == "linux":
+        by = "another process, which only its user or root can see"
+    return f"port {port} is taken by {by}. Stop it"

@@ -1,10 +1,11 @@
-"""Which process has a UDP port: what Linux tells of it in ``/proc``."""
+"""Which process has a port, as Linux lists it in ``/proc``."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-_TABLES: Final = ("net/udp", "net/udp6")
+# The state of a socket that others can connect to.
+_LISTENING: Final = "0A"
 _SHOWN_CHARACTERS: Final = 100
 
 
@@ -19,12 +20,15 @@ class PortOwner(NamedTuple):
     command: str
 
 
-def find_udp_owner(port: int, proc: Path = Path("/proc")) -> PortOwner | None:
-    """Return who has the UDP port *port*; None where the system does not tell.
+def find_port_owner(
+    port: int, protocol: Literal["tcp", "udp"], proc: Path = Path("/proc")
+) -> PortOwner | None:
+    """Return the process that has bound *port*, or listens on it.
 
-    It does not tell who may not look into that process, and only Linux tells.
+    None if the system does not say: only Linux does, and only to the user of that
+    process and to root.
     """
-    inodes = {f"socket:[{inode}]" for inode in _list_inodes(port, proc)}
+    inodes = {f"socket:[{inode}]" for inode in _list_inodes(port, protocol, proc)}
     if not inodes:
         return None
     for process in proc.glob("[0-9]*"):
@@ -39,20 +43,23 @@ def find_udp_owner(port: int, proc: Path = Path("/proc")) -> PortOwner | None:
     return None
 
 
-def _list_inodes(port: int, proc: Path) -> Iterator[str]:
-    """Yield the inodes of the sockets that are bound to *port*.
+def _list_inodes(port: int, protocol: str, proc: Path) -> Iterator[str]:
+    """Yield the inodes of the sockets that are bound to *port*, or listen on it.
 
     Source: Linux, Documentation/networking/proc_net_tcp.rst: the second column is
-    address and port in hexadecimal, the tenth is the inode.
+    address and port in hexadecimal, the fourth is the state, the tenth is the inode.
     """
-    for table in _TABLES:
+    for table in (protocol, f"{protocol}6"):
         try:
-            rows = (proc / table).read_text().splitlines()[1:]
+            rows = (proc / "net" / table).read_text().splitlines()[1:]
         except OSError:
             continue
         for row in rows:
             columns = row.split()
-            if len(columns) > 9 and columns[1].rpartition(":")[2] == f"{port:04X}":
+            if len(columns) <= 9 or columns[1].rpartition(":")[2] != f"{port:04X}":
+                continue
+            # A connection to the port has the same number.
+            if protocol == "udp" or columns[3] == _LISTENING:
                 yield columns[9]
 
 
