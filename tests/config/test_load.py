@@ -553,7 +553,7 @@ def test_problem_stays_on_one_short_line() -> None:
         ),
         (
             {"metric_tag_filterlist": '[{"metric_name": "m", "action": "drop"}]'},
-            ": entry 1: action 'drop' is neither exclude nor include",
+            ": entry 1: action 'drop' must be exclude or include",
         ),
         ({"forward_host": "x"}, "forward_host and forward_port"),
         (

@@ -1,4 +1,4 @@
-"""One line in, one value out; pure."""
+"""Parse one line of DogStatsD into a message, and format a message as a line."""
 
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.protocol.format import format_message

@@ -1,9 +1,12 @@
-"""Bytes that are not UTF-8: carried through the parser, then replaced.
+"""Carry bytes that are not UTF-8 through the parser, then replace them.
 
-While a line is read each such byte stands as one lone surrogate, as with Python's
-``surrogateescape``, so that lengths and columns still count the bytes that were sent.
-What leaves the parser holds the character U+FFFD instead, once for each run of them.
-Source of the one character a run: Go, strings.ToValidUTF8, as the Agent cleans texts.
+While a line is parsed, each byte that is not UTF-8 is held as one lone surrogate, as
+Python's ``surrogateescape`` does. Lengths and columns therefore still count the bytes
+that were sent. A message that leaves the parser holds U+FFFD instead, one for each run
+of such bytes.
+
+Source of one character per run: Go, strings.ToValidUTF8, with which the Agent cleans
+texts.
 """
 
 import re
@@ -57,7 +60,10 @@ def require_utf8(name: str, column: int) -> None:
 
 
 def repair_message(message: _Message) -> _Message:
-    """Return *message* with every text valid; itself if nothing was to be done."""
+    """Return *message* with U+FFFD in place of invalid bytes in every text.
+
+    A message without such bytes is returned as it is.
+    """
     changes: dict[str, Any] = {}
     for field in attrs.fields(type(message)):
         value = getattr(message, field.name)
@@ -72,7 +78,7 @@ def repair_message(message: _Message) -> _Message:
 
 
 def _repair(value: object) -> object:
-    # Enumerations are texts or numbers too, and stay what they are.
+    # Enumerations are texts or numbers too, and must stay what they are.
     if type(value) is str:
         return replace_escaped(value)
     if isinstance(value, tuple):

@@ -1,8 +1,8 @@
-r"""One event line in; an event out.
+"""Parse an event line.
 
-``_e{<title bytes>,<text bytes>}:<title>|<text>[|<field>]*``, where the lengths
-count bytes as sent, so that title and text may hold ``|``. Lengths are believed
-as the Agent believes them: what a short one leaves over is read as fields.
+The form is ``_e{<title bytes>,<text bytes>}:<title>|<text>[|<field>]*``. The lengths
+count bytes as sent, which is why title and text may contain ``|``. As in the Agent, the
+lengths decide: if a length is too short, the rest of the text is read as fields.
 
 Source: datadog-agent, comp/dogstatsd/server/impl/parse_events.go.
 """
@@ -26,11 +26,11 @@ _FORM: Final = "_e{5,4}:title|text"
 
 
 def parse_event(line: str) -> Event:
-    r"""Read a line that begins with ``_e{``; it holds no ``\n`` and no final ``\r``.
+    r"""Parse a line that begins with ``_e{`` and has no ``\n`` and no final ``\r``.
 
     Raises:
-        ParseError: if the header is malformed or its lengths lie. A bad optional
-            field only warns.
+        ParseError: if the header is malformed, or its lengths do not fit the line. A
+            bad optional field only adds a warning.
     """
     raw = encode_escaped(line)
     header, colon, body = raw.partition(b":")
@@ -74,7 +74,7 @@ def parse_event(line: str) -> Event:
 
 
 def _parse_length(raw: bytes, column: int) -> int:
-    # The byte before the colon is not looked at, so it may cut a character in two.
+    # The byte before the colon is not looked at, so it may be half of a character.
     digits = raw.decode(errors="replace")
     length = parse_integer(digits)
     if length is None or length < 0:
@@ -87,7 +87,7 @@ def _decode(raw: bytes, column: int, is_utf8: bool) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        # In a line that is not UTF-8, nobody can tell whether a length cut a
+        # In a line that is not UTF-8, it cannot be known whether a length cut a
         # character in two or the byte was sent like this.
         if not is_utf8:
             return decode_escaped(raw)

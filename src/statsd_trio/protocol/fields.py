@@ -1,4 +1,4 @@
-"""The parts that metrics, events and service checks share: tags and origin."""
+"""Parse the parts that metrics, events and service checks share: tags and origin."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -14,7 +14,8 @@ _ENTITY_ID: Final = "dd.internal.entity_id:"
 _CARDINALITY: Final = "dd.internal.card:"
 _JMX_CHECK_NAME: Final = "dd.internal.jmx_check_name:"
 
-# A message of many bad fields would be outweighed by what is said of them.
+# Without a limit, the warnings about a message with many bad fields would be longer
+# than the message.
 _MAX_WARNINGS: Final = 8
 
 _MAX_UINT64: Final = 2**64 - 1
@@ -30,10 +31,11 @@ class OriginFields(NamedTuple):
 
 
 class Tags(NamedTuple):
-    """The tags of a line, and what the reserved ones among them said.
+    """The tags of a line, and what its reserved tags said.
 
     Attributes:
-        jmx_check_name: "" for a JMX check without a name.
+        jmx_check_name: "" for a JMX check without a name; None if the line did not come
+            from a JMX check.
     """
 
     tags: tuple[str, ...] = ()
@@ -45,9 +47,10 @@ class Tags(NamedTuple):
 
 @attrs.define
 class SharedFields:
-    """The optional fields that events and service checks share, as they come by.
+    """The optional fields that events and service checks share, collected one by one.
 
-    Of a field the last good one counts; a bad one is noted and passed over.
+    If a field is repeated, the last valid one counts. A field with a bad value is
+    skipped with a warning.
     """
 
     timestamp: int = 0
@@ -58,7 +61,7 @@ class SharedFields:
     warnings: list[str] = attrs.field(factory=list[str])
 
     def take(self, field: str) -> None:
-        """Take *field* if it is one of these; else count it as unknown."""
+        """Read *field* if it is a shared field; otherwise count it as unknown."""
         if field.startswith("d:"):
             timestamp = parse_integer(field[2:])
             if timestamp is None:
@@ -79,24 +82,29 @@ class SharedFields:
             self.unknown_fields += 1
 
     def warn(self, field: str, rule: str) -> None:
-        """Note a field that is passed over because of its content."""
+        """Add a warning that *field* was ignored because it broke *rule*."""
         if len(self.warnings) < _MAX_WARNINGS:
             self.warnings.append(f"The field {quote(field)} was ignored: {rule}.")
 
 
 def has_reserved(text: str) -> bool:
-    """Whether the text of the tags may hold a reserved one; quick, never too few."""
+    """Return whether *text*, the text of a tags field, may contain a reserved tag.
+
+    This is a quick check: it may say True for a text without one, but never False for a
+    text with one.
+    """
     return _HOST in text or _INTERNAL in text
 
 
 def split_tags(text: str, cardinality: str = "") -> Tags:
-    """Split the text of a tags field and take out the tags that are really fields.
+    """Split the text of a tags field, and take out the reserved tags.
 
-    Empty tags stay, as in the Agent.
+    Reserved tags, such as ``host:``, are really fields. Empty tags stay, as in the
+    Agent.
 
     Args:
-        text: without its ``#``.
-        cardinality: from the field ``card:``.
+        text: the field without its ``#``.
+        cardinality: the value of the field ``card:``.
     """
     if not text:
         return Tags(cardinality=cardinality)
@@ -107,10 +115,10 @@ def split_tags(text: str, cardinality: str = "") -> Tags:
 
 
 def take_reserved(tags: Iterable[str], cardinality: str = "") -> Tags:
-    """Take the tags that are really fields out of *tags*.
+    """Separate the reserved tags, which are really fields, from *tags*.
 
-    Of a reserved tag the last one counts. Of cardinalities the first one does, and a
-    tag that names another one stays an ordinary tag.
+    If a reserved tag is repeated, the last one counts. The cardinality is the
+    exception: the first one counts, and a further one stays an ordinary tag.
 
     Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go, extractTagsMetadata.
     """
@@ -132,9 +140,9 @@ def take_reserved(tags: Iterable[str], cardinality: str = "") -> Tags:
 
 
 def read_origin(fields: OriginFields, tags: Tags) -> ClientOrigin | None:
-    """Join what the fields and the reserved tags say of the origin.
+    """Combine what the fields and the reserved tags say about the origin.
 
-    What cannot be understood counts as not said: it never costs the line.
+    Whatever cannot be understood is treated as missing; the line is still accepted.
     """
     container_id, cgroup_inode = _split_local_data(fields.local_data)
     origin = ClientOrigin(
@@ -175,10 +183,11 @@ def _parse_inode(item: str) -> int | None:
     text = item.removeprefix("in-")
     if not (text.isascii() and text.isdigit()):
         return None
-    # Without the zeros in front, which count towards Python's own limit of digits.
+    # Python limits how many digits it converts, and counts leading zeros towards the
+    # limit.
     digits = text.lstrip("0")
     if len(digits) > _UINT64_DIGITS:
         return None
     inode = int(digits or "0")
-    # Zero is how the Agent says that there is none.
+    # The Agent uses zero for "there is no inode".
     return inode if 0 < inode <= _MAX_UINT64 else None

@@ -1,8 +1,8 @@
-r"""A message in, its line out: the other direction of the parser.
+"""Format a message as a line, which is the reverse of parsing it.
 
-A message is something a program can build, so it may hold what the wire cannot
-carry: a comma in a tag, a rate of 2. Rather than a rule for each such case, the
-line is read back, and must give the same message.
+A program can build a message that the protocol cannot carry: with a comma in a tag, for
+example, or a rate of 2. Instead of a rule for each such case, the finished line is
+parsed again and must give the same message.
 """
 
 import attrs
@@ -20,11 +20,11 @@ from statsd_trio.protocol.parser import parse_message
 
 
 def format_message(message: Message) -> bytes:
-    """Write *message* as one line, without a newline.
+    """Return *message* as one line, without a newline.
 
-    ``unknown_fields``, ``is_repaired``, ``dropped`` and ``warnings`` say how a line was
-    read and are not written.
-    For the rest ``parse_message(format_message(message)) == message``.
+    The fields ``unknown_fields``, ``is_repaired``, ``dropped`` and ``warnings``
+    describe how a line was parsed and are not written. Apart from them,
+    ``parse_message(format_message(message)) == message``.
 
     Raises:
         ValueError: if the protocol has no way to write *message*.
@@ -36,8 +36,8 @@ def format_message(message: Message) -> bytes:
     else:
         parts = _format_service_check(message)
     text = "|".join(parts)
-    # An empty field at the end keeps the parser from dropping what belongs to the
-    # last one.
+    # The parser drops a trailing ``\r``; an empty last field keeps it from dropping one
+    # that belongs to the message.
     line = (f"{text}|" if text.endswith("\r") else text).encode()
     _check_read_back(line, message)
     return line
@@ -108,7 +108,7 @@ def _format_service_check(check: ServiceCheck) -> list[str]:
     parts += _format_tags(check.tags, no_host, check.origin)
     parts += _format_origin(check.origin)
     if check.message:
-        # Last, as the documentation asks of clients.
+        # The message comes last, as Datadog's documentation asks of clients.
         parts.append(f"m:{check.message}")
     return parts
 
@@ -128,8 +128,8 @@ def _format_tags(
     if origin is not None and origin.jmx_check_name is not None:
         items.append(f"dd.internal.jmx_check_name:{origin.jmx_check_name}")
     if items == [""]:
-        # "#" alone means no tags; a reserved tag that says nothing keeps the empty
-        # tag one of two.
+        # "#" alone means no tags at all, so a reserved tag without a meaning is added
+        # to keep a single empty tag.
         items.append("dd.internal.entity_id:")
     return ["#" + ",".join(items)] if items else []
 

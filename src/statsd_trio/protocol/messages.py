@@ -1,4 +1,4 @@
-"""What a line means: one value for a metric, an event or a service check."""
+"""The messages that a line can hold: a metric sample, an event, a service check."""
 
 import enum
 
@@ -8,7 +8,7 @@ from statsd_trio.errors import Reason
 
 
 class MetricType(enum.StrEnum):
-    """The type field of a metric line, as it stands on the wire."""
+    """The type of a metric, as it is written in a line."""
 
     COUNTER = "c"
     GAUGE = "g"
@@ -29,16 +29,17 @@ class ServiceStatus(enum.IntEnum):
 
 @attrs.frozen
 class ClientOrigin:
-    """What a client says of where it runs; no part of a context.
+    """What a client says about where it runs; it is not part of the context.
 
     Attributes:
         container_id: from ``c:``, without its prefix.
         cgroup_inode: from ``c:in-``.
-        external_data: ``e:`` as sent.
-        cardinality: ``card:``, else the tag ``dd.internal.card:``.
-        entity_id: the tag ``dd.internal.entity_id:``.
-        jmx_check_name: the tag ``dd.internal.jmx_check_name:``; "" for a check without
-            a name.
+        external_data: the value of ``e:`` as sent.
+        cardinality: from ``card:``, or from the tag ``dd.internal.card:`` if that field
+            is missing.
+        entity_id: from the tag ``dd.internal.entity_id:``.
+        jmx_check_name: from the tag ``dd.internal.jmx_check_name:``; "" for a check
+            without a name.
     """
 
     container_id: str | None = None
@@ -49,23 +50,24 @@ class ClientOrigin:
     jmx_check_name: str | None = None
 
 
-# Without slots: one is made for every line not seen before, and a frozen class with
-# slots takes twice as long to fill (1.26 against 0.69 us for these nine fields).
+# Without slots: a sample is made for every line that was not seen before, and a frozen
+# class with slots takes nearly twice as long to fill (1.26 against 0.69 us for these
+# nine fields).
 @attrs.frozen(slots=False)
 class Sample:
-    """One metric line: a name, a type and the values packed in it.
+    """One metric line: a name, a type and the values packed into it.
 
     Attributes:
-        values: finite numbers, or for a set the one raw string.
-        sample_rate: in (0, 1]; 1 where the line had one out of range that means
-            nothing, as on a gauge.
-        tags: as sent, in order, without the reserved ones that became a field;
+        values: finite numbers; for a set, the one raw string.
+        sample_rate: in (0, 1]; 1 if the line had a rate out of this range where rates
+            mean nothing, as on a gauge.
+        tags: as sent, in order, without the reserved tags that became a field;
             ``device:`` and ``dd.internal.resource:`` stay until a series is built.
-        timestamp: unix seconds from ``T``, else None.
-        host: None for the server's own, "" for none.
+        timestamp: unix seconds from ``T``; None if the line had no timestamp.
+        host: None for the server's own host, "" for no host at all.
         unknown_fields: how many fields were ignored.
-        dropped: why each value that is missing in *values* was dropped: NaN and
-            infinities.
+        dropped: the reason for each value that is missing in *values* because it was
+            NaN or infinite.
         is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
     """
 
@@ -87,11 +89,11 @@ class Event:
     """One event line.
 
     Attributes:
-        timestamp: unix seconds, None for the time of arrival.
-        host: None for the server's own, "" for none.
+        timestamp: unix seconds; None for the time of arrival.
+        host: None for the server's own host, "" for no host at all.
         unknown_fields: how many fields were ignored.
         is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
-        warnings: why fields were passed over, a sentence for each.
+        warnings: why fields were ignored, one sentence per field.
     """
 
     title: str
@@ -114,11 +116,11 @@ class ServiceCheck:
     """One service check line.
 
     Attributes:
-        timestamp: unix seconds, None for the time of arrival.
-        host: None for the server's own, "" for none.
+        timestamp: unix seconds; None for the time of arrival.
+        host: None for the server's own host, "" for no host at all.
         unknown_fields: how many fields were ignored.
         is_repaired: whether bytes that are not UTF-8 were replaced by U+FFFD.
-        warnings: why fields were passed over, a sentence for each.
+        warnings: why fields were ignored, one sentence per field.
     """
 
     name: str

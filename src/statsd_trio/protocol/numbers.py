@@ -1,8 +1,8 @@
-"""Numbers as Go's strconv reads them in decimal, and nothing that only Python reads.
+"""Parse numbers as Go's strconv parses decimal ones.
 
-Python's own `float` and `int` also take surrounding spaces and the digits of other
-scripts, none of which an Agent takes, so text is checked first. Underscores between two
-digits are taken by both.
+Python's own `float` and `int` also accept surrounding spaces and the digits of other
+scripts, which an Agent does not, so the text is checked first. Underscores between two
+digits are accepted by both.
 """
 
 import re
@@ -12,8 +12,9 @@ from typing import Final
 from statsd_trio.errors import ParseError, Reason
 from statsd_trio.protocol.encoding import encode_escaped, replace_escaped
 
-# Text of only these is safe for `float`: what remains is malformed ("1.2.3"),
-# which raises, or too large ("1e400"), which gives an infinity.
+# `float` is safe for text made of these characters only. What can still go wrong is a
+# malformed number ("1.2.3"), which raises, or one that is too large ("1e400"), which
+# gives an infinity.
 PLAIN_CHARACTERS: Final = b"0123456789.eE+-_:"
 
 _DIGITS: Final = rb"[0-9]++(?:_[0-9]++)*+"
@@ -34,16 +35,17 @@ _QUOTED_CHARACTERS: Final = 40
 
 
 def parse_numbers(text: bytes) -> tuple[tuple[float, ...], tuple[Reason, ...]]:
-    """Read the value of a line: one number, or several packed with colons.
+    """Parse the value of a line: one number, or several packed with colons.
 
-    Empty items are skipped. NaN and infinities are dropped, as long as there is a
-    number beside them: they would spoil every aggregate.
+    Empty items are skipped. NaN and infinities would spoil every aggregate, so they are
+    dropped as long as the line has a finite number besides.
 
     Returns:
-        The finite numbers, at least one, and the reason of each item that was dropped.
+        The finite numbers, at least one, and the reason for each item that was dropped.
 
     Raises:
-        ParseError: with a column that counts from the start of *text*.
+        ParseError: if there is no finite number, or an item is not a number at all. Its
+            column counts from the start of *text*.
 
     Source: datadog-agent, comp/dogstatsd/server/impl/parse.go, and
     pkg/metrics/context_metrics.go for what is dropped.
@@ -63,7 +65,7 @@ def parse_numbers(text: bytes) -> tuple[tuple[float, ...], tuple[Reason, ...]]:
 
 
 def parse_rate(text: str) -> float:
-    """Read a sample rate: any number, which `is_rate` judges.
+    """Parse a sample rate: any number, in range or not, as `is_rate` decides later.
 
     Raises:
         ParseError: with a column that counts from the start of *text*.
@@ -72,7 +74,7 @@ def parse_rate(text: str) -> float:
     rate = _read_decimal(raw)
     if rate is not None:
         if isinf(rate):
-            message = f"The sample rate {quote(text)} is no number that a float holds."
+            message = f"The sample rate {quote(text)} is too large for a number."
             raise ParseError(Reason.RATE_OUT_OF_RANGE, 0, message)
         return rate
     if _NAN.fullmatch(raw) or _INFINITY.fullmatch(raw):
@@ -87,22 +89,24 @@ def parse_rate(text: str) -> float:
 def is_rate(rate: float) -> bool:
     """Return whether a value can be divided by *rate*: it must be in (0, 1].
 
-    The Agent takes any number here and divides by it; a rate of zero then turns a
-    counter into an infinity, and one above one makes values vanish.
+    The Agent accepts any number here and divides by it. A rate of zero then turns a
+    counter into an infinity, and a rate above one makes values vanish.
     """
-    # The smallest numbers have no finite reciprocal, and that is what a rate is for.
+    # The reciprocal of the smallest numbers is infinite, and the reciprocal is what a
+    # rate is used for.
     return 0.0 < rate <= 1.0 and 1.0 / rate != inf
 
 
 def parse_integer(text: str) -> int | None:
-    """Read a signed 64-bit decimal integer; None if *text* is not one.
+    """Parse a signed 64-bit decimal integer; return None if *text* is not one.
 
     Source: Go, strconv.ParseInt(s, 10, 64).
     """
     if not _INTEGER.fullmatch(text):
         return None
-    # Without the zeros in front, which count towards Python's own limit of digits;
-    # and by length first, since converting a long number takes quadratic time.
+    # Python limits how many digits it converts, and counts leading zeros towards the
+    # limit. The length is checked first, because converting a long number takes
+    # quadratic time.
     digits = text.lstrip("+-").lstrip("0")
     if len(digits) > _INT64_DIGITS:
         return None
@@ -113,7 +117,10 @@ def parse_integer(text: str) -> int | None:
 
 
 def blame_bytes(raw: bytes, error: UnicodeDecodeError, column: int = 0) -> ParseError:
-    """Name the byte of *raw*, which begins at *column*, that is not UTF-8."""
+    """Return the error for the byte of *raw* that is not UTF-8.
+
+    *raw* begins at *column* of its line.
+    """
     message = (
         f"Byte 0x{raw[error.start]:02x} is not UTF-8; encode names, tags and texts as "
         "UTF-8."
@@ -122,7 +129,7 @@ def blame_bytes(raw: bytes, error: UnicodeDecodeError, column: int = 0) -> Parse
 
 
 def quote(text: str) -> str:
-    """Show what a client sent within a sentence: escaped, and cut when long."""
+    """Quote what a client sent for use within a sentence: escaped, and cut if long."""
     text = replace_escaped(text)
     if len(text) > _QUOTED_CHARACTERS:
         return ascii(text[:_QUOTED_CHARACTERS]) + "..."
@@ -135,14 +142,14 @@ def _read_decimal(text: bytes) -> float | None:
 
 
 def _measure_decimal(text: bytes) -> int:
-    """Count the bytes before the first that keeps *text* from being a number."""
+    """Count the bytes of *text* that could still be the start of a number."""
     match = _DECIMAL.match(text)
     return match.end() if match else 0
 
 
 def _read_items(text: bytes) -> tuple[tuple[float, ...], tuple[Reason, ...]]:
-    """Read *text* of which any item may be anything."""
-    # The parser sees to these two for a line; here the text stands alone.
+    """Parse *text* the thorough way, which can handle any kind of item."""
+    # For a whole line the parser has made these two checks; here the text stands alone.
     if not text:
         raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
     try:
@@ -157,7 +164,7 @@ def _read_items(text: bytes) -> tuple[tuple[float, ...], tuple[Reason, ...]]:
         raise _blame_item(item, start)
     items = text.split(b":")
     texts = [item for item in items if item]
-    # Of what the pattern lets through, `float` reads the same.
+    # Whatever the pattern accepts, `float` reads as the same number.
     numbers = list(map(float, texts))
     for item, number in zip(texts, numbers, strict=True):
         if isinf(number) and not item[-1:].isalpha():
@@ -182,7 +189,7 @@ def _blame_overflow(items: list[bytes], item: bytes) -> ParseError:
 
 
 def _blame_no_number(items: list[bytes]) -> ParseError:
-    """Say what is wrong with *items*, of which none is a finite number."""
+    """Return the error for *items*, none of which is a finite number."""
     first = next(filter(None, items), b"")
     if not first:
         message = (
@@ -200,7 +207,7 @@ def _blame_no_number(items: list[bytes]) -> ParseError:
 
 
 def _measure_items(items: list[bytes], item: bytes) -> int:
-    """Count the bytes before *item*, the colons included."""
+    """Count the bytes before *item*, including the colons."""
     return sum(len(each) + 1 for each in items[: items.index(item)])
 
 

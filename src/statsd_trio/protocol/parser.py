@@ -1,11 +1,12 @@
-"""One line of bytes in; a sample, an event or a service check out.
+"""Parse one line of bytes into a sample, an event or a service check.
 
-Total: whatever the bytes, the result is a value or a `ParseError`. Left to right,
-and once: each byte is looked at a fixed number of times.
+Every sequence of bytes has a result: either a message or a `ParseError`. A line is read
+once from left to right, so the time for it grows only with its length.
 
-What is accepted is what the Agent accepts, except for numbers that would poison an
-aggregate (see `numbers`; a sample rate is judged only where it counts), for timestamps
-on types that the Agent discards later, and for names that are not UTF-8.
+The parser accepts what the Agent accepts, with three exceptions: numbers that would
+poison an aggregate (see `numbers`; a sample rate is only judged where it counts),
+timestamps on types that the Agent discards later, and names that are not UTF-8.
+
 Source: datadog-agent, comp/dogstatsd/server/impl/parse.go and parse_metrics.go.
 """
 
@@ -42,20 +43,21 @@ _SET: Final = MetricType.SET
 # other types that have a timestamp are discarded.
 _TYPES_WITH_TIMESTAMP: Final = (MetricType.COUNTER, MetricType.GAUGE)
 
-# Nor does a rate count for what has a timestamp.
-# Source: datadog-agent, pkg/metrics/gauge.go and set.go.
+# A sample with a timestamp does not use its rate either. Source: datadog-agent,
+# pkg/metrics/gauge.go and set.go.
 _TYPES_WITHOUT_RATE: Final = (MetricType.GAUGE, MetricType.SET)
 
 
 def parse_message(line: bytes, *, use_timestamps: bool = True) -> Message:
-    r"""Read one line, without its newline; one trailing ``\r`` is dropped.
+    r"""Parse one line, given without its newline.
+
+    One trailing ``\r`` is dropped. Bytes that are not UTF-8 are replaced in tags and
+    texts, and rejected in names; see `encoding`.
 
     Args:
-        line: as it came; no length is too long, and no bytes are too odd.
-        use_timestamps: whether ``T`` counts; else it is passed over unread, as the
-            Agent does where its no-aggregation pipeline is off.
-
-    Bytes that are not UTF-8 are replaced in tags and texts; see `encoding`.
+        line: the bytes as they were received, of any length and content.
+        use_timestamps: whether the field ``T`` counts. If False it is ignored, whatever
+            it holds, as the Agent does when its no-aggregation pipeline is off.
 
     Raises:
         ParseError: if the line must be rejected. Nothing else is ever raised.
@@ -81,8 +83,8 @@ def parse_message(line: bytes, *, use_timestamps: bool = True) -> Message:
     return repair_message(_parse_metric(text, use_timestamps))
 
 
-# The hot path of every line not seen before: one pass, few calls, no objects but
-# the result. Each branch is one field of the protocol.
+# This is the hot path of every line that was not seen before: one pass, few calls, and
+# no objects besides the result. Each branch is one field of the protocol.
 def _parse_metric(  # noqa: C901, PLR0912 - as above
     text: str, use_timestamps: bool
 ) -> Sample:
@@ -97,7 +99,7 @@ def _parse_metric(  # noqa: C901, PLR0912 - as above
         values = (value,)
     else:
         try:
-            # As `encode_escaped` does, without a call on the way of every line.
+            # This does what `encode_escaped` does, and saves a call for every line.
             values, dropped = parse_numbers(value.encode("utf-8", "surrogateescape"))
         except ParseError as error:
             raise _shift(error, f"{name}:") from None
@@ -171,7 +173,7 @@ def _shift(error: ParseError, prefix: str) -> ParseError:
 
 
 def _measure(fields: list[str], index: int) -> int:
-    """Count the bytes before a field, its ``|`` included."""
+    """Count the bytes before a field, including its ``|``."""
     return sum(len(encode_escaped(field)) + 1 for field in fields[:index])
 
 

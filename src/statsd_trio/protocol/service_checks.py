@@ -1,7 +1,8 @@
-"""One service check line in; a service check out.
+"""Parse a service check line.
 
-``_sc|<name>|<status>[|<field>]*``. As in the Agent the byte after ``_sc`` is passed
-over unread, and the message stands as sent: only clients escape newlines.
+The form is ``_sc|<name>|<status>[|<field>]*``. As in the Agent, the byte after ``_sc``
+is skipped whatever it is, and the message is kept as sent: escaping newlines is left to
+clients.
 
 Source: datadog-agent, comp/dogstatsd/server/impl/parse_service_checks.go.
 """
@@ -19,14 +20,15 @@ _FORM: Final = "_sc|name|status, with a status of 0, 1, 2 or 3"
 
 
 def parse_service_check(line: str) -> ServiceCheck:
-    r"""Read a line that begins with ``_sc``; it holds no ``\n`` and no final ``\r``.
+    r"""Parse a line that begins with ``_sc`` and has no ``\n`` and no final ``\r``.
 
     Raises:
-        ParseError: if name or status are missing or wrong. A bad optional field
-            only warns.
+        ParseError: if the name or the status is missing or wrong. A bad optional field
+            only adds a warning.
     """
     name, *rest = line[4:].split("|")
-    # Counted over the whole line, since the byte after `_sc` may be anything.
+    # The bars are counted over the whole line, because the byte after `_sc` may be
+    # anything.
     if line.count("|") < 2 or not rest:
         message = f"A service check needs a name and a status; write {_FORM}."
         raise ParseError(

@@ -1,4 +1,4 @@
-"""What an operator wants changed: mapper, filter lists, namespace; pure."""
+"""Apply what an operator wants changed: mapper, filter lists, namespace, tag filter."""
 
 from statsd_trio.rules.filterlist import FilterList, select_generated
 from statsd_trio.rules.mapper import Mapper, MapperProfile, MetricMapping

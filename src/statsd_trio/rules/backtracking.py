@@ -1,14 +1,15 @@
-r"""How long Python's engine may take over one regular expression.
+r"""Estimate how long Python's engine may take over one regular expression.
 
-It goes back and tries again wherever a repeat could have ended earlier. A repeat that
-can end in one place only, as ``[^.]+`` before ``\.``, costs nothing by that. Of `d`
-repeats that may end anywhere, all ways to divide a name of `n` characters are tried:
-at most `n + d` over `d` of them, 7 ns each (measured for `d` of 1 to 4 and names of 41
-to 256 characters, Python 3.11). Where such a repeat stands within another, the ways
-double with each character, and no name is short enough.
+Python's engine backtracks: wherever a repeat could have ended earlier, it goes back and
+tries again. A repeat that can only end in one place, such as ``[^.]+`` before ``\.``,
+costs nothing extra. With `d` repeats that may end anywhere, the engine tries all ways
+to divide a name of `n` characters among them: at most `n + d` over `d` ways, at 7 ns
+each (measured for `d` of 1 to 4 and names of 41 to 256 characters, Python 3.11). If
+such a repeat stands within another repeat, the number of ways doubles with each
+character, and no name is short enough.
 
-What is measured here is an upper bound: of two texts that differ only later than in
-their first character, both are taken for possible.
+The estimate is an upper bound. Only the first character of what follows a repeat is
+considered, so two texts that differ later count as if both could match.
 """
 
 import importlib
@@ -17,25 +18,25 @@ from collections.abc import Iterable
 from math import comb
 from typing import Any, Final, NamedTuple
 
-# Characters that a pattern may tell apart: ASCII ones, and one for all others.
+# The characters that a pattern may tell apart: the ASCII ones, and one for all others.
 _CHARACTERS: Final = (*map(chr, range(128)), "\N{REPLACEMENT CHARACTER}")
 _ANY: Final = (1 << len(_CHARACTERS)) - 1
 _END: Final = 1 << len(_CHARACTERS)
 
-# A repeat of up to so many is as good as writing its body so often.
+# A repeat of at most this many is treated as if its body were written that many times.
 _FEW: Final = 16
 
 
 class ExplosiveError(ValueError):
-    """No name is short enough for this pattern."""
+    """The pattern could take too long on a name of any length."""
 
 
 class Effort(NamedTuple):
     """How the time for a name grows with its length.
 
     Attributes:
-        repeats: that may end anywhere.
-        ways: to get through what is no repeat.
+        repeats: how many repeats may end anywhere.
+        ways: how many ways there are to get through the rest of the pattern.
     """
 
     repeats: int
@@ -52,14 +53,14 @@ class Effort(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """What counts of a part of a pattern.
+    """The properties of a part of a pattern that decide how long it may take.
 
     Attributes:
-        first: the characters that it may begin with, a bit each.
-        is_nullable: whether it fits an empty text.
-        repeats: that may end anywhere.
-        ways: to get through what is no repeat.
-        has_repeat: whether it can take long at all.
+        first: the characters that it may begin with, one bit per character.
+        is_nullable: whether it matches an empty text.
+        repeats: how many repeats may end anywhere.
+        ways: how many ways there are to get through the rest of it.
+        has_repeat: whether it contains a repeat that may match more or less.
     """
 
     first: int
@@ -70,27 +71,28 @@ class _Shape(NamedTuple):
 
 
 def measure_effort(pattern: re.Pattern[str]) -> Effort:
-    """Measure what searching with *pattern* may take.
+    """Return how the time that a search with *pattern* may take grows.
 
     Raises:
-        ExplosiveError: if repeats stand within repeats, in a way that explodes.
+        ExplosiveError: if repeats stand within repeats in a way that makes the time
+            double with each character.
     """
     parser: Any = importlib.import_module("re._parser")
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
     shape = _measure_sequence(tree, _END)
-    # Where it is not tied to the start of the name, it is tried at each character.
+    # A pattern that is not tied to the start of the name is tried at each character.
     repeats = shape.repeats + (not _is_anchored(tree))
     return Effort(repeats, shape.ways)
 
 
 def _measure_sequence(items: Iterable[Any], follow: int) -> _Shape:
-    """Measure *items*, after which comes one of the characters *follow*."""
+    """Measure *items*, which are followed by one of the characters *follow*."""
     first, is_nullable, repeats, ways, has_repeat = 0, True, 0, 1, False
     after = follow
     for operation, argument in reversed(list(items)):
         shape = _measure(str(operation), argument, after)
-        # What can end in one place only is still walked through, once for each way
-        # to divide what came before it.
+        # A repeat that can only end in one place is still walked through once for each
+        # way to divide what came before it.
         if shape.repeats and not repeats and has_repeat:
             repeats = 1
         repeats += shape.repeats
@@ -176,7 +178,7 @@ def _is_anchored(items: Iterable[Any]) -> bool:
 
 
 def _collect(operation: str, argument: Any) -> int:
-    """Collect the characters that one item of a pattern may fit, and maybe more."""
+    """Return the characters that one item of a pattern may match, or a few more."""
     match operation:
         case "LITERAL":
             return _add_other_case(_find_bits(argument, argument))
@@ -185,7 +187,8 @@ def _collect(operation: str, argument: Any) -> int:
         case "IN":
             return _collect_set(argument)
         case _:
-            # A dot; of the rest, nothing is left by what Go's engine lacks.
+            # This is a dot. Whatever else could get here is refused before, because
+            # Go's engine lacks it.
             return _ANY
 
 
@@ -210,12 +213,16 @@ def _find_bits(low: int, high: int) -> int:
 
 
 def _leave(bits: int) -> int:
-    """Return all but *bits*; of the others together, some are always left."""
+    """Return all characters but *bits*.
+
+    The one bit for all characters that are not ASCII stays: only some of them are
+    excluded.
+    """
     return _ANY & ~bits | _OTHERS
 
 
 def _add_other_case(bits: int) -> int:
-    """Add the other case of each letter, since a flag may say so."""
+    """Add the other case of each letter, since a flag may ignore the case."""
     return bits | (bits & _UPPER) << 32 | (bits & _LOWER) >> 32
 
 

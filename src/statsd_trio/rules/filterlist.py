@@ -1,4 +1,4 @@
-"""Names of metrics that an operator does not want."""
+"""The list of metric names that an operator wants to drop."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -10,16 +10,18 @@ _PREFIX_MARK: Final = "*"
 
 
 class FilterList:
-    """Names that are dropped: whole names, or the starts of names.
+    """Names of metrics to drop, given as whole names or as prefixes.
 
-    An entry that ends in ``*`` is the start of names. Entries and names are compared as
-    Datadog stores them, so a name that Datadog would refuse is on no list.
+    An entry that ends in ``*`` is a prefix. Entries and names are compared in the form
+    in which Datadog stores them. A name that Datadog would refuse therefore never
+    matches.
 
     Source: datadog-agent, comp/filterlist/impl/filterlist.go and
     pkg/util/metricname/matcher.go (2026).
 
     Attributes:
-        ignored: entries that are no name, or start of a name, in Datadog.
+        ignored: the entries that can never match, because Datadog would refuse every
+            such name.
     """
 
     def __init__(self, entries: Iterable[str], *, match_prefix: bool = False) -> None:
@@ -51,7 +53,7 @@ class FilterList:
             return False
         if stored in self._names:
             return True
-        # With no prefix in the list starting another, the one that could start
+        # No prefix in the list starts another one, so the only one that could start
         # this name is its left neighbour.
         position = bisect_right(self._prefixes, stored)
         return position > 0 and stored.startswith(self._prefixes[position - 1])
@@ -63,10 +65,10 @@ def select_generated(
     *,
     match_prefix: bool = False,
 ) -> tuple[str, ...]:
-    """Choose the entries that can name what a histogram generates.
+    """Return the entries that can match a series which a histogram generates.
 
-    They are tested again at a flush, so that ``my.histo.max`` can be dropped alone, or
-    ``my.histo.9*``.
+    These entries are tested again at a flush, so that you can drop ``my.histo.max``
+    alone, or ``my.histo.9*``.
 
     Args:
         entries: of the filter list.

@@ -1,13 +1,14 @@
-"""A metric name in; a new name and more tags out, by an operator's patterns.
+"""Map a metric's name to a new name and more tags, by an operator's patterns.
 
-Profiles are asked in order, and the first whose prefix fits the name ends the
-search, mapped or not. Its mappings are asked in order; the first match wins.
+Profiles are tried in order. The first one whose prefix fits the name ends the search,
+even if none of its mappings matches. Its mappings are tried in order, and the first
+match wins.
 
-Senders choose names, so what one name may take is bounded. A wildcard pattern takes
-linear time, and so does a regular expression where ``google-re2`` is installed. On
-Python's engine a pattern that can take long is only shown names that are short enough
-for it; one for which no name is short enough is refused. Names longer than
-`MAX_REGEX_NAME_LENGTH` are never shown to a regular expression, and every answer is
+Names are chosen by the senders, so the time for one name is bounded. A wildcard pattern
+takes linear time, and so does a regular expression if ``google-re2`` is installed. On
+Python's own engine, a pattern that can take long is only tried on names that are short
+enough for it; a pattern for which no name is short enough is refused. Names longer than
+`MAX_REGEX_NAME_LENGTH` are never tried on a regular expression, and every answer is
 remembered.
 
 Source: datadog-agent, comp/dogstatsd/mapper/mapper.go.
@@ -27,14 +28,15 @@ from statsd_trio.rules.wildcard import compile_wildcard
 
 DEFAULT_CACHE_SIZE: Final = 1000
 
-# What one name may take, over all patterns of its profile that can take long: 1 ms, at
-# 7 ns a step.
+# The limit for one name, over all patterns of its profile that can take long: 1 ms, at
+# 7 ns per step.
 MAX_STEPS_PER_NAME: Final = 150_000
 
-# A pattern that may only see shorter names than this is as good as none.
+# A pattern that may only be tried on names shorter than this is useless, and refused.
 _SHORTEST_LIMIT: Final = 16
 
-# What one name takes at most, measured with 256 characters (Python 3.11, RE2 of 2025).
+# The longest time for one name, measured with 256 characters (Python 3.11, RE2 of
+# 2025).
 _WILDCARD_SECONDS: Final = 5e-6
 _REGEX_SECONDS: Final = 30e-6
 _STEP_SECONDS: Final = 7e-9
@@ -44,14 +46,15 @@ MATCH_TYPES: Final = ("wildcard", "regex")
 
 @attrs.frozen
 class MetricMapping:
-    """One pattern, and what a name that fits it becomes.
+    """One pattern, and what a name that matches it becomes.
 
     Attributes:
-        match: a wildcard pattern, whose ``*`` stands for anything but a dot, or a
-            regular expression.
-        name: the new name; ``$1`` and ``${1}`` stand for what matched.
+        match: a wildcard pattern, in which ``*`` stands for any characters but a dot,
+            or a regular expression.
+        name: the new name; ``$1`` and ``${1}`` stand for the first captured text.
         match_type: ``wildcard`` or ``regex``.
-        tags: tag names to values, which are expanded as *name* is.
+        tags: the names of tags with their values; references in the values are expanded
+            as in *name*.
     """
 
     match: str
@@ -61,13 +64,13 @@ class MetricMapping:
 
 
 def _to_tuple(mappings: Iterable[MetricMapping]) -> tuple[MetricMapping, ...]:
-    # With `tuple` itself no argument would suit mypy.
+    # mypy does not accept `tuple` itself as the converter.
     return tuple(mappings)
 
 
 @attrs.frozen
 class MapperProfile:
-    """The mappings for the names that start with one prefix, ``*`` for all."""
+    """The mappings for names that start with *prefix*; ``*`` stands for all names."""
 
     name: str
     prefix: str
@@ -75,7 +78,7 @@ class MapperProfile:
 
 
 class MappedName(NamedTuple):
-    """What a name became."""
+    """The new name of a metric, and the tags to add."""
 
     name: str
     tags: tuple[str, ...]
@@ -93,7 +96,7 @@ class _CompiledMapping(NamedTuple):
 
     @property
     def is_slow(self) -> bool:
-        """Whether a long name may take more than a step a character."""
+        """Whether a long name may take more than one step per character."""
         limit = MAX_REGEX_NAME_LENGTH
         return self.effort is not None and self.effort.count_steps(limit) > limit
 
@@ -108,11 +111,12 @@ class _CompiledProfile(NamedTuple):
 
 
 class Mapper:
-    """Maps names, remembering the answers for the *cache_size* latest ones.
+    """Maps names, and remembers the answers for the *cache_size* latest ones.
 
     Attributes:
-        worst_seconds: what a name may take that is not remembered; an estimate.
-        warnings: which patterns see short names only, a line each.
+        worst_seconds: an estimate of the time that a name may take if its answer is not
+            remembered.
+        warnings: one line for each pattern that is only tried on short names.
 
     Raises:
         ConfigError: with one line for each profile or mapping that cannot work.
@@ -193,7 +197,7 @@ def _compile_profile(
 
 
 def _limit_lengths(mappings: list[_CompiledMapping]) -> list[_CompiledMapping]:
-    """Share out the steps of one name among the patterns that can take long."""
+    """Divide the steps allowed for one name among the patterns that can take long."""
     limit = MAX_REGEX_NAME_LENGTH
     slow = sum(mapping.is_slow for mapping in mappings)
     return [

@@ -1,8 +1,8 @@
-"""Metric names as Datadog stores them.
+"""Normalize metric names as Datadog stores them.
 
-Datadog rewrites names when they arrive: what is no letter, digit or dot becomes an
-underscore, and so on. Somebody who wants to drop a metric copies its name from
-Datadog, so names are compared as they are stored there.
+Datadog rewrites names when they arrive: for example, any character but a letter, a
+digit or a dot becomes an underscore. An operator who wants to drop a metric copies its
+name from Datadog, so names are compared in the form in which they are stored there.
 
 Source: datadog-agent, pkg/util/metricname/normalize.go (2026).
 """
@@ -10,7 +10,7 @@ Source: datadog-agent, pkg/util/metricname/normalize.go (2026).
 import re
 from typing import Final
 
-# In bytes; longer names are refused by Datadog, not cut.
+# In bytes. Datadog refuses longer names; it does not cut them.
 MAX_BYTES: Final = 350
 
 _USUAL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9.]*+")
@@ -26,9 +26,9 @@ def normalize_name(name: str) -> str | None:
 
 
 def normalize_prefix(prefix: str) -> str | None:
-    """Return the start of all stored names whose start is *prefix*.
+    """Return the start that all stored names share if they were sent with *prefix*.
 
-    An underscore at its end stays, unlike in a whole name: ``service_`` is the start of
+    Unlike in a whole name, an underscore at the end stays: ``service_`` is the start of
     ``service_requests`` and not of ``services``.
     """
     if len(prefix.encode(errors="surrogatepass")) > MAX_BYTES:

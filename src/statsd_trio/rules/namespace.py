@@ -1,12 +1,12 @@
-"""A metric name in; the name with the operator's prefix out."""
+"""Put an operator's prefix in front of metric names."""
 
 from collections.abc import Iterable
 
 
 class Namespace:
-    """Prepends one prefix to every name but those with an excluded start.
+    """Prepends one prefix to every name, except to names with an excluded start.
 
-    The exclusions are plain starts of strings: ``jvm`` excludes ``jvmlike`` too.
+    The exclusions are plain starts of names: ``jvm`` excludes ``jvmlike`` too.
 
     Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
     """
@@ -17,7 +17,7 @@ class Namespace:
         self._exclude = tuple(entry for entry in exclude if entry)
 
     def prepend(self, name: str) -> str:
-        """Give *name* its prefix."""
+        """Return *name* with the prefix, or *name* itself if it is excluded."""
         if not self._prefix or name.startswith(self._exclude):
             return name
         return self._prefix + name

@@ -1,9 +1,9 @@
-"""Regular expressions in Go's dialect, on the engine that is there.
+"""Compile regular expressions written in Go's dialect.
 
 The Agent's profiles are written for Go's engine, which takes linear time on any name.
-So does RE2, of which Go's is a copy; it is used where the package ``google-re2`` is
-installed. Python's own engine goes back and tries again, so of each pattern it is
-measured first how long that may take.
+RE2, after which Go's engine is modelled, does so too and is used if the package
+``google-re2`` is installed. Python's own engine backtracks, so how long each pattern
+may take is estimated first.
 """
 
 import importlib
@@ -18,8 +18,8 @@ from statsd_trio.rules.template import Groups
 # Datadog's naming policy ends at 200 characters; the Agent does not enforce it.
 MAX_REGEX_NAME_LENGTH: Final = 256
 
-# What Python understands and Go's engine refuses, so that a profile which works
-# here works in the Agent too.
+# Python understands these and Go's engine refuses them. They are refused here too, so
+# that a profile which works here also works in the Agent.
 _PYTHON_ONLY: Final = re.compile(
     r"""
     (?P<lookaround> \(\?<?[=!] )
@@ -32,7 +32,7 @@ _PYTHON_ONLY: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# What Go understands and Python reads as something else, silently.
+# Go understands these, and Python silently reads them as something else.
 _POSIX_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
 _LEADING_FLAGS: Final = re.compile(r"\(\?[ims]+\)")
 _SET: Final = re.compile(r"\[\^?\]?[^\]]*\]")
@@ -40,11 +40,11 @@ _ESCAPED: Final = re.compile(r"\\[^1-9]", re.DOTALL)
 
 
 class Regex(NamedTuple):
-    """A pattern that is ready for names.
+    """A compiled pattern.
 
     Attributes:
-        match: returns None for a name that it does not fit.
-        effort: what a name may take; None where that is linear, whatever the name.
+        match: returns the captured groups of a name, or None if it does not match.
+        effort: how the time for a name grows; None if it is linear for every name.
     """
 
     match: Callable[[str], Groups | None]
@@ -52,27 +52,28 @@ class Regex(NamedTuple):
 
 
 def find_re2() -> Any | None:
-    """Return the module of ``google-re2``; None where it is not installed."""
+    """Return the module of ``google-re2``, or None if it is not installed."""
     try:
         found = importlib.import_module("re2")
     except ImportError:
         return None
-    # Another package has the same name for its module.
+    # Another package on PyPI has a module with the same name.
     return found if hasattr(found, "Options") else None
 
 
 def compile_regex(pattern: str) -> Regex:
-    """Compile *pattern*, which is matched as the Agent does: `a|b` is `^a` or `b$`.
+    """Compile *pattern* to be matched as the Agent does: `a|b` means `^a` or `b$`.
 
     Raises:
-        ValueError: if it cannot be used; it says why.
+        ValueError: if the pattern cannot be used; the message says why.
     """
     plain = _ESCAPED.sub("  ", pattern)
-    # Escaped characters first, then sets: in `\\(\\?=` and `[*+]` nothing is special.
+    # Escaped characters are removed first, then sets, because in `\\(\\?=` and `[*+]`
+    # nothing is special.
     python_only = _PYTHON_ONLY.search(_SET.sub("[]", plain))
     if python_only is not None:
         what = str(python_only.lastgroup).replace("_", " ")
-        raise ValueError(f"{pattern!r}: the Agent's engine knows no {what}")
+        raise ValueError(f"{pattern!r}: the Agent's engine has no {what}")
     re2 = find_re2()
     if re2 is not None:
         return Regex(_compile_with_re2(re2, pattern), None)
@@ -86,14 +87,14 @@ def compile_regex(pattern: str) -> Regex:
 
 def _compile_with_re2(re2: Any, pattern: str) -> Callable[[str], Groups | None]:
     options = re2.Options()
-    options.log_errors = False  # they are raised
+    options.log_errors = False  # errors are raised instead
     try:
         compiled = re2.compile(f"^{pattern}$", options)
     except re2.error as error:
         detail = error.args[0] if error.args else error
         if isinstance(detail, bytes):
             detail = detail.decode(errors="replace")
-        raise ValueError(f"{pattern!r} is no regular expression: {detail}") from None
+        raise ValueError(f"{pattern!r} is not a regular expression: {detail}") from None
     return _make_match(compiled)
 
 
@@ -102,13 +103,13 @@ def _compile_with_python(pattern: str) -> Regex:
     start = flags.end() if flags else 0
     try:
         with warnings.catch_warnings():
-            # Python may one day read `[a||b]` otherwise; today it is a plain set.
+            # A future Python may read `[a||b]` differently; today it is a plain set.
             warnings.simplefilter("ignore", FutureWarning)
-            # Go's classes are ASCII.
+            # Go's character classes are ASCII only.
             compiled = re.compile(rf"{pattern[:start]}^{pattern[start:]}\Z", re.ASCII)
             effort = measure_effort(compiled)
     except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
     except ExplosiveError:
         raise ValueError(
             f"{pattern!r} has a repeat within a repeat, over which Python's engine "

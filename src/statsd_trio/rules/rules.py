@@ -1,7 +1,7 @@
-"""A sample in; the sample as the operator wants it, or nothing, out.
+"""Apply all of an operator's rules to a sample.
 
-The order is the Agent's: mapper, reserved tags, namespace, filter list, tags. It
-runs once for each new spelling of a metric, not for each sample.
+The order is the Agent's: mapper, reserved tags, namespace, filter list, tags. The rules
+run once for each new head (a line without its value), not for each sample.
 
 Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
 """
@@ -20,8 +20,8 @@ from statsd_trio.rules.tag_filter import TagFilter
 class Rules:
     """Everything an operator changes about a metric before it is aggregated.
 
-    Immutable: new rules are a new object, and whatever was remembered by the old
-    ones has to be forgotten with them.
+    The rules are immutable. To change them, make a new object, and forget whatever was
+    remembered under the old one.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Rules:
         self._tag_filter = tag_filter or TagFilter(())
 
     def apply(self, sample: Sample) -> Sample | None:
-        """Map, prefix and filter *sample*; None if it is on the filter list."""
+        """Return *sample* mapped, prefixed and filtered; None if it must be dropped."""
         name, tags = sample.name, sample.tags
         host, origin = sample.host, sample.origin
         mapped = None if self._mapper is None else self._mapper.map_name(name)
@@ -60,7 +60,7 @@ class Rules:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the operator should know of the rules, a sentence each."""
+        """What the operator should know about the rules, one sentence per warning."""
         warnings = () if self._mapper is None else self._mapper.warnings
         return warnings + tuple(
             f"metric_filterlist: ignored {entry!r}, since no metric can have this name "
@@ -71,16 +71,16 @@ class Rules:
 
     @property
     def worst_seconds(self) -> float:
-        """How long a name that was never seen may take; an estimate."""
+        """An estimate of how long a name may take that was not seen before."""
         return 0.0 if self._mapper is None else self._mapper.worst_seconds
 
     def keeps_series(self, name: str) -> bool:
-        """Tell whether a series generated at a flush, such as ``x.max``, is sent."""
+        """Return whether a series generated at a flush, such as ``x.max``, is sent."""
         return not self._generated_filterlist.matches(name)
 
 
 def _join_origin(origin: ClientOrigin | None, added: Tags) -> ClientOrigin | None:
-    """Add to *origin* what the reserved tags of a mapping say."""
+    """Return *origin* with what the reserved tags of a mapping add to it."""
     known = origin or ClientOrigin()
     joined = attrs.evolve(
         known,

@@ -1,12 +1,12 @@
-"""A metric's tags in; those that the operator wants to keep out.
+"""Remove the tags that an operator does not want from metrics.
 
-Done before aggregation, for counters and distributions: samples whose tags become
-equal become one series, whose sum or sketch is exact. For a gauge or a set there is
-no such sum, and the Agent leaves their tags alone too. Only the client's tags are
-filtered, not those that the operator adds to everything.
+This happens before aggregation, and only to counters and distributions. Samples whose
+tags become equal become one series, whose sum or sketch is exact. The values of a gauge
+or a set cannot be combined like this, and the Agent leaves their tags alone too. Only
+the tags from the client are filtered, not those that the operator adds to everything.
 
-Source: saluki, the metric tag filterlist transform ("distribution and count
-metrics"), and datadog-agent, comp/filterlist/impl.
+Source: saluki, the metric tag filterlist transform ("distribution and count metrics"),
+and datadog-agent, comp/filterlist/impl.
 """
 
 from collections.abc import Iterable
@@ -25,11 +25,11 @@ def _check_action(
     _entry: "TagFilterEntry", _field: "attrs.Attribute[str]", action: str
 ) -> None:
     if action not in ACTIONS:
-        raise ValueError(f"action {action!r} is neither exclude nor include")
+        raise ValueError(f"action {action!r} must be exclude or include")
 
 
 def _to_tuple(tags: Iterable[str]) -> tuple[str, ...]:
-    # With `tuple` itself no argument would suit mypy.
+    # mypy does not accept `tuple` itself as the converter.
     return tuple(tags)
 
 
@@ -38,8 +38,8 @@ class TagFilterEntry:
     """What to do with some tags of one metric.
 
     Attributes:
-        metric_name: the whole name, namespace included.
-        tags: names of tags: what stands before the first colon.
+        metric_name: the whole name, including the namespace.
+        tags: the names of the tags, which is the part before the first colon.
         action: ``exclude`` drops these tags; ``include`` drops all others.
     """
 
@@ -51,7 +51,8 @@ class TagFilterEntry:
 class TagFilter:
     """Filters tags by metric name.
 
-    Entries for one metric add up; where their actions differ, ``exclude`` wins.
+    Several entries for one metric are combined; if their actions differ, ``exclude``
+    wins.
     """
 
     def __init__(self, entries: Iterable[TagFilterEntry]) -> None:
@@ -69,7 +70,7 @@ class TagFilter:
     def keep(
         self, name: str, metric_type: MetricType, tags: tuple[str, ...]
     ) -> tuple[str, ...]:
-        """Take the unwanted out of *tags*; *tags* itself if there is none."""
+        """Return *tags* without the unwanted ones, or *tags* itself if all are kept."""
         entry = self._entries.get(name)
         if entry is None or metric_type not in _FILTERED_TYPES:
             return tags

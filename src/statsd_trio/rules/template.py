@@ -1,4 +1,4 @@
-"""What a pattern caught, and texts that refer to it."""
+"""Expand templates, such as ``$1.requests``, with what a pattern captured."""
 
 import re
 from collections.abc import Mapping
@@ -8,17 +8,18 @@ _REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 class Groups(NamedTuple):
-    """What a pattern caught: the whole name first, then each group."""
+    """The texts that a pattern captured: the whole name first, then each group."""
 
     numbered: tuple[str, ...]
     named: Mapping[str, str]
 
 
 def expand(template: str, groups: Groups) -> str:
-    """Fill in *template*'s references with *groups*.
+    """Return *template* with its references replaced by *groups*.
 
-    ``$1x`` is a reference to a group named ``1x``; ``${1}x`` is what one means.
-    A reference to a group that does not exist, or took no part, is empty.
+    ``$1x`` is a reference to a group named ``1x``; write ``${1}x`` for the first group
+    followed by an ``x``. A reference to a group that does not exist, or that matched
+    nothing, becomes empty.
 
     Source: Go, package regexp, Expand.
     """
@@ -27,8 +28,8 @@ def expand(template: str, groups: Groups) -> str:
         if reference[1]:
             return "$"
         name = reference[2] or reference[3]
-        # Nine digits, since Python refuses to convert thousands of them; a leading
-        # zero makes a name of a number, as in Go.
+        # Only nine digits are used, because Python refuses to convert thousands of
+        # them. As in Go, a number with a leading zero is taken as a group's name.
         if name.isdecimal() and (name == "0" or not name.startswith("0")):
             number = int(name[:9])
             return groups.numbered[number] if number < len(groups.numbered) else ""

@@ -1,4 +1,7 @@
-"""Wildcard patterns, in which ``*`` stands for anything but a dot: in linear time."""
+"""Match wildcard patterns, in which ``*`` stands for any characters but a dot.
+
+Matching takes linear time.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,15 +13,15 @@ _WILDCARD_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-_*.]+")
 
 
 def compile_wildcard(pattern: str) -> Callable[[str], Groups | None]:
-    """Make what matches a name with *pattern*, and returns what each star stands for.
+    """Return a function that matches a name and returns what each star stands for.
 
     Raises:
-        ValueError: if *pattern* cannot be used; it says why.
+        ValueError: if *pattern* cannot be used; the message says why.
     """
     if not _WILDCARD_PATTERN.fullmatch(pattern):
         raise ValueError(
-            f"{pattern!r} is no wildcard pattern: letters, digits, '-', '_', '.'"
-            " and '*' only"
+            f"{pattern!r} is not a wildcard pattern; use only letters, digits, '-', "
+            "'_', '.' and '*'"
         )
     if "**" in pattern:
         raise ValueError(f"{pattern!r} has consecutive '*'")
@@ -41,10 +44,10 @@ def compile_wildcard(pattern: str) -> Callable[[str], Groups | None]:
 
 
 def _match_segment(literals: Sequence[str], segment: str) -> list[str] | None:
-    """Tell what each star stands for; the first ones take as much as they can.
+    """Return what each star stands for; the first stars take as much as they can.
 
-    From the right, the last place where a literal fits leaves most to the stars
-    before it, so that nothing has to be tried twice.
+    Literals are searched from the right. The rightmost place where a literal fits
+    leaves the most to the stars before it, so nothing has to be tried twice.
     """
     first, *others = literals
     if not others:
