@@ -110,7 +110,6 @@ class SnapshotBuilder:
 
     def build(self) -> Iterator[None]:
         """Do the work; yields after each step of some 0.3 ms."""
-        parts = self._parts
         yield from self._build_counters()
         yield from self._build_gauges()
         yield from self._build_sets()
@@ -118,10 +117,12 @@ class SnapshotBuilder:
         yield from self._build_sketches()
         yield from self._sweep()
         yield from self._build_stamped()
-        dropped = parts.dropped
+        dropped = self._parts.dropped
         found = yield from find_warnings(dropped, self._table, self._settings)
         self.warnings = (*self.warnings, *found)
         yield from self._free()
+        # Not named earlier: the buckets could not be let go of.
+        parts = self._parts
         self.snapshot = self._contents.make_snapshot(
             parts.time, self._starts, parts.events, parts.service_checks
         )
