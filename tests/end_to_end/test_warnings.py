@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from statsd_trio import Config, Ledger, Server, serve
 from statsd_trio.sinks.memory import MemorySink
 
-CLASHES = 50_000
+CLASHES = 15_000
 INTERVALS = 3
 
 
