@@ -1,1 +1,1 @@
-"""What finds the series of a line's text and adds its value: the one hot part; pure."""
+"""Find the series of each line and add its value: the hot part of the server."""

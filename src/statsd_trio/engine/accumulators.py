@@ -1,4 +1,4 @@
-"""What the open bucket holds of one metric type."""
+"""Hold what the open bucket has aggregated of one metric type."""
 
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
@@ -6,7 +6,8 @@ from typing import Final, Generic, Protocol, TypeVar
 from statsd_trio.engine.context import Context
 from statsd_trio.engine.value_text import InDoubt
 
-# What an engine of this kind notes in `Context.handle`.
+# Marks for `Context.handle`, with which an engine of this kind notes how to treat a
+# context.
 EXACT_ONLY: Final = -2
 FORGOTTEN: Final = -3
 
@@ -14,11 +15,12 @@ NO_TICK: Final = -1
 
 
 class Accumulator(Protocol):
-    """What the values of one context in one bucket add up to.
+    """The total, or other aggregate, of the values of one context in one bucket.
 
     Attributes:
-        context: whose values they are.
-        tick: as long as it is that of `Accumulators`, heads may add to it.
+        context: the context whose values are aggregated.
+        tick: heads may add to this accumulator as long as it equals the tick of
+            `Accumulators`.
         last_seen: the last second in which it was used.
     """
 
@@ -31,16 +33,16 @@ _T = TypeVar("_T", bound=Accumulator)
 
 
 class Accumulators(Generic[_T]):
-    """The accumulators of one type in the open bucket.
+    """The accumulators of one metric type in the open bucket.
 
-    A head holds on to its accumulator for one *tick*, which ends with the second and
-    with the bucket. So heads never add to a closed bucket, closing one takes no time,
-    and the time of the last use costs nothing as long as the second lasts.
+    A head may keep using its accumulator for one *tick*, which ends with the second and
+    with the bucket. Heads therefore never add to a closed bucket, a bucket is closed in
+    constant time, and the time of the last use has to be noted only once per second.
 
     Attributes:
-        held: by context.
-        tick: the present one.
-        blank: an accumulator that nothing was ever added to.
+        held: the accumulators by their context.
+        tick: the current tick.
+        blank: an accumulator to which nothing is ever added.
     """
 
     def __init__(self, make: Callable[[Context], _T]) -> None:
@@ -51,10 +53,10 @@ class Accumulators(Generic[_T]):
         self._second = 0
 
     def renew(self, context: Context) -> _T:
-        """Return the accumulator that a head of *context* may hold on to.
+        """Return the accumulator that a head of *context* may use during this tick.
 
         Raises:
-            InDoubt: if lines of *context* must take the exact way.
+            InDoubt: if lines of *context* must take the exact path.
         """
         if context.handle <= EXACT_ONLY:
             raise InDoubt
@@ -63,7 +65,7 @@ class Accumulators(Generic[_T]):
         return accumulator
 
     def open(self, context: Context) -> _T:
-        """Find or make the accumulator of *context*, and note that it is used."""
+        """Return the accumulator of *context*, made if needed, and mark it as used."""
         accumulator = self.held.get(context)
         if accumulator is None:
             accumulator = self._make(context)
@@ -71,23 +73,23 @@ class Accumulators(Generic[_T]):
         return accumulator
 
     def keep(self, accumulator: _T) -> None:
-        """Hold *accumulator*, and note that it is used."""
+        """Hold *accumulator*, and mark it as used."""
         self.held[accumulator.context] = accumulator
         accumulator.last_seen = self._second
 
     def release(self, context: Context) -> None:
-        """See that no head holds on to the accumulator of *context*."""
+        """Make sure that no head goes on using the accumulator of *context*."""
         accumulator = self.held.get(context)
         if accumulator is not None:
             accumulator.tick = NO_TICK
 
     def advance(self, second: int) -> None:
-        """Begin another second."""
+        """Begin the next second."""
         self._second = second
         self.tick += 1
 
     def close(self) -> dict[Context, _T]:
-        """Take out all that is held, in constant time."""
+        """Take out all accumulators, in constant time."""
         held, self.held = self.held, {}
         self.tick += 1
         return held

@@ -1,4 +1,4 @@
-"""Which engine runs: decided once, at the start."""
+"""Choose the engine that runs; this is decided once, when the server starts."""
 
 import attrs
 
@@ -10,12 +10,12 @@ from statsd_trio.errors import ConfigError
 
 @attrs.frozen
 class EngineChoice:
-    """The engine that runs, and why it is that one.
+    """The engine that runs, and the reason for it.
 
     Attributes:
-        make: its class.
-        why_plain: why the native engine does not run though nobody asked for the plain
-            one; "" where it runs, or somebody did.
+        make: the engine's class.
+        why_plain: why the native engine does not run although it was wanted; "" if it
+            runs, or if the plain engine was asked for.
     """
 
     make: MakeEngine
@@ -26,11 +26,11 @@ def choose_engine(name: str = "auto") -> EngineChoice:
     """Choose the engine called *name*.
 
     Args:
-        name: ``plain``, ``native``, or ``auto`` for the native one where it is
-            installed and can be loaded, else the plain one.
+        name: ``plain``, ``native``, or ``auto``, which uses the native engine if it is
+            installed and can be loaded, and the plain one otherwise.
 
     Raises:
-        ConfigError: if the native one is asked for and missing.
+        ConfigError: if the native engine is asked for and cannot be used.
     """
     if name == "plain":
         return EngineChoice(PlainEngine)

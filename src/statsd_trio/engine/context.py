@@ -1,4 +1,4 @@
-"""What a series is made for: one name, type, host and set of tags."""
+"""A context: one name, type, host and set of tags, for which a series is made."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ TYPES: Final = (
 )
 KINDS: Final = {metric_type: kind for kind, metric_type in enumerate(TYPES)}
 
-# Name, kind, host, sorted tags.
+# (name, kind, host, sorted tags)
 Key = tuple[str, int, str, tuple[str, ...]]
 
 NEVER: Final = float("-inf")
@@ -31,12 +31,12 @@ NEVER: Final = float("-inf")
 
 @attrs.frozen
 class Details:
-    """What few contexts have.
+    """What only few contexts have.
 
     Attributes:
-        tags: without those that became *device* and *resources*.
-        jmx_check_name: of the client that sent its first sample; None where that was
-            no JMX check.
+        tags: the tags without those that became *device* and *resources*.
+        jmx_check_name: of the client that sent its first sample; None if that was not a
+            JMX check.
     """
 
     tags: tuple[str, ...]
@@ -48,23 +48,25 @@ class Details:
 class Context:
     """One name, type, host and set of tags.
 
-    It is compared by identity, which makes it a fast key; the `ContextTable` sees to it
-    that there is one object in use for each identity.
+    A context is compared by identity, which makes it a fast key. The `ContextTable`
+    makes sure that there is only one object for each name, type, host and set of tags.
 
     Attributes:
         key: (name, kind, host, sorted tags).
-        kind: an index into `TYPES`. That of the key, but where a histogram keeps its
-            values: such a context is a distribution, under the key of the histogram.
-        handle: by which the engine knows it; -1 at first.
+        kind: an index into `TYPES`. It is the kind in the key, with one exception: the
+            context in which a histogram keeps its values is a distribution, though its
+            key is the histogram's.
+        handle: the number by which the engine knows it; -1 at first.
         copy: the distribution that a histogram is copied to, or keeps its values in.
         copied_from: how many contexts are copied to this one.
         conflict: the context of another type whose series would be the same.
-        details: None for most.
-        last_seen: unix time of the last good line that is known of. What the open
-            bucket has seen is added when that bucket is walked.
-        last_counted: unix time of the last sample that a counter added up, likewise.
+        details: None for most contexts.
+        last_seen: unix time of the last good line. The lines of the open bucket are
+            included only once that bucket is walked.
+        last_counted: unix time of the last sample that a counter added up, with the
+            same delay.
         last_sent: the number of the last snapshot that has a point of it.
-        opened: start of the bucket that was open when it came into the table.
+        opened: the start of the bucket that was open when it was added to the table.
     """
 
     __slots__ = (
@@ -101,13 +103,16 @@ class Context:
 
     @property
     def own_values(self) -> "Context | None":
-        """The distribution in which a histogram keeps its values; it is in no table."""
+        """The distribution in which a histogram keeps its values.
+
+        It is not in the table.
+        """
         copy = self.copy
         return copy if copy is not None and copy.key is self.key else None
 
     @property
     def host(self) -> str:
-        """The host's name; "" for none."""
+        """The host's name; "" for no host."""
         return self.key[2]
 
     @property

@@ -1,4 +1,4 @@
-"""Counters: values, each divided by its sample rate, add up.
+"""Counters: the values of a bucket are added up, each divided by its sample rate.
 
 Source: datadog-agent, pkg/metrics/counter.go.
 """
@@ -24,7 +24,10 @@ class Counter:
         self.total = 0.0
 
     def add(self, values: Sequence[float], sample_rate: float) -> int:
-        """Add finite *values*; return how many were too large for the total."""
+        """Add finite *values*.
+
+        Return how many were dropped as too large for the total.
+        """
         scale, _ = weigh(sample_rate)
         dropped = 0
         for value in values:
@@ -37,7 +40,7 @@ class Counter:
 
 
 class CounterHead:
-    """Takes the values of lines that have one head."""
+    """Adds the values of all lines that share one head."""
 
     __slots__ = ("_context", "_counter", "_counters", "_scale")
 
@@ -50,10 +53,10 @@ class CounterHead:
         self._counter = counters.blank
 
     def add_text(self, text: bytes) -> int:
-        """Add the values that *text* holds; return how many there are.
+        """Add the values in *text*; return how many there are.
 
         Raises:
-            ValueError: if any is in doubt.
+            ValueError: if any value is in doubt; then none is added.
         """
         if b":" in text:
             return self._add_packed(read_numbers(text))

@@ -1,13 +1,13 @@
-"""Dictionaries and sets that are done with, and freed a part at a time."""
+"""Free large dictionaries and sets in small parts."""
 
 from collections.abc import Callable
 from typing import Any
 
 
 class DeferredFree:
-    """Holds what may be freed.
+    """Holds dictionaries and sets that are no longer needed, until they are freed.
 
-    Freed at once, a dictionary of a hundred thousand entries takes 10 ms.
+    To free a dictionary of a hundred thousand entries at once takes 10 ms.
     """
 
     def __init__(self, on_freed: Callable[[Any], None] | None = None) -> None:
@@ -15,7 +15,7 @@ class DeferredFree:
 
         Args:
             on_freed: called with each member of a set, and each key of a dictionary,
-                that is freed.
+                when it is freed.
         """
         self._holders: list[dict[Any, Any] | set[Any]] = []
         self._on_freed = on_freed
@@ -24,12 +24,12 @@ class DeferredFree:
         return sum(map(len, self._holders))
 
     def add(self, holder: dict[Any, Any] | set[Any]) -> None:
-        """Take *holder*, which its owner lets go of."""
+        """Take over *holder*, which its owner no longer uses."""
         if holder:
             self._holders.append(holder)
 
     def free(self, limit: int) -> bool:
-        """Free up to *limit* entries; True while more remain."""
+        """Free up to *limit* entries; return True while more remain."""
         while limit > 0 and self._holders:
             holder = self._holders[-1]
             freed = min(limit, len(holder))

@@ -1,12 +1,11 @@
-"""The one interface of the hot path, and what it gives back.
+"""The interface of an engine, which is the hot path, and of the buckets it closes.
 
-An engine knows which series the text of a line belongs to, and holds what the open
-bucket has aggregated. There are two that give the same results: `PlainEngine`, written
-to be read, and a native one, written to be fast. Where they differ the native one is
-wrong.
+An engine knows which context the text of a line belongs to, and aggregates the values
+of the open bucket. There are two engines with equal results: `PlainEngine` is written
+to be read, and the native one to be fast. If they ever differ, the native one is wrong.
 
-A *head* is a line without its value: ``name:``, and what follows the first ``|`` after
-it. It decides type, tags and sample rate, so it decides the context.
+A *head* is a line without its value: ``name:``, and everything from the first ``|``
+after it. The head decides type, tags and sample rate, and therefore the context.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,25 +13,26 @@ from typing import Final, Protocol
 
 from statsd_trio.engine.context import Context
 
-# A small value divided by such a rate is still no large one. Lines of smaller rates are
-# rare, and parsed each time.
+# A small value divided by this rate is still not a large one. Lines with a smaller rate
+# are rare, and are parsed each time.
 MIN_LEARNT_RATE: Final = 1e-4
 
-# Of a sketch: count, min, max, sum, average, keys, counts.
+# The figures of a sketch: count, min, max, sum, average, keys, counts.
 SketchFigures = tuple[int, float, float, float, float, tuple[int, ...], tuple[int, ...]]
 
 
-# What `Engine.take` did by itself: how many lines it added, how many good ones the
-# rules filter, and how many values those had that were added.
+# What `Engine.take` did by itself: how many lines it added, how many good lines the
+# rules filter, and how many values the added lines had.
 Taken = tuple[int, int, int]
 
 
 class EngineError(Exception):
-    """An engine broke off in the middle of a call: a mistake of ours.
+    """An engine failed in the middle of a call, because of a mistake in its own code.
 
     Attributes:
-        taken: what of the chunk was taken before, where the call was `Engine.take`; the
-            last number counts the values dealt with before, where it was `Engine.add`.
+        taken: how much was done before the failure. After `Engine.take`, this is what
+            it would have returned so far; after `Engine.add`, only the last number
+            counts, which is how many values were dealt with.
     """
 
     def __init__(
@@ -43,58 +43,61 @@ class EngineError(Exception):
 
 
 class ClosedBucket(Protocol):
-    """What one interval has aggregated, to be walked once, type by type.
+    """What was aggregated during one interval. Each type can be walked once.
 
-    Each ``take_`` method takes up to *limit* contexts out, with the last second in
-    which each was used, and returns an empty list once there are no more. It returns
-    after about a millisecond at most, with fewer contexts if need be.
+    Each ``take_`` method takes out up to *limit* contexts, with the last second in
+    which each was used, and returns an empty list when none are left. It returns after
+    about a millisecond at most, with fewer contexts if necessary.
     """
 
     def take_counters(self, limit: int) -> Sequence[tuple[Context, int, float]]:
-        """Take counters with their totals."""
+        """Take out counters with their totals."""
         ...
 
     def take_gauges(self, limit: int) -> Sequence[tuple[Context, int, float]]:
-        """Take gauges with their last values."""
+        """Take out gauges with their last values."""
         ...
 
     def take_sets(self, limit: int) -> Sequence[tuple[Context, int, int]]:
-        """Take sets with the number of their different values, which may be 0."""
+        """Take out sets with how many different values they have, which may be 0."""
         ...
 
     def take_histograms(
         self, limit: int
     ) -> Sequence[tuple[Context, int, Sequence[float]]]:
-        """Take histograms and timers with the aggregates, then the percentiles.
+        """Take out histograms and timers with their aggregates, then their percentiles.
 
-        There are none where no value could be kept.
+        The figures of a histogram are empty if none of its values could be kept.
         """
         ...
 
     def take_sketches(self, limit: int) -> Sequence[tuple[Context, int, SketchFigures]]:
-        """Take distributions with their sketches; the count may be 0."""
+        """Take out distributions with their sketches, whose count may be 0."""
         ...
 
     def free(self, limit: int) -> bool:
-        """Free up to *limit* of what was taken; True while more remains."""
+        """Free up to *limit* of the contexts taken out.
+
+        Return True while more remain.
+        """
         ...
 
 
 class Engine(Protocol):
-    """Knows heads, and fills one bucket after the other.
+    """Remembers heads, and fills one bucket after the other.
 
-    Values go in one by one in the order of their arrival, as far as one can tell from
-    the results.
+    The results are as if values were added one by one in the order in which they
+    arrived.
     """
 
     @property
     def name(self) -> str:
-        """What the log and the ledger call it."""
+        """The engine's name in the log and the ledger."""
         ...
 
     @property
     def condensed(self) -> int:
-        """Values of histograms kept to a sketch's precision only, since the start."""
+        """How many histogram values were only kept to a sketch's precision so far."""
         ...
 
     @property
@@ -104,18 +107,18 @@ class Engine(Protocol):
 
     @property
     def memory_used(self) -> tuple[int, int, int]:
-        """Bytes that heads, strings of sets, and values take, by its own estimate.
+        """The estimated bytes that heads, strings of sets, and values take.
 
-        Values are those of histograms, timers and distributions. What a closed bucket
-        holds counts until it is taken out.
+        Values are those of histograms, timers and distributions. The values of a closed
+        bucket are counted until they are taken out.
         """
         ...
 
     def limit_memory(self, heads: int, sets: int, values: int) -> None:
-        """Let each of them take at most so many bytes from now on.
+        """Set how many bytes heads, strings of sets, and values may take from now on.
 
-        What is there stays. A head beyond it is not kept; a new string of a set, or a
-        value, is dropped for the reason ``memory``.
+        What is stored already stays. Beyond the limit, a head is not kept, and a new
+        string of a set, or a value, is dropped for the reason ``memory``.
         """
         ...
 
@@ -123,24 +126,24 @@ class Engine(Protocol):
         """Add every line of *chunk* whose head is known and whose values are good.
 
         Args:
-            chunk: whole lines, with a newline between two; a few KiB at most.
-            give_back: called, at its place in the order, with each other line that is
-                not empty. It may use this very engine, and raises nothing.
+            chunk: whole lines separated by newlines, a few KiB at most.
+            give_back: called in order with each other line that is not empty. It may
+                call this same engine, and must not raise.
         """
         ...
 
     def learn(
         self, line: bytes, kind: int, context: Context | None, sample_rate: float
     ) -> None:
-        """Let lines with the head of *line* go to *context* from now on.
+        """Add lines with the head of *line* to *context* from now on.
 
-        A head is kept from its second sight on, as long as there is room, and forgotten
-        when it was not used for 30 to 60 seconds.
+        A head is kept the second time it is seen, as long as there is room. It is
+        forgotten when it was not used for 30 to 60 seconds.
 
         Args:
-            line: a good one, of one value or several, without a timestamp.
-            kind: an index into `TYPES`: how the values are read.
-            context: None where the rules filter the line.
+            line: a good line without a timestamp, with one value or several.
+            kind: an index into `TYPES`, which says how the values are read.
+            context: None if the rules filter the line.
             sample_rate: at least `MIN_LEARNT_RATE`; gauges and sets ignore it.
         """
         ...
@@ -159,30 +162,34 @@ class Engine(Protocol):
         ...
 
     def require_exact(self, context: Context) -> None:
-        """Give lines of *context* back from now on, even if their head is known."""
+        """Give all lines of *context* back from now on, even if their head is known."""
         ...
 
     def is_filled(self, context: Context) -> bool:
-        """Return whether the open bucket holds something of *context*."""
+        """Return whether the open bucket has anything of *context*."""
         ...
 
     def forget(self, context: Context) -> None:
-        """Give lines of *context* back for ever: it left the table.
+        """Stop adding lines to *context*, which has left the table.
 
-        The open bucket must not hold anything of it.
+        The open bucket must not have anything of it. Lines with its heads are given
+        back from now on.
         """
         ...
 
     def forget_heads(self) -> None:
-        """Forget every head, as when the rules change."""
+        """Forget every head, for example because the rules have changed."""
         ...
 
     def advance(self, now: float) -> None:
-        """Note the time, in unix seconds: what is added from now on is used then."""
+        """Set the time of use, in unix seconds, for whatever is added from now on."""
         ...
 
     def tidy(self) -> bool:
-        """Do a small piece of the work that was put off; True while more remains."""
+        """Do a small part of the work that was put off.
+
+        Return True while more remains.
+        """
         ...
 
     def close(self) -> ClosedBucket:
@@ -203,14 +210,16 @@ class MakeEngine(Protocol):
         max_set_values: int,
         max_bin_count: int,
     ) -> Engine:
-        """Open the first bucket.
+        """Make an engine with its first bucket open.
 
         Args:
-            aggregates: of histograms: any of min, max, median, avg, sum and count.
-            percentiles: of histograms, in percent.
+            aggregates: the aggregates of histograms: any of min, max, median, avg, sum
+                and count.
+            percentiles: the percentiles of histograms, in percent.
             count_divisor: what the count of a histogram is divided by.
-            max_heads: that are kept; 0 for none.
-            max_set_values: over all sets of one bucket.
-            max_bin_count: of one bin of a sketch.
+            max_heads: how many heads are kept; 0 for none.
+            max_set_values: how many different values all sets of a bucket may have
+                together.
+            max_bin_count: the greatest count of one bin of a sketch.
         """
         ...

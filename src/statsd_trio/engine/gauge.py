@@ -1,4 +1,4 @@
-"""Gauges: the last value stays.
+"""Gauges: the last value of a bucket is kept.
 
 Source: datadog-agent, pkg/metrics/gauge.go.
 """
@@ -21,7 +21,7 @@ class Gauge:
 
 
 class GaugeHead:
-    """Takes the values of lines that have one head."""
+    """Keeps the last value of all lines that share one head."""
 
     __slots__ = ("_context", "_gauge", "_gauges")
 
@@ -31,10 +31,10 @@ class GaugeHead:
         self._gauge = gauges.blank
 
     def add_text(self, text: bytes) -> int:
-        """Keep the last of the values that *text* holds; return how many there are.
+        """Keep the last of the values in *text*; return how many there are.
 
         Raises:
-            ValueError: if any is in doubt.
+            ValueError: if any value is in doubt; then nothing changes.
         """
         values = read_numbers(text) if b":" in text else [read_number(text)]
         gauge = self._gauge

@@ -1,4 +1,4 @@
-"""An engine that may fail without anything else noticing."""
+"""Contain the failure of an engine, so that the server goes on without it."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,13 +7,13 @@ from statsd_trio.engine.engine import ClosedBucket, Engine, EngineError, Taken
 
 
 class GuardedEngine:
-    """Hands every call to an engine, and takes note when that breaks off.
+    """Passes every call to an engine, and notes the failure if one breaks off.
 
-    The call then comes to nothing. Whoever owns this looks at `failure` now and then,
-    closes the bucket and replaces the engine.
+    A failed call does nothing more. The owner checks `failure` regularly, closes the
+    bucket and replaces the engine.
 
     Attributes:
-        failure: why the present engine broke off; None as long as it works.
+        failure: why the current engine failed; None as long as it works.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -23,12 +23,12 @@ class GuardedEngine:
 
     @property
     def name(self) -> str:
-        """What the log and the ledger call it."""
+        """The engine's name in the log and the ledger."""
         return self._engine.name
 
     @property
     def condensed(self) -> int:
-        """Values of histograms kept to a sketch's precision only, since the start."""
+        """How many histogram values were only kept to a sketch's precision so far."""
         return self._condensed_before + self._engine.condensed
 
     @property
@@ -38,21 +38,21 @@ class GuardedEngine:
 
     @property
     def memory_used(self) -> tuple[int, int, int]:
-        """Bytes that heads, strings of sets, and values take."""
+        """The estimated bytes that heads, strings of sets, and values take."""
         return self._engine.memory_used
 
     def limit_memory(self, heads: int, sets: int, values: int) -> None:
-        """Do as `Engine.limit_memory`."""
+        """Set how many bytes may be used, as `Engine.limit_memory`."""
         self._engine.limit_memory(heads, sets, values)
 
     def replace(self, engine: Engine) -> None:
-        """Hand calls to *engine* from now on."""
+        """Pass calls to *engine* from now on."""
         self._condensed_before += self._engine.condensed
         self._engine = engine
         self.failure = None
 
     def take(self, chunk: bytes, give_back: Callable[[bytes], None]) -> Taken:
-        """Do as `Engine.take`."""
+        """Add the lines of *chunk*, as `Engine.take`."""
         try:
             return self._engine.take(chunk, give_back)
         except EngineError as failure:
@@ -62,7 +62,7 @@ class GuardedEngine:
     def learn(
         self, line: bytes, kind: int, context: Context | None, sample_rate: float
     ) -> None:
-        """Do as `Engine.learn`."""
+        """Add lines with the head of *line* to *context*, as `Engine.learn`."""
         try:
             self._engine.learn(line, kind, context, sample_rate)
         except EngineError as failure:
@@ -74,7 +74,10 @@ class GuardedEngine:
         values: Sequence[float] | Sequence[bytes],
         sample_rate: float,
     ) -> Mapping[str, int]:
-        """Do as `Engine.add`; a failure drops the rest, as ``engine_failed``."""
+        """Add values, as `Engine.add`.
+
+        A failure drops the rest as ``engine_failed``.
+        """
         try:
             return self._engine.add(context, values, sample_rate)
         except EngineError as failure:
@@ -82,14 +85,17 @@ class GuardedEngine:
             return {"engine_failed": len(values) - failure.taken[2]}
 
     def require_exact(self, context: Context) -> None:
-        """Do as `Engine.require_exact`."""
+        """Give all lines of *context* back, as `Engine.require_exact`."""
         try:
             self._engine.require_exact(context)
         except EngineError as failure:
             self.failure = failure
 
     def is_filled(self, context: Context) -> bool:
-        """Do as `Engine.is_filled`; True for a failure, so that nothing expires."""
+        """Return whether the bucket has anything of *context*, as `Engine.is_filled`.
+
+        After a failure this is True, so that nothing expires.
+        """
         try:
             return self._engine.is_filled(context)
         except EngineError as failure:
@@ -97,28 +103,28 @@ class GuardedEngine:
             return True
 
     def forget(self, context: Context) -> None:
-        """Do as `Engine.forget`."""
+        """Stop adding lines to *context*, as `Engine.forget`."""
         try:
             self._engine.forget(context)
         except EngineError as failure:
             self.failure = failure
 
     def forget_heads(self) -> None:
-        """Do as `Engine.forget_heads`."""
+        """Forget every head, as `Engine.forget_heads`."""
         try:
             self._engine.forget_heads()
         except EngineError as failure:
             self.failure = failure
 
     def advance(self, now: float) -> None:
-        """Do as `Engine.advance`."""
+        """Set the time of use, as `Engine.advance`."""
         try:
             self._engine.advance(now)
         except EngineError as failure:
             self.failure = failure
 
     def tidy(self) -> bool:
-        """Do as `Engine.tidy`."""
+        """Do a small part of the work that was put off, as `Engine.tidy`."""
         try:
             return self._engine.tidy()
         except EngineError as failure:
@@ -126,5 +132,5 @@ class GuardedEngine:
             return False
 
     def close(self) -> ClosedBucket:
-        """Do as `Engine.close`, which works after a failure too."""
+        """Close the open bucket, as `Engine.close`; this works after a failure too."""
         return self._engine.close()

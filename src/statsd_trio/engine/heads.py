@@ -1,11 +1,12 @@
-"""The heads of lines that are known, and what takes the value of such a line.
+"""Remember the heads of lines, and how to add the values of such lines.
 
-Four rules bound it, whatever is sent:
+Four rules bound the memory for this, whatever is sent:
 
-* a head is kept from its second sight on, so a new head in every line is never kept;
-* when it is full nothing is added, so a flood of heads evicts nobody;
-* it is full too when the heads take as much memory as they may;
-* it has two generations: `rotate` forgets what was not used since the last call.
+* A head is kept the second time it is seen, so a sender with a new head in every line
+  fills nothing.
+* When the cache is full nothing more is kept, so a flood of heads evicts no others.
+* The cache also counts as full when the heads take as much memory as they may.
+* There are two generations: `rotate` forgets what was not used since the last call.
 """
 
 from collections.abc import Callable
@@ -14,46 +15,43 @@ from typing import Final
 from statsd_trio.engine.deferred_free import DeferredFree
 from statsd_trio.engine.memory import HEAD_BYTES, Share
 
-# A head that is not used for this long is forgotten; for twice that at most.
+# A head that is not used for this long is forgotten, after twice this time at most.
 HEAD_SECONDS: Final = 30.0
 
-# Some 0.1 ms.
+# This takes about 0.1 ms.
 _FREED_AT_ONCE: Final = 512
 
-# Takes the values of a line, and returns how many it added; raises ValueError, with
-# nothing done, if any is in doubt.
+# Adds the values of a line and returns how many there are. If any value is in doubt it
+# raises ValueError and adds none.
 AddText = Callable[[bytes], int]
 
 
 def cut_head(line: bytes) -> bytes:
     """Return *line* without its value.
 
-    A name holds no colon, so that no two lines that mean something else have one head.
+    A name has no colon, so lines with different names, types, tags or rates have
+    different heads.
     """
     name, colon, rest = line.partition(b":")
     return name + colon + rest.partition(b"|")[2]
 
 
 class HeadCache:
-    """A bounded memory from heads to what takes the values of their lines.
-
-    Attributes:
-        young: the heads that were learnt or used since the last rotation.
-    """
+    """Remembers, within limits, which function adds the values of a head."""
 
     def __init__(self, max_heads: int, memory: Share) -> None:
-        """Keep at most *max_heads* new ones in each of two generations.
+        """Keep at most *max_heads* new heads in each of two generations.
 
         Args:
-            max_heads: 0 for none.
-            memory: takes count of what the heads take.
+            max_heads: 0 keeps none.
+            memory: the share of memory that the heads take from.
         """
         self._memory = memory
         self.young: dict[bytes, AddText] = {}
         self._max_heads = max_heads
         self._old: dict[bytes, AddText] = {}
-        # Hashes, since a head seen once need not be known by more: a clash only keeps
-        # a head one sight early.
+        # A hash is enough to know that a head was seen: if two heads have the same
+        # hash, one of them is only kept a little too early.
         self._seen_once: set[int] = set()
         self._garbage = DeferredFree()
         self._old_heads = DeferredFree(self._give_back)
@@ -63,7 +61,10 @@ class HeadCache:
         return len(self.young) + len(self._old)
 
     def recall(self, head: bytes) -> AddText | None:
-        """Find *head* among those that were not used since the last rotation."""
+        """Return the function for *head* if it was not used since the last rotation.
+
+        It is moved back to the heads in use.
+        """
         add_text = self._old.pop(head, None)
         if add_text is not None:
             self.young[head] = add_text
@@ -82,13 +83,16 @@ class HeadCache:
         return False
 
     def keep(self, head: bytes, add_text: AddText) -> None:
-        """Keep *head*, which is worth it, if there is memory for it."""
+        """Keep *head* if there is memory for it.
+
+        Ask `is_worth_keeping` first.
+        """
         is_known = head in self.young or self._old.pop(head, None) is not None
         if is_known or self._memory.take(HEAD_BYTES + len(head)):
             self.young[head] = add_text
 
     def advance(self, now: float) -> None:
-        """Forget, when it is time for it, what was not used for a while."""
+        """Forget what was not used for a while, if it is time to do so."""
         if not 0 <= self._rotates_at - now <= HEAD_SECONDS:
             self._rotates_at = now + HEAD_SECONDS
             self.rotate()
@@ -106,7 +110,7 @@ class HeadCache:
         self.rotate()
 
     def free_some(self) -> bool:
-        """Free a part of what was forgotten; True while more remains."""
+        """Free a part of what was forgotten; return True while more remains."""
         return self._old_heads.free(_FREED_AT_ONCE) or self._garbage.free(
             _FREED_AT_ONCE
         )

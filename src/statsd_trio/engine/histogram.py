@@ -1,16 +1,17 @@
-"""Histograms and timers: the Agent's aggregates of the values of one bucket.
+"""Histograms and timers: aggregate the values of one bucket as the Agent does.
 
-Values are kept as they are, up to `KEPT_VALUES`. From there on they are kept as
-different values with weights, which loses nothing, as long as there are at most
-`KEPT_WEIGHTS` of those: a timer in whole milliseconds stays exact that way. What has
-more is condensed into the bins of a sketch: count, sum, average, least and greatest
-stay exact, median and percentiles are off by at most half a bin, 0.8 %.
+Up to `KEPT_VALUES`, values are kept as they are. Beyond that they are kept as different
+values with weights, which loses nothing as long as there are at most `KEPT_WEIGHTS`
+different values; a timer in whole milliseconds stays exact this way. With more
+different values, they are condensed into the bins of a sketch: count, sum, average,
+minimum and maximum stay exact, and the median and percentiles are off by at most half a
+bin, 0.8 %.
 
-A sum keeps what rounding would lose (Neumaier), so that 1e100 and -1e100 leave the 1
-between them alone.
+The sum keeps what rounding would lose (Neumaier), so that adding 1e100, 1 and -1e100
+gives 1.
 
 Source of ranks, weights and sums: datadog-agent, pkg/metrics/histogram.go, 7.82 and
-later. Weights were cut to whole numbers before.
+later. Earlier versions cut weights to whole numbers.
 """
 
 from array import array
@@ -37,10 +38,11 @@ KEPT_WEIGHTS: Final = 1024
 
 
 class Ranking(NamedTuple):
-    """Values in order, and how many there are up to each.
+    """Values in ascending order, with the total weight up to each of them.
 
     Attributes:
-        reached: weights added up, parallel to *values*; None where all are *weight*.
+        reached: the weights added up, parallel to *values*; None if every weight is
+            *weight*.
     """
 
     min: float
@@ -50,20 +52,20 @@ class Ranking(NamedTuple):
     weight: float = 1.0
 
     def find(self, rank: float) -> float:
-        """Find the first value whose weights, added up, are more than *rank*."""
+        """Return the first value up to which the weights add up to more than *rank*."""
         if self.reached is None:
             index = int(rank / self.weight)
         else:
             index = bisect_right(self.reached, rank)
-        # A rank that is all but the whole count may be rounded to it.
+        # Rounding may make a rank just below the total weight equal to it.
         return self.values[min(index, len(self.values) - 1)]
 
 
 class Histogram:
-    """Weighted values and what they add up to.
+    """Weighted values, and their aggregates.
 
     Attributes:
-        count: of values, weighted by 1 / rate.
+        count: how many values there are, each weighted by 1 / rate.
     """
 
     __slots__ = (
@@ -85,15 +87,15 @@ class Histogram:
 
         Args:
             note_condensed: called with the number of values whenever some of them are
-                kept to a sketch's precision only.
+                only kept to a sketch's precision.
         """
         self._note_condensed = note_condensed
         self._batches: dict[float, array[float]] = {}
         self._weights: dict[float, float] | None = None
         self._bins: dict[int, float] | None = None
-        # Once there are bins.
+        # None until values are condensed into bins.
         self._min = self._max = 0.0
-        # Rounded, and what rounding has lost.
+        # The rounded sum, and what rounding has lost.
         self._sum = self._lost = 0.0
         self._kept = 0
         self._values = 0
@@ -101,20 +103,20 @@ class Histogram:
 
     @property
     def size(self) -> int:
-        """How many numbers it keeps."""
+        """How many numbers are kept."""
         return self._kept + len(self._weights or ()) + len(self._bins or ())
 
     @property
     def memory(self) -> int:
-        """Bytes that it takes, besides itself."""
+        """The bytes that the values take, without the object itself."""
         pairs = len(self._weights or ()) + len(self._bins or ())
         return VALUE_BYTES * self._kept + BIN_BYTES * pairs
 
     def insert(self, values: list[float], sample_rate: float = 1.0) -> bool:
         """Add finite *values*.
 
-        Returns False, with nothing added, where the sum or the count would no
-        longer be a number that can be sent.
+        Returns False, with nothing added, if the sum or the count would become too
+        large to be sent.
         """
         weight, _ = weigh(sample_rate)
         count = reduce(add, repeat(weight, len(values)), self.count)
@@ -124,7 +126,8 @@ class Histogram:
         self.count = count
         self._sum = total
         self._lost = lost
-        # In parts, so that it is condensed by the very value that is one too many.
+        # The values are added in parts, so that they are condensed at the exact value
+        # that is one too many.
         while values and self._bins is None:
             room = KEPT_VALUES + 1 - self._kept
             self._keep(values[:room], weight)
@@ -163,7 +166,7 @@ class Histogram:
         return figures + [ranking.find(rank) for rank in ranks]
 
     def _add_up(self, values: list[float], weight: float) -> tuple[float, float]:
-        """Add *values* to the sum, one after the other; return it, and what is lost."""
+        """Add *values* one by one; return the sum and what rounding has lost."""
         total, lost = self._sum, self._lost
         for value in values:
             weighted = value * weight
@@ -202,7 +205,7 @@ class Histogram:
         self._note_condensed(self._values)
 
     def _weigh(self) -> dict[float, float]:
-        """Add the weights up for each different value."""
+        """Return the total weight of each different value."""
         weights = dict(self._weights or {})
         for weight, batch in self._batches.items():
             for value, times in Counter(batch).items():
@@ -230,12 +233,13 @@ class Histogram:
 
 
 def _add_to_bins(bins: dict[int, float], values: list[float], weight: float) -> None:
-    """Add *values*, *weight* each, as if one after the other."""
+    """Add *values* to *bins*, each with *weight*, as if added one after the other."""
     if weight.is_integer():
         for key, count in count_keys(values).items():
             bins[key] = bins.get(key, 0.0) + count * weight
     else:
-        # Rounding would tell how many came at once.
+        # Adding the weights at once could round differently from adding them one by
+        # one.
         for value in values:
             (key,) = count_keys([value])
             bins[key] = bins.get(key, 0.0) + weight

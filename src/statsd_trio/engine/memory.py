@@ -1,36 +1,39 @@
-"""How many bytes something takes, and how many it may take.
+"""Estimate how many bytes things take, and limit how many they may take.
 
-The figures are estimates, made so that adding them up costs next to nothing: they are
-right to within some tens of percent.
+The estimates are made to cost almost nothing, and are right to within some tens of
+percent.
 """
 
 from typing import Final
 
 import attrs
 
-# Measured with tracemalloc on CPython 3.11, for each as it stands among many.
-HEAD_BYTES: Final = 200  # besides its text
-STRING_BYTES: Final = 100  # of a set, besides its text
-VALUE_BYTES: Final = 10  # kept as it came
-BIN_BYTES: Final = 96  # of a sketch or a histogram, or a value with its weight
+# Measured with tracemalloc on CPython 3.11, for each as one of many.
+HEAD_BYTES: Final = 200  # without its text
+STRING_BYTES: Final = 100  # a string of a set, without its text
+VALUE_BYTES: Final = 10  # a value stored as it was sent
+BIN_BYTES: Final = 96  # a bin of a sketch or a histogram, or a value with its weight
 
 UNLIMITED: Final = 2**63
 
 
 @attrs.define
 class Share:
-    """The memory of one kind of thing.
+    """The memory of one kind of data.
 
     Attributes:
-        used: bytes at present.
-        limit: bytes; `take` does not go beyond it.
+        used: the bytes in use.
+        limit: the greatest number of bytes that `take` allows.
     """
 
     used: int = 0
     limit: int = UNLIMITED
 
     def take(self, size: int) -> bool:
-        """Count *size* bytes more; return False, with nothing done, if too many."""
+        """Count *size* more bytes.
+
+        Return False, and count nothing, if that is too many.
+        """
         used = self.used + size
         if used > self.limit:
             return False
@@ -38,7 +41,7 @@ class Share:
         return True
 
     def change(self, size: int) -> bool:
-        """Count *size* bytes more or less that are there; return whether they fit."""
+        """Count *size* more bytes of what exists already; return whether all fit."""
         self.used += size
         return self.used <= self.limit
 
@@ -49,7 +52,7 @@ class Share:
 
 @attrs.frozen
 class EngineMemory:
-    """What an engine takes."""
+    """The memory that an engine uses, by kind."""
 
     heads: Share = attrs.field(factory=Share)
     sets: Share = attrs.field(factory=Share)

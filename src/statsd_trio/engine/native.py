@@ -1,4 +1,4 @@
-"""The engine in Rust: the module ``statsd_trio._native``, where it is installed."""
+"""Find the engine written in Rust: the module ``statsd_trio._native``."""
 
 import importlib
 
@@ -6,10 +6,10 @@ from statsd_trio.engine.engine import MakeEngine
 
 
 def find_native() -> MakeEngine | None:
-    """Return the class of the native engine; None where it is not installed.
+    """Return the class of the native engine, or None if it is not installed.
 
     Raises:
-        ImportError: if it is installed, and cannot be loaded.
+        ImportError: if it is installed but cannot be loaded.
     """
     try:
         module = importlib.import_module("statsd_trio._native")

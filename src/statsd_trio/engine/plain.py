@@ -1,9 +1,9 @@
-"""The engine in Python, which says what is right.
+"""The engine in Python, which defines what is right.
 
-Its loop finds the head of each line in a dictionary, and calls what takes the value.
-One file for each metric type has the rest: `counter`, `gauge`, `set`, and for
-histograms, timers and distributions `value_buffer` with the summaries `histogram` and
-`sketch`.
+Its loop looks up the head of each line in a dictionary, and calls the function found
+there to add the value. Each metric type has its own file: `counter`, `gauge` and `set`.
+Histograms, timers and distributions share `value_buffer`, with the summaries
+`histogram` and `sketch`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,8 +39,8 @@ class PlainEngine:
     """Implements `Engine`.
 
     Attributes:
-        name: what the log and the ledger call it.
-        condensed: values of histograms kept to a sketch's precision only.
+        name: the engine's name in the log and the ledger.
+        condensed: how many histogram values were only kept to a sketch's precision.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class PlainEngine:
         max_set_values: int,
         max_bin_count: int,
     ) -> None:
-        """Do as `MakeEngine` says."""
+        """Make an engine; the arguments are those of `MakeEngine`."""
         self.name = "plain"
         self.condensed = 0
         self._figures = HistogramFigures(aggregates, percentiles, count_divisor)
@@ -83,7 +83,7 @@ class PlainEngine:
             self._gauges,
             self._sets,
             self._histograms,
-            self._histograms,  # Timers.
+            self._histograms,  # Timers, which are aggregated as histograms.
             self._distributions,
         )
 
@@ -94,12 +94,12 @@ class PlainEngine:
 
     @property
     def memory_used(self) -> tuple[int, int, int]:
-        """Bytes that heads, strings of sets, and values take."""
+        """The estimated bytes that heads, strings of sets, and values take."""
         memory = self._memory
         return memory.heads.used, memory.sets.used, memory.values.used
 
     def limit_memory(self, heads: int, sets: int, values: int) -> None:
-        """Drop what would take more than so many bytes."""
+        """Set how many bytes heads, strings of sets, and values may take."""
         self._memory.heads.limit = heads
         self._memory.sets.limit = sets
         self._memory.values.limit = values
@@ -120,13 +120,13 @@ class PlainEngine:
                 try:
                     values += add_text(value)
                 except ValueError:
-                    pass  # It is in doubt, and nothing was done.
+                    pass  # A value is in doubt, and nothing was added.
                 else:
                     continue
             others += 1
             if line not in {b"", b"\r"}:
                 give_back(line)
-                # It may have brought other rules.
+                # Giving the line back may have changed the rules.
                 find = heads.young.get
         filtered = self._filtered - filtered_before
         return len(lines) - others - filtered, filtered, values
@@ -134,7 +134,7 @@ class PlainEngine:
     def learn(
         self, line: bytes, kind: int, context: Context | None, sample_rate: float
     ) -> None:
-        """Let lines with the head of *line* go to *context* from now on."""
+        """Add lines with the head of *line* to *context* from now on."""
         head = cut_head(line)
         if self._heads.is_worth_keeping(head):
             self._heads.keep(head, self._make_head(kind, context, sample_rate))
@@ -165,16 +165,16 @@ class PlainEngine:
         return self._drop("overflow", buffer.add(numbers, sample_rate))
 
     def require_exact(self, context: Context) -> None:
-        """Give lines of *context* back from now on, even if their head is known."""
+        """Give all lines of *context* back from now on, even if their head is known."""
         context.handle = EXACT_ONLY
         self._by_kind[context.kind].release(context)
 
     def is_filled(self, context: Context) -> bool:
-        """Return whether the open bucket holds something of *context*."""
+        """Return whether the open bucket has anything of *context*."""
         return context in self._by_kind[context.kind].held
 
     def forget(self, context: Context) -> None:
-        """Give lines of *context* back for ever."""
+        """Stop adding lines to *context*."""
         context.handle = FORGOTTEN
 
     def forget_heads(self) -> None:
@@ -182,7 +182,7 @@ class PlainEngine:
         self._heads.clear()
 
     def advance(self, now: float) -> None:
-        """Note the time, in unix seconds."""
+        """Set the time of use, in unix seconds."""
         second = int(now)
         if second != self._second:
             self._second = second
@@ -191,13 +191,13 @@ class PlainEngine:
         self._heads.advance(now)
 
     def tidy(self) -> bool:
-        """Drain a part of a buffer that is full, or free some forgotten heads."""
+        """Drain a part of a full buffer, or free some forgotten heads."""
         if self._due:
             buffer = self._due[-1]
             if not buffer.drain():
                 self._due.pop()
             if buffer.tick == NO_TICK:
-                # There may be no memory left: whoever would add has to ask first.
+                # Memory may have run out, so whoever wants to add has to ask first.
                 self._histograms.tick += 1
                 self._distributions.tick += 1
             return True
@@ -249,7 +249,7 @@ class PlainEngine:
     def _add_to_counter(
         self, context: Context, values: Sequence[float], sample_rate: float
     ) -> Mapping[str, int]:
-        # Held only once there is something to send.
+        # It is only held once there is something to send.
         counter = self._counters.held.get(context) or Counter(context)
         dropped = counter.add(values, sample_rate)
         if dropped < len(values):

@@ -1,4 +1,4 @@
-"""What one interval has aggregated, walked type by type and freed in parts."""
+"""What the plain engine aggregated in one interval, to be walked once."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -17,19 +17,19 @@ from statsd_trio.engine.set import StringSet
 from statsd_trio.engine.sketch import QuantileSketch
 from statsd_trio.engine.value_buffer import ValueBuffer
 
-# How many values one call may summarise: some 0.5 ms.
+# How many values one call may summarize, which takes about 0.5 ms.
 _VALUES_AT_ONCE: Final = 2048
 
-# What a summary costs besides its values, in values.
+# The fixed cost of a summary, expressed as a number of values.
 _SUMMARY_COST: Final = 32
 
-# A set of fewer strings is freed together with others.
+# A set with fewer strings than this is freed together with others.
 _FEW_STRINGS: Final = 64
 
 
 @attrs.frozen
 class HistogramFigures:
-    """What is computed of each histogram: aggregates first, then percentiles."""
+    """The figures to compute for each histogram: aggregates first, then percentiles."""
 
     aggregates: tuple[str, ...]
     percentiles: tuple[int, ...]
@@ -69,25 +69,26 @@ class PlainBucket:
             self._garbage.add(holder)
 
     def take_counters(self, limit: int) -> Sequence[tuple[Context, int, float]]:
-        """Take counters with their totals."""
+        """Take out counters with their totals."""
         return [
             (counter.context, counter.last_seen, counter.total)
             for counter in islice(self._counters, limit)
         ]
 
     def take_gauges(self, limit: int) -> Sequence[tuple[Context, int, float]]:
-        """Take gauges with their last values."""
+        """Take out gauges with their last values."""
         return [
             (gauge.context, gauge.last_seen, gauge.value)
             for gauge in islice(self._gauges, limit)
         ]
 
     def take_sets(self, limit: int) -> Sequence[tuple[Context, int, int]]:
-        """Take sets with the number of their different values."""
+        """Take out sets with how many different values they have."""
         taken: list[tuple[Context, int, int]] = []
         for strings in islice(self._sets, limit):
             taken.append((strings.context, strings.last_seen, len(strings.strings)))
-            # Heads may hold on to the accumulator for a while.
+            # Heads may refer to the accumulator for a while, so the strings are let go
+            # here.
             if len(strings.strings) > _FEW_STRINGS:
                 self._garbage.add(strings.strings)
             strings.strings = set()
@@ -96,7 +97,7 @@ class PlainBucket:
         return taken
 
     def take_histograms(self, limit: int) -> Sequence[tuple[Context, int, list[float]]]:
-        """Take histograms and timers with the aggregates, then the percentiles."""
+        """Take out histograms and timers with their aggregates and percentiles."""
         figures = self._figures
         taken: list[tuple[Context, int, list[float]]] = []
         for buffer in _take_drained(self._histograms, limit):
@@ -111,7 +112,7 @@ class PlainBucket:
         return taken
 
     def take_sketches(self, limit: int) -> Sequence[tuple[Context, int, SketchFigures]]:
-        """Take distributions with their sketches."""
+        """Take out distributions with their sketches."""
         taken: list[tuple[Context, int, SketchFigures]] = []
         for buffer in _take_drained(self._distributions, limit):
             sketch = buffer.summary
@@ -121,18 +122,18 @@ class PlainBucket:
         return taken
 
     def _forget_values(self, buffer: ValueBuffer) -> None:
-        # Heads may hold on to the accumulator for a while.
+        # Heads may refer to the accumulator for a while, so the values are let go here.
         buffer.summary = None
         self._memory.values.give_back(buffer.claimed)
         buffer.claimed = 0
 
     def free(self, limit: int) -> bool:
-        """Free up to *limit* of what was taken; True while more remains."""
+        """Free up to *limit* of what was taken out; return True while more remains."""
         return self._garbage.free(limit)
 
 
 def _take_drained(buffers: Iterator[ValueBuffer], limit: int) -> Iterator[ValueBuffer]:
-    """Drain some of *buffers*: as many as *limit*, or fewer that have much to do."""
+    """Drain and yield up to *limit* of *buffers*, or fewer if they hold much."""
     left = _VALUES_AT_ONCE
     for buffer in islice(buffers, limit):
         left -= _SUMMARY_COST + buffer.size

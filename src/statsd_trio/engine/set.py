@@ -1,4 +1,4 @@
-"""Sets: the number of different strings counts.
+"""Sets: the number of different strings in a bucket counts.
 
 Source: datadog-agent, pkg/metrics/set.go.
 """
@@ -15,15 +15,15 @@ from statsd_trio.engine.context import Context
 from statsd_trio.engine.memory import STRING_BYTES, Share
 from statsd_trio.engine.value_text import InDoubt, check_string
 
-# Of a longer string a digest is kept, since only the number of different ones counts.
-# That two strings have the same one need not be feared, whoever makes them.
+# Longer strings are replaced by a digest, because only the number of different ones
+# counts. Even on purpose nobody can make two strings with the same digest.
 LONG_BYTES: Final = 64
 _DIGEST_BYTES: Final = 16
 
 
 @attrs.define
 class Room:
-    """How many more strings the sets of one bucket may hold, all together."""
+    """How many more strings all sets of one bucket may hold together."""
 
     left: int
     memory: Share
@@ -33,8 +33,8 @@ class StringSet:
     """The different strings of one set in one bucket.
 
     Attributes:
-        size: bytes that the strings take.
-        strings: as they were sent, in UTF-8, or their digests.
+        size: the bytes that the strings take.
+        strings: the strings in UTF-8 as they were sent, or their digests.
     """
 
     __slots__ = ("_room", "context", "last_seen", "size", "strings", "tick")
@@ -48,13 +48,13 @@ class StringSet:
         self._room = room
 
     def add(self, strings: Sequence[bytes]) -> Mapping[str, int]:
-        """Add *strings*; return how many there was no room for, by reason."""
+        """Add *strings*; return how many were dropped for lack of room, by reason."""
         dropped = Counter[str](map(self.add_string, strings))
         del dropped[""]
         return dropped
 
     def add_string(self, string: bytes) -> str:
-        """Add *string*; return why there is no room for it, or "" if there is."""
+        """Add *string*; return "", or the reason if there was no room for it."""
         if string in self.strings:
             return ""
         if len(string) > LONG_BYTES:
@@ -74,7 +74,7 @@ class StringSet:
 
 
 class SetHead:
-    """Takes the values of lines that have one head."""
+    """Adds the values of all lines that share one head."""
 
     __slots__ = ("_context", "_set", "_sets")
 
@@ -84,10 +84,10 @@ class SetHead:
         self._set = sets.blank
 
     def add_text(self, text: bytes) -> int:
-        """Add the string that *text* is, and return 1.
+        """Add the string *text*, and return 1.
 
         Raises:
-            ValueError: if it is in doubt.
+            ValueError: if it is in doubt; then it is not added.
         """
         check_string(text)
         strings = self._set

@@ -1,11 +1,12 @@
-"""Values in, the Agent's quantile sketch out.
+"""Summarize values in the Agent's quantile sketch.
 
-Bins are kept as one total a key in a dict, which is what makes inserting cheap. The
-Agent keeps a sorted list of bins instead, where a key repeats once its bin is full; in
+Bins are kept in a dict with one total per key, which makes inserting cheap. The Agent
+keeps a sorted list of bins instead, in which a key is repeated once its bin is full. In
 every list that it builds, the bins of a key are the remainder first and full ones after
-it, so the list is the totals split up, and is made only where someone asks for it.
+it. The list can therefore be made from the totals, and this is done only when someone
+asks for it.
 
-Values are worth a pass when there are some hundred of them: `ValueBuffer` sees to that.
+Inserting is efficient for some hundred values at a time; `ValueBuffer` collects them.
 
 Source: datadog-agent, pkg/util/quantile; opentelemetry-mapping-go, pkg/quantile.
 """
@@ -29,12 +30,12 @@ NORM_MIN: Final = GAMMA ** (1 - BIAS)
 BIN_LIMIT: Final = 4096
 MAX_BIN_COUNT: Final = 2**32 - 1
 
-# No sender has 10^12 values for one bucket; without a bound one tiny sample rate
-# would fill a payload with full bins.
+# No sender has 10^12 values for one bucket. Without this limit a single tiny sample
+# rate would fill a payload with full bins.
 MAX_SKETCH_COUNT: Final = 2**40
 
 # Adding this to a double leaves no bits for a fraction, so the sum is rounded to the
-# nearest integer, ties to even, as RoundToEven does; half the time of `round`.
+# nearest integer, ties to even, as RoundToEven does. It takes half the time of `round`.
 _ROUNDING: Final = 1.5 * 2**52
 _SHIFT: Final = _ROUNDING - BIAS
 
@@ -42,20 +43,21 @@ Bins = list[tuple[int, int]]
 
 
 def weigh(sample_rate: float) -> tuple[float, int]:
-    """Tell how often a value counts, and the whole part of that.
+    """Return how often a value counts at *sample_rate*, and the whole part of that.
 
-    A rate outside (0, 1] counts as 1.
+    A rate outside (0, 1] is treated as 1.
+
     Source: datadog-agent, pkg/util/quantile/agent.go.
     """
     if not 0 < sample_rate < 1:
         return 1.0, 1
     scale = 1 / sample_rate
-    # More than a sketch may hold is refused in any case; infinity has no whole part.
+    # A weight above the limit is refused in any case, and infinity has no whole part.
     return scale, int(min(scale, 2 * MAX_SKETCH_COUNT))
 
 
 def find_lower_bound(key: int) -> float:
-    """Tell the value that stands for the bin *key*."""
+    """Return the value that the bin *key* stands for."""
     if key < 0:
         return -find_lower_bound(-key)
     if key == 0:
@@ -93,7 +95,10 @@ def _count_positive(values: list[float]) -> dict[int, int]:
 
 
 def split_bins(totals: Mapping[int, int], max_bin_count: int) -> Bins:
-    """Sort *totals*, splitting what no bin holds: the remainder, then full bins."""
+    """Return the bins for *totals*, in ascending order.
+
+    A total that is too large for one bin is split: the remainder first, then full bins.
+    """
     bins: Bins = []
     for key in sorted(totals):
         total = totals[key]
@@ -110,7 +115,7 @@ def split_bins(totals: Mapping[int, int], max_bin_count: int) -> Bins:
 def trim_bins(bins: Bins, bin_limit: int, max_bin_count: int) -> Bins:
     """Collapse the lowest bins into the lowest one that may stay.
 
-    More than *bin_limit* bins come back where full ones could not be joined.
+    More than *bin_limit* bins are returned if full ones could not be joined.
     """
     excess = len(bins) - bin_limit
     if excess <= 0:
@@ -129,14 +134,14 @@ def trim_bins(bins: Bins, bin_limit: int, max_bin_count: int) -> Bins:
 
 
 class QuantileSketch:
-    """A summary of values, and how many fell into each bin.
+    """A summary of values, with how many of them fell into each bin.
 
     Attributes:
-        count: of values, weighted by the whole part of 1 / rate.
-        min: infinity while empty.
-        max: minus infinity while empty.
-        sum: of values, weighted by 1 / rate.
-        weighted_sum: of values, weighted as in *count*.
+        count: how many values there are, each weighted by the whole part of 1 / rate.
+        min: infinity while the sketch is empty.
+        max: minus infinity while the sketch is empty.
+        sum: the sum of the values, each weighted by 1 / rate.
+        weighted_sum: the sum of the values, each weighted as in *count*.
     """
 
     __slots__ = (
@@ -164,28 +169,29 @@ class QuantileSketch:
 
     @property
     def size(self) -> int:
-        """How many different keys it has."""
+        """How many different keys there are."""
         return len(self._totals)
 
     @property
     def memory(self) -> int:
-        """Bytes that it takes, besides itself."""
+        """The bytes that the bins take, without the object itself."""
         return BIN_BYTES * len(self._totals)
 
     @property
     def average(self) -> float:
-        """The mean, each value weighted by the whole part of 1 / rate."""
+        """The mean, with each value weighted by the whole part of 1 / rate."""
         return self.weighted_sum / self.count if self.count else 0.0
 
     def insert(self, values: list[float], sample_rate: float = 1.0) -> bool:
-        """Add finite *values*; a rate outside (0, 1] counts as 1.
+        """Add finite *values*; a rate outside (0, 1] is treated as 1.
 
-        Returns False, with nothing added, where the sum or the count would no
-        longer be a number that can be sent.
+        Returns False, with nothing added, if the sum or the count would become too
+        large to be sent.
         """
         scale, weight = weigh(sample_rate)
         count = self.count + weight * len(values)
-        # One after the other: `sum` would keep what rounding takes away.
+        # The values are added one after the other, because `sum` would compensate for
+        # rounding, which the Agent does not.
         total = reduce(add, _multiply(values, scale), self.sum)
         if scale == weight and self.weighted_sum == self.sum:
             weighted_sum = total
@@ -201,7 +207,7 @@ class QuantileSketch:
         return True
 
     def _insert_bins(self, values: list[float], weight: int) -> None:
-        """Add finite *values*, at least one, to the bins, min and max alone."""
+        """Add finite *values*, at least one, to the bins, min and max only."""
         least, greatest = min(values), max(values)
         self.min = min(self.min, least)
         self.max = max(self.max, greatest)
@@ -218,7 +224,7 @@ class QuantileSketch:
         return split_bins(self._totals, self._max_bin_count)
 
     def describe(self) -> SketchFigures:
-        """Return what is sent of it."""
+        """Return the figures that are sent."""
         bins = self.list_bins()
         keys = tuple([key for key, _ in bins])
         counts = tuple([count for _, count in bins])
@@ -233,7 +239,7 @@ class QuantileSketch:
         )
 
     def _trim(self) -> None:
-        # A key can only be split once all values together no longer fit a bin.
+        # A key is only split once all values together no longer fit into one bin.
         if len(self._totals) > self._bin_limit or self.count > self._max_bin_count:
             bins = split_bins(self._totals, self._max_bin_count)
             if len(bins) > self._bin_limit:

@@ -1,8 +1,8 @@
-"""Values of histograms, timers and distributions, on their way into a summary.
+"""Collect values of histograms, timers and distributions before summarizing them.
 
-A summary takes 512 values at once for a fraction of what they cost one by one. So
-values wait in a buffer, in the order they came, and `drain` moves them on. The result
-is the same as if each had been inserted when it came.
+A summary inserts 512 values at once for a fraction of what it costs to insert them one
+by one. Values therefore wait in a buffer, in the order in which they arrived, until
+`drain` inserts them. The result is the same as if each had been inserted on arrival.
 """
 
 from array import array
@@ -16,19 +16,19 @@ from statsd_trio.engine.memory import VALUE_BYTES, Share
 from statsd_trio.engine.sketch import MAX_SKETCH_COUNT
 from statsd_trio.engine.value_text import InDoubt, is_small, read_number, read_numbers
 
-# Enough to make inserting cheap, little enough to be inserted at once in 0.1 ms; the
-# insert buffer of the Agent's sketch is as long.
+# This is enough to make inserting cheap, and few enough to insert at once in 0.1 ms.
+# The insert buffer of the Agent's sketch has the same length.
 FULL: Final = 512
 
-# Values that memory is claimed for ahead, by a head that may add for a second.
+# Memory is claimed ahead for this many values, by a head that may add for a second.
 _AHEAD: Final = 16
 
-# More values than can come between two looks at whether there is room for them.
+# More values than can arrive between two checks of whether there is room for them.
 _MARGIN: Final = 8192
 
 
 class Summary(Protocol):
-    """What takes values and keeps a bounded memory of them."""
+    """Summarizes values in bounded memory."""
 
     @property
     def count(self) -> float:
@@ -37,18 +37,18 @@ class Summary(Protocol):
 
     @property
     def size(self) -> int:
-        """How many numbers it keeps."""
+        """How many numbers are kept."""
         ...
 
     @property
     def memory(self) -> int:
-        """Bytes that it takes, besides itself."""
+        """The bytes that the summary takes, without the object itself."""
         ...
 
     def insert(self, values: list[float], sample_rate: float) -> bool:
-        """Insert finite *values*; return False, with nothing done, if that cannot be.
+        """Insert finite *values*; return False, with nothing inserted, if that fails.
 
-        Then a sum or the count would no longer be a number that can be sent.
+        It fails if a sum or the count would no longer be a number that can be sent.
         """
         ...
 
@@ -57,11 +57,12 @@ class ValueBuffer:
     """The values of one context in one bucket: those that wait, and their summary.
 
     Attributes:
-        claimed: bytes that were taken from the share of memory.
-        copy: takes the same values; of a histogram that is copied to a distribution.
+        claimed: the bytes that were taken from the share of memory.
+        copy: another buffer that takes the same values, for a histogram that is copied
+            to a distribution.
         rate: the sample rate of *values*.
         summary: None once it was taken out.
-        values: the latest that wait.
+        values: the latest values that wait.
     """
 
     __slots__ = (
@@ -88,8 +89,8 @@ class ValueBuffer:
         """Begin with an empty *summary*.
 
         Args:
-            memory: takes count of what the values take.
-            due: where the buffer lines up once it is worth draining.
+            memory: the share of memory that the values take from.
+            due: a list to which the buffer adds itself once it is worth draining.
         """
         self.context = context
         self.last_seen = 0
@@ -98,7 +99,7 @@ class ValueBuffer:
         self.copy: ValueBuffer | None = None
         self.rate = 1.0
         self.values = array("d")
-        # Of other sample rates: (rate, values), oldest first.
+        # Waiting values with other sample rates, as (rate, values), the oldest first.
         self._earlier: list[tuple[float, array[float]]] = _NOTHING
         self._due = due
         self._memory = memory
@@ -106,7 +107,7 @@ class ValueBuffer:
 
     @property
     def size(self) -> int:
-        """How many numbers it keeps, the summary included."""
+        """How many numbers are kept, including those of the summary."""
         return self._waiting + (0 if self.summary is None else self.summary.size)
 
     @property
@@ -114,7 +115,7 @@ class ValueBuffer:
         return len(self.values) + sum(len(values) for _, values in self._earlier)
 
     def append(self, value: float, sample_rate: float) -> None:
-        """Add a small *value*; there must be room for it."""
+        """Add a small *value*; the caller has checked that there is room for it."""
         if sample_rate != self.rate:
             self._change_rate(sample_rate)
         self.values.append(value)
@@ -125,7 +126,7 @@ class ValueBuffer:
             self.copy.append(value, sample_rate)
 
     def extend(self, values: list[float], sample_rate: float) -> None:
-        """Add small *values*; there must be room for them."""
+        """Add small *values*; the caller has checked that there is room for them."""
         if sample_rate != self.rate:
             self._change_rate(sample_rate)
         was_full = len(self.values) >= FULL
@@ -150,7 +151,7 @@ class ValueBuffer:
         return sum(not self._insert(value, sample_rate) for value in values)
 
     def has_room(self, values: int = _MARGIN) -> bool:
-        """Return whether so many more *values* are sure to be taken."""
+        """Return whether there is room for this many more *values*."""
         if self.summary is None:
             return False
         most = (self._waiting + values) / MIN_LEARNT_RATE
@@ -158,7 +159,10 @@ class ValueBuffer:
         return is_free and (self.copy is None or self.copy.has_room(values))
 
     def claim(self, values: int) -> bool:
-        """Take memory for so many more *values*; return False if there is none."""
+        """Take memory for this many more *values*.
+
+        Return False if there is none left.
+        """
         missing = self._measure() + VALUE_BYTES * values - self.claimed
         if missing > 0:
             if not self._memory.take(missing):
@@ -167,14 +171,15 @@ class ValueBuffer:
         return self.copy is None or self.copy.claim(values)
 
     def drain(self) -> bool:
-        """Move up to `FULL` values into the summary; True while more wait."""
+        """Move up to `FULL` values into the summary; return True while more wait."""
         rate, waiting = self._earlier[0] if self._earlier else (self.rate, self.values)
         values = waiting[:FULL].tolist()
         del waiting[:FULL]
         if self._earlier and not waiting:
             del self._earlier[0]
         if values and self.summary is not None:
-            # It cannot refuse them: there was room for each, and all are small.
+            # The summary cannot refuse them: there was room for each, and all are
+            # small.
             self.summary.insert(values, rate)
             change = self._measure() - self.claimed
             self.claimed += change
@@ -183,7 +188,7 @@ class ValueBuffer:
         return bool(self._earlier or self.values)
 
     def _measure(self) -> int:
-        """Return the bytes that it takes for its values."""
+        """Return the bytes that are needed for the values."""
         memory = 0 if self.summary is None else self.summary.memory
         return memory + VALUE_BYTES * self._waiting
 
@@ -191,7 +196,8 @@ class ValueBuffer:
         if self.summary is None or not self.summary.insert([value], sample_rate):
             return False
         if self.copy is not None:
-            # What a copy cannot take is counted nowhere, as the value itself is.
+            # A value that the copy cannot take is not counted there: it is counted
+            # here.
             self.copy.last_seen = self.last_seen
             self.copy.add([value], sample_rate)
         return True
@@ -206,12 +212,12 @@ class ValueBuffer:
         self.rate = sample_rate
 
 
-# Of all buffers whose values have one rate; never appended to.
+# Shared by all buffers whose values have one rate; never appended to.
 _NOTHING: Final["list[tuple[float, array[float]]]"] = []
 
 
 class ValueHead:
-    """Takes the values of lines that have one head."""
+    """Adds the values of all lines that share one head."""
 
     __slots__ = ("_buffer", "_buffers", "_context", "_rate")
 
@@ -224,10 +230,10 @@ class ValueHead:
         self._buffer = buffers.blank
 
     def add_text(self, text: bytes) -> int:
-        """Add the values that *text* holds; return how many there are.
+        """Add the values in *text*; return how many there are.
 
         Raises:
-            ValueError: if any is in doubt.
+            ValueError: if any value is in doubt; then none is added.
         """
         if b":" in text:
             return self._add_packed(read_numbers(text))
@@ -243,7 +249,7 @@ class ValueHead:
         if buffer.tick != self._buffers.tick:
             buffer = self._renew()
         count = len(values)
-        # For few there is always room, and memory was claimed ahead.
+        # There is always room for a few values, and memory was claimed ahead.
         if count > _AHEAD and not (buffer.has_room(count) and buffer.claim(count)):
             raise InDoubt
         buffer.extend(values, self._rate)

@@ -1,35 +1,35 @@
-"""The text of values, where there can be no doubt about what they are.
+"""Read the text of values, as long as there is no doubt about what they are.
 
-Whoever finds a value in doubt raises `InDoubt`, and the line is read by the parser,
-which knows exactly what is a value and can say what is wrong.
+If there is a doubt, `InDoubt` is raised and the parser reads the line instead. The
+parser knows exactly what a value is, and can say what is wrong with it.
 """
 
 from typing import Final
 
 from statsd_trio.protocol.numbers import PLAIN_CHARACTERS
 
-# No sum of finite numbers becomes infinite by adding one as small as this, however
-# often, and divided by whatever sample rate is learnt: half the distance between the
-# two largest doubles is 1e292.
+# Finite numbers as small as this can be added any number of times, and divided by any
+# sample rate that is learnt, without their sum becoming infinite: half the distance
+# between the two largest doubles is 1e292.
 SMALL: Final = 1e270
 
 _SPACE: Final = 0x20
 
 
 class InDoubt(ValueError):  # noqa: N818 - nothing is wrong
-    """The line must take the exact way. Nothing was done yet."""
+    """The line must take the exact path. Nothing was added yet."""
 
 
 def is_small(value: float) -> bool:
-    """Return whether *value* can be added without a look at the sum."""
+    """Return whether *value* can be added without checking the sum."""
     return -SMALL < value < SMALL
 
 
 def read_number(text: bytes) -> float:
     """Read one finite, small number.
 
-    Of what fits into one line, `float` reads the same numbers as the protocol, but for
-    spaces around them, and the words for NaN and infinity.
+    For text that fits into one line, `float` reads the same numbers as the protocol,
+    except that it also accepts spaces around them, and the words for NaN and infinity.
 
     Raises:
         ValueError: if there is any doubt.
@@ -41,7 +41,7 @@ def read_number(text: bytes) -> float:
 
 
 def read_numbers(text: bytes) -> list[float]:
-    """Read several finite, small numbers, with a colon between two.
+    """Read several finite, small numbers, separated by colons.
 
     Raises:
         ValueError: if there is any doubt.
@@ -55,7 +55,7 @@ def read_numbers(text: bytes) -> list[float]:
 
 
 def check_string(text: bytes) -> None:
-    """See that *text* can be a value of a set.
+    """Check that *text* can be a value of a set.
 
     Raises:
         ValueError: if there is any doubt.
