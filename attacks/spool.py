@@ -8,8 +8,8 @@ from typing import Final
 from attacks.attack import Attack
 from attacks.trial import Trial
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.delivery.disk_queue import name_target
 from statsd_trio.sinks.delivery.payload import Payload
+from statsd_trio.sinks.delivery.spool import name_target
 from statsd_trio.sinks.delivery.spool_file import format_spool_file
 from statsd_trio.sinks.delivery.transaction import Transaction
 

@@ -19,8 +19,9 @@ from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
 from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Payload
+from statsd_trio.sinks.delivery.spool import name_target
 from statsd_trio.sinks.delivery.transaction import Transaction
 
 SPOOL_BYTES = 10**9

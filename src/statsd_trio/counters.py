@@ -155,6 +155,11 @@ class SinkCounters:
         self.pending -= points
         self.evicted += points
 
+    def drop_oversize(self, points: int) -> None:
+        """Count pending *points* as too large for any payload."""
+        self.pending -= points
+        self.oversize += points
+
     def abandon(self, points: int) -> None:
         """Count pending *points* as left behind at a stop."""
         self.pending -= points

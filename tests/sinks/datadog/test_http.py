@@ -12,11 +12,9 @@ from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.delivery.requests import (
-    describe_error,
-    find_redirect,
-    make_excerpt,
-)
+from statsd_trio.sinks.delivery.answer import make_excerpt
+from statsd_trio.sinks.delivery.no_answer import describe_error
+from statsd_trio.sinks.delivery.requests import find_redirect
 from statsd_trio.sinks.delivery.transport import (
     choose_proxy,
     open_ssl_context,

@@ -17,9 +17,9 @@ from statsd_trio.ledger import SinkLedger
 from statsd_trio.protocol.messages import Event
 from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.delivery.disk_queue import DiskQueue, name_target
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Payload
-from statsd_trio.sinks.delivery.spooler import run_in_thread
+from statsd_trio.sinks.delivery.spool import name_target, run_in_thread
 from statsd_trio.sinks.delivery.transaction import Transaction
 from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
@@ -571,6 +571,33 @@ async def test_cancel_waits_for_a_frozen_disk_for_a_second_at_most(
         start = trio.current_time()
         nursery.cancel_scope.cancel()
     assert trio.current_time() - start <= 1
+    check_identity(*destination.ledgers())
+
+
+async def test_failure_of_the_encoding_waits_for_a_frozen_disk_for_a_second_at_most(
+    open_spooling: OpenDestination,
+    make_snapshot: MakeSnapshot,
+    autojump_clock: MockClock,
+    check_identity: CheckIdentity,
+    intake: FakeIntake,
+) -> None:
+    intake.answer_with(503)
+    destination = open_spooling(run_in_thread=hang)
+    sender = destination._consumer
+    encode = sender._encode_snapshot
+
+    def fail_with_the_second(snapshot: Snapshot) -> Any:
+        sender._encode_snapshot = lambda _: 1 / 0
+        return encode(snapshot)
+
+    sender._encode_snapshot = fail_with_the_second
+    destination.put_nowait(make_snapshot(0))
+    destination.put_nowait(make_snapshot(1))
+    start = trio.current_time()
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        await destination.run()
+    assert trio.current_time() - start <= 1
+    assert ledger_of(destination).abandoned == 2
     check_identity(*destination.ledgers())
 
 

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.delivery.disk_queue import (
-    DiskQueue,
-    SpoolFullError,
-    name_target,
-)
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
 from statsd_trio.sinks.delivery.payload import Payload, Route
+from statsd_trio.sinks.delivery.spool import name_target
 from statsd_trio.sinks.delivery.spool_file import format_spool_file
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 

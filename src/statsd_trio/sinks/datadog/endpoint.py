@@ -5,8 +5,9 @@ from typing import Final
 
 import httpx2
 
+from statsd_trio.sinks.delivery.answer import Answer
 from statsd_trio.sinks.delivery.payload import Payload
-from statsd_trio.sinks.delivery.requests import Answer, Requests
+from statsd_trio.sinks.delivery.requests import Requests
 from statsd_trio.version import __version__
 
 # The schema that the protobuf payloads follow.

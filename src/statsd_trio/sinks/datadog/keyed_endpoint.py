@@ -5,8 +5,8 @@ import trio
 from statsd_trio.sinks.datadog.endpoint import DatadogEndpoint
 from statsd_trio.sinks.datadog.key_check import KeyCheck
 from statsd_trio.sinks.datadog.keys import ApiKey
+from statsd_trio.sinks.delivery.answer import Answer
 from statsd_trio.sinks.delivery.payload import Payload
-from statsd_trio.sinks.delivery.requests import Answer
 
 
 class KeyedEndpoint:

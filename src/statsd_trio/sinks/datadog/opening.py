@@ -17,10 +17,14 @@ from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DATADOG, DatadogRoute
 from statsd_trio.sinks.delivery.compression import DEFAULT_ZSTD_LEVEL, parse_compression
 from statsd_trio.sinks.delivery.delivery import Delivery
-from statsd_trio.sinks.delivery.disk_queue import name_target, open_spool
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.payload_sender import MAX_SNAPSHOTS, PayloadSender
-from statsd_trio.sinks.delivery.spooler import RunInThread, Spool, run_in_thread
+from statsd_trio.sinks.delivery.spool import (
+    RunInThread,
+    Spool,
+    open_disk_queue,
+    run_in_thread,
+)
 from statsd_trio.sinks.delivery.transport import (
     open_ssl_context,
     open_transport,
@@ -117,7 +121,7 @@ def open_datadog_destination(
         }
     else:
         transports = dict.fromkeys(numbers, transport)
-    disk = open_spool(spool_path, spool_max_bytes)
+    disk = open_disk_queue(spool_path, spool_max_bytes)
     endpoints = {
         url: DatadogEndpoint(url, transports[url], wall_clock) for url in numbers
     }
@@ -141,13 +145,6 @@ def open_datadog_destination(
                 "additional_endpoints" if account.is_additional else "DD_API_KEY"
             ),
         )
-        spool = None
-        if disk is not None:
-            targets = {
-                route: name_target(endpoint.name, index, route)
-                for route in account.routes
-            }
-            spool = Spool(disk, targets, run_in_thread)
         delivery = Delivery(
             name,
             KeyedEndpoint(endpoint, key, key_check),
@@ -160,7 +157,7 @@ def open_datadog_destination(
             report_seconds=report_seconds,
             choose_fraction=choose_fraction,
             wall_clock=wall_clock,
-            spool=spool,
+            spool=Spool.of(disk, endpoint.name, index, account.routes, run_in_thread),
         )
         deliveries.append(delivery)
     routes = frozenset[Route]().union(*(account.routes for account in accounts))

@@ -3,7 +3,7 @@
 from typing import Final
 
 from statsd_trio.aggregation.snapshot import SnapshotPoints
-from statsd_trio.sinks.delivery.intake_kind import IntakeKind
+from statsd_trio.sinks.delivery.intake import IntakeKind
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.retry import Outcome
 

@@ -24,7 +24,6 @@ room.
 import bisect
 import contextlib
 import enum
-import hashlib
 import logging
 import os
 import threading
@@ -35,7 +34,6 @@ from typing import Final
 
 import attrs
 
-from statsd_trio.errors import explain_os_error
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.process_lock import (
     ProcessLock,
@@ -86,12 +84,6 @@ class SpoolCounts:
     evicted: int = 0
     gone: int = 0
     set_aside: int = 0
-
-
-def name_target(endpoint: str, key_index: int, route: Route) -> str:
-    """Name the files of one endpoint, key and route, without the key."""
-    text = f"{endpoint}#{key_index}{route.value}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class DiskQueue:
@@ -386,15 +378,3 @@ class DiskQueue:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def open_spool(path: str | None, max_bytes: int) -> DiskQueue | None:
-    """Open the spool in the folder *path*; None where there is none.
-
-    Raises:
-        OSError: naming *path*, if it cannot be written to.
-    """
-    if path is None:
-        return None
-    with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
-        return DiskQueue(path, max_bytes)

@@ -93,6 +93,10 @@ class PayloadSender:
                 try:
                     with stop.limit(extra_seconds=extra_seconds):
                         await self._encode_snapshots(queue)
+                except BaseException:
+                    # Something failed: no delivery may wait for the rest, or the disk.
+                    stop.begin(0)
+                    raise
                 finally:
                     for delivery in self._deliveries:
                         delivery.close()

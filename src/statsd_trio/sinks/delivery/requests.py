@@ -6,15 +6,14 @@ turns a redirected POST into a GET without its body, the body is sent again.
 """
 
 import base64
-import re
-import ssl
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import Final
 
-import attrs
 import httpx2
 import trio
 
+from statsd_trio.sinks.delivery.answer import Answer, make_excerpt
+from statsd_trio.sinks.delivery.no_answer import explain_no_answer
 from statsd_trio.sinks.delivery.retry import parse_retry_after
 from statsd_trio.sinks.delivery.transport import parse_endpoint_url
 from statsd_trio.version import __version__
@@ -28,70 +27,6 @@ _MAX_REDIRECTS: Final = 5
 # the connection can be used again.
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _ANSWER_SECONDS: Final = 1.0
-
-# Of an answer that refuses a payload, so much is kept, and so much is shown.
-_MAX_EXCERPT_BYTES: Final = 4096
-_MAX_EXCERPT_CHARACTERS: Final = 200
-# A shorter word of a header, such as "Basic", says nothing.
-_LEAST_SECRET_CHARACTERS: Final = 6
-
-# How deep to look for what the system said.
-_MAX_CAUSES: Final = 10
-
-# How the error of a proxy that did not open a tunnel begins.
-_PROXY_STATUS: Final = re.compile(r"[1-9]\d\d\b", re.ASCII)
-
-# Trio names the address as Python writes it before what the system said.
-_ADDRESS: Final = re.compile(r"Error connecting to \(.*?\): ")
-
-# What the HTTP library's errors are to a person; another is shown by its name.
-_FAILURES: Final[Mapping[type[BaseException], str]] = {
-    httpx2.ConnectError: "could not connect",
-    httpx2.RemoteProtocolError: "hung up, or answered with something other than HTTP",
-    httpx2.ReadError: "the connection broke",
-    httpx2.WriteError: "the connection broke",
-}
-
-# Errors after which the intake cannot hold the payload.
-_UNSENT: Final = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.ProxyError,
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
-    httpx2.InvalidURL,
-)
-
-
-@attrs.frozen
-class Answer:
-    """What came of one request.
-
-    Attributes:
-        status: None if there was no answer.
-        error: for a person, where there was none; holds nothing secret.
-        is_lost: the request may have arrived, though there was no answer.
-        retry_after: seconds that the intake asks us to wait.
-        text: the start of what the intake said of its refusal; printable, and
-            without what was secret in the request.
-        body: the start of what it said when it took the payload.
-        rejected: how many points of a payload that it took it did not take.
-    """
-
-    status: int | None
-    error: str = ""
-    is_lost: bool = False
-    retry_after: float | None = None
-    text: str = ""
-    body: bytes = attrs.field(default=b"", repr=False)
-    rejected: int = 0
-
-    def describe(self) -> str:
-        """Say in a few words what came of the request."""
-        if self.status is None:
-            return self.error
-        return f"answered {self.status}" + (f": {self.text}" if self.text else "")
 
 
 class Requests:
@@ -172,11 +107,7 @@ class Requests:
             )
         # The one place where a failure on the way becomes a counted outcome.
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-            return Answer(
-                None,
-                error=describe_error(error),
-                is_lost=not isinstance(error, _UNSENT),
-            )
+            return explain_no_answer(error)
         return Answer(None, error="too many redirects")
 
     async def _request_once(
@@ -240,57 +171,6 @@ async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
                 await pieces.aclose()
             await stream.aclose()
     return bytes(start)
-
-
-def make_excerpt(body: bytes, headers: httpx2.Headers, secrets: Collection[str]) -> str:
-    """Return the start of an answer's *body* in one printable line.
-
-    What was secret in the *headers* of the request, under the names in *secrets*, is
-    masked: some servers send back what they were sent.
-    """
-    text = body[:_MAX_EXCERPT_BYTES].decode(errors="replace")
-    if len(body) >= _MAX_EXCERPT_BYTES:
-        # The last word may be half of a secret, which nothing would recognise.
-        text = text.rpartition(" ")[0]
-    for name in secrets:
-        for secret in headers.get(name, "").split():
-            if len(secret) >= _LEAST_SECRET_CHARACTERS:
-                text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    words = "".join(char if char.isprintable() else " " for char in text).split()
-    excerpt = " ".join(words)
-    if len(excerpt) > _MAX_EXCERPT_CHARACTERS:
-        excerpt = excerpt[: _MAX_EXCERPT_CHARACTERS - 3] + "..."
-    return excerpt
-
-
-def describe_error(error: BaseException) -> str:
-    """Say what *error* is, with what the system said or the status of a proxy.
-
-    Its own text is left out, since the peer may have written it.
-    """
-    failure = _FAILURES.get(type(error), type(error).__name__)
-    cause: BaseException | None = error
-    for _ in range(_MAX_CAUSES):
-        match cause:
-            case None:
-                break
-            case httpx2.ProxyError() if status := _PROXY_STATUS.match(str(cause)):
-                return _describe_proxy(status[0])
-            case ssl.SSLCertVerificationError():
-                return f"{failure}: {cause.verify_message}"
-            case OSError(strerror=str() as reason) if reason:
-                return f"{failure}: {_ADDRESS.sub('', reason)}"
-            case BaseExceptionGroup():
-                cause = cause.exceptions[0]
-            case _:
-                cause = cause.__cause__ or cause.__context__
-    return failure
-
-
-def _describe_proxy(status: str) -> str:
-    if status == "407":
-        return "the proxy answered 407: check the credentials in the proxy's URL"
-    return f"the proxy answered {status}"
 
 
 def find_redirect(url: httpx2.URL, location: str) -> httpx2.URL | None:

@@ -6,8 +6,9 @@ from typing import Final
 import attrs
 
 from statsd_trio.ledger import RouteLedger
+from statsd_trio.sinks.delivery.answer import Answer
 from statsd_trio.sinks.delivery.payload import Route
-from statsd_trio.sinks.delivery.retry import Circuit
+from statsd_trio.sinks.delivery.retry import Attempt, Circuit
 
 # One payload may be refused for what is in it. When those of two snapshots are, and
 # none was accepted in between, the route does not work.
@@ -15,6 +16,8 @@ _REFUSED_SNAPSHOTS: Final = 2
 
 # After so many intervals without another refusal, the last one is history.
 _REMEMBERED_INTERVALS: Final = 3
+
+_WARNING_SECONDS: Final = 10.0
 
 
 @attrs.define(eq=False)
@@ -28,7 +31,6 @@ class RouteState:
         in_flight: requests under way.
         failing_since: unix seconds; None while it works.
         failure: what was answered last, or why nothing was, while it fails.
-        next_warning: no warning is logged before, by Trio's clock.
     """
 
     route: Route
@@ -36,7 +38,7 @@ class RouteState:
     in_flight: int = 0
     failing_since: float | None = None
     failure: str = ""
-    next_warning: float = -math.inf
+    _next_warning: float = -math.inf
     _was_accepted: bool = False
     _is_down: bool = False
     _refused_since: float | None = None
@@ -62,10 +64,38 @@ class RouteState:
         self._was_accepted = True
         self._recover()
 
-    def note_error(self, failure: str, wall_now: float) -> None:
-        """Note an answer, or its absence, after which a payload is tried again."""
+    def note_answer(self, attempt: Attempt, now: float, fraction: float) -> bool:
+        """Note that a payload was taken or refused, so that the intake answers.
+
+        Returns:
+            whether the circuit closed by that.
+        """
+        was_open = self.circuit.is_open
+        self.circuit.succeed(attempt, now, fraction)
+        return was_open and not self.circuit.is_open
+
+    def note_error(
+        self,
+        attempt: Attempt,
+        answer: Answer,
+        now: float,
+        wall_now: float,
+        fraction: float,
+    ) -> bool:
+        """Note an answer, or its absence, after which a payload is tried again.
+
+        Returns:
+            whether to warn of it: the circuit opened by it, and the last warning is
+            some seconds old.
+        """
+        was_open = self.circuit.is_open
+        self.circuit.fail(attempt, now, fraction, answer.retry_after)
         self._is_down = True
-        self._fail(wall_now, failure)
+        self._fail(wall_now, answer.describe())
+        if was_open or now < self._next_warning:
+            return False
+        self._next_warning = now + _WARNING_SECONDS
+        return True
 
     def note_refused(self, failure: str, snapshot_time: int, wall_now: float) -> None:
         """Note that a payload of the snapshot of *snapshot_time* was refused."""

@@ -8,7 +8,7 @@ checked. There is no API key in it, and no URL.
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from statsd_trio.sinks.delivery.compression import ENCODINGS
@@ -22,6 +22,25 @@ _LENGTH_BYTES: Final = 4
 
 class SpoolFileError(Exception):
     """The file is torn, rotten, or somebody else's."""
+
+
+def split_into_files(
+    transactions: Iterable[Transaction], max_bytes: int
+) -> Iterator[list[Transaction]]:
+    """Split into what goes into one file each, of one route, the oldest first."""
+    batches: dict[Route, list[Transaction]] = {}
+    sizes: dict[Route, int] = {}
+    for one in sorted(transactions, key=lambda one: one.order):
+        route = one.payload.route
+        batch = batches.get(route)
+        if batch is not None and sizes[route] + one.size <= max_bytes:
+            batch.append(one)
+            sizes[route] += one.size
+            continue
+        if batch is not None:
+            yield batch
+        batches[route], sizes[route] = [one], one.size
+    yield from batches.values()
 
 
 def format_spool_file(transactions: Collection[Transaction]) -> bytes:

@@ -8,9 +8,9 @@ counts as abandoned.
 
 import errno
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 import trio
@@ -18,9 +18,12 @@ import trio
 from statsd_trio.counters import SinkCounters
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkLedger
-from statsd_trio.sinks.delivery.disk_queue import DiskQueue, SpoolFullError
+from statsd_trio.sinks.delivery.disk_queue import SpoolFullError
 from statsd_trio.sinks.delivery.losses import LossReport
 from statsd_trio.sinks.delivery.payload import Route
+from statsd_trio.sinks.delivery.schedule import Schedule
+from statsd_trio.sinks.delivery.spool import Spool
+from statsd_trio.sinks.delivery.spool_file import split_into_files
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 from statsd_trio.sinks.stop_time import StopTime
 
@@ -40,34 +43,6 @@ GRACE_SECONDS: Final = 0.9
 _REFRESH_SECONDS: Final = 10.0
 
 T = TypeVar("T")
-
-
-class RunInThread(Protocol):
-    """Calls a function where blocking is allowed."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """Call *function*; a cancel leaves it to itself."""
-        ...
-
-
-async def run_in_thread(function: Callable[[], T]) -> T:
-    """Call *function* in a worker thread; a cancel leaves it to itself."""
-    return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
-
-
-@attrs.frozen
-class Spool:
-    """The queues on disk of one endpoint and key.
-
-    Attributes:
-        disk: where they are.
-        targets: the name of each route's queue there.
-        run_in_thread: calls what blocks.
-    """
-
-    disk: DiskQueue
-    targets: Mapping[Route, str]
-    run_in_thread: RunInThread = run_in_thread
 
 
 class Spooler:
@@ -121,7 +96,7 @@ class Spooler:
                 self._changed.unpark_all()
 
     def wake(self) -> None:
-        """Have `wait` return: payloads may be needed from the disk."""
+        """Have `run` look again: payloads may be needed from the disk."""
         self._changed.unpark_all()
 
     def add_counts(self, ledger: SinkLedger) -> SinkLedger:
@@ -151,7 +126,28 @@ class Spooler:
         self._reported_evicted, self._reported_gone = evicted, gone
 
     @protect_from_ki
-    async def wait(self) -> None:
+    async def run(self, schedule: Schedule, on_loaded: Callable[[], object]) -> None:
+        """Keep the disk and memory in balance, until cancelled.
+
+        Args:
+            schedule: what waits in memory, and which routes want more.
+            on_loaded: called when payloads have come from the disk.
+        """
+        while True:
+            await self._write_offered()
+            await self._remove_sent()
+            loaded: list[Transaction] = []
+            for route in schedule.list_idle_routes(trio.current_time()):
+                if self._disk.has_files(self._targets[route]):
+                    loaded += await self._load(route)
+            for transaction in loaded:
+                schedule.waiting.push(transaction)
+            if loaded:
+                on_loaded()
+            else:
+                await self._wait()
+
+    async def _wait(self) -> None:
         """Wait until there may be something to do; look at the disk now and then."""
         if self._offered or self._done:
             await trio.lowlevel.checkpoint()
@@ -165,32 +161,25 @@ class Spooler:
             except OSError as error:
                 self._losses.complain(f"cannot read the spool: {error.strerror}")
 
-    @protect_from_ki
-    async def write_offered(self) -> None:
+    async def _write_offered(self) -> None:
         """Write what was offered; what cannot be written is evicted."""
         # What is offered stays so until its file is written: a cancel before that
         # leaves it to `store`.
-        for batch in self._split(self._offered):
+        for batch in split_into_files(self._offered, self._max_file_bytes):
             if not await self._write(batch, "evicted"):
                 self._counters.evict(_count_points(batch))
             written = set(batch)
             self._offered = [one for one in self._offered if one not in written]
             self._offered_size -= sum(one.size for one in batch)
 
-    @protect_from_ki
-    async def remove_sent(self) -> None:
+    async def _remove_sent(self) -> None:
         """Remove the files all of whose payloads were sent."""
         # More may come meanwhile.
         while self._done:
             done, self._done = self._done, []
             await self._remove(done)
 
-    def has_files(self, route: Route) -> bool:
-        """Return whether payloads of *route* are on disk."""
-        return self._disk.has_files(self._targets[route])
-
-    @protect_from_ki
-    async def load(self, route: Route) -> list[Transaction]:
+    async def _load(self, route: Route) -> list[Transaction]:
         """Take the newest payloads of *route* from the disk, if there are any."""
         target = self._targets[route]
         try:
@@ -224,7 +213,7 @@ class Spooler:
             if not file.is_changed:
                 await self._put_back(file)
         left = [one for one in left if one.file is None or one.file in self._files]
-        for batch in self._split(left):
+        for batch in split_into_files(left, self._max_file_bytes):
             if not await self._write(batch, "abandoned"):
                 points = _count_points(one for one in batch if one.file is None)
                 self._counters.abandon(points)
@@ -288,24 +277,6 @@ class Spooler:
             finally:
                 self._disk.count_findings()
         raise OSError(errno.ETIMEDOUT, "the disk did not answer in time")
-
-    def _split(
-        self, transactions: Iterable[Transaction]
-    ) -> Iterator[list[Transaction]]:
-        """Split into batches of one route for files, the oldest first."""
-        batches: dict[Route, list[Transaction]] = {}
-        sizes: dict[Route, int] = {}
-        for one in sorted(transactions, key=lambda one: one.order):
-            route = one.payload.route
-            batch = batches.get(route)
-            if batch is not None and sizes[route] + one.size <= self._max_file_bytes:
-                batch.append(one)
-                sizes[route] += one.size
-                continue
-            if batch is not None:
-                yield batch
-            batches[route], sizes[route] = [one], one.size
-        yield from batches.values()
 
 
 def _count_points(transactions: Iterable[Transaction]) -> int:

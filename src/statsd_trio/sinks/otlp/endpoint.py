@@ -14,8 +14,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+from statsd_trio.sinks.delivery.answer import Answer
 from statsd_trio.sinks.delivery.payload import Payload, Route
-from statsd_trio.sinks.delivery.requests import Answer, Requests
+from statsd_trio.sinks.delivery.requests import Requests
 from statsd_trio.sinks.otlp.routes import OtlpRoute
 
 _CONTENT_TYPE: Final = "application/x-protobuf"

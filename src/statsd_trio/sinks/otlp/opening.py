@@ -10,10 +10,14 @@ import httpx2
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.delivery.compression import parse_compression
 from statsd_trio.sinks.delivery.delivery import Delivery
-from statsd_trio.sinks.delivery.disk_queue import name_target, open_spool
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.payload_sender import MAX_SNAPSHOTS, PayloadSender
-from statsd_trio.sinks.delivery.spooler import RunInThread, Spool, run_in_thread
+from statsd_trio.sinks.delivery.spool import (
+    RunInThread,
+    Spool,
+    open_disk_queue,
+    run_in_thread,
+)
 from statsd_trio.sinks.delivery.transport import (
     open_ssl_context,
     open_transport,
@@ -113,11 +117,7 @@ def open_otlp_destination(
         OtlpRoute.LOGS: logs_headers or {},
     }
     endpoint = OtlpEndpoint(urls, headers, make_transport, wall_clock)
-    disk = open_spool(spool_path, spool_max_bytes)
-    spool = None
-    if disk is not None:
-        targets = {route: name_target(endpoint.name, 0, route) for route in routes}
-        spool = Spool(disk, targets, run_in_thread)
+    disk = open_disk_queue(spool_path, spool_max_bytes)
     delivery = Delivery(
         f"otlp:{endpoint.name}",
         endpoint,
@@ -129,7 +129,7 @@ def open_otlp_destination(
         report_seconds=report_seconds,
         choose_fraction=choose_fraction,
         wall_clock=wall_clock,
-        spool=spool,
+        spool=Spool.of(disk, endpoint.name, 0, routes, run_in_thread),
     )
     encoder = SnapshotEncoder(settings, parse_compression(compression))
 

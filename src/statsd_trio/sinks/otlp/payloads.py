@@ -5,7 +5,7 @@ from typing import Final
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.sinks.delivery.compression import open_compressor
-from statsd_trio.sinks.delivery.intake_kind import IntakeKind
+from statsd_trio.sinks.delivery.intake import IntakeKind
 from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route, Step
 from statsd_trio.sinks.otlp.logs import build_logs
 from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter, Unencodable

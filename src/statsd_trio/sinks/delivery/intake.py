@@ -1,0 +1,51 @@
+"""What delivery asks of an intake, and what differs between the kinds of them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import attrs
+
+from statsd_trio.aggregation.snapshot import SnapshotPoints
+from statsd_trio.sinks.delivery.answer import Answer
+from statsd_trio.sinks.delivery.payload import Payload, Route
+from statsd_trio.sinks.delivery.retry import Outcome
+
+
+@attrs.frozen
+class IntakeKind:
+    """What all intakes of one kind have in common.
+
+    Attributes:
+        routes: what it may be sent, the most important first.
+        count_points: how many points of a snapshot go to a route.
+        classify_status: what a status means for the payload that it answers.
+    """
+
+    routes: tuple[Route, ...]
+    count_points: Callable[[SnapshotPoints, Route], int]
+    classify_status: Callable[[int], Outcome]
+
+    def classify(self, answer: Answer) -> Outcome:
+        """Return what becomes of the payload; without a status it is tried again."""
+        if answer.status is None:
+            return Outcome.RETRY
+        return self.classify_status(answer.status)
+
+
+class Intake(Protocol):
+    """Where payloads are sent: an endpoint, with the key that it asks for, if any."""
+
+    @property
+    def key_state(self) -> str:
+        """Whether the key is ``valid``; "" where there is no key."""
+        ...
+
+    def post(
+        self, payload: Payload, snapshot_time: int, timeout_seconds: float
+    ) -> Awaitable[Answer]:
+        """Send *payload*, a part of the snapshot of *snapshot_time*."""
+        ...
+
+    async def run(self) -> None:
+        """Do what is to be done beside sending, until cancelled."""
+        ...

@@ -1,0 +1,75 @@
+"""Opens the queues on disk of one endpoint and key."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, Self, TypeVar
+
+import attrs
+import trio
+
+from statsd_trio.errors import explain_os_error
+from statsd_trio.sinks.delivery.disk_queue import DiskQueue
+from statsd_trio.sinks.delivery.payload import Route
+
+T = TypeVar("T")
+
+
+class RunInThread(Protocol):
+    """Calls a function where blocking is allowed."""
+
+    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
+        """Call *function*; a cancel leaves it to itself."""
+        ...
+
+
+async def run_in_thread(function: Callable[[], T]) -> T:
+    """Call *function* in a worker thread; a cancel leaves it to itself."""
+    return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+
+
+@attrs.frozen
+class Spool:
+    """The queues on disk of one endpoint and key.
+
+    Attributes:
+        disk: where they are.
+        targets: the name of each route's queue there.
+        run_in_thread: calls what blocks.
+    """
+
+    disk: DiskQueue
+    targets: Mapping[Route, str]
+    run_in_thread: RunInThread = run_in_thread
+
+    @classmethod
+    def of(
+        cls,
+        disk: DiskQueue | None,
+        endpoint: str,
+        key_index: int,
+        routes: Iterable[Route],
+        run_in_thread: RunInThread,
+    ) -> Self | None:
+        """Return the queues on *disk* of an endpoint and a key; None without a disk."""
+        if disk is None:
+            return None
+        targets = {route: name_target(endpoint, key_index, route) for route in routes}
+        return cls(disk, targets, run_in_thread)
+
+
+def name_target(endpoint: str, key_index: int, route: Route) -> str:
+    """Name the files of one endpoint, key and route, without the key."""
+    text = f"{endpoint}#{key_index}{route.value}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def open_disk_queue(path: str | None, max_bytes: int) -> DiskQueue | None:
+    """Open the spool in the folder *path*; None where there is none.
+
+    Raises:
+        OSError: naming *path*, if it cannot be written to.
+    """
+    if path is None:
+        return None
+    with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
+        return DiskQueue(path, max_bytes)
