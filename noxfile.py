@@ -579,6 +579,7 @@ def _build_distributions(
     The same commit and tools give the same bytes: every time in them is that of the
     commit, and no path of this machine is in them.
     """
+    os.umask(0o022)  # modes of files are in an archive too
     shutil.rmtree(dist, ignore_errors=True)
     # Without git, as in a source distribution, the oldest time that a zip can hold.
     time_of_commit = os.environ.get("SOURCE_DATE_EPOCH") or session.run(
@@ -599,17 +600,23 @@ def _build_distributions(
         "SOURCE_DATE_EPOCH": str(epoch),
         "STATSD_TRIO_BUILD_NATIVE": "1",
     }
+    session.log("building %s, which takes half a minute", dist)
     with session.chdir(source):
-        session.run(
-            "python", "-m", "build", "--no-isolation", f"--outdir={dist}", env=env
+        printed = session.run(
+            *("python", "-m", "build", "--no-isolation", f"--outdir={dist}"),
+            env=env,
+            silent=True,
         )
     (sdist,) = dist.glob("*.tar.gz")
     _pack_reproducibly(sdist, epoch)
     (built,) = dist.glob("*.whl")
     if "-abi3-" not in built.name:
+        session.log("%s", printed)
         session.error("the native engine was not built: the messages above say why")
     session.run(
-        "auditwheel", "repair", f"--wheel-dir={dist / 'repaired'}", str(built), env=env
+        *("auditwheel", "repair", f"--wheel-dir={dist / 'repaired'}", str(built)),
+        env=env,
+        silent=True,
     )
     built.unlink()
     # One for every Python from 3.11 on.
