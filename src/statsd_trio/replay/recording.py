@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Final
 
 import trio
@@ -34,14 +35,13 @@ async def bind_addresses(addresses: Iterable[Address]) -> list[Listener]:
         OSError: if one cannot be bound, naming it; nothing stays bound.
     """
     listeners: list[Listener] = []
-    try:
+    with ExitStack() as stack:
         for address in addresses:
-            listeners += await _bind(address)
+            for listener in await _bind(address):
+                stack.callback(listener.close)
+                listeners.append(listener)
         fit_connections(listeners, _OTHER_DESCRIPTORS)
-    except BaseException:
-        for listener in listeners:
-            listener.close()
-        raise
+        stack.pop_all()
     return listeners
 
 

@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Final
 
 import trio
@@ -105,17 +105,14 @@ async def _connect(address: Address) -> trio.socket.SocketType:
         candidates = [(entry[0], entry[4]) for entry in found]
     failure = OSError(errno.EADDRNOTAVAIL, "no address")
     for family, target in candidates:
-        sock = trio.socket.socket(family, kind)
         try:
-            await sock.connect(target)
+            with ExitStack() as stack:
+                sock = stack.enter_context(trio.socket.socket(family, kind))
+                await sock.connect(target)
+                stack.pop_all()
+                return sock
         except OSError as error:
-            sock.close()
             failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
     raise OSError(
         failure.errno or 0, f"cannot send to {address}: {failure.strerror or failure}"
     )

@@ -6,6 +6,7 @@ waits in it for the next server.
 
 import socket
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Final
 
 from statsd_trio.transports.binding import LISTEN_BACKLOG
@@ -63,13 +64,12 @@ def open_inherited(
     name = sock.getsockname()
     if not name or (is_inet and not name[1]):
         raise OSError(f"cannot listen on {sock!r}: it is not bound")
-    ours = sock.dup()
-    try:
-        if not is_datagram:
-            ours.listen(LISTEN_BACKLOG)
+    with ExitStack() as stack:
+        ours = stack.enter_context(sock.dup())
+        listener: Listener
         if is_datagram and is_inet:
             granted = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            return UdpListener(
+            listener = UdpListener(
                 ours,
                 buffer_size=buffer_size,
                 receive_buffer_bytes=(
@@ -79,29 +79,31 @@ def open_inherited(
                 native_receive=native_receive,
                 is_handed_in=True,
             )
-        if is_datagram:
-            return UnixDatagramListener(
+        elif is_datagram:
+            listener = UnixDatagramListener(
                 ours,
                 buffer_size=buffer_size,
                 max_rest_seconds=max_rest_seconds,
                 native_receive=native_receive,
                 detects_containers=detects_containers,
             )
-        if is_inet:
-            return open_tcp_listener(
-                ours,
-                buffer_size=buffer_size,
-                max_connections=max_connections,
-                frame_timeout_seconds=frame_timeout_seconds,
-                is_handed_in=True,
-            )
-        return open_unix_stream_listener(
-            ours,
-            buffer_size=buffer_size,
-            max_connections=max_connections,
-            frame_timeout_seconds=frame_timeout_seconds,
-            detects_containers=detects_containers,
-        )
-    except BaseException:
-        ours.close()
-        raise
+        else:
+            ours.listen(LISTEN_BACKLOG)
+            if is_inet:
+                listener = open_tcp_listener(
+                    ours,
+                    buffer_size=buffer_size,
+                    max_connections=max_connections,
+                    frame_timeout_seconds=frame_timeout_seconds,
+                    is_handed_in=True,
+                )
+            else:
+                listener = open_unix_stream_listener(
+                    ours,
+                    buffer_size=buffer_size,
+                    max_connections=max_connections,
+                    frame_timeout_seconds=frame_timeout_seconds,
+                    detects_containers=detects_containers,
+                )
+        stack.pop_all()
+    return listener

@@ -5,6 +5,7 @@ everywhere. This file itself runs on Windows only; elsewhere it is type-checked.
 """
 
 import sys
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -96,11 +97,10 @@ class NamedPipeListener:
     ) -> None:
         while True:
             await self._room.acquire()
-            try:
+            with ExitStack() as stack:
+                stack.callback(self._room.release)
                 handle = await self._connect()
-            except BaseException:
-                self._room.release()
-                raise
+                stack.pop_all()
             nursery.start_soon(self._receive_client, handle, channel)
 
     async def _connect(self) -> int:

@@ -68,32 +68,27 @@ def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, OwnedP
     """
     if not hasattr(socket, "AF_UNIX"):
         raise OSError(errno.EAFNOSUPPORT, f"cannot listen on {path}: no Unix sockets")
-    sock = socket.socket(_UNIX, kind)
     try:
-        sock.setblocking(False)
-        if kind == socket.SOCK_DGRAM and sys.platform == "linux":
-            # Before the bind: what is sent without it carries no credentials.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        _check_replaceable(path, kind)
-        temporary = _bind_temporary(sock, Path(path))
-        try:
+        with contextlib.ExitStack() as stack:
+            sock = stack.enter_context(socket.socket(_UNIX, kind))
+            sock.setblocking(False)
+            if kind == socket.SOCK_DGRAM and sys.platform == "linux":
+                # Before the bind: what is sent without it carries no credentials.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            _check_replaceable(path, kind)
+            temporary = _bind_temporary(sock, Path(path))
+            stack.callback(temporary.unlink)
             temporary.chmod(_MODE)
             if kind == socket.SOCK_STREAM:
                 sock.listen(LISTEN_BACKLOG)
             status = temporary.stat()
             temporary.rename(path)
-        except BaseException:
-            temporary.unlink()
-            raise
+            stack.pop_all()
     except OSError as error:
-        sock.close()
         raise OSError(
             error.errno or errno.EINVAL,
             f"cannot listen on {path}: {error.strerror or error}",
         ) from error
-    except BaseException:
-        sock.close()
-        raise
     return sock, OwnedPath(path, status)
 
 
