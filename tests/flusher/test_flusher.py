@@ -33,11 +33,11 @@ class StubDestination:
     async def join(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def finish(self) -> None:
-        await trio.lowlevel.checkpoint()
+    def close(self, seconds: float) -> None:
+        pass
 
-    async def abandon(self) -> None:
-        await trio.lowlevel.checkpoint()
+    def discard(self) -> None:
+        pass
 
 
 class StubSource:

@@ -9,6 +9,9 @@ from statsd_trio.config.options import OPTIONS
 from statsd_trio.server.destinations import open_destinations
 from statsd_trio.sinks.datadog.opening import open_datadog_destination
 from statsd_trio.sinks.datadog.routes import DatadogRoute
+from statsd_trio.sinks.memory import MemorySink
+from statsd_trio.sinks.sink_caller import SinkCaller
+from statsd_trio.sinks.sink_runner import SinkRunner
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -80,9 +83,13 @@ def test_compression_of_the_configuration_is_the_destinations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: dict[str, object] = {}
+
+    def open_another(_accounts: object, **settings: object) -> SinkRunner:
+        given.update(settings)
+        return SinkRunner(SinkCaller("another", MemorySink()))
+
     monkeypatch.setattr(
-        "statsd_trio.sinks.datadog.opening.open_datadog_destination",
-        lambda _endpoints, **settings: given.update(settings),
+        "statsd_trio.sinks.datadog.opening.open_datadog_destination", open_another
     )
 
     open_destinations(Config(api_key=KEY, compression="zstd", compression_level=7))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Final
 
 from statsd_trio.config import Config, Secret
@@ -35,7 +36,8 @@ def open_destinations(
         api_key: the main intake's, instead of the one in *config*.
 
     Raises:
-        OSError: naming a file, or standard output, that cannot be written to.
+        OSError: naming a file, or standard output, that cannot be written to; what was
+            opened before is discarded.
     """
     openers: dict[str, Callable[[], Destination]] = {
         "console": lambda: _open_runner("console", ConsoleSink(), wall_clock),
@@ -45,7 +47,14 @@ def open_destinations(
         ),
         "otlp": lambda: _open_otlp(config, wall_clock),
     }
-    return [openers[name]() for name in config.sinks]
+    destinations: list[Destination] = []
+    with ExitStack() as stack:
+        for name in config.sinks:
+            destination = openers[name]()
+            stack.callback(destination.discard)
+            destinations.append(destination)
+        stack.pop_all()
+    return destinations
 
 
 def _open_runner(

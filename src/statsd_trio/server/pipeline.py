@@ -53,7 +53,8 @@ class Pipeline:
         submissions: where `Server.submit` puts its packets.
         http_listeners: the sockets of the views.
         api_key: of the main intake; None without one.
-        resources: closes every socket that is still open.
+        resources: closes every socket that is still open, and each destination that
+            never ran.
     """
 
     listeners: Sequence[Listener]
@@ -90,7 +91,8 @@ async def open_pipeline(
 
     Raises:
         ConfigError: if the engine, or an extra, is missing.
-        OSError: as `bind_listeners` and `open_destinations`; nothing stays bound.
+        OSError: as `bind_listeners` and `open_destinations`; nothing stays bound, or
+            open.
     """
     engine = choose_engine(config.engine)
     wall_clock = _LastingClock(wall_clock)
@@ -105,6 +107,8 @@ async def open_pipeline(
             for number, sink in enumerate(sinks, 1)
         ]
     with ExitStack() as stack:
+        for destination in destinations:
+            stack.callback(destination.discard)
         forwarder = await open_forward(config)
         if forwarder is not None:
             stack.callback(forwarder.close)

@@ -238,7 +238,10 @@ class DiskQueue:
             self._scan()
 
     def close(self) -> None:
-        """Leave the directory; what is still claimed falls to whoever comes next."""
+        """Leave the directory; what is still claimed falls to whoever comes next.
+
+        Again does nothing.
+        """
         self._process.release()
 
     def _take(self, entry: SpoolEntry, route: Route) -> SpoolFile | None:

@@ -104,13 +104,17 @@ class PayloadSender:
             with stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
                 for endpoint in self._endpoints:
                     await endpoint.aclose()
-            if self._disk is not None:
-                self._disk.close()
+            self.discard()
 
     async def join(self) -> None:
         """Wait until every payload is delivered, refused or kept for a retry."""
         for delivery in self._deliveries:
             await delivery.join()
+
+    def discard(self) -> None:
+        """Leave the spool; again does nothing."""
+        if self._disk is not None:
+            self._disk.close()
 
     async def _encode_snapshots(self, queue: SnapshotQueue) -> None:
         """Turn snapshots into payloads until *queue* is closed and empty."""

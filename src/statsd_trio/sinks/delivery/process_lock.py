@@ -67,10 +67,16 @@ class ProcessLock:
             os.close(descriptor)
 
     def release(self) -> None:
-        """Give up the name; a file that cannot be removed is left to the next."""
+        """Give up the name; a file that cannot be removed is left to the next.
+
+        Again does nothing.
+        """
+        if self._descriptor < 0:
+            return
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
+        self._descriptor = -1
 
 
 def parse_lock_name(file_name: str) -> str | None:
