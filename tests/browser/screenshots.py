@@ -22,7 +22,7 @@ COLOURS = 256
 SHOTS = {
     "metrics": ((1280, 500), ""),
     "metric": ((1280, 860), "?view=metric&name=checkout.duration"),
-    "refused": ((1280, 430), "?view=refused"),
+    "rejected": ((1280, 430), "?view=rejected"),
     "cardinality": ((1280, 500), "?view=cardinality&name=signup.started&price=0.05"),
     "flow": ((1280, 370), "?view=flow"),
 }

@@ -12,7 +12,7 @@ VIEWS = (
     "",
     "?view=metric&name=checkout.seconds&by=env",
     "?view=feed",
-    "?view=refused",
+    "?view=rejected",
     "?view=cardinality&name=checkout.seconds",
     "?view=flow",
 )

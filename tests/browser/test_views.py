@@ -79,12 +79,12 @@ def test_a_chart_is_split_by_a_tag(page: Page, show: Show) -> None:
     expect(page.locator(".lines")).to_contain_text("checkout.seconds:0.2|h|#env:prod")
 
 
-def test_a_refused_line_has_a_caret_under_its_fault(page: Page, show: Show) -> None:
+def test_a_rejected_line_has_a_caret_under_its_fault(page: Page, show: Show) -> None:
     client = show.make_client()
     for _ in range(3):
         client._send_to_server(REFUSED)
-    show.open(page, "?view=refused")
-    row = page.locator(".refused")
+    show.open(page, "?view=rejected")
+    row = page.locator(".rejected")
     expect(row).to_have_count(1)
     expect(row.locator(".times")).to_have_text("3\u00d7")
     line, caret = row.locator(".faulty").inner_text().split("\n")
@@ -152,9 +152,9 @@ def test_the_price_is_the_users(page: Page, show: Show) -> None:
 
 def test_a_loss_stands_at_its_stage(page: Page, show: Show) -> None:
     show.open(page, "?view=flow")
-    expect(page.locator(".verdict")).to_contain_text("Nothing was lost")
+    expect(page.locator(".summary")).to_contain_text("Nothing was lost")
     show.make_client()._send_to_server(REFUSED)
-    expect(page.locator(".verdict")).to_contain_text("1 lost")
+    expect(page.locator(".summary")).to_contain_text("1 lost")
     expect(page.locator(".stage.is-bad h3")).to_have_text("Lines")
 
 

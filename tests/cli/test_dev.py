@@ -40,7 +40,7 @@ def test_a_program_ends_with_its_own_code_and_a_line_on_what_it_sent() -> None:
     assert done.returncode == 7
     first, *_, last = done.stderr.splitlines()
     assert first.startswith("http://127.0.0.1:")
-    assert "sent 1 metric line; 1 line refused, such as" in last
+    assert "sent 1 metric line; 1 line rejected, such as" in last
     assert "broken" in last
     assert done.stdout == ""
 
@@ -74,7 +74,7 @@ def test_last_line_is_said_though_the_terminal_hangs_up() -> None:
     )
     assert done.returncode == 7
     last = done.stderr.splitlines()[-1]
-    assert last.endswith("sent 1 metric line; nothing was refused")
+    assert last.endswith("sent 1 metric line; nothing was rejected")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
@@ -129,7 +129,7 @@ def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:
 def test_all_that_a_program_sent_is_read_before_its_last_line() -> None:
     lines = ("page.views:1|c",) * 3000
     done = run("--port", "__random__", lines=lines)
-    assert "sent 3000 metric lines; nothing was refused" in done.stderr
+    assert "sent 3000 metric lines; nothing was rejected" in done.stderr
 
 
 def test_a_program_that_cannot_be_run_is_said_to(tmp_path: Path) -> None:

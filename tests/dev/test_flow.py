@@ -1,7 +1,7 @@
 """The losses that the flow shows, each once and where it happened."""
 
 import attrs
-from desks import LISTENER, open_bench
+from dev_bench import LISTENER, open_bench
 from stage import UDP
 
 from statsd_trio.engine.engine import MakeEngine

@@ -1,5 +1,5 @@
 import pytest
-from desks import open_bench
+from dev_bench import open_bench
 from stage import EPOCH
 
 from statsd_trio.engine.engine import MakeEngine
@@ -51,14 +51,14 @@ def test_state_changes_with_each_line_that_a_pause_misses(
 ) -> None:
     bench = open_bench(make_engine)
     for _ in range(2):
-        bench.desk.pause()
+        bench.model.pause()
         before = bench.read("state")
         assert before["missed_lines"] == 0
         bench.send(b"page.views:1|c\n")
         after = bench.read("state")
         assert after["missed_lines"] == 1
         assert after["revision"] != before["revision"]
-        bench.desk.resume()
+        bench.model.resume()
 
 
 @pytest.mark.parametrize("has_hook", [False, True])
@@ -72,9 +72,9 @@ def test_lines_that_a_pause_and_that_an_overload_keep_out_are_counted_apart(
     state = bench.read("state")
     # One is measured when there is time; two are not.
     assert (state["missed_lines"], state["unmeasured_lines"]) == (0, 2)
-    bench.desk.pause()
+    bench.model.pause()
     bench.send(b"page.views:1|c")
-    bench.desk.resume()
+    bench.model.resume()
     state = bench.read("state")
     assert (state["missed_lines"], state["unmeasured_lines"]) == (1, 2)
     bench.pass_seconds()

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from desks import Bench, open_bench
+from dev_bench import Bench, open_bench
 from jsonschema import Draft202012Validator
 
 from statsd_trio.dev.documents import VIEWS
@@ -23,7 +23,7 @@ QUESTIONS = [
     ),
     ("feed", {}),
     ("feed", {"kind": "event"}),
-    ("refused", {}),
+    ("rejected", {}),
     ("cardinality", {}),
     ("cardinality", {"name": "orders"}),
     ("flow", {}),
@@ -83,6 +83,6 @@ def test_the_bench_shows_each_kind_of_thing(bench: Bench) -> None:
         "event",
         "service_check",
     }
-    assert bench.read("refused")["total"] == 2
+    assert bench.read("rejected")["total"] == 2
     assert bench.read("metric", name="seconds")["datadog"]["series"]
     assert bench.read("metric", name="bytes")["datadog"]["series"]

@@ -184,11 +184,11 @@ def name_program(program: Sequence[str]) -> str:
 
 
 def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) -> str:
-    """Say in one line what the program sent, and what of it was refused."""
+    """Say in one line what the program sent, and what of it was rejected."""
     lines = after.lines.read - before.lines.read
     if not lines:
         return f"statsd-trio dev: {words} sent nothing"
-    refused = sum(after.lines.rejected.values()) - sum(before.lines.rejected.values())
+    rejected = sum(after.lines.rejected.values()) - sum(before.lines.rejected.values())
     sent = [
         _count(after.lines.metrics - before.lines.metrics, "metric line"),
         _count(after.lines.events - before.lines.events, "event"),
@@ -198,10 +198,10 @@ def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) 
     ]
     text = ", ".join(each for each in sent if each) or "no good line"
     text = f"statsd-trio dev: {words} sent {text}"
-    if not refused:
-        return f"{text}; nothing was refused"
-    first = shown.describe_refused()
-    return f"{text}; {_count(refused, 'line')} refused, such as {first}"
+    if not rejected:
+        return f"{text}; nothing was rejected"
+    first = shown.describe_rejected()
+    return f"{text}; {_count(rejected, 'line')} rejected, such as {first}"
 
 
 def _count(count: int, what: str) -> str:

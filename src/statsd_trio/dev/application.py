@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from statsd_trio.dev.desk import Desk
 from statsd_trio.dev.documents import VIEWS, Documents, UnknownMetricError
 from statsd_trio.dev.export import Export, list_exports
 from statsd_trio.dev.guard import Guard
+from statsd_trio.dev.page_model import PageModel
 from statsd_trio.dev.query import Query, QueryError, read_query
 from statsd_trio.dev.stream import Stream
 from statsd_trio.web import JsonResponse, Limits, make_application
@@ -48,14 +48,14 @@ _MEDIA_TYPES: Final = {
 _MAX_DEPTH: Final = 5
 
 
-def make_dev_application(desk: Desk, host: str) -> ASGIApp:
-    """Make the page of *desk*.
+def make_dev_application(model: PageModel, host: str) -> ASGIApp:
+    """Make the page of *model*.
 
     Args:
-        desk: what is shown.
+        model: what is shown.
         host: the name that was chosen for the page.
     """
-    pages = _Pages(desk)
+    pages = _Pages(model)
     routes = [
         _get("/", pages.show_index),
         _get("/favicon.ico", pages.show_icon),
@@ -67,9 +67,9 @@ def make_dev_application(desk: Desk, host: str) -> ASGIApp:
             _get(f"/api/{view}", functools.partial(pages.show_document, view))
             for view in VIEWS
         ),
-        _post("/api/pause", functools.partial(pages.change, desk.pause)),
-        _post("/api/resume", functools.partial(pages.change, desk.resume)),
-        _post("/api/clear", functools.partial(pages.change, desk.clear)),
+        _post("/api/pause", functools.partial(pages.change, model.pause)),
+        _post("/api/resume", functools.partial(pages.change, model.resume)),
+        _post("/api/clear", functools.partial(pages.change, model.clear)),
     ]
     return Guard(make_application({}, routes), host)
 
@@ -102,11 +102,11 @@ class _Endpoint:
 
 
 class _Pages:
-    def __init__(self, desk: Desk) -> None:
-        self._documents = Documents(desk)
-        self._exports = list_exports(desk)
-        self._streams = _Places(MAX_STREAMS, "streams")
-        self._files = _Places(MAX_EXPORTS, "exports")
+    def __init__(self, model: PageModel) -> None:
+        self._documents = Documents(model)
+        self._exports = list_exports(model)
+        self._streams = _AnswerLimit(MAX_STREAMS, "streams")
+        self._files = _AnswerLimit(MAX_EXPORTS, "exports")
 
     async def show_index(self, _: Request) -> Response:
         return await _show_file("page", "index.html")
@@ -132,13 +132,13 @@ class _Pages:
             raise QueryError(f"view is none of {', '.join(VIEWS)}")
         last = request.headers.get("last-event-id", "")
         last = last or request.query_params.get("last", "")
-        return _Placed(Stream(self._documents, view, query, last), self._streams)
+        return _LimitedAnswer(Stream(self._documents, view, query, last), self._streams)
 
     async def export(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._exports:
             return JsonResponse({"error": "there is no such file"}, 404)
-        return _Placed(Export(name, self._exports[name]()), self._files)
+        return _LimitedAnswer(Export(name, self._exports[name]()), self._files)
 
     async def change(self, change: Callable[[], None], request: Request) -> Response:
         # A request that is cut off, or too long, changes nothing.
@@ -148,29 +148,29 @@ class _Pages:
         return Response(document.body, media_type="application/json")
 
 
-class _Places:
-    """How many answers of one kind may be under way."""
+class _AnswerLimit:
+    """Limits how many answers of one kind may be under way."""
 
     def __init__(self, count: int, kind: str) -> None:
         self.limiter = trio.CapacityLimiter(count)
-        self.refusal = f"{count} {kind} are open; close a tab"
+        self.message = f"{count} {kind} are open; close a tab"
 
 
-class _Placed(Response):
+class _LimitedAnswer(Response):
     """An answer that takes long, unless there are too many of its kind already."""
 
-    def __init__(self, answer: ASGIApp, places: _Places) -> None:
+    def __init__(self, answer: ASGIApp, limit: _AnswerLimit) -> None:
         super().__init__()
         self._answer = answer
-        self._places = places
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limiter = self._places.limiter
+        limiter = self._limit.limiter
         try:
             limiter.acquire_on_behalf_of_nowait(self)
         except trio.WouldBlock:
-            refusal = JsonResponse({"error": self._places.refusal}, 503)
-            await refusal(scope, receive, send)
+            busy = JsonResponse({"error": self._limit.message}, 503)
+            await busy(scope, receive, send)
             return
         try:
             await self._answer(scope, receive, send)

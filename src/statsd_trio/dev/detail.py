@@ -14,7 +14,7 @@ from statsd_trio.dev.metrics import Metric, ReceivedLine, Track, find_common_tag
 from statsd_trio.dev.problems import find_problems
 from statsd_trio.dev.query import Query
 from statsd_trio.dev.received import Received
-from statsd_trio.dev.refused import show_bytes
+from statsd_trio.dev.rejected import show_bytes
 
 _MAX_LINES: Final = 50
 _STEP_TRACKS: Final = 500

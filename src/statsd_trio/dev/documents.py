@@ -8,11 +8,11 @@ import attrs
 import trio
 
 from statsd_trio.dev.cardinality import describe_cardinality
-from statsd_trio.dev.desk import Desk
 from statsd_trio.dev.detail import describe_metric
 from statsd_trio.dev.flow import describe_flow
 from statsd_trio.dev.json_pieces import write_json
 from statsd_trio.dev.listing import list_metrics
+from statsd_trio.dev.page_model import PageModel
 from statsd_trio.dev.query import Query
 from statsd_trio.pace import Pace
 
@@ -21,7 +21,7 @@ VIEWS: Final = (
     "metrics",
     "metric",
     "feed",
-    "refused",
+    "rejected",
     "cardinality",
     "flow",
 )
@@ -58,14 +58,14 @@ class _Kept:
 class Documents:
     """Makes documents, one at a time, and keeps those that were asked for last."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, model: PageModel) -> None:
+        self._model = model
         self._lock = trio.Lock()
         self._kept: OrderedDict[tuple[str, Query], _Kept] = OrderedDict()
 
     def read_revision(self, view: str) -> str:
         """Return the revision that *view* has now."""
-        return f"{self._desk.boot}-{self._desk.count_changes(view)}"
+        return f"{self._model.boot}-{self._model.count_changes(view)}"
 
     async def get(self, view: str, query: Query) -> Document:
         """Return the document of *view*, as it is now or was a moment ago.
@@ -92,11 +92,11 @@ class Documents:
             return document
 
     async def _make(self, view: str, query: Query, revision: str) -> Document:
-        desk = self._desk
+        model = self._model
         found: dict[str, Any] = {
             "revision": revision,
-            "now": desk.now,
-            "paused": desk.paused_at is not None,
+            "now": model.now,
+            "paused": model.paused_at is not None,
         }
         pieces: list[str] = []
         pace = Pace()
@@ -107,21 +107,23 @@ class Documents:
     def _describe(
         self, view: str, query: Query, found: dict[str, Any]
     ) -> Iterator[None]:
-        desk = self._desk
-        now = desk.now
+        model = self._model
+        now = model.now
         describe: dict[str, Callable[[], Iterator[None]]] = {
-            "state": lambda: _at_once(found, desk.describe_state()),
-            "metrics": lambda: list_metrics(desk.recorder.metrics, query, now, found),
+            "state": lambda: _at_once(found, model.describe_state()),
+            "metrics": lambda: list_metrics(model.recorder.metrics, query, now, found),
             "metric": lambda: self._describe_metric(query, now, found),
-            "feed": lambda: desk.feed.describe(query.kind, query.q, query.limit, found),
-            "refused": lambda: desk.refused.describe(
+            "feed": lambda: model.feed.describe(
+                query.kind, query.q, query.limit, found
+            ),
+            "rejected": lambda: model.rejected.describe(
                 query.q, query.offset, query.limit, now, found
             ),
             "cardinality": lambda: describe_cardinality(
-                desk.recorder.metrics, query, desk.config, found
+                model.recorder.metrics, query, model.config, found
             ),
             "flow": lambda: _at_once(
-                found, describe_flow(desk.read_ledger(), desk.rates, now)
+                found, describe_flow(model.read_ledger(), model.rates, now)
             ),
         }
         return describe[view]()
@@ -129,18 +131,18 @@ class Documents:
     def _describe_metric(
         self, query: Query, now: float, found: dict[str, Any]
     ) -> Iterator[None]:
-        desk = self._desk
-        metric = desk.recorder.metrics.get(query.name)
+        model = self._model
+        metric = model.recorder.metrics.get(query.name)
         if metric is None or not metric.kinds:
             raise UnknownMetricError(f"no metric named {query.name!r} came yet")
         yield from describe_metric(
             metric,
-            desk.recorder.received,
-            desk.snapshot,
-            desk.config,
+            model.recorder.received,
+            model.snapshot,
+            model.config,
             query,
             now,
-            min(int(now), desk.recorder.second),
+            min(int(now), model.recorder.second),
             found,
         )
 

@@ -7,21 +7,21 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from statsd_trio.dev.desk import Desk
 from statsd_trio.dev.history import FIGURES, TYPE_NAMES, Points
+from statsd_trio.dev.page_model import PageModel
 from statsd_trio.pace import Pace
 from statsd_trio.replay.capture import CapturedPacket, format_packet
 
 _PIECE_BYTES: Final = 64 * 1024
 
 
-def list_exports(desk: Desk) -> dict[str, Callable[[], Iterator[str]]]:
+def list_exports(model: PageModel) -> dict[str, Callable[[], Iterator[str]]]:
     """Return what makes the lines of each file, by its name."""
     return {
-        "metrics.jsonl": lambda: _write_metrics(desk),
-        "events.jsonl": lambda: _write_rows(desk.feed.list_rows()),
-        "refused.jsonl": lambda: _write_rows(desk.refused.list_rows(desk.now)),
-        "capture.jsonl": lambda: _write_capture(desk),
+        "metrics.jsonl": lambda: _write_metrics(model),
+        "events.jsonl": lambda: _write_rows(model.feed.list_rows()),
+        "rejected.jsonl": lambda: _write_rows(model.rejected.list_rows(model.now)),
+        "capture.jsonl": lambda: _write_capture(model),
     }
 
 
@@ -66,8 +66,8 @@ def _write_rows(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     return (json.dumps(row, ensure_ascii=False) for row in rows)
 
 
-def _write_metrics(desk: Desk) -> Iterator[str]:
-    for metric in list(desk.recorder.metrics.values()):
+def _write_metrics(model: PageModel) -> Iterator[str]:
+    for metric in list(model.recorder.metrics.values()):
         for track in list(metric.tracks.values()):
             yield json.dumps(
                 {
@@ -89,7 +89,7 @@ def _list_points(points: Points) -> list[list[float]]:
     ]
 
 
-def _write_capture(desk: Desk) -> Iterator[str]:
-    for time, lines, origin in desk.recorder.received.list_all():
+def _write_capture(model: PageModel) -> Iterator[str]:
+    for time, lines, origin in model.recorder.received.list_all():
         source = f"{origin.transport} {origin.sender}".strip()
         yield format_packet(CapturedPacket(time, source, lines))

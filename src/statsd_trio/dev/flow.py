@@ -165,7 +165,7 @@ def _describe_lines(ledger: Ledger) -> dict[str, Any]:
                 "rejected",
                 sum(lines.rejected.values()) - truncated,
                 "lines",
-                "refused, because they are no DogStatsD: see Refused",
+                "rejected, because they are not DogStatsD: see Rejected",
             )
         ],
     )

@@ -44,7 +44,7 @@ class Guard:
         self._hosts = {"localhost", host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Answer a request, or forbid it."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -53,15 +53,15 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        refusal = self._find_refusal(scope)
-        if refusal:
-            answer = JsonResponse({"error": refusal}, 403)
+        reason = self._find_reason_to_forbid(scope)
+        if reason:
+            answer = JsonResponse({"error": reason}, 403)
             await answer(scope, receive, send_with_headers)
         else:
             await self._application(scope, receive, send_with_headers)
 
-    def _find_refusal(self, scope: Scope) -> str:
-        """Return why a request is refused; "" if it is not."""
+    def _find_reason_to_forbid(self, scope: Scope) -> str:
+        """Return why a request is forbidden; "" if it is not."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_known(hosts[0]):

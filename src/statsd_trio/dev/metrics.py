@@ -66,8 +66,8 @@ class Metric:
         raw_names: what lines called it, before the rules.
         recent: the newest lines that the engines did not know.
         tag_values: some values of each tag key.
-        judged_tags: of how many values of a tag key it was judged whether they have
-            an end, and how.
+        unbounded_tags: for each tag key, how many values it had when they were last
+            looked at, and whether they seemed to have no end.
         warnings: what a line of it was warned of, by its code.
         last_kind: the type of that context.
         last_start: when the second began that it is of, where a counter's.
@@ -80,7 +80,6 @@ class Metric:
         "_spark_slot",
         "first_seen",
         "is_milliseconds",
-        "judged_tags",
         "kinds",
         "last",
         "last_greatest",
@@ -94,6 +93,7 @@ class Metric:
         "recent",
         "tag_values",
         "tracks",
+        "unbounded_tags",
         "warnings",
     )
 
@@ -111,7 +111,7 @@ class Metric:
         self.raw_names: set[bytes] = set()
         self.recent: deque[ReceivedLine] = deque(maxlen=KEPT_LINES)
         self.tag_values: dict[str, set[str]] = {}
-        self.judged_tags: dict[str, tuple[int, bool]] = {}
+        self.unbounded_tags: dict[str, tuple[int, bool]] = {}
         self.warnings: dict[str, str] = {}
         self.rate_on_gauge = False
         self.is_milliseconds = _MILLISECOND_NAME.search(name) is not None

@@ -17,7 +17,7 @@ import trio
 
 from statsd_trio.config.parsing import split_address
 from statsd_trio.dev.application import LIMITS, make_dev_application
-from statsd_trio.dev.desk import HISTORY_BYTES, RECEIVED_BYTES, Child, Desk
+from statsd_trio.dev.page_model import HISTORY_BYTES, RECEIVED_BYTES, Child, PageModel
 from statsd_trio.engine.choose import choose_engine
 from statsd_trio.pace import Pace
 from statsd_trio.server import Server
@@ -51,33 +51,33 @@ class DevPage:
         url: where it is.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, model: PageModel) -> None:
+        self._model = model
 
     @property
     def url(self) -> str:
         """Where the page is."""
-        return self._desk.url
+        return self._model.url
 
     @property
     def client(self) -> Mapping[str, str]:
         """The environment of a program that is to send to the server."""
-        return self._desk.client
+        return self._model.client
 
-    def describe_refused(self) -> str:
-        """Describe the refused line that came last; "" for none."""
-        for row in self._desk.refused.list_rows(self._desk.wall_clock()):
+    def describe_rejected(self) -> str:
+        """Describe the rejected line that came last; "" for none."""
+        for row in self._model.rejected.list_rows(self._model.wall_clock()):
             return f"'{row['line']}': {row['message']}"
         return ""
 
     def note_program(self, command: str, pid: int) -> None:
         """Show the program that runs beside the server."""
-        self._desk.child = Child(command, pid)
+        self._model.child = Child(command, pid)
 
     def note_program_end(self, exit_code: int) -> None:
         """Show that it ended."""
-        if self._desk.child is not None:
-            self._desk.child.exit_code = exit_code
+        if self._model.child is not None:
+            self._model.child.exit_code = exit_code
 
 
 class ThreadedServer(Protocol):
@@ -160,7 +160,7 @@ async def _open_page(
         sockets = [stack.enter_context(sock) for sock in await _bind_page(page)]
         host, port = sockets[0].getsockname()[:2]
         named = host if page is None else split_address(page)[0]
-        desk = Desk(
+        model = PageModel(
             server,
             choose_engine(server.config.engine).make,
             wall_clock,
@@ -168,15 +168,15 @@ async def _open_page(
             received_bytes=received_bytes,
         )
         shown = _SENDABLE.get(named, named)
-        desk.url = f"http://{format_host_port(shown, port)}/"
-        desk.client = describe_client(server)
+        model.url = f"http://{format_host_port(shown, port)}/"
+        model.client = describe_client(server)
         listeners = [trio.SocketListener(sock) for sock in sockets]
-        stack.enter_context(server.watch(desk))
+        stack.enter_context(server.watch(model))
         async with trio.open_nursery() as nursery:
-            application = make_dev_application(desk, named)
+            application = make_dev_application(model, named)
             nursery.start_soon(serve_web, application, listeners, LIMITS)
-            nursery.start_soon(_keep_time, desk)
-            yield DevPage(desk)
+            nursery.start_soon(_keep_time, model)
+            yield DevPage(model)
             nursery.cancel_scope.cancel(reason="the page is closed")
 
 
@@ -206,21 +206,21 @@ def make_client_environment(host: str, port: int) -> dict[str, str]:
     }
 
 
-async def _keep_time(desk: Desk) -> None:
+async def _keep_time(model: PageModel) -> None:
     """Measure what came, and forget what is too old, until cancelled."""
     pace = Pace()
-    second = int(desk.wall_clock())
+    second = int(model.wall_clock())
     while True:
-        past = desk.wall_clock() % _WORK_SECONDS
+        past = model.wall_clock() % _WORK_SECONDS
         # A little late, so that a second is over for sure.
         await trio.sleep(_WORK_SECONDS - past + 0.002)
         pace.begin()
-        await pace.run(desk.recorder.work())
-        now = int(desk.wall_clock())
+        await pace.run(model.recorder.work())
+        now = int(model.wall_clock())
         if now != second:
-            desk.tick()
+            model.tick()
             if now // _SWEEP_SECONDS != second // _SWEEP_SECONDS:
-                await pace.run(desk.recorder.sweep())
+                await pace.run(model.recorder.sweep())
             second = now
 
 

@@ -93,11 +93,11 @@ def find_unbounded_tags(metric: Metric) -> list[str]:
 def is_unbounded(metric: Metric, key: str) -> bool:
     """Tell whether the tag *key* looks as if it had no end of values."""
     values = metric.tag_values.get(key, set())
-    count, verdict = metric.judged_tags.get(key, (0, False))
+    count, is_found = metric.unbounded_tags.get(key, (0, False))
     if count != len(values):
-        verdict = looks_unbounded(values)
-        metric.judged_tags[key] = (len(values), verdict)
-    return verdict
+        is_found = looks_unbounded(values)
+        metric.unbounded_tags[key] = (len(values), is_found)
+    return is_found
 
 
 def looks_unbounded(values: set[str]) -> bool:

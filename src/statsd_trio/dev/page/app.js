@@ -10,13 +10,13 @@ import { FeedView } from "/page/views/feed.js";
 import { FlowView } from "/page/views/flow.js";
 import { MetricView } from "/page/views/metric.js";
 import { MetricsView } from "/page/views/metrics.js";
-import { RefusedView } from "/page/views/refused.js";
+import { RejectedView } from "/page/views/rejected.js";
 
 const VIEWS = {
   metrics: MetricsView,
   metric: MetricView,
   feed: FeedView,
-  refused: RefusedView,
+  rejected: RejectedView,
   cardinality: CardinalityView,
   flow: FlowView,
 };
@@ -24,7 +24,7 @@ const FIRST_ROWS = {
   metrics: { offset: 0, limit: 100 },
   metric: { offset: 0, limit: 60 },
   feed: { limit: 100 },
-  refused: { offset: 0, limit: 100 },
+  rejected: { offset: 0, limit: 100 },
   cardinality: { offset: 0, limit: 100 },
   flow: {},
 };

@@ -8,7 +8,7 @@ const EXPORTS = [
   ["capture.jsonl", "Capture", "for statsd-trio replay"],
   ["metrics.jsonl", "Metrics", "each context with its history"],
   ["events.jsonl", "Events", "and service checks"],
-  ["refused.jsonl", "Refused lines", "with their reasons"],
+  ["rejected.jsonl", "Rejected lines", "with their reasons"],
 ];
 
 export function Header({ app, place, server, isLinked }) {
@@ -63,11 +63,11 @@ function renderTab({ view, title, key }, app, place, server) {
 
 function describeTab(view, server) {
   if (!server) return ["", ""];
-  const { names, events, service_checks: checks, refused_lines: refused } = server;
+  const { names, events, service_checks: checks, rejected_lines: rejected } = server;
   if (view === "metrics") return [formatCount(names), "figure"];
   if (view === "feed") return [formatCount(events + checks), "figure"];
-  if (view === "refused") {
-    return [formatCount(refused), refused ? "figure is-bad" : "figure"];
+  if (view === "rejected") {
+    return [formatCount(rejected), rejected ? "figure is-bad" : "figure"];
   }
   if (view === "cardinality") return [formatCount(server.contexts), "figure"];
   return server.lost

@@ -18,7 +18,7 @@ const DEFAULTS = {
 export const TABS = [
   { view: "metrics", title: "Metrics", key: "1" },
   { view: "feed", title: "Events", key: "2" },
-  { view: "refused", title: "Refused", key: "3" },
+  { view: "rejected", title: "Rejected", key: "3" },
   { view: "cardinality", title: "Cardinality", key: "4" },
   { view: "flow", title: "Flow", key: "5" },
 ];
@@ -29,7 +29,7 @@ const PARAMETERS = {
   metrics: ["q", "type", "tag", "sort", "order"],
   metric: ["name", "type", "minutes", "by", "q"],
   feed: ["kind", "q"],
-  refused: ["q"],
+  rejected: ["q"],
   cardinality: ["name", "q"],
   flow: [],
 };

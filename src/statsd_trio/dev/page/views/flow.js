@@ -7,11 +7,11 @@ export function FlowView({ doc }) {
   return html`<div class="scroll flow-view" tabindex="0" role="group" aria-label="Flow">
     ${
       doc.good_news
-        ? html`<p class="verdict is-good">
+        ? html`<p class="summary is-good">
             <b>Nothing was lost.</b> Every packet, line and value that came is accounted
             for.
           </p>`
-        : html`<p class="verdict is-bad">
+        : html`<p class="summary is-bad">
             <b>${formatCount(doc.lost)} lost.</b> Each loss stands below, at the stage
             where it happened.
           </p>`

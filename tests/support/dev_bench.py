@@ -1,4 +1,4 @@
-"""A desk that watches ingestion, on a set clock and without a server."""
+"""A model that watches ingestion, on a set clock and without a server."""
 
 import json
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import trio
 from stage import EPOCH, UDP, Stage, open_stage
 
 from statsd_trio import Config
-from statsd_trio.dev.desk import Desk
 from statsd_trio.dev.documents import Documents
+from statsd_trio.dev.page_model import PageModel
 from statsd_trio.dev.query import read_query
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.ledger import Ledger, ListenerLedger, QueueLedger
@@ -32,7 +32,7 @@ LISTENER = ListenerLedger(
 
 @attrs.define
 class FakeServer:
-    """What a desk asks of a server, of a stage."""
+    """What a model asks of a server, of a stage."""
 
     config: Config
     stage: Stage
@@ -51,11 +51,11 @@ class FakeServer:
 
 @attrs.define
 class Bench:
-    """A desk and what feeds it."""
+    """A model and what feeds it."""
 
     stage: Stage
     server: FakeServer
-    desk: Desk
+    model: PageModel
 
     def send(self, *packets: bytes, origin: Origin = UDP) -> None:
         for packet in packets:
@@ -65,9 +65,9 @@ class Bench:
         for _ in range(seconds):
             self.stage.now[0] += 1
             self.stage.ingest.advance()
-            for _ in self.desk.recorder.work():
+            for _ in self.model.recorder.work():
                 pass
-            self.desk.tick()
+            self.model.tick()
 
     def flush(self) -> None:
         self.stage.ingest.show_snapshot(self.stage.take())
@@ -80,7 +80,7 @@ class Bench:
             else [str(value)]
             for name, value in parameters.items()
         }
-        document = trio.run(partial(Documents(self.desk).get, view, read_query(asked)))
+        document = trio.run(partial(Documents(self.model).get, view, read_query(asked)))
         return json.loads(document.body)
 
 
@@ -92,17 +92,17 @@ def open_bench(
     received_bytes: int = 1024 * 1024,
     **config: Any,
 ) -> Bench:
-    """Open a desk at the time `EPOCH`; *config* are fields of a `Config`."""
-    chosen = Config(port=0, sinks=(), hostname="desk", **config)
-    fed = open_stage(make_engine, hostname="desk", tags=chosen.tags, **(stage or {}))
+    """Open a model at the time `EPOCH`; *config* are fields of a `Config`."""
+    chosen = Config(port=0, sinks=(), hostname="web-1", **config)
+    fed = open_stage(make_engine, hostname="web-1", tags=chosen.tags, **(stage or {}))
     server = FakeServer(chosen, fed)
-    desk = Desk(
+    model = PageModel(
         server,
         make_engine,
         lambda: fed.now[0],
         history_bytes=history_bytes,
         received_bytes=received_bytes,
     )
-    fed.ingest.watch(desk)
+    fed.ingest.watch(model)
     assert fed.now[0] == EPOCH
-    return Bench(fed, server, desk)
+    return Bench(fed, server, model)

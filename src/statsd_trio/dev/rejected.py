@@ -1,4 +1,4 @@
-"""Lines that were refused; the same line twice is one row."""
+"""Lines that were rejected; the same line twice is one row."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _SHOWN_SENDERS: Final = 5
 
 
 @attrs.define
-class RefusedLine:
+class RejectedLine:
     """One text of a line, however often it came.
 
     Attributes:
@@ -37,11 +37,11 @@ class RefusedLine:
     is_explained: bool = False
 
 
-class RefusedLines:
+class RejectedLines:
     """Keeps the rows that were seen last.
 
     Attributes:
-        lines: how many were refused.
+        lines: how many were rejected.
         forgot_rows: how many rows are not kept any more.
         forgot_lines: how many lines those were.
         revision: grows with each change.
@@ -55,7 +55,7 @@ class RefusedLines:
     def clear(self) -> None:
         """Keep nothing."""
         # The one that was seen last is at the end.
-        self._rows: OrderedDict[tuple[bytes, str], RefusedLine] = OrderedDict()
+        self._rows: OrderedDict[tuple[bytes, str], RejectedLine] = OrderedDict()
         self.lines = 0
         self.forgot_rows = 0
         self.forgot_lines = 0
@@ -65,13 +65,13 @@ class RefusedLines:
         return len(self._rows)
 
     def add(self, error: ParseError, line: bytes, origin: Origin, now: float) -> None:
-        """Count a line that was refused."""
+        """Count a line that was rejected."""
         kept = line[:MAX_LINE_BYTES]
         key = (kept, error.reason.value)
         row = self._rows.get(key)
         if row is None:
             self._number += 1
-            row = RefusedLine(
+            row = RejectedLine(
                 self._number, kept, error, len(line) > len(kept), now, now
             )
             self._rows[key] = row
@@ -94,7 +94,7 @@ class RefusedLines:
     ) -> Iterator[None]:
         """Put the rows that match *query* into *found*; yields after each step."""
         words = query.lower().split()
-        matching: list[RefusedLine] = []
+        matching: list[RejectedLine] = []
         for row in list(reversed(self._rows.values())):
             if words:
                 text = f"{row.line.decode(errors='replace')} {row.error}".lower()
@@ -121,7 +121,7 @@ class RefusedLines:
             yield _describe(row, now)
 
 
-def _describe(row: RefusedLine, now: float) -> dict[str, Any]:
+def _describe(row: RejectedLine, now: float) -> dict[str, Any]:
     if not row.is_explained:
         row.is_explained = True
         # Of a line that is cut, what is left may even be good.

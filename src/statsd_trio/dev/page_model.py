@@ -11,7 +11,7 @@ from statsd_trio.config import Config
 from statsd_trio.dev.feed import Feed
 from statsd_trio.dev.flow import count_ledger_losses, measure_stages
 from statsd_trio.dev.recorder import Recorder
-from statsd_trio.dev.refused import RefusedLines
+from statsd_trio.dev.rejected import RejectedLines
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError
 from statsd_trio.ledger import Ledger
@@ -49,14 +49,14 @@ class Child:
     exit_code: int | None = None
 
 
-class Desk:
+class PageModel:
     """Watches a server, and keeps what the page shows of it.
 
     Attributes:
-        boot: differs from one desk to the next, so that a page sees a restart.
+        boot: differs from one start to the next, so that a browser sees a restart.
         recorder: of metrics.
         feed: of events and service checks.
-        refused: of refused lines.
+        rejected: of rejected lines.
         snapshot: the last one that the server flushed by itself; None before.
         child: the program that runs beside it; None for none.
         url: where the page is.
@@ -97,7 +97,7 @@ class Desk:
             is_exact=config.on_sample is not None,
         )
         self.feed = Feed(config.hostname, config.tags)
-        self.refused = RefusedLines()
+        self.rejected = RejectedLines()
         self.snapshot: Snapshot | None = None
         self.snapshots = 0
         self.child: Child | None = None
@@ -145,9 +145,9 @@ class Desk:
             self.feed.add(message, self.wall_clock())
 
     def see_rejected(self, error: ParseError, line: bytes, origin: Origin) -> None:
-        """Keep a line that was refused."""
+        """Keep a line that was rejected."""
         if self.paused_at is None:
-            self.refused.add(error, line, origin, self.wall_clock())
+            self.rejected.add(error, line, origin, self.wall_clock())
 
     def see_snapshot(self, snapshot: Snapshot) -> None:
         """Keep what was flushed last."""
@@ -178,7 +178,7 @@ class Desk:
         self._changes += self.recorder.missed_lines
         self.recorder.clear()
         self.feed.clear()
-        self.refused.clear()
+        self.rejected.clear()
         self.snapshot = None
         self._touch()
 
@@ -205,10 +205,10 @@ class Desk:
         match view:
             case "feed":
                 return self.feed.revision
-            case "refused":
-                return self.refused.revision
+            case "rejected":
+                return self.rejected.revision
             case "flow":
-                return self._changes + self.feed.revision + self.refused.revision
+                return self._changes + self.feed.revision + self.rejected.revision
             case "state":
                 # What is missed while the page is paused is all that changes then.
                 return self.count_changes("flow") + self.recorder.missed_lines
@@ -248,8 +248,8 @@ class Desk:
             "lines_per_second": float(recorder.lines_last_second),
             "events": self.feed.events,
             "service_checks": self.feed.service_checks,
-            "refused_lines": self.refused.lines,
-            "refused_rows": len(self.refused),
+            "rejected_lines": self.rejected.lines,
+            "rejected_rows": len(self.rejected),
             "lost": count_ledger_losses(ledger),
             "history": {
                 "used_bytes": memory.used,
@@ -266,7 +266,7 @@ class Desk:
         self._changes += 1
         self.recorder.revision += 1
         self.feed.revision += 1
-        self.refused.revision += 1
+        self.rejected.revision += 1
 
 
 def _describe_forgotten(contexts: int, limit: int) -> str:

@@ -1,4 +1,4 @@
-// Every refused line, with a caret under the fault and how to mend it.
+// Every rejected line, with a caret under the fault and how to mend it.
 import { html } from "/page/html.js";
 import { CopyButton } from "/page/clipboard.js";
 import { formatAgo, formatAmount, formatClock, formatCount } from "/page/numbers.js";
@@ -6,10 +6,10 @@ import { isNarrow } from "/page/screen.js";
 import { Search } from "/page/search.js";
 import { Empty } from "/page/words.js";
 
-export function RefusedView({ app, place, doc, server, rows }) {
+export function RejectedView({ app, place, doc, server, rows }) {
   const now = server?.now ?? doc?.now;
   if (doc && !doc.total && !place.q) {
-    return html`<${Empty} title="Nothing was refused" className="is-good">
+    return html`<${Empty} title="Nothing was rejected" className="is-good">
       <p>Every line that came is one that Datadog would take.</p>
     <//>`;
   }
@@ -24,7 +24,7 @@ export function RefusedView({ app, place, doc, server, rows }) {
         }</span
       >
     </div>
-    <div class="scroll" tabindex="0" role="group" aria-label="Refused lines">
+    <div class="scroll" tabindex="0" role="group" aria-label="Rejected lines">
       ${doc && sortRows(doc.rows).map((row) => renderRow(row, now))}
       ${doc && !doc.rows.length && html`<p class="note">None is like that.</p>`}
       ${
@@ -57,7 +57,7 @@ function sortRows(rows) {
 
 function renderRow(row, now) {
   const [before, fault, after, caret] = cut(row, isNarrow() ? 38 : 110);
-  return html`<article key=${row.id} class="card refused" aria-label=${row.message}>
+  return html`<article key=${row.id} class="card rejected" aria-label=${row.message}>
     <header>
       <span class="times" title="How often it came">${formatCount(row.count)}×</span>
       <pre class="faulty" tabindex="0" role="group" aria-label="Line">
