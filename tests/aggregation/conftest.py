@@ -12,6 +12,7 @@ from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.engine.context import KINDS
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.ingest.hooks import check_values
 from statsd_trio.protocol.messages import MetricType, Sample
 from statsd_trio.protocol.parser import parse_message
 
@@ -48,8 +49,8 @@ class Harness:
     ) -> None:
         self.aggregator.advance(now)
         try:
-            self.aggregator.insert_unchecked(
-                self.sample(name, type_, *values, **fields)
+            self.aggregator.insert(
+                check_values(self.sample(name, type_, *values, **fields))
             )
         except ParseError as error:
             self.rejections.append(error.reason)

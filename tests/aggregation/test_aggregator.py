@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from statsd_trio.aggregation import aggregator as aggregator_module
+from statsd_trio.aggregation import message_buffer, timestamped_points
 from statsd_trio.aggregation.snapshot import SeriesType
 from statsd_trio.aggregation.snapshot_builder import STEP_CONTEXTS
 from statsd_trio.engine.histogram import KEPT_VALUES
@@ -344,7 +344,7 @@ def test_stamped_values_that_are_too_large_are_refused(make_harness: Any) -> Non
 def test_stamped_points_of_an_interval_are_bounded(
     make_harness: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aggregator_module, "MAX_STAMPED_POINTS", 2)
+    monkeypatch.setattr(timestamped_points, "MAX_TIMESTAMPED_POINTS", 2)
     harness = make_harness()
     for timestamp in (1, 2, 3, 2):
         harness.put(1005, "hits", "c", 5, timestamp=timestamp)
@@ -486,12 +486,12 @@ def test_a_sample_by_value_keeps_its_exact_number(make_harness: Any) -> None:
 def test_events_and_checks_get_time_host_and_tags(make_harness: Any) -> None:
     harness = make_harness(hostname="here", tags=("env:x",))
     harness.aggregator.advance(1005.7)
-    assert harness.aggregator.add_event(Event("t", "x", tags=("a", "env:x", "a")))
-    assert harness.aggregator.add_event(Event("u", "x", timestamp=7, host=""))
-    assert harness.aggregator.add_service_check(
+    harness.aggregator.add_event(Event("t", "x", tags=("a", "env:x", "a")))
+    harness.aggregator.add_event(Event("u", "x", timestamp=7, host=""))
+    harness.aggregator.add_service_check(
         ServiceCheck("c", ServiceStatus.OK, timestamp=0, tags=("b",))
     )
-    assert harness.aggregator.add_service_check(
+    harness.aggregator.add_service_check(
         ServiceCheck("d", ServiceStatus.OK, timestamp=7, host="there")
     )
     snapshot = harness.take(1010)
@@ -510,16 +510,18 @@ def test_events_and_checks_get_time_host_and_tags(make_harness: Any) -> None:
 def test_events_and_checks_of_an_interval_are_bounded(
     make_harness: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aggregator_module, "MAX_EVENTS", 1)
-    monkeypatch.setattr(aggregator_module, "MAX_SERVICE_CHECKS", 1)
+    monkeypatch.setattr(message_buffer, "MAX_EVENTS", 1)
+    monkeypatch.setattr(message_buffer, "MAX_SERVICE_CHECKS", 1)
     harness = make_harness()
     event, check = Event("t", "x"), ServiceCheck("c", ServiceStatus.OK)
-    kept = [harness.aggregator.add_event(event) for _ in range(2)]
-    kept += [harness.aggregator.add_service_check(check) for _ in range(2)]
-    assert kept == [True, False, True, False]
+    for _ in range(2):
+        harness.aggregator.add_event(event)
+        harness.aggregator.add_service_check(check)
     assert harness.samples.events_dropped == 2
-    assert harness.take(1010).points.total == 2
-    assert harness.aggregator.add_event(event)
+    snapshot = harness.take(1010)
+    assert (len(snapshot.events), len(snapshot.service_checks)) == (1, 1)
+    harness.aggregator.add_event(event)
+    assert harness.samples.events_dropped == 2
 
 
 def test_a_counter_of_refused_values_only_is_not_sent(make_harness: Any) -> None:

@@ -16,7 +16,7 @@ GOOD = Sample("a", MetricType.COUNTER, (1.0,))
         GOOD,
         attrs.evolve(GOOD, values=[1, 2.5], sample_rate=1, tags=["x"], timestamp=5),
         attrs.evolve(GOOD, host="", origin=ClientOrigin(container_id="x")),
-        # What the values are is the aggregator's to say.
+        # What the values are is for `check_values` to say.
         attrs.evolve(GOOD, values=("x", None)),
     ],
 )

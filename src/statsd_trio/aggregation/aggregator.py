@@ -7,9 +7,7 @@ one that was sent, early or in time, goes to the next.
 Time is what the caller last said it is (`Aggregator.advance`).
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from math import isfinite
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
@@ -18,22 +16,15 @@ import attrs
 from statsd_trio.aggregation.bucket_clock import BucketClock
 from statsd_trio.aggregation.budget import divide_budget
 from statsd_trio.aggregation.context_table import ContextTable
+from statsd_trio.aggregation.dropped_values import DropCounter
+from statsd_trio.aggregation.message_buffer import MessageBuffer
 from statsd_trio.aggregation.ranking import ContextRanker
 from statsd_trio.aggregation.settings import (
     AggregationSettings,
 )
-from statsd_trio.aggregation.snapshot_builder import (
-    SnapshotBuilder,
-    SnapshotParts,
-    Stamped,
-)
-from statsd_trio.aggregation.warnings import (
-    FULL,
-    MEMORY_REASONS,
-    DroppedValues,
-    EngineFailure,
-    Warned,
-)
+from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder, SnapshotParts
+from statsd_trio.aggregation.timestamped_points import TimestampedPoints
+from statsd_trio.aggregation.warnings import EngineFailure, Warned
 from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.engine.context import COUNTER, GAUGE, KINDS, SET, Context
 from statsd_trio.engine.engine import (
@@ -46,7 +37,6 @@ from statsd_trio.engine.engine import (
 )
 from statsd_trio.engine.guarded import GuardedEngine
 from statsd_trio.engine.plain import PlainEngine
-from statsd_trio.errors import ParseError, Reason
 from statsd_trio.ledger import MemoryLedger
 from statsd_trio.protocol.messages import (
     Event,
@@ -54,18 +44,9 @@ from statsd_trio.protocol.messages import (
     Sample,
     ServiceCheck,
 )
-from statsd_trio.protocol.numbers import blame_bytes, parse_numbers
 
-# For one interval each: points with their own time are some 150 bytes, an event or a
-# check is at most a packet.
 # Over all sets of one bucket: some 100 MB.
 MAX_SET_VALUES: Final = 1_000_000
-MAX_STAMPED_POINTS: Final = 500_000
-MAX_EVENTS: Final = 10_000
-MAX_SERVICE_CHECKS: Final = 10_000
-
-# Of metrics whose values found no room in one interval; the worst come often.
-MAX_DROPPED_NAMES: Final = 1000
 
 
 class Aggregator:
@@ -119,13 +100,10 @@ class Aggregator:
         self._memory_peak = 0
         self._divide_memory()
         self._closed: list[tuple[int, ClosedBucket]] = []
-        self._stamped: Stamped = {}
-        self._stamped_points = 0
-        self._events: list[Event] = []
-        self._service_checks: list[ServiceCheck] = []
+        self._timestamped = TimestampedPoints()
+        self._messages = MessageBuffer(settings, samples)
+        self._drops = DropCounter(samples)
         self._warnings: list[Warned] = []
-        self._told_dropped: Counter[str] = Counter()
-        self._dropped_names: Counter[str] = Counter()
         self._snapshots = 0
 
     @property
@@ -208,7 +186,7 @@ class Aggregator:
         known = len(self._table)
         context = self._table.find(sample, self._clock.start)
         if context is None:
-            self._drop(self._table.why_full, len(sample.values), sample.name)
+            self._drops.drop(self._table.why_full, len(sample.values), sample.name)
         elif len(self._table) != known and context.conflict is not None:
             # Which of them came first counts, and only the exact way looks at it.
             self._engine.require_exact(context)
@@ -222,9 +200,9 @@ class Aggregator:
             Where it went; None if it went nowhere, or bypassed the buckets.
         """
         for reason in sample.dropped:
-            self._drop(reason, 1)
+            self._drops.drop(reason, 1)
         if sample.timestamp is not None:
-            self._insert_stamped(sample, sample.timestamp)
+            self._insert_timestamped(sample, sample.timestamp)
             return None
         context = self.open_context(sample)
         if context is not None:
@@ -233,47 +211,15 @@ class Aggregator:
 
     def drop(self, sample: Sample, reason: str) -> None:
         """Count the values of *sample* as dropped, since somebody else failed."""
-        self._drop(reason, len(sample.values))
+        self._drops.drop(reason, len(sample.values))
 
-    def insert_unchecked(self, sample: Sample) -> None:
-        """Add *sample* whose values may be anything: a hook of the operator made it.
+    def add_event(self, event: Event) -> None:
+        """Keep *event* for the next snapshot; it is counted if there are too many."""
+        self._messages.add_event(event, self._now)
 
-        Raises:
-            ParseError: if a value is none of its type; nothing was added then.
-        """
-        values, dropped = _read_values(sample)
-        dropped = sample.dropped + dropped
-        self.insert(attrs.evolve(sample, values=values, dropped=dropped))
-
-    def add_event(self, event: Event) -> bool:
-        """Keep *event* for the next snapshot; False, and counted, if there are many."""
-        if len(self._events) >= MAX_EVENTS:
-            self._samples.events_dropped += 1
-            return False
-        self._events.append(
-            attrs.evolve(
-                event,
-                timestamp=event.timestamp or int(self._now),
-                host=self._settings.hostname if event.host is None else event.host,
-                tags=tuple(dict.fromkeys((*event.tags, *self._settings.tags))),
-            )
-        )
-        return True
-
-    def add_service_check(self, check: ServiceCheck) -> bool:
-        """Keep *check* for the next snapshot; False, and counted, if there are many."""
-        if len(self._service_checks) >= MAX_SERVICE_CHECKS:
-            self._samples.events_dropped += 1
-            return False
-        self._service_checks.append(
-            attrs.evolve(
-                check,
-                timestamp=check.timestamp or int(self._now),
-                host=self._settings.hostname if check.host is None else check.host,
-                tags=tuple(dict.fromkeys((*check.tags, *self._settings.tags))),
-            )
-        )
-        return True
+    def add_service_check(self, check: ServiceCheck) -> None:
+        """Keep *check* for the next snapshot; it is counted if there are too many."""
+        self._messages.add_service_check(check, self._now)
 
     def take_snapshot(
         self, *, now: float, include_open: bool, final: bool = False
@@ -296,23 +242,20 @@ class Aggregator:
         buckets = sorted(self._closed, key=itemgetter(0))
         idle = None if buckets or not len(self._table) else self._find_idle_start(now)
         self._snapshots += 1
+        events, service_checks = self._messages.take()
         parts = SnapshotParts(
             number=self._snapshots,
             time=int(now) if include_open else clock.floor(now),
             now=now,
             buckets=buckets,
             idle=idle,
-            stamped=self._stamped,
-            events=self._events,
-            service_checks=self._service_checks,
-            dropped=self._take_dropped(),
+            timestamped=self._timestamped.take(),
+            events=events,
+            service_checks=service_checks,
+            dropped=self._drops.take(),
             warnings=(*self._table.take_clashes(), *self._warnings),
         )
         self._closed = []
-        self._stamped = {}
-        self._stamped_points = 0
-        self._events = []
-        self._service_checks = []
         self._warnings = []
         return SnapshotBuilder(
             self._settings, self._table, self._engine, parts, lambda: self._now
@@ -327,6 +270,7 @@ class Aggregator:
         forgets it, or it goes on.
         """
         self._settings = attrs.evolve(self._settings, tags=tags, is_blocked=is_blocked)
+        self._messages.settings = self._settings
         self._table.replace_tags(tags)
 
     def rank_contexts(self, limit: int) -> ContextRanker:
@@ -341,7 +285,7 @@ class Aggregator:
         conflict = context.conflict
         if conflict is not None and self._engine.is_filled(conflict):
             if context.kind in {GAUGE, SET}:
-                self._drop("type_clash", len(values))
+                self._drops.drop("type_clash", len(values))
                 return
             # As in the Agent, where the first sample of a bucket says what it is.
             context = conflict
@@ -357,39 +301,32 @@ class Aggregator:
         for reason, count in dropped.items():
             self._samples.aggregated -= count
             if reason == "memory":
-                self._note_dropped(sample.name, count)
+                self._drops.note_name(sample.name, count)
                 full = "set_memory" if context.kind == SET else "value_memory"
                 self._samples.dropped[full] += count
             else:
                 self._samples.dropped[reason] += count
 
-    def _insert_stamped(self, sample: Sample, timestamp: int) -> None:
+    def _insert_timestamped(self, sample: Sample, timestamp: int) -> None:
         values = [float(value) for value in sample.values if not isinstance(value, str)]
         kind = KINDS[sample.type]
         if kind not in {COUNTER, GAUGE}:
-            self._copy_stamped(sample, values)
-            self._drop("timestamp_unsupported", len(sample.values))
+            self._copy_timestamped(sample, values)
+            self._drops.drop("timestamp_unsupported", len(sample.values))
             return
         context = self.open_context(sample)
         if context is None:
             return
         context.last_seen = self._now
-        points = self._stamped.get(context, {})
-        before = points.get(timestamp)
-        total = values[-1] if kind == GAUGE else sum(values, before or 0.0)
-        if not isfinite(total):
-            self._drop("overflow", len(values))
-        elif before is None and self._stamped_points >= MAX_STAMPED_POINTS:
-            self._drop("stamped_points", len(values))
-        else:
-            self._samples.parsed += len(values)
-            self._samples.aggregated += len(values)
-            self._samples.future += len(values) if timestamp > self._now else 0
-            self._stamped_points += before is None
-            points[timestamp] = total
-            self._stamped[context] = points
+        reason = self._timestamped.add(context, timestamp, values)
+        if reason:
+            self._drops.drop(reason, len(values))
+            return
+        self._samples.parsed += len(values)
+        self._samples.aggregated += len(values)
+        self._samples.future += len(values) if timestamp > self._now else 0
 
-    def _copy_stamped(self, sample: Sample, values: list[float]) -> None:
+    def _copy_timestamped(self, sample: Sample, values: list[float]) -> None:
         """Add a histogram's copy, which heeds no timestamp.
 
         Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
@@ -465,54 +402,3 @@ class Aggregator:
         contexts, *others = divide_budget(self._settings.max_memory_bytes, used)
         self._table.memory.limit = contexts
         self._engine.limit_memory(*others)
-
-    def _take_dropped(self) -> DroppedValues:
-        """Return what found no room since the last call."""
-        dropped = self._samples.dropped
-        now = {reason: dropped[reason] for reason in (FULL, *MEMORY_REASONS)}
-        counts = {reason: now[reason] - self._told_dropped[reason] for reason in now}
-        self._told_dropped.update(counts)
-        names, self._dropped_names = self._dropped_names, Counter()
-        return DroppedValues(counts, names)
-
-    def _drop(self, reason: str, values: int, name: str = "") -> None:
-        self._samples.parsed += values
-        self._samples.dropped[reason] += values
-        if name:
-            self._note_dropped(name, values)
-
-    def _note_dropped(self, name: str, values: int) -> None:
-        if name in self._dropped_names or len(self._dropped_names) < MAX_DROPPED_NAMES:
-            self._dropped_names[name] += values
-
-
-def _read_values(
-    sample: Sample,
-) -> tuple[tuple[float, ...] | tuple[str, ...], tuple[Reason, ...]]:
-    """Return the values that can be added, and why each of the others cannot."""
-    if sample.type == MetricType.SET:
-        return tuple([_check_string(str(value)) for value in sample.values]), ()
-    if _are_numbers(sample.values):
-        return tuple([float(value) for value in sample.values]), ()
-    # The parser says what is wrong with them.
-    return parse_numbers(b":".join([repr(value).encode() for value in sample.values]))
-
-
-def _check_string(value: str) -> str:
-    raw = value.encode(errors="surrogatepass")
-    if not raw:
-        raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        raise blame_bytes(raw, error) from None
-    return value
-
-
-def _are_numbers(values: Sequence[object]) -> bool:
-    try:
-        return bool(values) and all(
-            isinstance(value, (int, float)) and isfinite(value) for value in values
-        )
-    except OverflowError:  # an integer that is no float
-        return False

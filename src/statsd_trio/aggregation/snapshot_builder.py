@@ -12,14 +12,13 @@ from typing import Final, TypeVar
 import attrs
 
 from statsd_trio.aggregation.context_table import ContextTable
+from statsd_trio.aggregation.dropped_values import DroppedValues
 from statsd_trio.aggregation.expiry import Expiry
-from statsd_trio.aggregation.settings import (
-    AggregationSettings,
-)
+from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Point, SeriesType, Snapshot
 from statsd_trio.aggregation.snapshot_contents import SnapshotContents
+from statsd_trio.aggregation.timestamped_points import PointsByContext
 from statsd_trio.aggregation.warnings import (
-    DroppedValues,
     EngineFailure,
     Warned,
     find_warnings,
@@ -34,8 +33,6 @@ STEP_CONTEXTS: Final = 64
 
 # Entries freed, or idle contexts looked at, in one step: 0.1 ms.
 _STEP_ENTRIES: Final = 256
-
-Stamped = dict[Context, dict[int, float]]
 
 _T = TypeVar("_T")
 _Take = Callable[[ClosedBucket], Sequence[tuple[Context, int, _T]]]
@@ -53,7 +50,7 @@ class SnapshotParts:
         now: when it was taken.
         buckets: closed, with the second that each starts with, ascending.
         idle: start of an interval in which nothing came, if there are no buckets.
-        stamped: points with timestamps of their own.
+        timestamped: points with timestamps of their own.
         dropped: what found no room since the last snapshot.
     """
 
@@ -62,7 +59,7 @@ class SnapshotParts:
     now: float
     buckets: Sequence[tuple[int, ClosedBucket]]
     idle: int | None
-    stamped: Stamped
+    timestamped: PointsByContext
     events: Sequence[Event]
     service_checks: Sequence[ServiceCheck]
     dropped: DroppedValues
@@ -116,7 +113,7 @@ class SnapshotBuilder:
         yield from self._build_histograms()
         yield from self._build_sketches()
         yield from self._sweep()
-        yield from self._build_stamped()
+        yield from self._build_timestamped()
         dropped = self._parts.dropped
         found = yield from find_warnings(dropped, self._table, self._settings)
         self.warnings = (*self.warnings, *found)
@@ -203,11 +200,11 @@ class SnapshotBuilder:
         self, context: Context, totals: Sequence[tuple[int, float]]
     ) -> None:
         """Add the points of *context*, with zeros for buckets that it missed."""
-        stamped = self._parts.stamped.pop(context, None)
-        if stamped is None and len(totals) == len(self._starts):
+        timestamped = self._parts.timestamped.pop(context, None)
+        if timestamped is None and len(totals) == len(self._starts):
             values: Iterable[tuple[int, float]] = totals
         else:
-            added = stamped or {}
+            added = timestamped or {}
             for start, total in totals:
                 added[start] = added.get(start, 0.0) + total
             # No zeros before its first sample, if that came after all buckets here.
@@ -224,10 +221,10 @@ class SnapshotBuilder:
         )
 
     def _add_gauge(self, context: Context, values: Sequence[tuple[int, float]]) -> None:
-        stamped = self._parts.stamped.pop(context, None)
-        if stamped is not None:
-            stamped.update(values)
-            values = sorted(stamped.items())
+        timestamped = self._parts.timestamped.pop(context, None)
+        if timestamped is not None:
+            timestamped.update(values)
+            values = sorted(timestamped.items())
         points = tuple([Point(start, value) for start, value in values])
         self._contents.add_series(context, SeriesType.GAUGE, points)
 
@@ -292,11 +289,11 @@ class SnapshotBuilder:
         del ordered[kept:end]
         self._table.shrink()
 
-    def _build_stamped(self) -> Iterator[None]:
-        """Send what is stamped and stands in no bucket."""
-        stamped = self._parts.stamped
-        while stamped:
-            for context in list(islice(stamped, STEP_CONTEXTS)):
+    def _build_timestamped(self) -> Iterator[None]:
+        """Send points with timestamps whose contexts stand in no bucket."""
+        timestamped = self._parts.timestamped
+        while timestamped:
+            for context in list(islice(timestamped, STEP_CONTEXTS)):
                 if context.kind == GAUGE:
                     self._add_gauge(context, ())
                 else:

@@ -11,6 +11,7 @@ from statsd_trio.aggregation.context_table import (
     TypeClashes,
     measure_context,
 )
+from statsd_trio.aggregation.dropped_values import FULL, MEMORY_REASONS, DroppedValues
 from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
 from statsd_trio.aggregation.settings import AggregationSettings
 
@@ -62,23 +63,6 @@ class EngineFailure:
 
 
 Warned = TypeClashes | ContextsFull | MemoryFull | EngineFailure
-
-# Reasons for which values find no room.
-FULL: Final = "max_contexts"
-MEMORY_REASONS: Final = ("context_memory", "set_memory", "value_memory")
-
-
-@attrs.frozen
-class DroppedValues:
-    """What found no room since the last snapshot.
-
-    Attributes:
-        counts: of values, by reason.
-        names: how many of them were of each metric, as far as those are counted.
-    """
-
-    counts: Mapping[str, int]
-    names: Mapping[str, int]
 
 
 def find_warnings(

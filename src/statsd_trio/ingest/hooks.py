@@ -1,16 +1,21 @@
 """What a host program's hook gave back, checked before anybody relies on it."""
 
-from math import inf
+from collections.abc import Sequence
+from math import inf, isfinite
 from types import NoneType
 from typing import Any
 
+import attrs
+
+from statsd_trio.errors import ParseError, Reason
 from statsd_trio.protocol.messages import ClientOrigin, MetricType, Sample
+from statsd_trio.protocol.numbers import blame_bytes, parse_numbers
 
 
 def check_sample(answer: object) -> Sample | None:
     """Return *answer* of the hook ``on_sample`` if it can be aggregated.
 
-    What its values are is not looked at: the aggregator does that for everybody.
+    Its values may still be anything: `check_values` looks at them.
 
     Raises:
         TypeError: if it is not a `Sample`, or holds something of a wrong type.
@@ -50,3 +55,45 @@ def check_sample(answer: object) -> Sample | None:
             f"on_sample returned a Sample whose sample_rate is {sample.sample_rate!r}"
         )
     return answer
+
+
+def check_values(sample: Sample) -> Sample:
+    """Return *sample* with those of its values that can be added.
+
+    Raises:
+        ParseError: if a value is none of its type.
+    """
+    values, dropped = _read_values(sample)
+    return attrs.evolve(sample, values=values, dropped=sample.dropped + dropped)
+
+
+def _read_values(
+    sample: Sample,
+) -> tuple[tuple[float, ...] | tuple[str, ...], tuple[Reason, ...]]:
+    """Return the values that can be added, and why each of the others cannot."""
+    if sample.type == MetricType.SET:
+        return tuple([_check_string(str(value)) for value in sample.values]), ()
+    if _are_numbers(sample.values):
+        return tuple([float(value) for value in sample.values]), ()
+    # The parser says what is wrong with them.
+    return parse_numbers(b":".join([repr(value).encode() for value in sample.values]))
+
+
+def _check_string(value: str) -> str:
+    raw = value.encode(errors="surrogatepass")
+    if not raw:
+        raise ParseError(Reason.EMPTY_VALUE, 0, "There is no value; write one.")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise blame_bytes(raw, error) from None
+    return value
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    try:
+        return bool(values) and all(
+            isinstance(value, (int, float)) and isfinite(value) for value in values
+        )
+    except OverflowError:  # an integer that is no float
+        return False

@@ -20,7 +20,7 @@ from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.counters import LineCounters
 from statsd_trio.engine.context import KINDS
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.ingest.hooks import check_sample
+from statsd_trio.ingest.hooks import check_sample, check_values
 from statsd_trio.ingest.rejections import Rejections
 from statsd_trio.ingest.watcher import Watcher
 from statsd_trio.pace import Pace
@@ -354,7 +354,7 @@ class Ingest:
                 self._lines.metrics += 1
                 return
             if kept is not None:
-                self._aggregator.insert_unchecked(kept)
+                self._aggregator.insert(check_values(kept))
                 self._lines.metrics += 1
                 if self._watcher is not None:
                     self._show(self._watcher.see_sample, kept)

@@ -1,0 +1,69 @@
+"""The events and service checks of one interval, kept until its snapshot."""
+
+from typing import Final
+
+import attrs
+
+from statsd_trio.aggregation.settings import AggregationSettings
+from statsd_trio.counters import SampleCounters
+from statsd_trio.protocol.messages import Event, ServiceCheck
+
+# Each is at most a packet.
+MAX_EVENTS: Final = 10_000
+MAX_SERVICE_CHECKS: Final = 10_000
+
+
+class MessageBuffer:
+    """Keeps events and service checks, up to a limit for each."""
+
+    def __init__(self, settings: AggregationSettings, samples: SampleCounters) -> None:
+        """Keep nothing yet.
+
+        Args:
+            settings: with the hostname and the tags that messages get.
+            samples: counts what is beyond a limit, as ``events_dropped``.
+        """
+        self.settings = settings
+        self._samples = samples
+        self._events: list[Event] = []
+        self._service_checks: list[ServiceCheck] = []
+
+    def add_event(self, event: Event, now: float) -> None:
+        """Keep *event*, which came at *now*; one beyond the limit is counted."""
+        if len(self._events) >= MAX_EVENTS:
+            self._samples.events_dropped += 1
+            return
+        self._events.append(
+            attrs.evolve(
+                event,
+                timestamp=event.timestamp or int(now),
+                host=self._choose_host(event.host),
+                tags=self._add_tags(event.tags),
+            )
+        )
+
+    def add_service_check(self, check: ServiceCheck, now: float) -> None:
+        """Keep *check*, which came at *now*; one beyond the limit is counted."""
+        if len(self._service_checks) >= MAX_SERVICE_CHECKS:
+            self._samples.events_dropped += 1
+            return
+        self._service_checks.append(
+            attrs.evolve(
+                check,
+                timestamp=check.timestamp or int(now),
+                host=self._choose_host(check.host),
+                tags=self._add_tags(check.tags),
+            )
+        )
+
+    def take(self) -> tuple[list[Event], list[ServiceCheck]]:
+        """Return all that is kept, and keep nothing."""
+        taken = self._events, self._service_checks
+        self._events, self._service_checks = [], []
+        return taken
+
+    def _choose_host(self, host: str | None) -> str:
+        return self.settings.hostname if host is None else host
+
+    def _add_tags(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*tags, *self.settings.tags)))
