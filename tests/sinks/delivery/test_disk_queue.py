@@ -75,8 +75,8 @@ def get_bodies(files: list[SpoolFile]) -> list[bytes]:
 
 
 def count(queue: DiskQueue, target: str = TARGET) -> Any:
-    queue.count_findings()
-    return queue.counts_of(target)
+    queue.index.count_findings()
+    return queue.index.counts_of(target)
 
 
 def list_files(directory: Path, pattern: str) -> list[Path]:
@@ -117,11 +117,11 @@ def test_newest_file_is_taken_first(open_queue: OpenQueue) -> None:
 def test_each_target_has_its_own_files(open_queue: OpenQueue) -> None:
     queue = open_queue()
     queue.push(TARGET, [make(body=b"mine")])
-    assert queue.has_files(TARGET)
-    assert not queue.has_files(OTHER_TARGET)
+    assert queue.index.has_waiting(TARGET)
+    assert not queue.index.has_waiting(OTHER_TARGET)
     assert pop(queue, OTHER_TARGET) == []
     assert get_bodies(pop(queue)) == [b"mine"]
-    assert not queue.has_files(TARGET)
+    assert not queue.index.has_waiting(TARGET)
 
 
 def test_many_small_files_are_taken_at_once_and_one_large(
@@ -189,7 +189,7 @@ def test_released_file_can_be_taken_again(open_queue: OpenQueue) -> None:
     (file,) = pop(first)
     assert pop(second) == []
     first.release(file)
-    assert first.has_files(TARGET)
+    assert first.index.has_waiting(TARGET)
     (file,) = pop(second)
     assert get_bodies([file]) == [b"mine"]
     assert not any(one.is_doubtful for one in file.waiting)
@@ -283,7 +283,7 @@ def test_file_that_another_server_took_is_gone(open_queue: OpenQueue) -> None:
     assert count(first).gone == 2
     first.refresh()
     assert count(first).gone == 2
-    assert not first.has_files(TARGET)
+    assert not first.index.has_waiting(TARGET)
 
 
 def keep_nothing(data: bytes) -> bytes:
@@ -424,7 +424,7 @@ def test_file_whose_directory_cannot_be_synced_does_not_stay(
     with pytest.raises(OSError, match="Input/output error"):
         queue.push(TARGET, [make()])
     assert list_files(directory, "*-*") == []
-    assert not queue.has_files(TARGET)
+    assert not queue.index.has_waiting(TARGET)
 
 
 def test_file_and_directory_are_synced_before_it_counts(

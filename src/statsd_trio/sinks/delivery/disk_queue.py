@@ -15,19 +15,15 @@ arrived. The rules:
 
 Files that do not look like the queue's own are left alone, whatever they are.
 
-All methods but `counts_of` and `count_findings` block, one at a time, and are for
-worker threads. What is where is remembered, so that none of them reads the directory
-but `refresh`, which also finds out what others did to it, and `push` when it needs
-room.
+All methods block, one at a time, and are for worker threads. What is where is
+remembered by the index, so that none of them reads the directory but `refresh`, which
+also finds out what others did to it, and `push` when it needs room.
 """
 
-import bisect
 import contextlib
-import enum
 import logging
 import os
 import threading
-from collections import defaultdict, deque
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -47,6 +43,7 @@ from statsd_trio.sinks.delivery.spool_entry import (
     write_synced,
 )
 from statsd_trio.sinks.delivery.spool_file import SpoolFileError, format_spool_file
+from statsd_trio.sinks.delivery.spool_index import Fate, SpoolIndex
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 logger = logging.getLogger(__name__)
@@ -60,38 +57,13 @@ class SpoolFullError(Exception):
     """The files do not fit within the bound, whatever makes room."""
 
 
-class _Fate(enum.Enum):
-    """What became of a file."""
-
-    EVICTED = enum.auto()
-    GONE = enum.auto()
-    SET_ASIDE = enum.auto()
-
-
-@attrs.define
-class SpoolCounts:
-    """What became of the points that this process wrote for one target.
-
-    Attributes:
-        spooled: points in files that are there.
-        evicted: points in files that had to make room.
-        gone: points in files that somebody else took or removed, or that could not
-            be read.
-        set_aside: files that could not be read, whoever wrote them.
-    """
-
-    spooled: int = 0
-    evicted: int = 0
-    gone: int = 0
-    set_aside: int = 0
-
-
 class DiskQueue:
     """Files within a number of bytes.
 
     Attributes:
         max_bytes: of all of them together. What other processes write counts once
             `refresh` has seen it.
+        index: what is where, and what became of the points.
     """
 
     def __init__(self, path: str | os.PathLike[str], max_bytes: int) -> None:
@@ -111,34 +83,7 @@ class DiskQueue:
         self._process = ProcessLock.acquire(self._path)
         # One operation at a time, also when nobody waits any more for the one before.
         self._lock = threading.Lock()
-        self._entries: dict[str, SpoolEntry] = {}
-        self._size = 0
-        # The stems of what can be taken, oldest first.
-        self._waiting: defaultdict[str, list[str]] = defaultdict(list)
-        # The points of the files that this process wrote and that are still there.
-        self._own_points: dict[str, int] = {}
-        self._counts: defaultdict[str, SpoolCounts] = defaultdict(SpoolCounts)
-        # Found out in threads, and counted by `count_findings`: the target, what
-        # became of its points, and how many.
-        self._findings: deque[tuple[str, _Fate, int]] = deque()
-
-    def counts_of(self, target: str) -> SpoolCounts:
-        """Return the counts of *target*, to read and to change."""
-        return self._counts[target]
-
-    def count_findings(self) -> None:
-        """Count what the operations found out about files of any target."""
-        while self._findings:
-            target, fate, number = self._findings.popleft()
-            counts = self._counts[target]
-            if fate is _Fate.SET_ASIDE:
-                counts.set_aside += number
-                continue
-            counts.spooled -= number
-            if fate is _Fate.EVICTED:
-                counts.evicted += number
-            else:
-                counts.gone += number
+        self.index = SpoolIndex()
 
     def push(self, target: str, transactions: Collection[Transaction]) -> int:
         """Write one file; the oldest files make room for it.
@@ -168,12 +113,8 @@ class DiskQueue:
                     with contextlib.suppress(OSError):
                         path.unlink(missing_ok=True)
                 raise
-            self._add(final.name, stem, target, len(data), points)
+            self._add(stem, target, len(data), points)
         return points
-
-    def has_files(self, target: str) -> bool:
-        """Return whether `pop` may find something; this does not block."""
-        return bool(self._waiting.get(target))
 
     def pop(self, target: str, route: Route) -> list[SpoolFile]:
         """Take the newest files of *target*, at most a megabyte or one file of them.
@@ -184,13 +125,16 @@ class DiskQueue:
         files: list[SpoolFile] = []
         size = 0
         with self._lock:
-            waiting = self._waiting[target]
-            while waiting and len(files) < _POPPED_FILES and size < _POPPED_BYTES:
-                entry = self._entries[waiting.pop()]
+            while (
+                self.index.has_waiting(target)
+                and len(files) < _POPPED_FILES
+                and size < _POPPED_BYTES
+            ):
+                entry = self.index.pop_newest(target)
                 try:
                     file = self._take(entry, route)
                 except OSError:
-                    waiting.append(entry.stem)
+                    self.index.push_newest(entry)
                     if files:
                         break
                     raise
@@ -223,10 +167,9 @@ class DiskQueue:
         """
         with self._lock:
             size = file.path.stat().st_size
-            name = f"{file.stem}.spool"
-            file.path.rename(self._path / name)
+            file.path.rename(self._path / f"{file.stem}.spool")
             target = file.stem.rpartition(".")[2]
-            self._add(name, file.stem, target, size, file.points)
+            self._add(file.stem, target, size, file.points)
 
     def refresh(self) -> None:
         """Find out what others did to the directory.
@@ -251,20 +194,19 @@ class DiskQueue:
             (self._path / entry.name).rename(claimed)
         except FileNotFoundError:
             # Somebody else was faster.
-            self._forget(entry, _Fate.GONE)
+            self.index.remove(entry, Fate.GONE)
             return None
         try:
             transactions = read_entry(entry.kind, claimed, route)
         except (SpoolFileError, OSError) as error:
             logger.warning("set aside %s of the spool: %s", entry.stem, error)
-            self._forget(entry, _Fate.GONE)
-            self._findings.append((entry.target, _Fate.SET_ASIDE, 1))
+            self.index.remove(entry, Fate.GONE)
+            self.index.note_set_aside(entry.target)
             with contextlib.suppress(OSError):
                 claimed.rename(self._path / f"{entry.stem}.bad")
             return None
-        is_own = entry.stem in self._own_points
-        self._own_points.pop(entry.stem, None)
-        self._discard(entry)
+        is_own = self.index.is_own(entry)
+        self.index.remove_taken(entry)
         file = SpoolFile(
             entry.stem,
             claimed,
@@ -281,13 +223,14 @@ class DiskQueue:
     def _make_room(self, size: int) -> None:
         if size > self.max_bytes:
             raise SpoolFullError
-        if self._size + size <= self.max_bytes:
+        index = self.index
+        if index.size + size <= self.max_bytes:
             return
         # Others may have made room, and nothing is dropped for nothing.
         self._scan()
         of_others = 0
-        for entry in sorted(self._entries.values(), key=lambda one: one.stem):
-            if self._size + size <= self.max_bytes:
+        for entry in index.list_oldest():
+            if index.size + size <= self.max_bytes:
                 break
             if entry.owner and not entry.can_be_taken:
                 continue
@@ -295,10 +238,10 @@ class DiskQueue:
                 (self._path / entry.name).unlink()
             except FileNotFoundError:
                 # Somebody claimed it just now.
-                self._forget(entry, _Fate.GONE)
+                index.remove(entry, Fate.GONE)
             else:
-                of_others += entry.stem not in self._own_points
-                self._forget(entry, _Fate.EVICTED)
+                of_others += not index.is_own(entry)
+                index.remove(entry, Fate.EVICTED)
         if of_others:
             logger.warning(
                 "dropped the %d oldest files of the spool, which other processes"
@@ -306,12 +249,12 @@ class DiskQueue:
                 of_others,
                 self.max_bytes,
             )
-        self._list_waiting()
-        if self._size + size > self.max_bytes:
+        index.list_waiting()
+        if index.size + size > self.max_bytes:
             raise SpoolFullError
 
     def _scan(self) -> None:
-        """Read the directory, and count what is gone of what this process wrote."""
+        """Read the directory, and note what is gone of what this process wrote."""
         running = {self._process.name: True}
 
         def is_running(name: str) -> bool:
@@ -319,8 +262,8 @@ class DiskQueue:
                 running[name] = is_process_running(self._path, name)
             return running[name]
 
-        known = {entry.name: entry for entry in self._entries.values()}
-        entries: dict[str, SpoolEntry] = {}
+        known = self.index.known()
+        entries: list[SpoolEntry] = []
         with os.scandir(self._path) as found:
             for file in found:
                 lock_name = parse_lock_name(file.name)
@@ -330,47 +273,20 @@ class DiskQueue:
                     continue
                 entry = known.get(file.name) or look_at(file)
                 if entry is not None and entry.owner != self._process.name:
-                    entries[entry.stem] = entry
-        for stem, entry in entries.items():
-            if entry.owner:
-                can_be_taken = not is_running(entry.owner)
-                entries[stem] = attrs.evolve(entry, can_be_taken=can_be_taken)
-        self._entries = entries
-        self._size = sum(entry.size for entry in entries.values())
-        for stem, points in [*self._own_points.items()]:
-            entry = entries.get(stem)
-            if entry is None or entry.owner or entry.kind == "bad":
-                del self._own_points[stem]
-                target = stem.rpartition(".")[2]
-                self._findings.append((target, _Fate.GONE, points))
-        self._list_waiting()
-
-    def _list_waiting(self) -> None:
-        self._waiting.clear()
-        for stem in sorted(self._entries):
-            entry = self._entries[stem]
-            if entry.can_be_taken:
-                self._waiting[entry.target].append(stem)
-
-    def _add(self, name: str, stem: str, target: str, size: int, points: int) -> None:
-        """Note that a file of this process is there."""
-        self._entries[stem] = SpoolEntry(
-            name, stem, target, "spool", "", size, can_be_taken=True
+                    entries.append(entry)
+        self.index.replace(
+            attrs.evolve(entry, can_be_taken=not is_running(entry.owner))
+            if entry.owner
+            else entry
+            for entry in entries
         )
-        self._size += size
-        self._own_points[stem] = points
-        bisect.insort(self._waiting[target], stem)
 
-    def _discard(self, entry: SpoolEntry) -> None:
-        del self._entries[entry.stem]
-        self._size -= entry.size
-
-    def _forget(self, entry: SpoolEntry, fate: _Fate) -> None:
-        """Note that a file is not there any more, and what became of its points."""
-        self._discard(entry)
-        points = self._own_points.pop(entry.stem, None)
-        if points is not None:
-            self._findings.append((entry.target, fate, points))
+    def _add(self, stem: str, target: str, size: int, points: int) -> None:
+        """Note that a file of this process is there."""
+        entry = SpoolEntry(
+            f"{stem}.spool", stem, target, "spool", "", size, can_be_taken=True
+        )
+        self.index.add_own(entry, points)
 
     def _sync_directory(self) -> None:
         if os.name != "posix":

@@ -101,7 +101,9 @@ class Spooler:
 
     def add_counts(self, ledger: SinkLedger) -> SinkLedger:
         """Add what became of the points on disk to *ledger*."""
-        counts = [self._disk.counts_of(target) for target in self._targets.values()]
+        counts = [
+            self._disk.index.counts_of(target) for target in self._targets.values()
+        ]
         return attrs.evolve(
             ledger,
             spooled=sum(one.spooled for one in counts),
@@ -112,7 +114,9 @@ class Spooler:
 
     def report(self) -> None:
         """Add what happened on disk since the last call to the losses."""
-        counts = [self._disk.counts_of(target) for target in self._targets.values()]
+        counts = [
+            self._disk.index.counts_of(target) for target in self._targets.values()
+        ]
         evicted = sum(one.evicted for one in counts)
         gone = sum(one.gone for one in counts)
         if evicted > self._reported_evicted:
@@ -138,7 +142,7 @@ class Spooler:
             await self._remove_sent()
             loaded: list[Transaction] = []
             for route in schedule.list_idle_routes(trio.current_time()):
-                if self._disk.has_files(self._targets[route]):
+                if self._disk.index.has_waiting(self._targets[route]):
                     loaded += await self._load(route)
             for transaction in loaded:
                 schedule.waiting.push(transaction)
@@ -190,7 +194,7 @@ class Spooler:
         loaded: list[Transaction] = []
         for file in files:
             if file.is_own:
-                self._disk.counts_of(target).spooled -= file.points
+                self._disk.index.counts_of(target).spooled -= file.points
             else:
                 # Another process counted them; for this one they are new.
                 self._counters.snapshotted += file.points
@@ -232,7 +236,7 @@ class Spooler:
             self._losses.add(f"{if_not}, not spooled: {reason}", points, len(batch))
             return False
         self._counters.pending -= points
-        self._disk.counts_of(target).spooled += points
+        self._disk.index.counts_of(target).spooled += points
         for one in batch:
             self.finish(one)
         return True
@@ -260,7 +264,7 @@ class Spooler:
         points = _count_points(file.waiting)
         self._counters.pending -= points
         target = self._targets[next(iter(file.waiting)).payload.route]
-        self._disk.counts_of(target).spooled += points
+        self._disk.index.counts_of(target).spooled += points
         self._files.discard(file)
 
     async def _call(self, operation: Callable[[], T]) -> T:
@@ -275,7 +279,7 @@ class Spooler:
             try:
                 return await self._run_in_thread(operation)
             finally:
-                self._disk.count_findings()
+                self._disk.index.count_findings()
         raise OSError(errno.ETIMEDOUT, "the disk did not answer in time")
 
 
