@@ -66,7 +66,7 @@ from docs.example_blocks import (
 DOCS: Final = Path(__file__).parent
 
 # The servers of the pages listen on these, and on the next few for their views.
-PORTS: Final = ("8125", "8126", "8127", "8128", "8080", "5000", "8000", "4318")
+PORTS: Final = ("8125", "8126", "8127", "8128", "8080", "8000", "4318")
 
 # Where `dev` shows its page: at 8129, or at the next port that is free.
 _DEV_PORTS: Final = {str(port): "8129" for port in range(8130, 8140)}
