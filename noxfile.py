@@ -560,7 +560,9 @@ def release(session: nox.Session) -> None:
         session.log("%s  %s", digest, path)
     if len(set(built.values())) * 2 != len(built):
         session.error("the second build is not, byte for byte, the first")
-    _check_distributions(session, *(path for path in built if path.parent == dist))
+    sdist, repaired = (path for path in built if path.parent == dist)
+    _check_distributions(session, sdist, repaired)
+    _check_is_whole(session, sdist)
     session.run("towncrier", "build", "--draft", f"--version={_VERSION}")
     if any(".invalid/" in url for url in PROJECT["project"]["urls"].values()):
         complain("pyproject.toml still has placeholders under [project.urls]")
@@ -642,6 +644,20 @@ def _pack_reproducibly(archive: Path, epoch: int) -> None:
             member.uname = member.gname = ""
             new.addfile(member, old.extractfile(member) if member.isfile() else None)
     archive.write_bytes(packed.getvalue())
+
+
+def _check_is_whole(session: nox.Session, sdist: Path) -> None:
+    """Check that a source distribution has every file of the repository."""
+    tracked = session.run("git", "ls-files", external=True, silent=True)
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    missing = [
+        name
+        for name in str(tracked).splitlines()
+        if name not in packed and not Path(name).name.startswith(".git")
+    ]
+    if missing:
+        session.error(f"MANIFEST.in leaves out {missing}")
 
 
 def _check_distributions(session: nox.Session, sdist: Path, wheel: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two commands of the README are those that are checked."""
+"""The two commands of the README are those that are checked, and its links lead on."""
 
 import re
 import shlex
@@ -22,3 +22,12 @@ def test_the_readme_s_commands_differ_in_nothing_but_the_session() -> None:
     commands = [shlex.split(command) for command in find_commands()]
     assert [command[-1] for command in commands] == ["example", "tests"]
     assert commands[0][:-1] == commands[1][:-1]
+
+
+def test_each_link_to_a_file_leads_to_one() -> None:
+    # setup.py makes links to the repository of them, for the page of an index.
+    links = re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", README)
+    images = re.findall(r'(?:src|srcset)="(?![a-z]+:)([^"]+)"', README)
+    assert links
+    assert images
+    assert [link for link in [*links, *images] if not (ROOT / link).is_file()] == []
