@@ -89,7 +89,7 @@ async def test_a_frame_too_long_names_both_sizes_and_its_sender(
         nursery.cancel_scope.cancel()
     (warning,) = find_warnings(caplog)
     assert f"pid {os.getpid()}: a frame of 9001 bytes" in warning
-    assert "buffer_size is 8192" in warning
+    assert "buffer_size, which is 8192" in warning
     assert server.ledger().listeners[0].dropped_bytes == 104
 
 
@@ -158,7 +158,7 @@ async def test_a_listener_that_fails_is_named_and_the_others_go_on(
             client.sendto(b"page.views:1|c", server.addresses[0])
         await trio.sleep(20)
         (reason,) = server.find_unready()
-        assert "it exists and is no FIFO" in reason
+        assert "it exists and is not a FIFO" in reason
         nursery.cancel_scope.cancel()
     assert add_up(memory.snapshots, "page.views") == 1
 

@@ -39,8 +39,8 @@ def test_an_address_is_read(text: str, address: Address) -> None:
     ("text", "message"),
     [
         ("http://localhost", "http is none of udp, unix"),
-        ("unix://", "names no path"),
-        ("unix://\0", "names no path"),
+        ("unix://", "has no path"),
+        ("unix://\0", "has no path"),
         ("udp://", "expected HOST:PORT"),
         ("", "expected HOST:PORT"),
         ("udp://::1", "an IPv6 host in brackets"),

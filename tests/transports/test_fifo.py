@@ -206,7 +206,9 @@ def test_one_that_was_there_is_used_and_stays(path: str) -> None:
 
 def test_a_second_server_is_refused_by_name(path: str) -> None:
     listener = bind(path)
-    with pytest.raises(OSError, match=f"{path}: a live server reads it") as caught:
+    with pytest.raises(
+        OSError, match=f"{path}: another server is reading it"
+    ) as caught:
         bind(path)
     assert caught.value.errno == errno.EADDRINUSE
     assert Path(path).is_fifo()
@@ -215,7 +217,7 @@ def test_a_second_server_is_refused_by_name(path: str) -> None:
 
 def test_a_file_that_is_no_fifo_is_never_removed(path: str) -> None:
     Path(path).write_text("mine")
-    with pytest.raises(FileExistsError, match=f"{path}: it exists and is no FIFO"):
+    with pytest.raises(FileExistsError, match=f"{path}: it exists and is not a FIFO"):
         bind(path)
     assert Path(path).read_text() == "mine"
 
@@ -315,7 +317,7 @@ async def test_a_file_in_its_place_is_tried_again_until_it_is_gone(
         await trio.sleep(60)
         assert (
             listener.counters.failure
-            == f"cannot listen on {path}: it exists and is no FIFO"
+            == f"cannot listen on {path}: it exists and is not a FIFO"
         )
         # The pauses grow.
         assert 5 <= listener.counters.failures <= 10

@@ -90,7 +90,7 @@ def test_a_unix_socket_without_a_path_is_refused() -> None:
 
 def test_a_socket_of_another_kind_is_refused() -> None:
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with one, other, pytest.raises(OSError, match="neither UDP, TCP nor Unix"):
+    with one, other, pytest.raises(OSError, match="it must be a UDP, TCP or Unix"):
         open_listener(one)
 
 

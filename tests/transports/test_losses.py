@@ -28,7 +28,7 @@ def test_each_cause_is_told_once_with_its_count_and_its_first_sender(
     assert half_frame == (
         "tcp://127.0.0.1:8125: half_frame, 10 times: a stream ended in the middle of "
         "a frame or a line, which is lost. The first: 127.0.0.1:40000: half 0. Clients "
-        "must send frames whole, and end each line, the last too, by a newline"
+        "must send whole frames, and end every line with a newline"
     )
     assert too_long == (
         "tcp://127.0.0.1:8125: frame_too_long, once: a connection was closed because "

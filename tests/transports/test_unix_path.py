@@ -126,13 +126,13 @@ def test_a_name_of_one_letter_is_bound(tmp_path: Path) -> None:
 def test_no_free_name_beside_it_is_an_error(tmp_path: Path) -> None:
     for letter in "abcdefghijklmnopqrstuvwxyz0123456789":
         (tmp_path / letter).touch()
-    with pytest.raises(OSError, match="no name is free"):
+    with pytest.raises(OSError, match="no temporary name is free"):
         bind_path(str(tmp_path / "S"), socket.SOCK_DGRAM)
 
 
 @pytest.mark.parametrize("path", ["", "/"])
 def test_a_path_without_a_name_is_refused(path: str) -> None:
-    with pytest.raises(OSError, match="it names no file"):
+    with pytest.raises(OSError, match="it has no file name"):
         bind_path(path, socket.SOCK_DGRAM)
 
 

@@ -1,1 +1,1 @@
-"""Sockets in, packets out."""
+"""Receive packets from sockets and pipes, and queue them for the server."""

@@ -1,4 +1,4 @@
-"""Addresses as people write them, read into what a socket takes."""
+"""Parse addresses as people write them into what a socket needs."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _HOST_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))
 
 
 class Address(NamedTuple):
-    """Where to send: host and port for udp and tcp, a path for the others."""
+    """Where to send: host and port for UDP and TCP, a path for the other schemes."""
 
     transport: Transport
     host: str = ""
@@ -34,19 +34,19 @@ class Address(NamedTuple):
 
 
 def format_host_port(host: str, port: int) -> str:
-    """Write *host* and *port* as in a URL, an IPv6 address in brackets."""
+    """Return *host* and *port* as in a URL, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_address(text: str) -> Address:
-    r"""Read a URL such as ``udp://localhost:8125`` or ``unix:///run/dsd.socket``.
+    r"""Parse a URL such as ``udp://localhost:8125`` or ``unix:///run/dsd.socket``.
 
-    ``host:port`` alone is UDP, a path that starts with ``/`` a Unix datagram socket
-    and one with ``\\.\pipe\`` a named pipe. A port left out is 8125, and a host left
-    out, as in ``9125`` or ``tcp://:9125``, is ``localhost``.
+    ``host:port`` alone means UDP, a path that starts with ``/`` a Unix datagram socket,
+    and a path that starts with ``\\.\pipe\`` a named pipe. Without a port it is 8125,
+    and without a host, as in ``9125`` or ``tcp://:9125``, it is ``localhost``.
 
     Raises:
-        ValueError: if it is none of these; the message says what is wrong with it.
+        ValueError: if *text* is not an address; the message says what is wrong.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -61,7 +61,7 @@ def parse_address(text: str) -> Address:
         raise ValueError(f"{text!r}: {scheme} is none of {', '.join(_SCHEMES)}")
     if transport not in {"udp", "tcp"}:
         if not rest or "\0" in rest:
-            raise ValueError(f"{text!r}: it names no path")
+            raise ValueError(f"{text!r}: it has no path")
         return Address(transport, path=rest)
     if _PORT.fullmatch(rest):
         rest = f"localhost:{rest.lstrip(':')}"
@@ -70,5 +70,5 @@ def parse_address(text: str) -> Address:
         raise ValueError(f"{text!r}: expected HOST:PORT, an IPv6 host in brackets")
     port = int(found[3] or _DEFAULT_PORT)
     if not 0 < port < 65536:
-        raise ValueError(f"{text!r}: a port is from 1 to 65535")
+        raise ValueError(f"{text!r}: a port must be from 1 to 65535")
     return Address(transport, host=found[1] or found[2], port=port)

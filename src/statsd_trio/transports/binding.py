@@ -1,4 +1,4 @@
-"""Sockets bound to each address that a name resolves to."""
+"""Bind a socket to each address that a name resolves to."""
 
 import errno
 import ipaddress
@@ -15,7 +15,7 @@ from statsd_trio.transports.addresses import format_host_port
 
 logger = logging.getLogger(__name__)
 
-# The name resolves to it, but this machine has no such address or no such family.
+# The name resolves to the address, but this machine lacks the address or its family.
 _LACKING_ERRNOS: Final = frozenset(
     {
         errno.EADDRNOTAVAIL,
@@ -26,10 +26,10 @@ _LACKING_ERRNOS: Final = frozenset(
     }
 )
 
-# A number that is free on one address may be taken on the next.
+# A port that is free on one address may be taken on the next one.
 _MAX_PORT_TRIES: Final = 16
 
-# How many connections may wait to be accepted; the system cuts it to its own limit.
+# How many connections may wait to be accepted; the system cuts this to its own limit.
 LISTEN_BACKLOG: Final = 1024
 
 _Address = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
@@ -43,23 +43,24 @@ async def bind_name(
     scheme: str,
     non_local_traffic: bool = False,
 ) -> list[socket.socket]:
-    """Bind every address that *host* resolves to; streams listen.
+    """Bind every address that *host* resolves to; stream sockets also listen.
 
-    With *non_local_traffic* every address of the machine takes the place of *host*,
-    and so it does for a wildcard: both ``0.0.0.0`` and ``::`` stand for every address
-    of both families, as they do for Go's ``net.ListenUDP("udp", ...)``. With port 0
-    one free number serves all of them.
+    With *non_local_traffic*, or if *host* is a wildcard, every address of the machine
+    is bound instead: both ``0.0.0.0`` and ``::`` stand for all addresses of both
+    families, as they do for Go's ``net.ListenUDP("udp", ...)``. With port 0, one free
+    port is used for all of them.
 
     Args:
         host: a name or an address.
-        port: 0 for any free port.
-        kind: of the sockets.
-        scheme: for the log and for errors, as in ``udp://127.0.0.1:8125``.
-        non_local_traffic: ignore *host*.
+        port: 0 picks a free port.
+        kind: the kind of the sockets.
+        scheme: the scheme shown in the log and in errors, as in
+            ``udp://127.0.0.1:8125``.
+        non_local_traffic: whether to ignore *host* and bind every address.
 
     Raises:
-        OSError: if an address is taken or forbidden, or the machine has none of
-            them; nothing stays bound.
+        OSError: if an address is taken or forbidden, or the machine has none of them.
+            No socket stays open then.
 
     Source: Go, net/ipsock_posix.go, favoriteAddrFamily.
     """
@@ -67,7 +68,7 @@ async def bind_name(
     is_wildcard = any(map(_is_wildcard, addresses))
     if is_wildcard and not non_local_traffic:
         addresses = await _resolve(None, port, kind)
-    # A machine without IPv6 is nothing to warn of where nobody asked for IPv6.
+    # If nobody asked for IPv6, a machine without it is not worth a warning.
     level = logging.INFO if is_wildcard else logging.WARNING
     tries = _MAX_PORT_TRIES if port == 0 else 1
     while True:
@@ -82,7 +83,7 @@ async def bind_name(
 async def _resolve(
     host: str | None, port: int, kind: socket.SocketKind
 ) -> list[_Address]:
-    """Return each address of *host*, or of the whole machine for None."""
+    """Return each address of *host*, or of the whole machine if it is None."""
     try:
         found = await trio.socket.getaddrinfo(
             host, port, type=kind, flags=socket.AI_PASSIVE
@@ -91,7 +92,7 @@ async def _resolve(
         raise OSError(
             errno.EADDRNOTAVAIL, f"cannot resolve {host!r}: {error.strerror}"
         ) from error
-    # A name may stand in the hosts file more than once.
+    # The hosts file may contain a name more than once.
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
@@ -133,12 +134,13 @@ def _bind(
     with ExitStack() as stack:
         sock = stack.enter_context(socket.socket(family, kind))
         if family == socket.AF_INET6:
-            # The IPv4 addresses have sockets of their own, on the same port.
+            # The IPv4 addresses get sockets of their own, on the same port.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if sys.platform == "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         elif kind == socket.SOCK_STREAM:
-            # Else a restart waits for the connections of the last run to expire.
+            # Otherwise a restart would have to wait until the connections of the last
+            # run expire.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
         sock.bind(address)

@@ -1,7 +1,7 @@
-"""The kernel's receive buffer of one socket: its size, what waits, what it dropped.
+"""The kernel's receive buffer of a socket: its size, what waits in it, what it dropped.
 
-Linux tells the last two by SO_MEMINFO, with or without traffic. Elsewhere only the
-size is known.
+Linux reports the last two by SO_MEMINFO at any time. On other systems only the size is
+known.
 """
 
 import logging
@@ -16,36 +16,36 @@ if sys.platform != "win32":
 
 logger = logging.getLogger(__name__)
 
-# Source: linux, include/uapi/asm-generic/socket.h and include/uapi/linux/sock_diag.h;
-# the socket module has no name for it.
+# The socket module has no name for it. Source: linux, include/uapi/asm-generic/socket.h
+# and include/uapi/linux/sock_diag.h.
 _SO_MEMINFO: Final = 55
 _MEMINFO: Final = struct.Struct("=9I")
 _MEMINFO_RECEIVE_BYTES: Final = 0
 _MEMINFO_DROPS: Final = 8
 
-# What the kernel charges for a packet beyond its bytes, at the very least (a socket
-# buffer's own structures; 768 and more are common), so that converting charged bytes
-# to packets never comes out with less than what waits.
+# The least that the kernel charges for a packet beyond its bytes (a socket buffer's own
+# structures; 768 and more are common). Converting charged bytes to packets with it
+# never gives fewer packets than really wait.
 PACKET_OVERHEAD_BYTES: Final = 512
 
 
 def request_buffer(sock: socket.socket, asked_bytes: int) -> int:
-    """Ask for a receive buffer and tell what was granted, as getsockopt counts it.
+    """Ask for a receive buffer; return the granted size, as getsockopt counts it.
 
-    On Linux that is twice what was allowed, since overhead is charged to it; 0 asks
-    for nothing and keeps the system's default.
+    On Linux this is twice what was allowed, because overhead is charged to the buffer.
+    With 0 nothing is asked for, and the system's default stays.
     """
     if asked_bytes:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, asked_bytes)
         except OSError as error:
-            # BSDs refuse what Linux would cut to its limit.
+            # BSD systems refuse a size that Linux would cut to its limit.
             logger.warning("SO_RCVBUF %d was refused: %s", asked_bytes, error)
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
 def log_granted(name: str, asked_bytes: int, granted_bytes: int) -> None:
-    """Log what *request_buffer* came to, with what to do if it is less."""
+    """Log the size that *request_buffer* returned, with advice if it is too small."""
     if granted_bytes < asked_bytes:
         logger.warning(
             "%s: receive buffer of %d bytes granted, %d asked; "
@@ -59,9 +59,9 @@ def log_granted(name: str, asked_bytes: int, granted_bytes: int) -> None:
 
 
 def read_waiting_bytes(sock: socket.socket) -> int:
-    """Tell how many bytes wait, as the kernel charges them: never too few.
+    """Return how many bytes wait, as the kernel charges them; never too few.
 
-    Where the system cannot say it is the size of the buffer.
+    If the system cannot say, this is the size of the buffer.
     """
     memory = _read_meminfo(sock)
     if memory is None:
@@ -70,9 +70,9 @@ def read_waiting_bytes(sock: socket.socket) -> int:
 
 
 def read_drops(sock: socket.socket) -> int | None:
-    """Tell how many packets the kernel dropped in the life of *sock*, modulo 2**32.
+    """Return how many packets the kernel ever dropped on *sock*, modulo 2**32.
 
-    None where the system cannot say.
+    This is None if the system cannot say.
     """
     memory = _read_meminfo(sock)
     return None if memory is None else memory[_MEMINFO_DROPS]
@@ -83,7 +83,7 @@ def _read_meminfo(sock: socket.socket) -> tuple[int, ...] | None:
         try:
             raw = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
         except OSError:
-            # A kernel before 4.12, or a sandbox that does not know it.
+            # The kernel is older than 4.12, or a sandbox does not support the option.
             return None
         if len(raw) == _MEMINFO.size:
             return _MEMINFO.unpack(raw)
@@ -91,9 +91,9 @@ def _read_meminfo(sock: socket.socket) -> tuple[int, ...] | None:
 
 
 def read_waiting_stream_bytes(sock: socket.socket) -> int:
-    """Tell how many bytes of a stream wait to be read.
+    """Return how many bytes of a stream wait to be read.
 
-    Where the system cannot say it is the size of the buffer.
+    If the system cannot say, this is the size of the buffer.
     """
     if sys.platform != "win32":
         count = bytearray(struct.calcsize("i"))

@@ -1,4 +1,4 @@
-"""One peer of a stream listener: its socket, and what it sent of its next packet."""
+"""One peer of a stream listener: its socket, and the start of its next packet."""
 
 import contextlib
 import math
@@ -13,14 +13,15 @@ from statsd_trio.transports.packet import Origin
 
 
 class Connection:
-    """One peer.
+    """A connection from one peer.
 
     Attributes:
-        origin: who it is.
-        feed: where its bytes go.
-        idle_since: since when more bytes are waited for; infinite while they are not.
-        scope: what its task runs in; cancelled to end this connection alone.
-        ended: set when it is closed.
+        origin: who the peer is.
+        feed: takes the bytes that the peer sends.
+        idle_since: since when the peer has sent nothing; infinite while bytes are being
+            read.
+        scope: the cancel scope of its task; cancel it to end this connection only.
+        ended: set once the connection is closed.
     """
 
     def __init__(self, sock: socket.socket, origin: Origin, feed: StreamFeed) -> None:
@@ -32,11 +33,11 @@ class Connection:
         self._sock = sock
 
     def read(self, max_bytes: int) -> bytes:
-        """Read what waits; nothing if the peer closed its side."""
+        """Read what waits; return nothing if the peer has closed its side."""
         return self._sock.recv(max_bytes)
 
     async def wait_readable(self) -> bool:
-        """Wait for bytes; False if the packet that has begun took too long."""
+        """Wait for bytes; return False if the packet that has begun took too long."""
         self.idle_since = trio.current_time()
         try:
             with trio.move_on_at(self.feed.deadline) as waiting:
@@ -46,23 +47,24 @@ class Connection:
         return not waiting.cancelled_caught
 
     def measure_waiting(self) -> int:
-        """Return how many bytes wait; 0 for a connection that is closed."""
+        """Return how many bytes wait; 0 for a closed connection."""
         try:
             return read_waiting_stream_bytes(self._sock)
         except OSError:
             return 0
 
     def refuse_more(self) -> None:
-        """Have a local sender get EPIPE, so that it takes nothing for sent.
+        """Make further sends of a local peer fail, so that it knows they are lost.
 
-        What waits can still be read on Linux; elsewhere it would be thrown away, and
-        over TCP there is no such thing.
+        The peer then gets EPIPE. On Linux, what already waits can still be read. On
+        other systems it would be thrown away, and TCP has no such operation, so nothing
+        is done there.
         """
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
-        """Close it; again does nothing."""
+        """Close the connection; closing it again does nothing."""
         self._sock.close()
         self.ended.set()

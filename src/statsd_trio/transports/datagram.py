@@ -1,11 +1,11 @@
-"""The reader that UDP and Unix datagram sockets share: a socket in, packets out.
+"""Read packets from a datagram socket; UDP and Unix sockets share this reader.
 
-It waits until its socket is readable, then reads without blocking until nothing
-waits. Where the queue has no room it does not read: the kernel's buffer is then the
-second buffer, and reading on only to drop would cost CPU and lose more. A packet is
-queued in the same breath as it is read, so no cancel can come between.
+The reader waits until its socket is readable, then reads without blocking until nothing
+is left. While the queue has no room it does not read: the kernel's buffer serves as a
+second buffer, whereas reading only to drop would cost CPU and lose more. A packet is
+queued without a checkpoint after it is read, so a cancel cannot lose it.
 
-Where packets come fast it rests between two readings, so as to read many at once.
+When packets arrive fast, the reader rests between two readings to read many at once.
 """
 
 import errno
@@ -24,22 +24,23 @@ from statsd_trio.transports.packet_queue import PacketSendChannel
 from statsd_trio.transports.receiving import ReceiveMany
 from statsd_trio.transports.recovery import count_failure, retry
 
-# Reading and queueing one packet takes 3 microseconds, so this is about 1 ms.
+# To read and queue one packet takes 3 microseconds, so this takes about 1 ms.
 MAX_PACKETS_A_STRETCH: Final = 256
 
-# How long a stop may go on reading: a processor that is slow must not hold it up.
+# How long a stop may keep reading. A slow processor must not delay it.
 MAX_STOP_SECONDS: Final = 2.0
 
-# What a buffer of 8 MiB holds at the most. What a stop had no time for is counted up
-# to this, in a tenth of a second; only where senders cannot be refused there is more.
+# The most packets that a buffer of 8 MiB holds. If a stop runs out of time, the
+# remaining packets are counted up to this number, which takes a tenth of a second.
+# There can be more only if senders cannot be refused.
 _MAX_REFUSED_AT_STOP: Final = 16_384
 
-# Enough for every client of one host; a flood of forged senders must not grow it.
+# Enough for every client of one host; a flood of forged senders must not make it grow.
 _MAX_KNOWN_SENDERS: Final = 1024
 
-# What a receive may raise about a packet or the network, with the socket as good as
-# before: an ICMP answer to something sent from the same port (as ECONNRESET on
-# Windows), and there also a datagram longer than asked for.
+# Errors of a receive that concern a packet or the network, and leave the socket usable:
+# an ICMP answer to something sent from the same port (ECONNRESET on Windows) and, on
+# Windows, a datagram that is longer than asked for.
 _PASSING_ERRNOS: Final = frozenset(
     {
         errno.ECONNREFUSED,
@@ -54,29 +55,31 @@ _PASSING_ERRNOS: Final = frozenset(
         10054,  # WSAECONNRESET
     }
 )
-# The system is short of memory: the packet stays, and an immediate retry would spin.
+# The system is short of memory. The packet stays in the socket, and an immediate retry
+# would only use up CPU.
 _SHORTAGE_ERRNOS: Final = frozenset({errno.ENOBUFS, errno.ENOMEM})
 _SHORTAGE_PAUSE_SECONDS: Final = 0.05
 
 
-# Half the cost of calling the class, whose __new__ is written in Python.
+# This takes half the time of calling the class, whose __new__ is written in Python.
 _make: Callable[[type[Packet], tuple[bytes, Origin, bool]], Packet] = tuple.__new__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 _SenderT = TypeVar("_SenderT", bound=Hashable)
 
 
 class DrainLimit(NamedTuple):
-    """How much of a socket a stop reads.
+    """How much of a socket a stop may read.
 
-    Infinite where senders are refused from the stop on, so that what waits is all
-    there will be. Where they are not, it is what waited when the stop began, as an
-    upper bound.
+    The limits are infinite if senders are refused from the stop on, because nothing can
+    be added to what waits. Otherwise they are an upper bound of what waited when the
+    stop began.
 
     Attributes:
-        packets: at most so many.
-        bytes: at most so many, *overhead_bytes* of each packet included.
+        packets: the greatest number of packets.
+        bytes: the greatest number of bytes, including *overhead_bytes* for each packet.
         overhead_bytes: what each packet costs beyond its own bytes.
-        leaves_rest: the socket lives on elsewhere, so what is left is not lost.
+        leaves_rest: whether somebody else also has the socket, so that what is left in
+            it is not lost.
     """
 
     packets: float = math.inf
@@ -86,18 +89,18 @@ class DrainLimit(NamedTuple):
 
 
 class DatagramReader(Generic[_SenderT]):
-    """Reads packets off one non-blocking socket into a channel.
+    """Reads packets from one non-blocking socket into a channel.
 
     Args:
-        sock: waited for; its owner closes it.
-        buffer_size: bytes of the longest packet that is handed on whole.
-        losses: of the listener.
-        receive_many: reads *sock*, at least one byte more of each datagram than
+        sock: the socket to wait for; its owner closes it.
+        buffer_size: the size of the longest packet that is not cut, in bytes.
+        losses: the losses of the listener.
+        receive_many: reads from *sock*, at least one byte more of each datagram than
             *buffer_size*, so that a longer one is noticed.
-        identify: makes an origin of what *receive_many* said of the sender; what it
-            returns is kept for the sender's next packets.
-        begin_stop: called once, before the last reads; refuses more to senders if it
-            can.
+        identify: turns what *receive_many* says about a sender into an origin. The
+            origin is kept for further packets of the sender.
+        begin_stop: called once, before the last reads; it should refuse further packets
+            if that is possible.
         pace: decides how long to rest after a reading.
         origin_lifetime_seconds: how long an origin is kept.
     """
@@ -128,22 +131,23 @@ class DatagramReader(Generic[_SenderT]):
         self._origin_lifetime_seconds = origin_lifetime_seconds
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits; closes *channel*."""
+        """Feed *channel* until cancelled, then read what waits and close *channel*."""
         with channel:
             try:
                 await retry(partial(self._read_socket, channel), self._counters)
             except trio.BrokenResourceError:
-                # Nobody takes from the queue any more.
+                # Nobody takes packets from the queue any more.
                 pass
             finally:
-                # Whoever waits for the end of a rest need not wait any more.
+                # Release whoever waits for the end of a rest.
                 self._has_read.unpark_all()
                 limit = self._begin_stop()
                 is_all_read = False
                 with trio.move_on_after(MAX_STOP_SECONDS, shield=True):
                     is_all_read = await self._read_rest(channel, limit)
                 if not (is_all_read or limit.leaves_rest):
-                    # It shields its own checkpoints, and ends after a count.
+                    # It shields its own checkpoints, and reads a bounded number of
+                    # packets.
                     await self._refuse_rest()  # noqa: ASYNC102
 
     async def _read_socket(self, channel: PacketSendChannel) -> None:
@@ -159,13 +163,13 @@ class DatagramReader(Generic[_SenderT]):
                     await self._resting.park()
 
     async def end_rest(self) -> None:
-        """Have a reader that rests read at once, and wait until it has."""
+        """Wake up the reader if it rests, and wait until it has read."""
         if self._resting:
             self._resting.unpark_all()
             await self._has_read.park()
 
     async def _read_waiting(self, channel: PacketSendChannel) -> float:
-        """Queue what waits in the socket, letting others run at times.
+        """Queue what waits in the socket, with a checkpoint now and then.
 
         Returns:
             How many seconds to rest; 0 to wait for the next packet.
@@ -190,7 +194,7 @@ class DatagramReader(Generic[_SenderT]):
         )
 
     def _read(self, channel: PacketSendChannel, max_packets: int) -> int:
-        """Move up to *max_packets*, for which there is room, to *channel*."""
+        """Move up to *max_packets* to *channel*, which has room for them."""
         origins = self._origins
         buffer_size = self._buffer_size
         packets: list[Packet] = []
@@ -205,7 +209,7 @@ class DatagramReader(Generic[_SenderT]):
         return len(packets)
 
     async def _read_rest(self, channel: PacketSendChannel, limit: DrainLimit) -> bool:
-        """Queue what *limit* allows; True if nothing waits any more."""
+        """Queue as much as *limit* allows; return True if nothing is left."""
         counters = self._counters
         packets_before, bytes_before = counters.packets, counters.bytes
         while True:
@@ -230,7 +234,7 @@ class DatagramReader(Generic[_SenderT]):
             await trio.lowlevel.checkpoint()
 
     async def _refuse_rest(self) -> None:
-        """Count what there was no time to read; else nobody would know of it."""
+        """Count the packets that a stop had no time for, so that the loss is known."""
         refused = 0
         for _ in range(_MAX_REFUSED_AT_STOP // MAX_PACKETS_A_STRETCH):
             try:
@@ -251,7 +255,7 @@ class DatagramReader(Generic[_SenderT]):
         return origin
 
     async def _survive(self, error: OSError) -> None:
-        """Count an error that leaves the socket usable; raise any other."""
+        """Count an error that leaves the socket usable; raise any other error."""
         number = error.errno
         if number in _SHORTAGE_ERRNOS:
             self._losses.count(Loss.OUT_OF_MEMORY, str(error))

@@ -1,4 +1,4 @@
-"""How many files the process may open in; how many connections that leaves out."""
+"""Limit the connections of listeners to the files that the process may open."""
 
 import logging
 import os
@@ -14,32 +14,34 @@ if sys.platform != "win32":
 
 logger = logging.getLogger(__name__)
 
-# Where there is no /dev/fd: Python's own, Trio's, some listening sockets.
+# An estimate for systems without /dev/fd: files of Python and Trio, and a few listening
+# sockets.
 _USUALLY_OPEN: Final = 32
 
 
 def fit_connections(listeners: Iterable[Listener], reserved: int) -> None:
     """Lower `max_connections` of *listeners* to what the limit of open files allows.
 
-    Else idle connections could use up every descriptor, and nothing could be delivered
-    any more. The limit is raised first, as far as it must and may be.
+    Without this, idle connections could use up all descriptors, and nothing could be
+    delivered any more. The limit of open files is raised first, as far as needed and
+    allowed.
 
     Args:
-        listeners: bound; all of them open.
-        reserved: how many files the process must be able to open beside connections.
+        listeners: all open listeners, already bound.
+        reserved: how many files the process needs besides connections.
     """
     streams = [each for each in listeners if isinstance(each, StreamListener)]
     if sys.platform == "win32" or not streams:
         return
     kept = _count_open() + reserved
     limit = _raise_limit(kept + sum(stream.max_connections for stream in streams))
-    # At least one each, even if that is more than there is room for.
+    # Each listener gets at least one connection, even if there is no room for it.
     share = max(1, int(limit - kept) // len(streams))
     for stream in streams:
         if stream.max_connections > share:
             logger.warning(
                 "%s: max_connections lowered from %d to %d: the process may open %d "
-                "files, and %d are kept for all that is no connection. Raise the limit "
+                "files, and %d are kept for other uses. Raise the limit "
                 "of open files (ulimit -n, LimitNOFILE= of systemd)",
                 stream.counters.name,
                 stream.max_connections,
@@ -53,7 +55,7 @@ def fit_connections(listeners: Iterable[Listener], reserved: int) -> None:
 if sys.platform != "win32":
 
     def _raise_limit(needed: int) -> int:
-        """Raise the limit of open files to *needed*, and return what it then is."""
+        """Raise the limit of open files to *needed*; return the limit after that."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY or soft >= needed:
             return needed
@@ -61,7 +63,7 @@ if sys.platform != "win32":
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (OSError, ValueError):
-            # The system has a limit of its own, as macOS has.
+            # Some systems, such as macOS, have another limit of their own.
             return soft
         if wanted > soft:
             logger.info("limit of open files raised from %d to %d", soft, wanted)

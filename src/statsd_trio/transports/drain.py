@@ -1,9 +1,9 @@
-"""The last reads of streams, at a stop: what waits is queued, what is left is counted.
+"""Read streams for the last time when the server stops.
 
-All streams of a listener are read side by side, a piece of each in turn, under one
-deadline. What is left then is counted: frames or lines as far as a second, shorter
-deadline allows, and bytes in any case. So a stop takes no longer for a thousand
-connections than for one.
+All streams of a listener are read in turn, a piece of each at a time, until one common
+deadline. What is left then is counted as lost: as frames or lines, as far as a second,
+shorter deadline allows, and as bytes in any case. A stop therefore takes no longer for
+a thousand connections than for one.
 """
 
 from collections import deque
@@ -16,14 +16,14 @@ import trio
 from statsd_trio.transports.feed import StreamFeed
 from statsd_trio.transports.packet_queue import PacketSendChannel
 
-# How long the streams may go on being read.
+# How long streams may still be read.
 MAX_STOP_SECONDS: Final = 2.0
 
-# How long the counting of frames and lines that are left may take. A hundred MiB of
-# short frames take longer; of them bytes are counted.
+# How long the remaining frames and lines may be counted. For a hundred MiB of short
+# frames this is too short; their rest is only counted in bytes.
 MAX_COUNT_SECONDS: Final = 0.5
 
-# Enough for four of the longest packets, small enough to split in a millisecond.
+# Enough for four of the longest packets, and few enough to split in a millisecond.
 READ_BYTES: Final = 32 * 1024
 
 
@@ -32,11 +32,11 @@ class StreamSource(Protocol):
 
     @property
     def feed(self) -> StreamFeed:
-        """Where its bytes go."""
+        """Takes the bytes that are read."""
         ...
 
     def read(self, max_bytes: int) -> bytes:
-        """Read what waits; nothing if the stream has ended.
+        """Read what waits; return nothing if the stream has ended.
 
         Raises:
             OSError: if nothing waits, or the stream is broken.
@@ -48,29 +48,29 @@ class StreamSource(Protocol):
         ...
 
     def refuse_more(self) -> None:
-        """Let its sender know, if that can be, that nobody will read any more."""
+        """Let the sender know, if possible, that nobody will read any more."""
         ...
 
     def close(self) -> None:
-        """Release it."""
+        """Close the stream."""
         ...
 
 
 @attrs.define
 class _Rest:
-    """A stream, and how many bytes of it are to be read yet."""
+    """A stream, and how many bytes of it are still to be read."""
 
     source: StreamSource
     waiting: int
 
     def read(self) -> bytes:
-        """Read a piece; nothing if that was all."""
+        """Read a piece; return nothing if everything was read."""
         if self.waiting <= 0:
             return b""
         try:
             data = self.source.read(min(self.waiting, READ_BYTES))
         except OSError:
-            # Nothing waits any more, or the peer is gone with it.
+            # Either nothing waits any more, or the peer is gone and its data with it.
             data = b""
         self.waiting = self.waiting - len(data) if data else 0
         return data
@@ -79,10 +79,11 @@ class _Rest:
 async def drain_streams(
     sources: Iterable[StreamSource], channel: PacketSendChannel
 ) -> None:
-    """Queue what *sources* hold now, not what comes meanwhile, and close them.
+    """Queue what *sources* hold now, and close them.
 
-    Returns after `MAX_STOP_SECONDS` and `MAX_COUNT_SECONDS` at the latest, whatever the
-    processor does. No cancel ends it earlier.
+    Whatever arrives meanwhile is not read. Returns after `MAX_STOP_SECONDS` plus
+    `MAX_COUNT_SECONDS` at the latest, even if nobody takes from the queue. A cancel
+    does not end it earlier.
     """
     rests: deque[_Rest] = deque()
     for source in sources:
@@ -100,7 +101,7 @@ async def drain_streams(
 
 
 async def _queue_rests(rests: deque[_Rest], channel: PacketSendChannel) -> None:
-    """Queue a piece of each in turn; what is through leaves *rests*."""
+    """Queue a piece of each in turn; remove finished ones from *rests*."""
     while rests:
         rest = rests[0]
         feed = rest.source.feed
@@ -110,7 +111,7 @@ async def _queue_rests(rests: deque[_Rest], channel: PacketSendChannel) -> None:
             try:
                 goes_on = await feed.add(data, channel)
             except trio.BrokenResourceError:
-                # Nobody processes any more, so all of it is left.
+                # Nobody takes packets any more, so everything left is counted as lost.
                 return
         if goes_on and rest.waiting:
             rests.rotate(-1)
@@ -121,7 +122,7 @@ async def _queue_rests(rests: deque[_Rest], channel: PacketSendChannel) -> None:
 
 
 async def _count_rest(rest: _Rest) -> None:
-    """Count what is there by now, and close the stream."""
+    """Count what the stream still holds as lost, and close it."""
     feed = rest.source.feed
     rest.waiting = rest.source.measure_waiting()
     more = feed.refuse(b"")

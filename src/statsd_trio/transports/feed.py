@@ -1,7 +1,8 @@
-"""The bytes of one peer or pipe in, its packets in the queue, its losses counted.
+"""Turn the bytes of one stream into packets in the queue, and count its losses.
 
-Packets are taken out of the stream only where the queue has room for them. Until then
-they stay in the framer, so that no cancel loses one, and a stop can say what is left.
+Packets are only taken out of the stream when the queue has room for them. Until then
+they stay in the framer, so that a cancel cannot lose them, and a stop can count what is
+left.
 """
 
 import math
@@ -18,8 +19,8 @@ class StreamFeed:
     """Queues the packets of one byte stream.
 
     Attributes:
-        deadline: when the frame or line that has begun must be complete; infinite
-            while none has.
+        deadline: when the frame or line that has begun must be complete; infinite while
+            none has begun.
     """
 
     def __init__(
@@ -35,19 +36,20 @@ class StreamFeed:
         self._origin = origin
         self._losses = losses
         self._frame_timeout_seconds = frame_timeout_seconds
-        # Counted by the framer, and told to the losses so far.
+        # What the framer had counted when the losses were last updated.
         self._empty = self._too_long = self._skipped_bytes = 0
 
     @property
     def is_in_packet(self) -> bool:
-        """Whether a frame or a line has begun and not ended."""
+        """Whether a frame or a line has begun and is not complete."""
         return self._framer.is_in_packet
 
     async def add(self, data: bytes | memoryview, channel: PacketSendChannel) -> bool:
-        """Queue the packets that *data* completes; False if the stream is at its end.
+        """Queue the packets that *data* completes; return False to end the stream.
 
-        It is where a frame or a line breaks a limit: nothing after it can be read.
-        A cancel while the queue is full leaves the rest to `queue_complete`.
+        The stream must end if a frame or a line breaks a limit, because nothing after
+        it can be read. After a cancel while the queue is full, the rest of *data* is
+        kept for `queue_complete`.
         """
         if not self._framer.is_in_packet:
             self.deadline = trio.current_time() + self._frame_timeout_seconds
@@ -55,7 +57,7 @@ class StreamFeed:
         return await self.queue_complete(channel)
 
     async def queue_complete(self, channel: PacketSendChannel) -> bool:
-        """Queue what is complete; False if the stream is at its end."""
+        """Queue the complete packets; return False if the stream must end."""
         framer = self._framer
         while True:
             await channel.wait_for_room()
@@ -68,7 +70,8 @@ class StreamFeed:
                 self._count_left_out()
             channel.put_nowait([Packet(data, self._origin) for data in packets])
             if packets:
-                # The time that the queue was full is not the sender's.
+                # The time in which the queue was full is not counted against the
+                # sender.
                 self.deadline = trio.current_time() + self._frame_timeout_seconds
             if not framer.has_more:
                 break
@@ -78,19 +81,22 @@ class StreamFeed:
         return True
 
     def end(self) -> None:
-        """Take note that the stream has ended; half a frame or line is counted."""
+        """Note that the stream has ended.
+
+        Count a frame or line that was not complete.
+        """
         if self._framer.is_in_packet:
             self._lose_rest(Loss.HALF_FRAME, self._framer.describe_rest())
 
     def expire(self) -> None:
-        """Take note that the frame or line that has begun took too long."""
+        """Count the frame or line that has begun as lost, because it took too long."""
         self._lose_rest(Loss.FRAME_TIMEOUT, self._framer.describe_rest())
 
     def refuse(self, data: bytes | memoryview) -> bool:
-        """Add *data*, and count what is complete as left by a stop.
+        """Add *data*, and count what is complete as lost to a stop.
 
-        Looks at a bounded number of frames; True if there may be more to count, with
-        nothing to add.
+        Only a bounded number of frames is looked at. Returns True if there may be more
+        to count; call it again with no data then.
         """
         if self._is_broken:
             self.lose_unread(len(data))
@@ -114,7 +120,7 @@ class StreamFeed:
         return framer.has_more
 
     def lose_unread(self, size: int) -> None:
-        """Count what is kept, and *size* bytes that nobody read, as dropped bytes."""
+        """Count what is kept, and *size* unread bytes, as dropped bytes."""
         size += self._framer.drop_rest()
         self._losses.count(Loss.STOP, number=0, size=size)
 
@@ -128,7 +134,7 @@ class StreamFeed:
         self.deadline = math.inf
 
     def _count_left_out(self) -> None:
-        """Tell the losses what the framer left out since the last call."""
+        """Count what the framer has left out since the last call."""
         framer = self._framer
         size = framer.skipped_bytes - self._skipped_bytes
         if not size:

@@ -1,4 +1,4 @@
-"""A FIFO's path in, packets out: what a named pipe is where there is no Windows."""
+"""Receive packets from a FIFO: the named pipe of systems other than Windows."""
 
 import contextlib
 import errno
@@ -25,25 +25,25 @@ from statsd_trio.transports.unix_path import OwnedPath
 
 assert sys.platform != "win32"  # noqa: S101 - type checkers read it
 
-# Anyone may write; its owner, the server, reads.
+# Anyone may write; only the owner, which is the server, may read.
 _MODE: Final = 0o622
 
-# How often it is looked whether the path still leads here. A writer that finds
-# another FIFO there, which nobody reads, hangs.
+# How often to check that the path still leads to this FIFO. If there is another one at
+# the path, which nobody reads, its writers hang.
 _LOOK_SECONDS: Final = 5.0
 
 
 class Fifo:
-    """The reading end of one FIFO, made if it is missing.
+    """The reading end of one FIFO, which is created if it is missing.
 
     Attributes:
-        descriptor: to wait for.
-        is_at_end: whether its last writer has closed it, so that it must be opened
-            again: until then it is readable for ever, with nothing in it.
+        descriptor: the file descriptor to wait for.
+        is_at_end: whether the last writer has closed the FIFO, so that it must be
+            opened again. Until then it stays readable without any data.
 
     Raises:
-        OSError: if something else stands at the path, another server reads it, or it
-            is forbidden; the message names it.
+        OSError: if there is something else at the path, another server reads it, or
+            access is forbidden; the message names the path.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,8 +51,8 @@ class Fifo:
         self.is_at_end = False
         self._path = path
         self._made: OwnedPath | None = None
-        # Locked, so that a second server finds that; and open all the time, so that
-        # writers always find a reader.
+        # This end is locked, so that a second server notices. It stays open all the
+        # time, so that writers always find a reader.
         self._guard = -1
         try:
             self._open()
@@ -70,7 +70,7 @@ class Fifo:
         except FileExistsError:
             if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - as below
                 raise FileExistsError(
-                    errno.EEXIST, "it exists and is no FIFO"
+                    errno.EEXIST, "it exists and is not a FIFO"
                 ) from None
         else:
             self._made = OwnedPath(path, os.stat(path))  # noqa: PTH116 - its raw result
@@ -79,11 +79,11 @@ class Fifo:
         try:
             fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OSError(errno.EADDRINUSE, "a live server reads it") from None
+            raise OSError(errno.EADDRINUSE, "another server is reading it") from None
         self.descriptor = _open_to_read(path)
 
     def is_in_place(self) -> bool:
-        """Return whether its path still leads here."""
+        """Return whether the path still leads to this FIFO."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 - as above
         except OSError:
@@ -91,7 +91,7 @@ class Fifo:
         return os.path.samestat(status, os.fstat(self._guard))
 
     def read(self, max_bytes: int) -> bytes:
-        """Read what waits; nothing if its last writer has closed it.
+        """Read what waits; return nothing if the last writer has closed the FIFO.
 
         Raises:
             BlockingIOError: if nothing waits.
@@ -101,10 +101,10 @@ class Fifo:
         return data
 
     def reopen(self) -> None:
-        """Open it again after its last writer has closed it.
+        """Open the FIFO again after its last writer has closed it.
 
         Raises:
-            OSError: if that cannot be; it stays as it is.
+            OSError: if that fails; nothing is changed then.
         """
         descriptor = _open_to_read(self._path)
         os.close(self.descriptor)
@@ -119,12 +119,12 @@ class Fifo:
         return waiting[0]
 
     def remove_path(self) -> None:
-        """Remove the path, if we made it and it still leads here."""
+        """Remove the path, if it was created here and still leads to this FIFO."""
         if self._made is not None:
             self._made.remove()
 
     def close(self) -> None:
-        """Release both ends, and the path if we made it."""
+        """Close both ends, and remove the path if it was created here."""
         self.remove_path()
         for descriptor in (self.descriptor, self._guard):
             if descriptor >= 0:
@@ -132,11 +132,11 @@ class Fifo:
 
 
 class FifoListener:
-    """Reads one FIFO; where that fails, or its path is gone, it opens it again.
+    """Reads one FIFO, and opens it again if reading fails or its path is gone.
 
-    Its writers cannot be told apart. What a writer leaves behind of a line is given up
-    when the last of them closes, or after *frame_timeout_seconds*; until then the
-    next writer's line is joined to it.
+    The writers of a FIFO cannot be told apart. If a writer leaves an incomplete line
+    behind, the next writer's line is joined to it. The incomplete line is dropped and
+    counted when the last writer closes the FIFO, or after *frame_timeout_seconds*.
     """
 
     def __init__(
@@ -160,14 +160,14 @@ class FifoListener:
 
     @property
     def counters(self) -> ListenerCounters:
-        """Counts, filled while receiving; writers wait, so nothing is dropped."""
+        """The counts so far; nothing is dropped here, because writers wait."""
         return self._counters
 
     def refresh_counters(self) -> None:
-        """Do nothing: there is nothing that only the system knows."""
+        """Do nothing, because there are no counts that only the system knows."""
 
     async def end_rest(self) -> None:
-        """Do nothing: its reader never rests."""
+        """Do nothing, because this reader never rests."""
 
     def warn_of_losses(self) -> None:
         """Log one WARNING for each cause of a loss since the last call."""
@@ -182,33 +182,36 @@ class FifoListener:
         return 0 if self._fifo is None else self._fifo.measure_waiting()
 
     def refuse_more(self) -> None:
-        """Remove the path if we made it, so that no writer finds it any more."""
+        """Remove the path if it was created here, so that no more writers find it."""
         if self._fifo is not None:
             self._fifo.remove_path()
 
     def close(self) -> None:
-        """Release both ends, and the path if we made it; again does nothing."""
+        """Close both ends, and remove the path if it was created here.
+
+        Closing it again does nothing.
+        """
         if self._fifo is not None:
             self._fifo.close()
             self._fifo = None
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits and close."""
+        """Feed *channel* until cancelled, then read what waits and close."""
         try:
             with channel:
                 try:
                     await retry(partial(self._read_pipe, channel), self._counters)
                 except trio.BrokenResourceError:
-                    # Nobody takes from the queue any more.
+                    # Nobody takes packets from the queue any more.
                     pass
                 finally:
-                    # It shields itself, and has limits of its own.
+                    # It shields itself, and has time limits of its own.
                     await drain_streams([self], channel)  # noqa: ASYNC102
         finally:
             self.close()
 
     async def _read_pipe(self, channel: PacketSendChannel) -> None:
-        """Read, until it fails or the path leads elsewhere."""
+        """Read until reading fails or the path leads elsewhere."""
         if self._fifo is None:
             self._fifo = Fifo(self._path)
         fifo = self._fifo
@@ -232,7 +235,10 @@ class FifoListener:
                     self.feed.end()
 
     def _check_path(self) -> None:
-        """Give the pipe up if its path leads elsewhere: no writer will find it."""
+        """Raise `OSError` if the path leads elsewhere.
+
+        No writer would find this FIFO any more.
+        """
         if self._fifo is not None and not self._fifo.is_in_place():
             self.feed.end()
             self.feed.lose_unread(self._fifo.measure_waiting())

@@ -1,4 +1,4 @@
-"""Packets on to another server, unchanged, over UDP; never in the way."""
+"""Forward packets unchanged to another server over UDP, without ever waiting."""
 
 import logging
 import socket
@@ -17,11 +17,11 @@ _SEND_BUFFER_BYTES: Final = 1024 * 1024
 
 
 class Forwarder:
-    """Sends to one address; whatever fails is counted, never raised.
+    """Sends packets to one address; failures are counted and never raised.
 
     Args:
-        sock: connected and non-blocking, owned from now on; None where the address
-            could not be found, so that everything counts as refused.
+        sock: connected and non-blocking, owned from now on; None if the address could
+            not be found, in which case every packet counts as refused.
     """
 
     def __init__(self, sock: socket.socket | None, counters: ForwardCounters) -> None:
@@ -30,11 +30,11 @@ class Forwarder:
 
     @property
     def counters(self) -> ForwardCounters:
-        """Packets sent on, and refused by reason."""
+        """How many packets were forwarded, and refused by reason."""
         return self._counters
 
     def forward_nowait(self, data: bytes) -> None:
-        """Send *data*, or count why not."""
+        """Send *data*, or count why it could not be sent."""
         counters = self._counters
         if self._sock is None:
             counters.refused["not_connected"] += 1
@@ -43,7 +43,8 @@ class Forwarder:
             try:
                 self._sock.send(data)
             except ConnectionRefusedError:
-                # An answer to an earlier packet took the place of this one.
+                # The error answers an earlier packet, and was reported instead of
+                # sending this one.
                 counters.bounced += 1
                 self._sock.send(data)
         except BlockingIOError:
@@ -55,17 +56,17 @@ class Forwarder:
             counters.bytes += len(data)
 
     def close(self) -> None:
-        """Release the socket; what is forwarded later counts as refused."""
+        """Close the socket; packets forwarded after that count as refused."""
         if self._sock is not None:
             self._sock.close()
             self._sock = None
 
 
 async def open_forwarder(host: str, port: int) -> Forwarder:
-    """Connect to the first address of *host* that can be connected to.
+    """Connect to the first address of *host* that accepts it.
 
-    One that cannot be found is an error in the log and in the counts, since metrics
-    are received and delivered all the same.
+    If there is none, this is logged as an error and every packet counts as refused. The
+    server still receives and delivers metrics.
     """
     counters = ForwardCounters(f"udp://{format_host_port(host, port)}")
     sock: socket.socket | None = None

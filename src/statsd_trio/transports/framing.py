@@ -1,7 +1,7 @@
-"""A byte stream in, packets out, whatever way the stream was cut; pure.
+"""Split a byte stream into packets, however the stream was cut on its way.
 
-A framer keeps what is incomplete for the next bytes. One call looks at a bounded
-number of frames, the empty ones included, so that the caller can let others run:
+A framer keeps incomplete data until more bytes arrive. One call looks at a bounded
+number of frames, including empty ones, so that the caller can let other tasks run;
 `has_more` says whether to call again.
 """
 
@@ -12,26 +12,26 @@ from typing import Final, Protocol
 # Source: datadog-agent, comp/dogstatsd/listeners/uds_stream.go.
 _LENGTH: Final = struct.Struct("<I")
 
-# Splitting and queueing so many takes under a millisecond.
+# Splitting and queueing this many takes less than a millisecond.
 MAX_FRAMES_A_CALL: Final = 256
 
-# Of a line that is incomplete, so much is shown to a person.
+# How much of an incomplete line is shown in a message.
 _SHOWN_BYTES: Final = 60
 
 
 class FramingError(Exception):
-    """A peer sent a frame or a line longer than allowed."""
+    """A peer sent a frame or a line that is longer than allowed."""
 
 
 class Framer(Protocol):
-    """Cuts one byte stream into packets.
+    """Splits one byte stream into packets.
 
     Attributes:
-        has_more: whether the last call of `take_packets` stopped at its limit, so
-            that there may be more to take.
-        empty: how many frames were empty, and left out.
-        too_long: how many lines were longer than allowed, and left out.
-        skipped_bytes: the bytes of those frames and lines.
+        has_more: whether the last call of `take_packets` stopped at its limit, so that
+            there may be more to take.
+        empty: how many frames were empty and therefore left out.
+        too_long: how many lines were longer than allowed and therefore left out.
+        skipped_bytes: the bytes of the frames and lines that were left out.
     """
 
     has_more: bool
@@ -46,7 +46,7 @@ class Framer(Protocol):
 
     @property
     def is_in_packet(self) -> bool:
-        """Whether a frame or a line has begun and not ended."""
+        """Whether a frame or a line has begun and is not complete."""
         ...
 
     def add(self, data: bytes | memoryview) -> None:
@@ -54,33 +54,33 @@ class Framer(Protocol):
         ...
 
     def take_packets(self, max_packets: int = MAX_FRAMES_A_CALL) -> list[bytes]:
-        """Take complete packets off the front, at most *max_packets*.
+        """Take at most *max_packets* complete packets off the front.
 
         Raises:
-            FramingError: if the stream cannot be read beyond this point; earlier
-                calls gave what came before it.
+            FramingError: if the stream cannot be read beyond this point. Earlier calls
+                have returned everything before it.
         """
         ...
 
     def count(self, packets: Iterable[bytes]) -> int:
-        """Return how many frames, or lines, *packets* hold."""
+        """Return how many frames or lines are in *packets*."""
         ...
 
     def drop_rest(self) -> int:
-        """Forget all that is kept, and return how many bytes it was."""
+        """Drop everything that is kept, and return how many bytes it was."""
         ...
 
     def describe_rest(self) -> str:
-        """Say what is missing of the frame or the line that has begun."""
+        """Describe what is missing of the frame or line that has begun."""
         ...
 
 
 class FrameFramer:
-    """Cuts a stream of packets that each follow their length, a little-endian uint32.
+    """Splits a stream in which each packet follows its length, a little-endian uint32.
 
-    A frame of length 0 holds no line: it is left out and counted. After a length
-    above *max_packet_bytes* it cannot be trusted where the next frame starts, so
-    that is a `FramingError`.
+    A frame of length 0 has no lines; it is left out and counted. A length above
+    *max_packet_bytes* is a `FramingError`, because the start of the next frame cannot
+    be trusted after it.
     """
 
     def __init__(self, max_packet_bytes: int) -> None:
@@ -98,7 +98,7 @@ class FrameFramer:
 
     @property
     def is_in_packet(self) -> bool:
-        """Whether a frame has begun and not ended."""
+        """Whether a frame has begun and is not complete."""
         return bool(self._buffer)
 
     def add(self, data: bytes | memoryview) -> None:
@@ -106,7 +106,7 @@ class FrameFramer:
         self._buffer += data
 
     def take_packets(self, max_packets: int = MAX_FRAMES_A_CALL) -> list[bytes]:
-        """Take complete frames off the front, at most *max_packets*."""
+        """Take at most *max_packets* complete frames off the front."""
         buffer = self._buffer
         waiting = len(buffer)
         packets: list[bytes] = []
@@ -123,8 +123,8 @@ class FrameFramer:
                     if packets:
                         break
                     raise FramingError(
-                        f"a frame of {length} bytes, and buffer_size is "
-                        f"{self._max_packet_bytes}"
+                        f"a frame of {length} bytes is longer than buffer_size, which "
+                        f"is {self._max_packet_bytes}"
                         f"{_explain_text(buffer[position:start])}"
                     )
                 end = start + length
@@ -143,17 +143,17 @@ class FrameFramer:
         return packets
 
     def count(self, packets: Iterable[bytes]) -> int:
-        """Return how many frames *packets* are."""
+        """Return how many frames are in *packets*."""
         return sum(1 for _ in packets)
 
     def drop_rest(self) -> int:
-        """Forget all that is kept, and return how many bytes it was."""
+        """Drop everything that is kept, and return how many bytes it was."""
         size = len(self._buffer)
         self._buffer.clear()
         return size
 
     def describe_rest(self) -> str:
-        """Say how much of the frame that has begun is there."""
+        """Describe how much of the frame that has begun has arrived."""
         there = len(self._buffer)
         if there < _LENGTH.size:
             return f"{there} of the 4 bytes of a frame's length had arrived"
@@ -162,11 +162,11 @@ class FrameFramer:
 
 
 class LineFramer:
-    """Cuts a stream of lines into packets of whole lines, as many in each as fit.
+    """Splits a stream of lines into packets, each with as many whole lines as fit.
 
-    Each line keeps its newline, which counts. A line longer than *max_packet_bytes*
-    is a `FramingError`, or is left out where *skips_long_lines*: a pipe, for
-    instance, cannot be closed for one bad line.
+    The newline belongs to the line and counts towards its length. A line longer than
+    *max_packet_bytes* is a `FramingError`, unless *skips_long_lines* is set: then it is
+    left out and counted. A pipe, for example, cannot be closed because of one bad line.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class LineFramer:
 
     @property
     def is_in_packet(self) -> bool:
-        """Whether a line has begun and not ended."""
+        """Whether a line has begun and is not complete."""
         return bool(self._buffer) or self._is_skipping
 
     def add(self, data: bytes | memoryview) -> None:
@@ -196,7 +196,7 @@ class LineFramer:
         self._buffer += data
 
     def take_packets(self, max_packets: int = MAX_FRAMES_A_CALL) -> list[bytes]:
-        """Take whole lines off the front, at most *max_packets* packets of them."""
+        """Take at most *max_packets* packets of whole lines off the front."""
         buffer = self._buffer
         packets: list[bytes] = []
         position = 0
@@ -220,8 +220,8 @@ class LineFramer:
                     break
                 else:
                     raise FramingError(
-                        f"a line of more than {self._max_packet_bytes} bytes, which "
-                        "is buffer_size"
+                        "a line is longer than buffer_size, which is "
+                        f"{self._max_packet_bytes}"
                     )
             else:
                 self.has_more = True
@@ -230,18 +230,18 @@ class LineFramer:
         return packets
 
     def count(self, packets: Iterable[bytes]) -> int:
-        """Return how many lines *packets* hold."""
+        """Return how many lines are in *packets*."""
         return sum(packet.count(b"\n") for packet in packets)
 
     def drop_rest(self) -> int:
-        """Forget all that is kept, and return how many bytes it was."""
+        """Drop everything that is kept, and return how many bytes it was."""
         size = len(self._buffer)
         self._buffer.clear()
         self._is_skipping = False
         return size
 
     def describe_rest(self) -> str:
-        """Show the line that has begun."""
+        """Describe the line that has begun."""
         if self._is_skipping:
             return "the last line has no newline, and is longer than buffer_size"
         shown = repr(bytes(self._buffer[:_SHOWN_BYTES]))[1:]
@@ -249,7 +249,7 @@ class LineFramer:
         return f"the last line has no newline: {shown}{more}"
 
     def _skip(self, position: int) -> int:
-        """Go to the end of a line that is too long, or of what is there of it."""
+        """Return the end of a line that is too long, or of the part that is there."""
         end = self._buffer.find(b"\n", position) + 1
         self._is_skipping = not end
         end = end or len(self._buffer)
@@ -258,7 +258,7 @@ class LineFramer:
 
 
 def _explain_text(start: bytearray) -> str:
-    """Say that the *start* of a frame is no length, if a client wrote a line there."""
+    """Return a hint if the *start* of a frame is text instead of a length."""
     if start.isascii() and (text := start.decode()).isprintable():
         return f"; it begins with {text!r}, as a line without a length before it would"
     return ""

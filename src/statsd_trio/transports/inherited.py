@@ -1,7 +1,7 @@
-"""Listeners of sockets that someone else bound.
+"""Open listeners on sockets that somebody else has bound.
 
-They are duplicated: whoever handed one in keeps it, and what arrives after a stop
-waits in it for the next server.
+The sockets are duplicated. Whoever passed one in keeps it, and what arrives after a
+stop waits in it for the next server.
 """
 
 import socket
@@ -23,10 +23,10 @@ _UNIX: Final = getattr(socket, "AF_UNIX", None)
 def find_bound(
     sockets: Iterable[socket.socket],
 ) -> frozenset[tuple[socket.SocketKind, object]]:
-    """Return what *sockets* are bound to: the kind of each, and its port or path.
+    """Return the kind of each socket in *sockets*, and the port or path it is bound to.
 
     Raises:
-        OSError: if one is closed.
+        OSError: if a socket is closed.
     """
     bound: set[tuple[socket.SocketKind, object]] = set()
     for sock in sockets:
@@ -47,23 +47,25 @@ def open_inherited(
     frame_timeout_seconds: float,
     detects_containers: bool = False,
 ) -> Listener:
-    """Make a listener of a duplicate of *sock*, which is bound.
+    """Open a listener on a duplicate of *sock*, which must be bound.
 
-    A stream socket is told to listen if it does not yet. A receive buffer larger
-    than asked for is kept.
+    A stream socket that does not listen yet is made to listen. A receive buffer that is
+    larger than asked for is kept.
 
     Raises:
-        OSError: if it is bound to nothing or of a family or kind that is not served.
+        OSError: if the socket is not bound, or its family or kind is not supported.
     """
     is_inet = sock.family in _INET
     is_datagram = sock.type == socket.SOCK_DGRAM
     if not (is_inet or sock.family == _UNIX) or not (
         is_datagram or sock.type == socket.SOCK_STREAM
     ):
-        raise OSError(f"cannot listen on {sock!r}: neither UDP, TCP nor Unix")
+        raise OSError(
+            f"cannot listen on {sock!r}: it must be a UDP, TCP or Unix socket"
+        )
     name = sock.getsockname()
     if not name or (is_inet and not name[1]):
-        raise OSError(f"cannot listen on {sock!r}: it is not bound")
+        raise OSError(f"cannot listen on {sock!r}: it is not bound to an address")
     with ExitStack() as stack:
         ours = stack.enter_context(sock.dup())
         listener: Listener

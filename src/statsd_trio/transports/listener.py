@@ -1,47 +1,47 @@
-"""What every transport offers: a bound listener that feeds the channel."""
+"""The interface of every transport: a bound listener that feeds a channel."""
 
 from typing import Protocol
 
 from statsd_trio.counters import ListenerCounters
 from statsd_trio.transports.packet_queue import PacketSendChannel
 
-# What a client gives its socket: ``(host, port)``, or a path.
+# What a client passes to its socket: ``(host, port)``, or a path.
 BoundAddress = tuple[str, int] | str
 
 
 class Listener(Protocol):
-    """A bound socket (or pipe) and the counts of what came in."""
+    """A bound socket or pipe, with the counts of what arrived."""
 
     @property
     def address(self) -> BoundAddress:
-        """What a client gives its socket: ``(host, port)`` or a path."""
+        """What a client passes to its socket: ``(host, port)``, or a path."""
         ...
 
     @property
     def counters(self) -> ListenerCounters:
-        """Counts, filled while receiving."""
+        """The counts so far; they grow while `receive` runs."""
         ...
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits and close it.
+        """Feed *channel* until cancelled, then read what waits and close.
 
-        Where the channel has no room it waits, and holds nothing that has no place.
-        Closes *channel* and itself in every case.
+        While the channel has no room, it waits without holding a packet. It closes
+        *channel* and itself in every case.
         """
         ...
 
     async def end_rest(self) -> None:
-        """Have a reader that rests read at once, and wait until it has."""
+        """Wake up the reader if it rests, and wait until it has read."""
         ...
 
     def refresh_counters(self) -> None:
-        """Ask the system for what only it knows, such as the kernel's drops."""
+        """Update the counts that only the system knows, such as the kernel's drops."""
         ...
 
     def warn_of_losses(self) -> None:
-        """Log one WARNING for each cause of a loss since the last call."""
+        """Log one WARNING for each cause of loss since the last call."""
         ...
 
     def close(self) -> None:
-        """Release the socket; for a listener whose `receive` never ran."""
+        """Close the socket of a listener whose `receive` was never called."""
         ...

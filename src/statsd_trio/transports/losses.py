@@ -1,7 +1,7 @@
-"""What a listener loses before there is a line: counted at once, told once an interval.
+"""Count what a listener loses, and log it at most once per interval.
 
-Each cause is a count of the ledger and, at most once an interval, a WARNING that names
-the listener, the first sender where it is known, and what to do.
+Each cause has a count in the ledger and, at most once per interval, a WARNING that
+names the listener, the first sender if it is known, and what to do.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Loss(StrEnum):
-    """Why something that a client sent, or a connection of it, was refused."""
+    """Why a packet, a part of a stream, or a connection was refused."""
 
     EMPTY_FRAME = "empty_frame"
     EVICTED_IDLE = "evicted_idle"
@@ -31,7 +31,7 @@ class Loss(StrEnum):
     STOP = "stop"
 
 
-# What happened, and what to do.
+# For each cause: what happened, and what to do.
 _EXPLAINED: Final = {
     Loss.EMPTY_FRAME: (
         "a frame of length 0 was left out",
@@ -51,7 +51,7 @@ _EXPLAINED: Final = {
     ),
     Loss.HALF_FRAME: (
         "a stream ended in the middle of a frame or a line, which is lost",
-        "Clients must send frames whole, and end each line, the last too, by a newline",
+        "Clients must send whole frames, and end every line with a newline",
     ),
     Loss.LINE_TOO_LONG: (
         "a line was left out because it is longer than buffer_size",
@@ -67,10 +67,10 @@ _EXPLAINED: Final = {
     ),
     Loss.OUT_OF_MEMORY: (
         "the system was short of memory for its network buffers",
-        "Free memory; what waits is read once there is some",
+        "Free some memory; what waits in the buffers is read after that",
     ),
     Loss.STOP: (
-        "a stop had no time to read it",
+        "the server had no time to read it before it stopped",
         "Stop the clients first, or send less",
     ),
 }
@@ -87,10 +87,10 @@ class _Cause:
 
 
 class Losses:
-    """Counts the losses of one listener, and logs them with restraint.
+    """Counts the losses of one listener, and logs them sparingly.
 
     Attributes:
-        counters: of the listener.
+        counters: the counters of the listener.
     """
 
     def __init__(self, counters: ListenerCounters) -> None:
@@ -107,11 +107,11 @@ class Losses:
         number: int = 1,
         size: int = 0,
     ) -> None:
-        """Count *loss*, *number* times.
+        """Add *number* to the count of *loss*.
 
         Args:
-            detail: what exactly; shown with the first of an interval.
-            origin: whose it was, where that is known.
+            detail: a description; shown for the first loss of an interval.
+            origin: the sender, if it is known.
             size: how many bytes of a stream were left out.
         """
         self.counters.dropped_bytes += size
@@ -126,7 +126,7 @@ class Losses:
         logger.debug("%s: %s: %s: %s", self.counters.name, loss, origin, detail)
 
     def warn(self) -> None:
-        """Log one WARNING for each cause that was counted since the last call."""
+        """Log one WARNING for each cause of loss since the last call."""
         causes, self._causes = self._causes, {}
         for loss, cause in causes.items():
             what, advice = _EXPLAINED[loss]

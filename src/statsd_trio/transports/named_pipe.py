@@ -1,7 +1,7 @@
-r"""A Windows named pipe's name in, packets out: many clients, each an instance.
+"""Receive packets from a Windows named pipe, with one pipe instance per client.
 
-Glue between the system and `StreamFeed`, which does all the work and is tested
-everywhere. This file itself runs on Windows only; elsewhere it is type-checked.
+This only connects the system to `StreamFeed`, which does the work and is tested on all
+systems. This file itself runs on Windows only; elsewhere it is only type-checked.
 """
 
 import sys
@@ -28,14 +28,14 @@ _PREFIX: Final = "\\\\.\\pipe\\"
 _READ_BYTES: Final = 32 * 1024
 _MAX_STOP_SECONDS: Final = 2.0
 
-# Of the Windows headers; _winapi has no name for the first two.
+# From the Windows headers; _winapi lacks the first two.
 _FILE_FLAG_FIRST_PIPE_INSTANCE: Final = 0x00080000
 _PIPE_REJECT_REMOTE_CLIENTS: Final = 0x00000008
 _PIPE_BYTES: Final = 0  # PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT
 
 
 class NamedPipeListener:
-    """A name with one instance that waits for a client, and one for each that came.
+    """Listens on a pipe's name: one instance waits for a client, each client has one.
 
     The pipe gets the default security: its user and administrators may write.
     """
@@ -67,23 +67,23 @@ class NamedPipeListener:
         return self._counters
 
     def refresh_counters(self) -> None:
-        """Do nothing: there is nothing that only the system knows."""
+        """Do nothing, because there are no counts that only the system knows."""
 
     async def end_rest(self) -> None:
-        """Do nothing: its reader never rests."""
+        """Do nothing, because this reader never rests."""
 
     def warn_of_losses(self) -> None:
-        """Log one WARNING for each cause of a loss since the last call."""
+        """Log one WARNING for each cause of loss since the last call."""
         self._losses.warn()
 
     def close(self) -> None:
-        """Release the instance that waits; again does nothing."""
+        """Close the instance that waits for a client; closing it again does nothing."""
         if self._waiting is not None:
             _winapi.CloseHandle(self._waiting)
             self._waiting = None
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits and close."""
+        """Feed *channel* until cancelled, then read what waits and close."""
         try:
             with channel:
                 async with trio.open_nursery() as nursery:
@@ -104,19 +104,20 @@ class NamedPipeListener:
             nursery.start_soon(self._receive_client, handle, channel)
 
     async def _connect(self) -> int:
-        """Wait for a client, and give its instance away."""
+        """Wait for a client, and return the instance that it is connected to."""
         if self._waiting is None:
             self._waiting = self._create()
         connecting = _winapi.ConnectNamedPipe(self._waiting, overlapped=True)
         try:
-            # Before the handle is known to Trio: the event tells, not the port.
+            # Trio must not know the handle yet: the event reports the client, not the
+            # port.
             await trio.lowlevel.WaitForSingleObject(connecting.event)
         except trio.Cancelled:
             connecting.cancel()
             raise
         connecting.GetOverlappedResult(True)
         handle, self._waiting = self._waiting, None
-        # A client that finds no instance that waits is told that the pipe is busy.
+        # If no instance waits, a client is told that the pipe is busy.
         self._waiting = self._create()
         return handle
 
@@ -147,7 +148,8 @@ class NamedPipeListener:
                         await feed.add(memoryview(buffer)[:size], channel)
                 raise
         except OSError:
-            # Broken or reset: the client is gone, as every client is some time.
+            # Broken or reset means that the client is gone, as every client is at some
+            # time.
             pass
         finally:
             while feed.refuse(b""):

@@ -1,4 +1,4 @@
-"""Who sent a packet: credentials that the kernel vouches for, and their container."""
+"""Find out who sent a packet: kernel-verified credentials, and their container."""
 
 import re
 import struct
@@ -8,22 +8,22 @@ from typing import Final, NamedTuple
 
 from statsd_trio.transports.packet import Origin
 
-# struct ucred of Linux.
+# Linux: struct ucred
 _UCRED: Final = struct.Struct("=3i")
 
 CREDENTIAL_BYTES: Final = _UCRED.size
 
-# Room for one credential: SCM_RIGHTS after it finds none, so that the kernel closes
-# the descriptors that a client passes instead of giving them to us.
+# Room for one credential only. There is no room for SCM_RIGHTS after it, so the kernel
+# closes descriptors that a client passes instead of giving them to us.
 CREDENTIAL_SPACE: Final = 32
 
-# How long a process is taken to stay in its container, and to be the same process.
-# Source: datadog-agent, comp/dogstatsd/listeners/uds_linux.go (one minute).
+# How long a process id is assumed to be the same process in the same container. Source:
+# datadog-agent, comp/dogstatsd/listeners/uds_linux.go (one minute).
 CONTAINER_LIFETIME_SECONDS: Final = 60.0
 
-# The last part of a cgroup's path: 64 hexadecimal digits (Docker, containerd, CRI-O),
-# a task's 32 and a number (ECS), or a UUID (Garden); runtimes add a prefix such as
-# `docker-` and systemd a suffix.
+# The last part of a cgroup's path: 64 hexadecimal digits (Docker, containerd, CRI-O), a
+# task's 32 digits and a number (ECS), or a UUID (Garden). Runtimes add a prefix such as
+# `docker-`, and systemd adds a suffix.
 _CONTAINER_ID: Final = re.compile(
     r"""(?:[0-9a-f]{64}
         |[0-9a-f]{32}-[0-9]+
@@ -34,7 +34,7 @@ _CONTAINER_ID: Final = re.compile(
 
 
 class Credentials(NamedTuple):
-    """A process as the kernel knows it; pid 0 is one of another pid namespace."""
+    """A process as the kernel knows it; pid 0 means another pid namespace."""
 
     pid: int
     uid: int
@@ -42,7 +42,7 @@ class Credentials(NamedTuple):
 
 
 def unpack_credentials(raw: bytes) -> Credentials | None:
-    """Read what SCM_CREDENTIALS or SO_PEERCRED gave; None if it is not that."""
+    """Unpack what SCM_CREDENTIALS or SO_PEERCRED returned; None if it is invalid."""
     return Credentials(*_UCRED.unpack(raw)) if len(raw) == _UCRED.size else None
 
 
@@ -52,9 +52,9 @@ def identify_process(
     credentials: Credentials | None,
     resolve_container: Callable[[int], str | None] | None = None,
 ) -> Origin:
-    """Make the origin of a local process, with its container if it is asked for."""
+    """Return the origin of a local process, with its container if that is wanted."""
     if credentials is None or credentials.pid == 0:
-        # The Agent takes such packets too, without an origin.
+        # The Agent also accepts such packets, without an origin.
         return Origin(transport, listener)
     pid, uid, gid = credentials
     container_id = resolve_container(pid) if resolve_container else None
@@ -62,10 +62,10 @@ def identify_process(
 
 
 def parse_container_id(cgroup: str) -> str | None:
-    """Find the container in the text of a /proc/PID/cgroup, of version 1 or 2.
+    """Return the container named in a /proc/PID/cgroup file of version 1 or 2.
 
-    Each line is ``hierarchy:controllers:path``; every hierarchy of a container names
-    the same one, so the first that is found is it.
+    Each line is ``hierarchy:controllers:path``. Every hierarchy of a container names
+    the same container, so the first one found is returned.
     """
     for line in cgroup.splitlines():
         path = line.rpartition(":")[2]
@@ -76,9 +76,9 @@ def parse_container_id(cgroup: str) -> str | None:
 
 
 def read_container_id(pid: int, proc: Path = Path("/proc")) -> str | None:
-    """Look up the container of *pid*; None if it has none or it is gone.
+    """Return the container of *pid*; None if it has none or the process is gone.
 
-    Blocks no longer than procfs does; who calls it keeps the answer.
+    This blocks only as long as procfs does. Callers should remember the answer.
     """
     try:
         cgroup = (proc / str(pid) / "cgroup").read_text("ascii", "replace")

@@ -1,39 +1,41 @@
-"""How long a reader of datagrams may rest before it reads again; pure.
+"""Decide how long a reader of datagrams may rest before it reads again.
 
-At everyday rates the cost of a packet is not its lines but the wake-up that it takes.
-So a reader that finds traffic rests for some milliseconds, and then reads all that
-came meanwhile at once, as network drivers do under load. What it must never do is rest
-so long that the kernel's buffer fills.
+At everyday rates most of the cost of a packet is the wake-up that it causes, not its
+lines. A reader that finds traffic therefore rests for some milliseconds, and then reads
+all that has arrived at once, as network drivers do under load. It must never rest so
+long that the kernel's buffer fills up.
 """
 
 import math
 from typing import Final
 
-# What may be filled while it rests, at the rate seen.
+# The part of the buffer that may fill up during a rest, at the observed rate.
 _MAX_SHARE: Final = 1 / 8
 
-# What may be filled if a burst of so many packets a second begins the moment it rests.
+# The part of the buffer that may fill up if a burst of this many packets a second
+# begins with the rest.
 _BURST_SHARE: Final = 1 / 2
 _BURST_PACKETS_PER_SECOND: Final = 100_000
 
-# A shorter rest takes a millisecond all the same: the system's timers are no finer.
+# A shorter rest would also take a millisecond, because the system's timers are not
+# finer.
 _MIN_SECONDS: Final = 0.001
 
-# To rest for one packet would only delay it.
+# A rest in which one packet arrives would only delay that packet.
 _MIN_PACKETS: Final = 2
 
 
 class ReadingPace:
-    """Decides about one reader, from what each reading found.
+    """Plans the rests of one reader from what each reading found.
 
-    What comes after a pause of twice the longest rest, and so everything that comes
-    more seldom, is handed on at once.
+    A packet that arrives after a pause of more than twice the longest rest is not
+    delayed, so occasional packets are handed on at once.
 
     Args:
-        capacity: of the kernel's buffer.
-        packet_cost: what a packet takes of *capacity*, and
-        byte_cost: what each of its bytes takes, too little in no case.
-        max_rest_seconds: 0 for no rest at all.
+        capacity: the size of the kernel's buffer.
+        packet_cost: how much of *capacity* a packet takes besides its bytes.
+        byte_cost: how much of *capacity* a byte takes. Neither cost may be too low.
+        max_rest_seconds: the longest rest; 0 never rests.
     """
 
     def __init__(
@@ -56,9 +58,9 @@ class ReadingPace:
         """Return how many seconds to rest; 0 to wait for the next packet.
 
         Args:
-            now: seconds, of a clock that runs on.
-            packets: what the reading found, and
-            size: how many bytes they were.
+            now: the seconds of a monotonic clock.
+            packets: how many packets the reading found.
+            size: how many bytes they had together.
         """
         if not packets:
             return 0.0

@@ -1,4 +1,4 @@
-"""What a transport hands on: a packet, and where it came from."""
+"""What a transport hands on: packets, and where they came from."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ class Origin(NamedTuple):
         transport: ``udp``, ``unixgram``, ``unixstream``, ``tcp``, ``pipe`` or
             ``inproc``.
         listener: the name of the listener, as in the ledger.
-        sender: the peer as text for a person, such as ``127.0.0.1:40112`` or
-            ``pid 812``; "" where the transport does not know.
-        pid: the sender's process on this machine, where credentials were passed.
-        uid: its user.
-        gid: its group.
-        container_id: what *pid* resolved to, where that was asked for.
+        sender: the peer as text for people, such as ``127.0.0.1:40112`` or ``pid 812``;
+            "" if the transport does not know it.
+        pid: the sender's process on this machine, if credentials were passed.
+        uid: the user of that process.
+        gid: the group of that process.
+        container_id: the container of that process, if it was looked up.
     """
 
     transport: str
@@ -28,14 +28,15 @@ class Origin(NamedTuple):
 
 
 class Packet(NamedTuple):
-    """One datagram, or one frame of a stream: newline separated lines.
+    """One datagram, or one frame of a stream: lines separated by newlines.
 
-    A named tuple, because one is made for each packet on the hot path.
+    This is a named tuple because one is made for each packet on the hot path.
 
     Attributes:
-        data: at most the configured buffer size, cut to it where *is_truncated*.
+        data: at most as many bytes as the configured buffer size.
         origin: shared by the packets of one sender.
-        is_truncated: the sender's packet was longer, so its last line is cut.
+        is_truncated: whether the packet was longer than the buffer size, so that its
+            last line is cut.
     """
 
     data: bytes

@@ -1,12 +1,12 @@
-"""Packets of all readers in, taken in fair turns by one processor.
+"""Queue the packets of all readers, and hand them out in fair turns.
 
-Each reader has a channel of its own, which holds at most so many packets, so that one
-that is flooded leaves the room of the others alone. The processor takes from the
-channels that hold something in turn, a share of bytes from each: packets of 8 KiB get
-no more of it than packets of one line. A channel that holds nothing costs nothing.
+Each reader has a channel of its own with room for a limited number of packets, so a
+flooded reader leaves the room of the others alone. The processor takes turns among the
+channels that hold packets, and takes a share of bytes from each: packets of 8 KiB get
+no larger share than packets of one line. An empty channel costs nothing.
 
-A reader waits for room *before* it reads. So it never holds a packet that has no place,
-and no cancel can lose one.
+A reader waits for room *before* it reads. It therefore never holds a packet that it
+cannot queue, and a cancel loses nothing.
 """
 
 from collections import deque
@@ -20,22 +20,23 @@ from statsd_trio.counters import ListenerCounters
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.transports.packet import Packet
 
-# What one turn may take: two of the longest packets of the default buffer_size, or the
+# The share of one turn: two of the longest packets of the default buffer_size, or the
 # work of about a millisecond.
 TURN_BYTES: Final = 16 * 1024
 
-# What a packet costs to read and to hand on, in bytes of lines that could be processed
-# meanwhile: 3 us for a packet, and 1 us for a line of 20 to 30 bytes.
+# The cost of reading and handing on a packet, expressed in bytes of lines that could be
+# processed in the same time: 3 us for a packet, and 1 us for a line of 20 to 30 bytes.
 PACKET_COST_BYTES: Final = 100
 
 
 class PacketSendChannel:
-    """One reader's end of the queue. `PacketQueue.open_send_channel` makes it.
+    """One reader's end of the queue, made by `PacketQueue.open_send_channel`.
 
     Attributes:
-        counters: of the listener; its packets, bytes and waits are counted here.
+        counters: the listener's counters; its packets, bytes and waits are counted
+            here.
         taken: how many of its packets were taken so far.
-        peak: the most that it ever held.
+        peak: the most packets that it ever held.
     """
 
     def __init__(self, queue: "PacketQueue", counters: ListenerCounters) -> None:
@@ -51,16 +52,16 @@ class PacketSendChannel:
 
     @property
     def room(self) -> int:
-        """How many packets fit now."""
+        """How many more packets fit now."""
         return self._queue.capacity - len(self.packets)
 
     @protect_from_ki
     def put_nowait(self, packets: Sequence[Packet]) -> None:
-        """Queue *packets*, all or none, and count them.
+        """Queue all of *packets* and count them, or none.
 
         Raises:
-            trio.WouldBlock: if there is no room for all.
-            trio.BrokenResourceError: if nobody takes from the queue any more.
+            trio.WouldBlock: if there is not enough room.
+            trio.BrokenResourceError: if nobody takes packets from the queue any more.
             trio.ClosedResourceError: if this end is closed.
         """
         if self._is_closed:
@@ -84,10 +85,10 @@ class PacketSendChannel:
     async def wait_for_room(self) -> None:
         """Wait until a packet fits, and count the wait.
 
-        Without a wait it is no checkpoint.
+        If there is room already, this is not a checkpoint.
 
         Raises:
-            trio.BrokenResourceError: if nobody takes from the queue any more.
+            trio.BrokenResourceError: if nobody takes packets from the queue any more.
         """
         queue = self._queue
         if queue.is_closed:
@@ -108,7 +109,10 @@ class PacketSendChannel:
             counters.longest_wait_seconds = max(counters.longest_wait_seconds, waited)
 
     def close(self) -> None:
-        """Say that nothing more comes; what is queued stays. Again does nothing."""
+        """Announce that no more packets follow; the queued ones stay.
+
+        Closing it again does nothing.
+        """
         if not self._is_closed:
             self._is_closed = True
             self._queue.end_sender()
@@ -126,11 +130,11 @@ class PacketSendChannel:
 
 
 class PacketQueue:
-    """The processor's end, and the owner of every reader's.
+    """The processor's end of the queue, which owns the ends of all readers.
 
     Attributes:
-        capacity: packets that each send channel holds.
-        is_closed: whether nobody takes from it any more.
+        capacity: how many packets each send channel holds.
+        is_closed: whether the queue was closed, so that nobody takes packets any more.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -138,14 +142,14 @@ class PacketQueue:
         self.is_closed = False
         self._channels: list[PacketSendChannel] = []
         self._open_channels = 0
-        # Those that hold something; the first has the turn.
+        # The channels that hold packets; it is the turn of the first one.
         self._ready: deque[PacketSendChannel] = deque()
         self._arrival = trio.lowlevel.ParkingLot()
         self._taken = trio.lowlevel.ParkingLot()
         self._is_watched = False
 
     def open_send_channel(self, counters: ListenerCounters) -> PacketSendChannel:
-        """Add a reader's end."""
+        """Return a new end for a reader."""
         channel = PacketSendChannel(self, counters)
         self._channels.append(channel)
         self._open_channels += 1
@@ -163,16 +167,16 @@ class PacketQueue:
 
     @property
     def taken(self) -> int:
-        """How many packets were taken so far, of all channels."""
+        """How many packets of all channels were taken so far."""
         return sum(channel.taken for channel in self._channels)
 
     @protect_from_ki
     def receive_nowait(self) -> Packet:
-        """Take the packet whose turn it is.
+        """Take the next packet of the channel whose turn it is.
 
         Raises:
-            trio.WouldBlock: if there is none now.
-            trio.EndOfChannel: if there is none, and every send channel is closed.
+            trio.WouldBlock: if there is no packet now.
+            trio.EndOfChannel: if there is no packet, and every send channel is closed.
             trio.ClosedResourceError: if the queue is closed.
         """
         ready = self._ready
@@ -189,7 +193,8 @@ class PacketQueue:
         channel.credit -= len(packet.data) + PACKET_COST_BYTES
         if not packets:
             ready.popleft()
-            # Turns are not saved up, but what was taken beyond one is owed.
+            # An unused share is not saved up, but what was taken beyond a share is
+            # owed.
             channel.credit = min(channel.credit, 0)
             if ready:
                 self._begin_turn()
@@ -206,7 +211,9 @@ class PacketQueue:
 
     @protect_from_ki
     async def receive(self) -> Packet:
-        """Wait for a packet, and take it. Always a checkpoint.
+        """Wait for a packet, and take it; this is always a checkpoint.
+
+        A cancel takes no packet.
 
         Raises:
             trio.EndOfChannel: as `receive_nowait`.
@@ -224,7 +231,7 @@ class PacketQueue:
                 await self._arrival.park()
 
     async def wait_taken(self) -> None:
-        """Wait until all that is queued now has been taken."""
+        """Wait until everything that is queued now has been taken."""
         marks = [
             (channel, channel.taken + len(channel.packets))
             for channel in self._channels
@@ -236,7 +243,10 @@ class PacketQueue:
             await self._taken.park()
 
     def close(self) -> None:
-        """Take nothing more; whoever waits for room is told. Again does nothing."""
+        """Stop taking packets, and wake up whoever waits.
+
+        Closing again does nothing.
+        """
         self.is_closed = True
         self._ready.clear()
         for channel in self._channels:
@@ -245,25 +255,28 @@ class PacketQueue:
         self._arrival.unpark_all()
 
     async def aclose(self) -> None:
-        """Close, as every channel of Trio does it."""
+        """Close the queue; this is the asynchronous form that Trio's channels have."""
         self.close()
         await trio.lowlevel.checkpoint()
 
     def add_ready(self, channel: PacketSendChannel) -> None:
-        """Give *channel*, which held nothing, its place behind the others."""
+        """Put *channel*, which was empty, at the end of the line for a turn."""
         self._ready.append(channel)
         if len(self._ready) == 1:
             self._begin_turn()
             self._arrival.unpark_all()
 
     def end_sender(self) -> None:
-        """Count down the open send channels; without any, the queue ends."""
+        """Count one send channel less; the queue ends when none is left."""
         self._open_channels -= 1
         if not self._open_channels:
             self._arrival.unpark_all()
 
     def _begin_turn(self) -> None:
-        """Give the first channel its share; one that owes more waits for the next."""
+        """Give the first channel its share.
+
+        Skip channels that owe more than a share.
+        """
         ready = self._ready
         ready[0].credit += TURN_BYTES
         while ready[0].credit <= 0:

@@ -1,4 +1,4 @@
-"""A named pipe, whatever the system means by it: its name in, a listener out."""
+"""Bind a named pipe, in the form that the operating system has."""
 
 import sys
 
@@ -14,10 +14,10 @@ def bind_pipe(
 ) -> Listener:
     r"""Open the pipe *name*: ``\\.\pipe\name`` on Windows, a FIFO's path elsewhere.
 
-    A FIFO has no connections to bound.
+    *max_connections* does not apply to a FIFO, which has no connections.
 
     Raises:
-        OSError: if it is taken or forbidden, naming it.
+        OSError: if the pipe is taken or forbidden; the message names it.
     """
     if sys.platform == "win32":
         from statsd_trio.transports.named_pipe import (  # noqa: PLC0415 - exists there only

@@ -1,4 +1,4 @@
-"""Datagrams off a socket, several at a time: the one place that calls the system.
+"""Receive several datagrams at a time; all calls of the system are in this file.
 
 `OneByOne` needs nothing but Python. `ManyAtOnce` needs the native module on Linux, and
 takes a third of the time for each datagram.
@@ -12,31 +12,31 @@ from typing import Final, Generic, Protocol, TypeVar, cast
 SenderT = TypeVar("SenderT")
 SenderT_co = TypeVar("SenderT_co", covariant=True)
 
-# The native module keeps room for what it is asked for at once. More than 64 datagrams
-# of the default buffer_size save no time that can be measured.
+# The native module reserves room for all datagrams that it is asked for. More than 64
+# datagrams of the default buffer_size save no measurable time.
 _ROOM_BYTES: Final = 512 * 1024 + 64
 _MAX_AT_ONCE: Final = 64
 
 
 class NativeReceive(Protocol):
-    """The native module's function; one system call takes many datagrams."""
+    """The native module's function, which receives many datagrams in one call."""
 
     def __call__(
         self, fd: int, size: int, limit: int, control: int = 0, /
     ) -> list[tuple[bytes, bytes]]:
         """Return at most *limit* datagrams, each cut to *size* bytes.
 
-        Beside each stands the sender's raw socket address, or its credentials where
-        *control* bytes are given to them. What was taken before an error is returned,
-        and the next call raises the error.
+        Each comes with the sender's raw socket address or, if *control* bytes are
+        reserved for them, the sender's credentials. Datagrams received before an error
+        are returned, and the next call raises the error.
         """
         ...
 
 
 def find_native_receive() -> NativeReceive | None:
-    """Return the native module's function; None where it is missing.
+    """Return the native module's function; None if it is missing.
 
-    The module may not be installed, and outside Linux it has no such function.
+    The module may not be installed, and outside Linux it lacks this function.
     """
     try:
         module = importlib.import_module("statsd_trio._native")
@@ -46,16 +46,16 @@ def find_native_receive() -> NativeReceive | None:
 
 
 class ReceiveMany(Protocol[SenderT_co]):
-    """Takes the datagrams that wait, without blocking."""
+    """Receives the datagrams that wait, without blocking."""
 
     def __call__(self, max_datagrams: int, /) -> Sequence[tuple[bytes, SenderT_co]]:
-        """Return at most *max_datagrams*, each with who sent it, in their order.
+        """Return at most *max_datagrams* in their order, each with its sender.
 
-        Fewer than asked for means that no more wait, or that an error stands behind
-        them, which the next call raises: what was taken is never lost to an error.
+        If fewer are returned, either no more wait, or an error came after them which
+        the next call raises. An error never loses datagrams that were received.
 
         Raises:
-            OSError: if there is nothing to return but an error.
+            OSError: if an error occurred before any datagram was received.
         """
         ...
 
@@ -64,8 +64,8 @@ class OneByOne(Generic[SenderT]):
     """Receives with one system call for each datagram.
 
     Args:
-        read: takes a size and returns a datagram and who sent it, as `recvfrom`.
-        max_bytes: of one datagram; a longer one is cut.
+        read: takes a size and returns a datagram and its sender, as `recvfrom`.
+        max_bytes: the size to which longer datagrams are cut.
     """
 
     def __init__(
@@ -95,13 +95,14 @@ class OneByOne(Generic[SenderT]):
 
 
 class ManyAtOnce:
-    """Receives with one system call for up to 64 datagrams.
+    """Receives up to 64 datagrams with one system call.
 
     Args:
-        sock: may be closed meanwhile.
-        receive: of the native module.
-        max_bytes: of one datagram; a longer one is cut.
-        control_bytes: for the credentials of a Unix socket; 0 to be given addresses.
+        sock: the socket; it may be closed at any time.
+        receive: the native module's function.
+        max_bytes: the size to which longer datagrams are cut.
+        control_bytes: the room for the credentials of a Unix socket; with 0, senders
+            are returned as addresses.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class ManyAtOnce:
         error, self._error = self._error, None
         if error is not None:
             raise error
-        # The number of a closed socket may be that of another by now.
+        # The number of a socket that was closed may belong to another one by now.
         fd = self._sock.fileno()
         received: list[tuple[bytes, bytes]] = []
         while (left := max_datagrams - len(received)) > 0:

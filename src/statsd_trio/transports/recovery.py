@@ -1,4 +1,4 @@
-"""A listener that fails tries again; the others, and the server, are not affected."""
+"""Restart a listener that fails, without affecting the other listeners."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -10,13 +10,14 @@ from statsd_trio.counters import ListenerCounters
 
 logger = logging.getLogger(__name__)
 
-# What is over in a moment is hardly noticed; what lasts is logged twice a minute.
+# A problem that is over in a moment is hardly noticed; a lasting one is logged twice a
+# minute.
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 def count_failure(counters: ListenerCounters, error: OSError) -> None:
-    """Take note that a listener fails, for the ledger and for who asks its health."""
+    """Record that a listener fails, for the ledger and the health check."""
     counters.failures += 1
     counters.failure = error.strerror or str(error)
 
@@ -24,11 +25,11 @@ def count_failure(counters: ListenerCounters, error: OSError) -> None:
 async def retry(
     work: Callable[[], Awaitable[None]], counters: ListenerCounters
 ) -> NoReturn:
-    """Run *work* until cancelled, again and again where it raises an `OSError`.
+    """Run *work* until cancelled, and run it again whenever it raises an `OSError`.
 
-    The pauses grow up to `LONGEST_PAUSE_SECONDS`, and begin anew once it has worked for
-    that long. A failure is counted, logged, and the reason why the listener is not
-    ready until the next try.
+    The pauses grow up to `LONGEST_PAUSE_SECONDS`, and start short again once *work* has
+    run for that long. A failure is counted and logged, and until the next try the
+    health check gives it as the reason why the listener is not ready.
     """
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -48,5 +49,5 @@ async def retry(
         await trio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         logger.info("%s: trying to receive again", counters.name)
-        # If it still fails, that is known in no time.
+        # If it still fails, that is found out at once.
         counters.failure = ""

@@ -1,12 +1,13 @@
-"""The listener that Unix streams and TCP share: connections in, packets out.
+"""Receive packets from connections; Unix streams and TCP share this listener.
 
-A full queue makes the connections wait, and so their senders: nothing is dropped.
-The connections of a listener are read one at a time, a piece of each in turn, so that
-however many there are, they cost the other listeners no more than one does.
+When the queue is full, the connections wait, and with them their senders: nothing is
+dropped. The connections of a listener are read one at a time, a piece of each in turn,
+so all of them together get no larger share of the server than one would.
 
-What a peer can hold of us is bounded: bytes by the framing, time by a limit from a
-frame's first byte to its last, connections by their number, the longest idle yielding
-to the new. A connection that breaks a limit is closed and counted; the others go on.
+What a peer may use is limited: bytes by the framing, time by a limit from a frame's
+first byte to its last, and connections by their number, where the one that was idle
+longest makes room for a new one. A connection that breaks a limit is closed and
+counted, and the others go on.
 """
 
 import errno
@@ -40,7 +41,7 @@ _SHORTAGE_ERRNOS: Final = frozenset(
 )
 _SHORTAGE_PAUSE_SECONDS: Final = 0.05
 
-# What accept(2) may say of the connection it was about to give.
+# Errors of accept(2) that concern only the connection that was about to be accepted.
 _PASSING_ERRNOS: Final = frozenset(
     {
         errno.ECONNABORTED,
@@ -60,19 +61,19 @@ class StreamListener:
     """One listening socket and its connections.
 
     Args:
-        sock: bound; owned from now on.
-        address: what a client connects to.
-        counters: named and empty.
-        make_framer: makes what cuts a new connection's bytes into packets.
-        identify: tells who is at the other end of a connection.
-        max_connections: at most so many at a time.
+        sock: a bound socket, owned from now on.
+        address: the address that a client connects to.
+        counters: new counters with the listener's name.
+        make_framer: makes the framer for a new connection.
+        identify: finds out who is at the other end of a connection.
+        max_connections: the greatest number of connections at a time.
         frame_timeout_seconds: how long a packet may take to arrive.
-        path: what to remove at the end, if anything.
-        is_handed_in: the socket lives on elsewhere, so the connections that wait to
-            be accepted at a stop are left to who has it then.
+        path: the path to remove at the end, if there is one.
+        is_handed_in: whether somebody else also has the socket, so that connections
+            which are not accepted at a stop are left to them.
 
     Attributes:
-        max_connections: may be lowered until it receives.
+        max_connections: may be lowered until `receive` is called.
     """
 
     def __init__(
@@ -100,39 +101,39 @@ class StreamListener:
         self._path = path
         self._is_handed_in = is_handed_in
         self._connections: set[Connection] = set()
-        # Who waits for a connection to end or to fall idle.
+        # Tasks that wait for a connection to end or to become idle.
         self._changed = trio.lowlevel.ParkingLot()
-        # Held by the connection that is read; first come, first served.
+        # Held by the connection that is being read; first come, first served.
         self._turn = trio.Lock()
 
     @property
     def address(self) -> BoundAddress:
-        """What a client connects to."""
+        """The address that a client connects to."""
         return self._address
 
     @property
     def counters(self) -> ListenerCounters:
-        """Counts of all connections."""
+        """The counts of all connections."""
         return self._counters
 
     def refresh_counters(self) -> None:
-        """Do nothing: senders wait, so there is nothing that only the system knows."""
+        """Do nothing: senders wait, so the system has no counts of its own."""
 
     async def end_rest(self) -> None:
-        """Do nothing: its reader never rests."""
+        """Do nothing, because this reader never rests."""
 
     def warn_of_losses(self) -> None:
-        """Log one WARNING for each cause of a loss since the last call."""
+        """Log one WARNING for each cause of loss since the last call."""
         self._losses.warn()
 
     def close(self) -> None:
-        """Release the socket and its path; again does nothing."""
+        """Close the socket and remove its path; closing it again does nothing."""
         if self._path is not None:
             self._path.remove()
         self._sock.close()
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits and close."""
+        """Feed *channel* until cancelled, then read what waits and close."""
         try:
             with channel:
                 try:
@@ -140,11 +141,11 @@ class StreamListener:
                         accept = partial(self._accept_connections, nursery, channel)
                         await retry(accept, self._counters)
                 except* trio.BrokenResourceError:
-                    # Nobody takes from the queue any more.
+                    # Nobody takes packets from the queue any more.
                     pass
                 finally:
                     self._accept_waiting()
-                    # It shields itself, and has limits of its own.
+                    # It shields itself, and has time limits of its own.
                     await drain_streams(self._connections, channel)  # noqa: ASYNC102
                     self._connections.clear()
         finally:
@@ -169,7 +170,7 @@ class StreamListener:
                     nursery.start_soon(self._serve_connection, connection, channel)
 
     async def _survive(self, error: OSError) -> None:
-        """Count an error that leaves the socket usable; raise any other."""
+        """Count an error that leaves the socket usable; raise any other error."""
         if error.errno in _SHORTAGE_ERRNOS:
             self._losses.count(Loss.OUT_OF_DESCRIPTORS, str(error))
             if not await self._evict_idle():
@@ -180,10 +181,10 @@ class StreamListener:
             raise error
 
     def _accept_waiting(self) -> None:
-        """Accept what connected before a stop: its first packets may wait already.
+        """Accept the connections made before a stop; they may have sent packets.
 
-        They are closed soon, so they may be more than at other times; what connects
-        meanwhile must not hold the stop up.
+        There may be more of them than usual, because all are closed soon. A bounded
+        number is accepted, so that new ones cannot delay the stop.
         """
         if self._is_handed_in:
             return
@@ -200,7 +201,7 @@ class StreamListener:
                     return
 
     def _accept(self) -> Connection | None:
-        """Accept a connection; None if its peer is gone already."""
+        """Accept a connection; return None if its peer is gone already."""
         sock, _ = self._sock.accept()
         sock.setblocking(False)
         try:
@@ -216,9 +217,9 @@ class StreamListener:
         return connection
 
     async def _evict_idle(self) -> bool:
-        """End the connection that was quiet longest; False if none is quiet.
+        """Close the connection that was idle longest; return False if none is idle.
 
-        One in the middle of a packet goes only if every other is too.
+        A connection in the middle of a packet is only chosen if all others are, too.
         """
         idle = [
             connection
@@ -237,10 +238,10 @@ class StreamListener:
     async def _serve_connection(
         self, connection: Connection, channel: PacketSendChannel
     ) -> None:
-        """Feed *channel* from one connection to its end, or until it is told to end.
+        """Feed *channel* from one connection until it ends or its scope is cancelled.
 
-        A stop passes through here, and leaves the connection to be drained with all
-        others.
+        When the whole server stops, the cancellation passes through and the connection
+        is left open, to be drained together with all others.
         """
         with connection.scope:
             await self._read_to_end(connection, channel)
@@ -263,8 +264,8 @@ class StreamListener:
                 if not await self._read_piece(connection, channel):
                     return
             except BlockingIOError:
-                # Only now: the whole program may have been paused, and the packet be
-                # there since long.
+                # The time limit counts only if there is nothing to read: if the whole
+                # program was paused, the packet may have arrived long ago.
                 if not in_time:
                     connection.feed.expire()
                     return
@@ -272,7 +273,7 @@ class StreamListener:
     async def _read_waiting(
         self, connection: Connection, channel: PacketSendChannel
     ) -> None:
-        """Read what waits now, not what comes meanwhile."""
+        """Read what waits now, but not what arrives meanwhile."""
         waiting = connection.measure_waiting()
         while waiting > 0:
             try:
@@ -286,14 +287,14 @@ class StreamListener:
     async def _read_piece(
         self, connection: Connection, channel: PacketSendChannel
     ) -> bool:
-        """Read and queue a piece, when it is this connection's turn; False at the end.
+        """Read and queue a piece, in this connection's turn; return False at the end.
 
-        A cancel leaves what was read in the connection's feed.
+        After a cancel, what was read is in the connection's feed.
 
         Raises:
             BlockingIOError: if nothing waits.
         """
-        # Most of the time nobody else wants it.
+        # Most of the time no other connection wants the turn.
         try:
             self._turn.acquire_nowait()
         except trio.WouldBlock:

@@ -1,4 +1,4 @@
-"""TCP, on every address that a name resolves to: lines in, packets out."""
+"""Receive lines over TCP, on every address that a name resolves to."""
 
 import socket
 from functools import partial
@@ -19,12 +19,13 @@ def open_tcp_listener(
     frame_timeout_seconds: float,
     is_handed_in: bool = False,
 ) -> StreamListener:
-    """Make a listener of *sock*, which listens and is owned by it from now on."""
+    """Make a listener of *sock*, which already listens; the listener owns it."""
     address: tuple[str, int] = sock.getsockname()[:2]
     name = f"tcp://{format_host_port(*address)}"
 
     def identify(peer: socket.socket) -> Origin:
-        # Else one whose host vanished would stay until it is evicted.
+        # Otherwise a connection would stay open after its host vanished, until it is
+        # evicted.
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return Origin("tcp", name, format_host_port(*peer.getpeername()[:2]))
 
@@ -49,7 +50,7 @@ async def bind_tcp(
     frame_timeout_seconds: float,
     non_local_traffic: bool = False,
 ) -> list[StreamListener]:
-    """Bind *port* on every address that *host* resolves to, or that there is.
+    """Bind *port* on every address of *host*, or of the whole machine.
 
     Raises:
         OSError: as `bind_name`.

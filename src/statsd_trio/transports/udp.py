@@ -1,4 +1,4 @@
-"""UDP, on every address that a name resolves to: datagrams in, packets out."""
+"""Receive datagrams over UDP, on every address that a name resolves to."""
 
 import logging
 import socket
@@ -30,19 +30,19 @@ from statsd_trio.transports.receiving import (
 logger = logging.getLogger(__name__)
 
 
-# What the kernel charges to its buffer, at the most: 832 bytes for a packet of one
-# line, 2304 for one of 1432 bytes, 16 640 for one of 8192 (Linux 6.18, loopback).
+# The most that the kernel charges to its buffer: 832 bytes for a packet of one line,
+# 2304 for one of 1432 bytes, 16 640 for one of 8192 (Linux 6.18, loopback).
 _PACKET_COST: Final = 1024
 _BYTE_COST: Final = 2
 
-# A wildcard address cannot be connected to everywhere.
+# Not every system can connect to a wildcard address.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
 
-# What recvfrom says of an internet peer, or its raw socket address.
+# What recvfrom returns for an internet peer, or the peer's raw socket address.
 _Sender = tuple[str, int] | tuple[str, int, int, int] | bytes
 
-# The beginning of `struct sockaddr_in` and `sockaddr_in6`, as Linux lays them out: the
-# family, which the socket has too, the port and, for IPv6, the flow.
+# The start of `struct sockaddr_in` and `sockaddr_in6` on Linux: the family, which the
+# socket knows too, the port and, for IPv6, the flow.
 _PORT: Final = struct.Struct("!2xH")
 _HOST_SLICES: Final[dict[int, slice]] = {
     socket.AF_INET: slice(4, 8),
@@ -54,12 +54,13 @@ class UdpListener:
     """One bound UDP socket.
 
     Args:
-        sock: bound; owned from now on.
-        receive_buffer_bytes: asked of the kernel; 0 keeps what the socket has.
+        sock: a bound socket, owned from now on.
+        receive_buffer_bytes: the size to ask the kernel for; 0 keeps what the socket
+            has.
         max_rest_seconds: how long the reader may rest between two readings.
         native_receive: reads many datagrams at once; None to read one by one.
-        is_handed_in: the socket lives on elsewhere, so that what comes after a stop
-            is left to who has it then.
+        is_handed_in: whether somebody else also has the socket, so that what arrives
+            after a stop is left to them.
     """
 
     def __init__(
@@ -79,7 +80,8 @@ class UdpListener:
         name = f"udp://{format_host_port(*self._address)}"
         granted = request_buffer(sock, receive_buffer_bytes)
         log_granted(name, receive_buffer_bytes, granted)
-        # What a socket handed in dropped before is not this listener's account.
+        # What the socket dropped before it was handed in is not counted for this
+        # listener.
         self._drops_seen = read_drops(sock)
         if self._drops_seen:
             logger.warning(
@@ -108,27 +110,27 @@ class UdpListener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, as bound."""
+        """The host and port that the socket is bound to."""
         return self._address
 
     @property
     def counters(self) -> ListenerCounters:
-        """Counts, filled while receiving."""
+        """The counts so far; they grow while `receive` runs."""
         return self._counters
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits and close."""
+        """Feed *channel* until cancelled, then read what waits and close."""
         try:
             await self._reader.receive(channel)
         finally:
             self.close()
 
     async def end_rest(self) -> None:
-        """Have a reader that rests read at once, and wait until it has."""
+        """Wake up the reader if it rests, and wait until it has read."""
         await self._reader.end_rest()
 
     def refresh_counters(self) -> None:
-        """Add what the kernel dropped since the last call."""
+        """Add what the kernel has dropped since the last call."""
         if self._drops_seen is None or self._sock.fileno() < 0:
             return
         drops = read_drops(self._sock)
@@ -139,12 +141,12 @@ class UdpListener:
         self._drops_seen = drops
 
     def warn_of_losses(self) -> None:
-        """Log one WARNING for each cause of a loss since the last call."""
+        """Log one WARNING for each cause of loss since the last call."""
         self.refresh_counters()
         self._losses.warn()
 
     def close(self) -> None:
-        """Take the last counts and release the socket; again does nothing."""
+        """Update the counts and close the socket; closing it again does nothing."""
         self.refresh_counters()
         self._sock.close()
 
@@ -174,16 +176,17 @@ def _choose_receive(
 
 
 def _unpack_address(family: int, raw: bytes) -> tuple[str, int]:
-    """Read host and port of a raw socket address, as `recvfrom` gives them."""
+    """Return the host and port in a raw socket address, as `recvfrom` does."""
     (port,) = _PORT.unpack_from(raw)
     return socket.inet_ntop(family, raw[_HOST_SLICES[family]]), port
 
 
 def _refuse_more(sock: socket.socket) -> bool:
-    """Have the kernel refuse what comes from now on, as if *sock* were closed.
+    """Make the kernel refuse further packets, as if *sock* were closed.
 
-    A UDP socket that is connected takes packets of its peer only; this one's peer is
-    itself, which sends none. What came before stays, and so do the counts of drops.
+    A connected UDP socket only accepts packets from its peer. Here the peer is the
+    socket itself, which sends nothing. What arrived before stays, and so do the counts
+    of drops.
     """
     host, *rest = sock.getsockname()
     try:
@@ -203,7 +206,7 @@ async def bind_udp(
     native_receive: NativeReceive | None = None,
     non_local_traffic: bool = False,
 ) -> list[UdpListener]:
-    """Bind *port* on every address that *host* resolves to, or that there is.
+    """Bind *port* on every address of *host*, or of the whole machine.
 
     Raises:
         OSError: as `bind_name`.

@@ -1,4 +1,4 @@
-"""Unix sockets: datagrams or frames in, packets out."""
+"""Receive datagrams or frames from Unix sockets."""
 
 import math
 import socket
@@ -33,7 +33,7 @@ from statsd_trio.transports.receiving import (
 from statsd_trio.transports.stream import StreamListener
 from statsd_trio.transports.unix_path import OwnedPath, bind_path
 
-# How many datagrams a socket holds, whatever its buffer's size; senders wait.
+# How many datagrams a socket holds, however large its buffer is; then senders wait.
 _QUEUE_LENGTH_FILE: Final = Path("/proc/sys/net/unix/max_dgram_qlen")
 
 
@@ -41,11 +41,11 @@ class UnixDatagramListener:
     """One bound Unix datagram socket.
 
     Args:
-        sock: bound; owned from now on.
-        path: what to remove at the end; None for a socket that was handed in.
+        sock: a bound socket, owned from now on.
+        path: the path to remove at the end; None for a socket that was handed in.
         max_rest_seconds: how long the reader may rest between two readings.
         native_receive: reads many datagrams at once; None to read one by one.
-        detects_containers: look up the container of each sender.
+        detects_containers: whether to look up the container of each sender.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class UnixDatagramListener:
             identify=self._identify,
             begin_stop=self._begin_stop,
             pace=ReadingPace(
-                # Where it is not known there is no rest.
+                # If the length of the queue is unknown, the reader does not rest.
                 capacity=_read_queue_length() or 0,
                 packet_cost=1,
                 byte_cost=0,
@@ -86,34 +86,34 @@ class UnixDatagramListener:
 
     @property
     def address(self) -> str:
-        """The path."""
+        """The path that the socket is bound to."""
         return self._address
 
     @property
     def counters(self) -> ListenerCounters:
-        """Counts, filled while receiving; the kernel drops nothing here."""
+        """The counts so far; the kernel drops nothing here, because senders wait."""
         return self._counters
 
     async def receive(self, channel: PacketSendChannel) -> None:
-        """Feed *channel* until cancelled, then take what waits and close."""
+        """Feed *channel* until cancelled, then read what waits and close."""
         try:
             await self._reader.receive(channel)
         finally:
             self.close()
 
     async def end_rest(self) -> None:
-        """Have a reader that rests read at once, and wait until it has."""
+        """Wake up the reader if it rests, and wait until it has read."""
         await self._reader.end_rest()
 
     def refresh_counters(self) -> None:
-        """Do nothing: senders wait, so there is nothing that only the system knows."""
+        """Do nothing: senders wait, so the system has no counts of its own."""
 
     def warn_of_losses(self) -> None:
-        """Log one WARNING for each cause of a loss since the last call."""
+        """Log one WARNING for each cause of loss since the last call."""
         self._losses.warn()
 
     def close(self) -> None:
-        """Remove the path if it is still ours and release the socket."""
+        """Close the socket, and remove the path if it is still this server's."""
         if self._path is not None:
             self._path.remove()
         self._sock.close()
@@ -130,17 +130,19 @@ class UnixDatagramListener:
     def _begin_stop(self) -> DrainLimit:
         is_handed_in = self._path is None
         if self._path is not None:
-            # From here on senders get EPIPE, so none takes for sent what nobody will
-            # read; what was sent before can still be read, to its end.
+            # From here on senders get EPIPE, so none believes that something was
+            # delivered which nobody will read. What was sent before can still be read
+            # completely.
             self._path.remove()
             if sys.platform == "linux":
-                # Elsewhere it throws away what waits.
+                # Other systems throw away what waits in the socket.
                 self._sock.shutdown(socket.SHUT_RD)
                 return DrainLimit()
-        # A socket that was handed in lives on with whoever holds it too.
+        # A socket that was handed in is also held by somebody else.
         packets = _read_queue_length()
         if packets is not None:
-            # What waits is charged to its senders, so only its number is known.
+            # What waits is charged to its senders, so only the number of datagrams is
+            # known.
             return DrainLimit(packets=packets, leaves_rest=is_handed_in)
         return DrainLimit(
             bytes=self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
@@ -150,9 +152,9 @@ class UnixDatagramListener:
 
 
 def _read_queue_length() -> int | None:
-    """Return how many datagrams a socket holds; None where no number limits them."""
+    """Return how many datagrams a socket holds; None if their number is not limited."""
     try:
-        # One more than the limit fits.
+        # The kernel accepts one more than its limit.
         return int(_QUEUE_LENGTH_FILE.read_text("ascii")) + 1
     except (OSError, ValueError):
         return None
@@ -161,7 +163,7 @@ def _read_queue_length() -> int | None:
 def _choose_receive(
     sock: socket.socket, max_bytes: int, native_receive: NativeReceive | None
 ) -> ReceiveMany[Hashable]:
-    """Have the kernel name the sender of each datagram, where it can."""
+    """Have the kernel name the sender of each datagram, if it can."""
     if sys.platform != "linux":
         return OneByOne(sock.recvfrom, max_bytes)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -209,9 +211,9 @@ def open_unix_stream_listener(
     frame_timeout_seconds: float,
     detects_containers: bool = False,
 ) -> StreamListener:
-    """Make a listener of *sock*, which listens and is owned by it from now on.
+    """Make a listener of *sock*, which already listens; the listener owns it.
 
-    Without *path* it was handed in, and lives on with whoever else has it.
+    Without *path* the socket was handed in, and somebody else also has it.
     """
     address = str(path or sock.getsockname())
     counters = ListenerCounters(f"unixstream://{address}")

@@ -1,8 +1,8 @@
-"""A path in, a Unix socket bound to it out, and the path gone again at the end.
+"""Bind a Unix socket to a path, and remove the path at the end.
 
-A socket is bound under a temporary name and renamed, so that what a crash left in
-the way is replaced, and no client ever finds a path that nobody will read. A path is
-taken from a dead server only: never from a live one, and never if it is no socket.
+A socket is bound under a temporary name and then renamed. This replaces what a crash
+left behind, and no client ever finds a path that nobody will read. A path is only taken
+over from a dead server: never from a live one, and never if it is not a socket.
 """
 
 import contextlib
@@ -17,25 +17,25 @@ from typing import Final
 
 from statsd_trio.transports.binding import LISTEN_BACKLOG
 
-# Clients need to write and nobody needs to read.
-# Source: datadog-agent, comp/dogstatsd/listeners/uds_common.go.
+# Clients need to write and nobody needs to read. Source: datadog-agent,
+# comp/dogstatsd/listeners/uds_common.go.
 _MODE: Final = 0o722
 
-# Python on Windows has no Unix sockets; the type checkers know.
+# Python on Windows has no Unix sockets, and type checkers know this.
 _UNIX: Final[int] = getattr(socket, "AF_UNIX", 1)
 
-# sun_path, without its final zero.
+# The size of sun_path, without its final zero.
 _MAX_PATH_BYTES: Final = 107 if sys.platform == "linux" else 103
 
-# The name is random; a name of one character may be taken several times in a row.
+# The name is random; among names of one character, several may be taken.
 _MAX_NAME_TRIES: Final = 64
 
-# Letters that are single in every file system, case folding or not.
+# Letters that stay distinct in every file system, even if it ignores case.
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class OwnedPath:
-    """A path that we made, and the inode that tells whether it still is ours."""
+    """A path that was created here, with the inode that shows whether it still is."""
 
     def __init__(self, path: str, status: os.stat_result) -> None:
         self._path = path
@@ -46,9 +46,9 @@ class OwnedPath:
         return self._path
 
     def remove(self) -> None:
-        """Remove the path, unless another server took it over; again does nothing.
+        """Remove the path, unless another server took it over.
 
-        Another file may get the inode once ours is gone.
+        Removing it again does nothing, because another file may get the inode later.
         """
         if self._is_removed:
             return
@@ -60,14 +60,17 @@ class OwnedPath:
 
 
 def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, OwnedPath]:
-    """Bind a non-blocking socket of *kind* to *path*; a stream listens.
+    """Bind a non-blocking socket of *kind* to *path*; a stream socket also listens.
 
     Raises:
-        OSError: if a live server or something that is no socket stands there, or the
-            path is too long, lacking or forbidden; the message names it.
+        OSError: if a live server holds the path, if it is not a socket, or if it is too
+            long, missing or forbidden; the message names the path.
     """
     if not hasattr(socket, "AF_UNIX"):
-        raise OSError(errno.EAFNOSUPPORT, f"cannot listen on {path}: no Unix sockets")
+        raise OSError(
+            errno.EAFNOSUPPORT,
+            f"cannot listen on {path}: this system has no Unix sockets",
+        )
     try:
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(socket.socket(_UNIX, kind))
@@ -94,14 +97,15 @@ def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, OwnedP
 
 def _check_replaceable(path: str, kind: socket.SocketKind) -> None:
     if not Path(path).name:
-        raise OSError(errno.EINVAL, "it names no file")
+        raise OSError(errno.EINVAL, "it has no file name")
     length = len(os.fsencode(path))
     if length > _MAX_PATH_BYTES:
-        # The temporary name may be shorter: the path would be there, and no client
-        # could ask for it.
+        # The temporary name may be shorter, so the path could be created although no
+        # client could connect to it.
         raise OSError(
             errno.ENAMETOOLONG,
-            f"path of {length} bytes, and the system allows {_MAX_PATH_BYTES}",
+            f"a path of {length} bytes is too long: the system allows "
+            f"{_MAX_PATH_BYTES}",
         )
     try:
         status = os.lstat(path)
@@ -118,13 +122,13 @@ def _check_replaceable(path: str, kind: socket.SocketKind) -> None:
         except PermissionError:
             raise
         except OSError:
-            # Another kind of socket, or a backlog that is full: someone is there.
+            # It is another kind of socket, or its backlog is full: somebody is there.
             pass
     raise OSError(errno.EADDRINUSE, "a live server holds it")
 
 
 def _bind_temporary(sock: socket.socket, path: Path) -> Path:
-    """Bind under a free name beside *path* that is no longer than its name."""
+    """Bind *sock* under a free name beside *path* that is no longer than its name."""
     length = min(len(os.fsencode(path.name)), 16)
     for _ in range(_MAX_NAME_TRIES):
         name = "".join(secrets.choice(_LETTERS) for _ in range(length))
@@ -138,4 +142,4 @@ def _bind_temporary(sock: socket.socket, path: Path) -> Path:
                 raise
         else:
             return temporary
-    raise OSError(errno.EADDRINUSE, "no name is free beside it")
+    raise OSError(errno.EADDRINUSE, "no temporary name is free beside it")
