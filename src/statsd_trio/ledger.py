@@ -1,12 +1,12 @@
-"""The ledger: frozen classes that say what became of everything.
+"""The ledger: what became of every packet, line, value and point.
 
-Whatever enters is counted once and whatever leaves is counted once, so that these hold
-whenever the queue is empty:
+Whatever enters is counted once, and whatever leaves is counted once. The following
+identities hold whenever the queue is empty:
 
-* packets: ``sent = packets + kernel_dropped + refused["stop"]`` (UDP, same host); the
-  last is what a stop under overload had no time to take
-* bytes of a stream: ``received = bytes + dropped_bytes``, on a Unix socket and the
-  four bytes of its length for each packet
+* packets: ``sent = packets + kernel_dropped + refused["stop"]`` (UDP, same host). The
+  last count is what a stop under overload had no time to read.
+* bytes of a stream: ``received = bytes + dropped_bytes``; on a Unix socket, add the
+  four bytes of the length of each packet
 * lines: ``read = metrics + events + service_checks + sum(rejected) + filtered``
 * samples: ``parsed = aggregated + sum(dropped)``
 * points, for each destination: ``snapshotted = delivered + pending + spooled +
@@ -20,14 +20,14 @@ import attrs
 
 @attrs.frozen
 class ListenerLedger:
-    """What one listener read, and what it could not.
+    """What one listener received, and what it could not receive.
 
     Attributes:
-        dropped_bytes: bytes of a stream that were read, or waited at its end, and
-            became no packet: of a frame or a line that was too long or incomplete,
-            or that a stop had no time for.
-        failures: how often it failed as a whole, and tried again.
-        failure: why it does not receive now; "" while it does.
+        dropped_bytes: bytes of a stream that did not become part of a packet: they
+            belonged to a frame or line that was too long or incomplete, or a stop had
+            no time for them.
+        failures: how often the listener failed as a whole and tried again.
+        failure: why it cannot receive at present; "" if it can.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ListenerLedger:
 
 @attrs.frozen
 class ForwardLedger:
-    """What was sent on unchanged, and what could not be.
+    """What was forwarded, and what could not be.
 
     Attributes:
         bounced: how often the other end answered that nobody listens there.
@@ -61,14 +61,14 @@ class ForwardLedger:
 
 @attrs.frozen
 class QueueLedger:
-    """What waits for the processor, in packets.
+    """The packets that wait for the processor.
 
     Attributes:
-        capacity: of the queue that each listener has.
-        used: by the listener that has most.
-        peak: the most that any ever had.
-        dropped: what was taken and not processed, or not wholly, because a stage of
-            the server failed.
+        capacity: how many packets the queue of each listener can hold.
+        used: how many packets the fullest queue holds.
+        peak: the most packets that any queue ever held.
+        dropped: packets that were taken but not processed, or not completely, because a
+            stage of the server failed.
     """
 
     capacity: int
@@ -82,10 +82,10 @@ class LinesLedger:
     """What the lines of all packets were. Empty lines are not counted.
 
     Attributes:
-        unknown_fields: fields that were ignored in lines that were taken.
-        repaired: lines of which bytes that are not UTF-8 were replaced; each is in
-            another count too, and this one stands in no identity.
-        hook_failures: how often a hook of the host program raised, by its name.
+        unknown_fields: fields that were ignored in accepted lines.
+        repaired: lines in which bytes that are not UTF-8 were replaced. Each is also
+            part of another count, so this one is in no identity.
+        hook_failures: how often each hook of the host program raised.
     """
 
     read: int
@@ -104,10 +104,10 @@ class SamplesLedger:
     """What became of each value of the metric lines.
 
     Attributes:
-        condensed: of those aggregated into histograms and timers, how many are kept
-            to a sketch's precision only, because there were too many.
-        events_dropped: events and service checks beyond what one interval holds;
-            they are no samples and stand in no identity of samples.
+        condensed: how many of the values aggregated into histograms and timers are only
+            kept to a sketch's precision, because there were too many.
+        events_dropped: events and service checks beyond the limit of one interval. They
+            are not samples, and are in no identity of samples.
     """
 
     parsed: int
@@ -120,7 +120,7 @@ class SamplesLedger:
 
 @attrs.frozen
 class ContextsLedger:
-    """How many different series there are and were."""
+    """How many contexts there are, and were."""
 
     current: int
     peak: int
@@ -130,10 +130,10 @@ class ContextsLedger:
 
 @attrs.frozen
 class MemoryLedger:
-    """What aggregation takes of the memory that it may take, in bytes, roughly.
+    """The memory used by aggregation, in approximate bytes, and its limit.
 
-    That is contexts, heads of lines, strings of sets, and values of histograms, timers
-    and distributions.
+    This is the memory for contexts, heads of lines, strings of sets, and values of
+    histograms, timers and distributions.
     """
 
     limit_bytes: int = 0
@@ -143,13 +143,14 @@ class MemoryLedger:
 
 @attrs.frozen
 class RouteLedger:
-    """How one route of an intake does.
+    """How one route of an intake is doing.
 
     Attributes:
         name: ``series``, ``sketches``, ``service_checks`` or ``events``.
-        failing_since: unix seconds of the first error, or refusal, after the last
-            payload that was accepted; None while the route works.
-        failure: what the intake answered last, or why it did not, while it fails.
+        failing_since: unix seconds of the first error or refusal after the last
+            accepted payload; None while the route works.
+        failure: the last answer of the intake, or why there was none; "" while the
+            route works.
     """
 
     name: str
@@ -159,26 +160,27 @@ class RouteLedger:
 
 @attrs.frozen
 class SinkLedger:
-    """What became of the points handed to one destination.
+    """What became of the points passed to one destination.
 
     Attributes:
-        spool_gone: points in files of the spool that this process wrote and that are
-            not there any more: another server took them, somebody removed them, or
-            they could not be read.
-        api_key: what the intake last said of the key: ``valid``, ``invalid`` or
-            ``unknown``; "" where there is no key.
-        spool_set_aside: files of the spool that could not be read and were renamed.
-        switched_off: points of routes that this destination does not get, and events
-            and service checks where it takes metrics alone. They are not handed to
-            it, and stand in no sum.
-        joined_tags: tags that shared the key of another one, and were joined with it,
-            where a key may stand on a series once.
-        is_additional: an additional endpoint, on which readiness does not depend.
-        failing_since: unix seconds of the first failure since something was last
-            delivered; None while the destination works. A route that carries no
-            metrics counts only if no other works.
-        failure: what went wrong last, while it fails.
-        routes: how each route does; none where there are no routes.
+        spool_gone: points in spool files that this process wrote and that are no longer
+            there: another server took the files, somebody removed them, or they could
+            not be read.
+        api_key: what the intake last said about the key: ``valid``, ``invalid`` or
+            ``unknown``; "" if there is no key.
+        spool_set_aside: spool files that could not be read and were renamed.
+        switched_off: points that this destination does not get because their route is
+            switched off, and events and service checks if it only takes metrics. They
+            are not passed to it, and are in no identity.
+        joined_tags: tags that had the same key as another tag and were joined with it,
+            for destinations that allow a key only once per series.
+        is_additional: whether this is an additional endpoint, on which readiness does
+            not depend.
+        failing_since: unix seconds of the first failure after the last delivery; None
+            while the destination works. A route without metrics counts only if no other
+            route works.
+        failure: the last error; "" while the destination works.
+        routes: how each route is doing; empty if there are no routes.
     """
 
     name: str
@@ -204,10 +206,10 @@ class SinkLedger:
 
 @attrs.frozen
 class Ledger:
-    """Every packet, line, sample and point, accounted for.
+    """The complete accounts of every packet, line, value and point.
 
     Attributes:
-        engine: which engine aggregates: ``plain``, or ``native`` and its version.
+        engine: the engine that aggregates: ``plain``, or ``native`` with its version.
     """
 
     listeners: tuple[ListenerLedger, ...]

@@ -52,6 +52,6 @@ async def test_many_type_clashes_are_warned_of_once_an_interval(
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(warnings) == INTERVALS
     for warning in warnings:
-        assert warning.startswith(f"{each} times a metric came with another type")
+        assert warning.startswith(f"metrics arrived {each} times with another type")
         assert "both as gauge and as counter" in warning
         assert len(warning) < 1000

@@ -193,4 +193,4 @@ async def test_an_engine_that_broke_off_is_warned_of(
     await flusher.flush()
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert "'native 1.0' broke off (index out of bounds)" in record.message
+    assert "'native 1.0' failed (index out of bounds)" in record.message

@@ -1,1 +1,1 @@
-"""Samples in, one snapshot an interval out; pure."""
+"""Aggregate samples into one snapshot per interval."""

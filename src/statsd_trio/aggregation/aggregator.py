@@ -1,10 +1,10 @@
-"""Samples in, one snapshot an interval out.
+"""Aggregate samples into one snapshot per interval.
 
-An engine holds what the open bucket has; this finds the context of a sample, and
-resolves what two contexts may conflict about. No bucket is sent twice: what comes for
-one that was sent, early or in time, goes to the next.
+An engine holds the values of the open bucket. The aggregator finds the context of a
+sample, and resolves conflicts between contexts. No bucket is sent twice: a value that
+arrives for a bucket which was already sent, early or in time, is added to the next one.
 
-Time is what the caller last said it is (`Aggregator.advance`).
+The current time is what the caller last passed to `Aggregator.advance`.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Aggregator:
     """Aggregates as the Datadog Agent does.
 
     Attributes:
-        engine_failures: how often an engine broke off and was replaced.
+        engine_failures: how often an engine failed and was replaced.
     """
 
     def __init__(
@@ -69,13 +69,14 @@ class Aggregator:
         """Open the first bucket.
 
         Args:
-            settings: what an operator may choose.
+            settings: the settings of the operator.
             samples: counts what becomes of each value.
             contexts: counts contexts.
-            started: unix time; the first bucket starts with that second, and all
-                others on whole intervals.
+            started: unix time. The first bucket starts with this second, all others on
+                multiples of the interval.
             make_engine: makes the engine.
-            max_heads: that the engine keeps; 0 for none, None for two a context.
+            max_heads: how many heads the engine keeps; 0 for none, None for two per
+                context.
         """
         self._settings = settings
         self._samples = samples
@@ -108,30 +109,30 @@ class Aggregator:
 
     @property
     def engine_name(self) -> str:
-        """Which engine runs."""
+        """The name of the engine that runs."""
         return self._engine.name
 
     @property
     def condensed(self) -> int:
-        """Values of histograms kept to a sketch's precision only, since the start."""
+        """How many histogram values were only kept to a sketch's precision so far."""
         return self._engine.condensed
 
     @property
     def memory_used(self) -> int:
-        """Bytes that contexts, heads, strings of sets, and values take, roughly."""
+        """The approximate bytes of contexts, heads, strings of sets, and values."""
         return self._table.memory.used + sum(self._engine.memory_used)
 
     @property
     def memory(self) -> MemoryLedger:
-        """How much memory there may be and is."""
+        """The limit of memory, and how much is and was in use."""
         used = self.memory_used
         self._memory_peak = max(self._memory_peak, used)
         return MemoryLedger(self._settings.max_memory_bytes, used, self._memory_peak)
 
     def advance(self, now: float) -> None:
-        """Move to the bucket of *now*."""
+        """Set the current time, and move to its bucket."""
         self._now = now
-        # Buckets begin with a second, and the last use is noted by the second.
+        # Buckets begin with a second, and the time of use is noted in seconds.
         if now // 1 == self._second:
             return
         self._second = now // 1
@@ -146,7 +147,7 @@ class Aggregator:
 
         Args:
             chunk: as for `Engine.take`.
-            give_back: called with every other line, at its place in the order.
+            give_back: called in order with every other line.
         """
         taken = self._engine.take(chunk, give_back)
         _, _, values = taken
@@ -157,7 +158,10 @@ class Aggregator:
         return taken
 
     def tidy(self) -> bool:
-        """Do a small piece of the work that was put off; True while more remains."""
+        """Do a small part of the work that was put off.
+
+        Returns True while more remains.
+        """
         return self._engine.tidy()
 
     def learn(
@@ -166,29 +170,30 @@ class Aggregator:
         """Let `take` add lines with the head of *line* from now on.
 
         Args:
-            line: a good one, without a timestamp.
+            line: a good line without a timestamp.
             kind: an index into `TYPES`.
-            context: what `open_context` returned; None where the line is filtered.
-            sample_rate: of the line.
+            context: the result of `open_context`; None if the line is filtered.
+            sample_rate: the sample rate of the line.
         """
         if self._max_heads and sample_rate >= MIN_LEARNT_RATE:
             self._engine.learn(line, kind, context, sample_rate)
 
     def forget_heads(self) -> None:
-        """Forget every line that was learnt, as when the rules change."""
+        """Forget every line that was learnt, for example when the rules change."""
         self._engine.forget_heads()
 
     def open_context(self, sample: Sample) -> Context | None:
-        """Find or make the context of *sample*.
+        """Return the context of *sample*, making it if needed.
 
-        None, and its values counted as dropped, where the table is full.
+        If the table is full this is None, and the values are counted as dropped.
         """
         known = len(self._table)
         context = self._table.find(sample, self._clock.start)
         if context is None:
             self._drops.drop(self._table.why_full, len(sample.values), sample.name)
         elif len(self._table) != known and context.conflict is not None:
-            # Which of them came first counts, and only the exact way looks at it.
+            # The first sample of a bucket decides the type, and only the exact path
+            # checks that.
             self._engine.require_exact(context)
             self._engine.require_exact(context.conflict)
         return context
@@ -197,7 +202,7 @@ class Aggregator:
         """Add *sample*; one with a timestamp bypasses the buckets.
 
         Returns:
-            Where it went; None if it went nowhere, or bypassed the buckets.
+            The context it was added to; None if it was dropped or bypassed the buckets.
         """
         for reason in sample.dropped:
             self._drops.drop(reason, 1)
@@ -210,7 +215,7 @@ class Aggregator:
         return context
 
     def drop(self, sample: Sample, reason: str) -> None:
-        """Count the values of *sample* as dropped, since somebody else failed."""
+        """Count the values of *sample* as dropped, because another part failed."""
         self._drops.drop(reason, len(sample.values))
 
     def add_event(self, event: Event) -> None:
@@ -224,19 +229,19 @@ class Aggregator:
     def take_snapshot(
         self, *, now: float, include_open: bool, final: bool = False
     ) -> SnapshotBuilder:
-        """Detach what is closed; with *include_open*, the open bucket too.
+        """Take the closed buckets; with *include_open*, take the open bucket too.
 
-        The open one only if *now* lies in it, or later: what was put into the next
-        one by an early flush waits there, unless *final*. Then it is sent with the
-        present second, for its own has not come. The builder of the last snapshot must
-        be done.
+        The open bucket is only taken if *now* is within it, or later. After an early
+        flush, values for a later bucket wait there until its time, unless *final* is
+        set; then they are sent with the current second. The builder of the previous
+        snapshot must have finished.
         """
         self.advance(now)
         clock = self._clock
         if self._engine.is_used and (final or (include_open and clock.start <= now)):
             start = clock.start
             if start > now:
-                # The server that comes next would fill the same interval.
+                # The next server would use the same interval for its own points.
                 start = clock.find_second(now)
             self._close(start, clock.follow(clock.start))
         buckets = sorted(self._closed, key=itemgetter(0))
@@ -264,17 +269,17 @@ class Aggregator:
     def replace_settings(
         self, *, tags: tuple[str, ...], is_blocked: Callable[[str], bool] | None
     ) -> None:
-        """Change what can change while it runs.
+        """Change the settings that can change while the server runs.
 
-        Contexts that are there keep their tags until they expire; whoever holds one
-        forgets it, or it goes on.
+        Existing contexts keep their tags until they expire, so the caller must forget
+        the contexts that it still refers to; otherwise they live on.
         """
         self._settings = attrs.evolve(self._settings, tags=tags, is_blocked=is_blocked)
         self._messages.settings = self._settings
         self._table.replace_tags(tags)
 
     def rank_contexts(self, limit: int) -> ContextRanker:
-        """Rank names and tag keys; the caller steps through it."""
+        """Return a ranker of names and tag keys, which the caller runs step by step."""
         return ContextRanker(self._table.list_contexts(), limit)
 
     def _add(self, context: Context, sample: Sample) -> None:
@@ -287,7 +292,7 @@ class Aggregator:
             if context.kind in {GAUGE, SET}:
                 self._drops.drop("type_clash", len(values))
                 return
-            # As in the Agent, where the first sample of a bucket says what it is.
+            # As in the Agent, the first sample of a bucket decides its type.
             context = conflict
         self._samples.parsed += len(values)
         dropped = self._engine.add(
@@ -327,7 +332,7 @@ class Aggregator:
         self._samples.future += len(values) if timestamp > self._now else 0
 
     def _copy_timestamped(self, sample: Sample, values: list[float]) -> None:
-        """Add a histogram's copy, which heeds no timestamp.
+        """Add a histogram's copy, which ignores the timestamp.
 
         Source: datadog-agent, comp/dogstatsd/server/impl/enrich.go.
         """
@@ -348,7 +353,7 @@ class Aggregator:
                 self._engine.add(context, values, sample.sample_rate)
 
     def _close(self, start: int, following: int) -> None:
-        """Open the bucket *following*; the open one is sent as *start*, if used."""
+        """Open the bucket *following*; keep the open one as *start*, if it was used."""
         is_used = self._engine.is_used
         bucket = self._engine.close()
         if is_used:
@@ -357,7 +362,7 @@ class Aggregator:
         self._clock.move(following)
 
     def _find_idle_start(self, now: float) -> int | None:
-        """Find the start of an interval in which nothing came; None if it was sent.
+        """Return the start of an interval without samples; None if it was sent.
 
         Source: datadog-agent, pkg/aggregator/time_sampler.go.
         """
@@ -379,9 +384,9 @@ class Aggregator:
         )
 
     def _replace_engine(self, failure: EngineError) -> None:
-        """Go on with a plain engine, on the next bucket, as after an early flush.
+        """Continue with a plain engine, in the next bucket, as after an early flush.
 
-        What the failed one holds goes out with the next snapshot.
+        What the failed engine holds is sent with the next snapshot.
         """
         self._warnings.append(EngineFailure(self._engine.name, str(failure)))
         start = self._clock.start
@@ -396,7 +401,7 @@ class Aggregator:
                 self._engine.require_exact(context)
 
     def _divide_memory(self) -> None:
-        """Say anew how much memory each kind of thing may take."""
+        """Divide the memory among the kinds of data again."""
         used = (self._table.memory.used, *self._engine.memory_used)
         self._memory_peak = max(self._memory_peak, sum(used))
         contexts, *others = divide_budget(self._settings.max_memory_bytes, used)

@@ -1,25 +1,26 @@
-"""The time now in, the start of the bucket that takes what comes now out.
+"""Choose the bucket for the current time, so that no bucket is sent twice.
 
-No bucket is closed twice, whatever the wall clock does: what was closed is remembered
-as ranges of starts, and time inside a range is sent past its end.
+This holds whatever the wall clock does. The starts of closed buckets are remembered as
+ranges, and a time within a range is moved past its end.
 
-Buckets start on whole intervals, but for the first one, which starts with the second in
-which the server does. The server before it may have sent the bucket of the whole
-interval, and a point that bears the same stamp would replace what it sent.
+Buckets start on multiples of the interval, except for the first one, which starts with
+the second in which the server does. The previous server may have sent the bucket of the
+whole interval, and a point with the same timestamp would replace what it sent.
 """
 
 from typing import Final
 
-# One for each time that the clock went back to before everything; who turns the
-# clock back more often than that collects in one bucket until time catches up.
+# There is one range for each time that the clock was set back to before all others. If
+# the clock is set back more often than this, everything goes into one bucket until time
+# catches up.
 MAX_RANGES: Final = 16
 
 
 class BucketClock:
-    """Starts of buckets: the open one and those that were sent.
+    """The start of the open bucket, and the starts of those that were sent.
 
     Attributes:
-        start: of the open bucket; never one that was sent.
+        start: the start of the open bucket, which was never sent.
     """
 
     def __init__(self, interval_seconds: int, started: float) -> None:
@@ -29,15 +30,16 @@ class BucketClock:
         self.start = int(started // 1)
 
     def floor(self, now: float) -> int:
-        """Round *now* down to a whole interval."""
+        """Round *now* down to a multiple of the interval."""
         seconds = int(now // 1)
         return seconds - seconds % self._interval
 
     def choose(self, now: float) -> int:
-        """Return the start of the bucket that takes what comes *now*.
+        """Return the start of the bucket for a value that arrives *now*.
 
-        A clock that went back waits in the open bucket, unless it is now earlier, by
-        more than an interval, than everything that was sent: there it starts anew.
+        If the clock was set back, the open bucket stays open until time catches up. But
+        if it is now more than an interval before everything that was sent, a new range
+        of buckets starts there.
         """
         floor = self.floor(now)
         if floor < self.start:
@@ -48,13 +50,13 @@ class BucketClock:
         return self._skip_sent(floor)
 
     def move(self, start: int) -> None:
-        """Make *start*, from `choose`, the open one."""
+        """Make *start*, which `choose` returned, the start of the open bucket."""
         if start < self.start:
             self._current = None
         self.start = start
 
     def mark_sent(self, start: int) -> None:
-        """Never choose *start* again, nor what lies between it and the last one."""
+        """Never choose *start* again, or a start between it and the last one marked."""
         if self._current is None:
             self._current = [start, start]
             self._sent.append(self._current)
@@ -67,7 +69,7 @@ class BucketClock:
         return self._skip_sent(self.floor(start) + self._interval)
 
     def find_second(self, now: float) -> int:
-        """Return the first second from *now* on that was not sent."""
+        """Return the first second, from *now* on, that was not sent."""
         second = int(now // 1)
         while ends := self._list_ends(second):
             second = max(ends) + 1
@@ -83,5 +85,5 @@ class BucketClock:
         return start
 
     def _list_ends(self, start: int) -> list[int]:
-        """List the ends of the ranges that hold *start*."""
+        """Return the ends of the ranges that contain *start*."""
         return [last for first, last in self._sent if first <= start <= last]

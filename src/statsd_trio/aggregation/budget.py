@@ -1,21 +1,21 @@
-"""Bytes for everything in, bytes for each kind of thing out.
+"""Divide the memory limit among the kinds of data.
 
-What is not used is divided each second: every kind gets an equal part of it on top of
-what it has. So any of them may take nearly all, if it takes some seconds for that, and
-none can take what the others have, nor the part that is kept for each.
+The unused memory is divided every second: each kind may take an equal part of it in
+addition to what it has. Any kind may therefore take nearly everything within some
+seconds, but never what other kinds already use or the part reserved for each of them.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-# Of the whole, for each kind: what another kind never gets.
+# The part of the limit that is reserved for each kind.
 _KEPT_PART: Final = 1 / 16
 
 
 def divide_budget(limit: int, used: Sequence[int]) -> list[int]:
-    """Return how many bytes each kind may take, that uses as many as *used* says.
+    """Return how many bytes each kind may take if they use *used* at present.
 
-    Together they are at most *limit*, as long as they use no more.
+    Together these are at most *limit*, as long as no more than that is used.
     """
     kept = int(limit * _KEPT_PART)
     held = [max(each, kept) for each in used]

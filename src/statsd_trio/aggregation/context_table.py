@@ -1,6 +1,6 @@
-"""Names and tags in, the one context that stands for them out.
+"""Find the context for a name and tags; all contexts in use are in one table.
 
-The table holds the contexts that were seen of late, up to a limit.
+Contexts stay in the table until they expire. Their number is limited.
 """
 
 from collections.abc import Iterable
@@ -27,26 +27,26 @@ from statsd_trio.engine.context import (
 from statsd_trio.engine.memory import Share
 from statsd_trio.protocol.messages import MetricType, Sample
 
-# Two types that would be sent as one series.
+# Pairs of types that would be sent as the same series.
 _CONFLICTING: Final = {GAUGE: SET, SET: GAUGE, HISTOGRAM: TIMER, TIMER: HISTOGRAM}
 
-# Enough that the tags of a busy host are shared, little enough to forget at once.
+# Enough that the tags of a busy host are shared, and few enough to forget at once.
 # Source of the idea and the number: datadog-agent, dogstatsd_string_interner_size.
 SHARED_STRINGS: Final = 4096
 
 DEVICE_PREFIX: Final = "device:"
 RESOURCE_PREFIX: Final = "dd.internal.resource:"
 
-# Of type clashes, until they are taken: enough to act on.
+# How many type clashes are kept until they are taken; this is enough to act on them.
 KEPT_CLASHES: Final = 5
 
-# A dict that grows past 87 381 entries takes 3 ms for it, and so do others that hold
-# something for each context, at the very same line. This one grows little by little.
+# A dict that grows beyond 87 381 entries takes 3 ms to do so, and so do others that
+# have an entry for each context, at the same time. This table grows in small parts.
 _PARTS: Final = 16
 
 
-# Without its texts, but with what an open and a closed bucket hold for it, besides the
-# values themselves. Measured with tracemalloc on CPython 3.11.
+# Without its texts, but with what an open and a closed bucket need for it, besides the
+# values. Measured with tracemalloc on CPython 3.11.
 _CONTEXT_BYTES: Final = {
     COUNTER: 576,
     GAUGE: 576,
@@ -59,7 +59,7 @@ _CONTEXT_BYTES: Final = {
 
 @attrs.frozen
 class TypeClash:
-    """Two types came with one name, host and set of tags."""
+    """Two types arrived with the same name, host and set of tags."""
 
     name: str
     types: tuple[MetricType, MetricType]
@@ -67,11 +67,11 @@ class TypeClash:
 
 @attrs.frozen
 class TypeClashes:
-    """How often that happened in one interval.
+    """The type clashes of one interval.
 
     Attributes:
-        count: of them all.
-        first: the first few, to act on.
+        count: how many there were.
+        first: the first few of them, to act on.
     """
 
     count: int
@@ -79,14 +79,14 @@ class TypeClashes:
 
 
 class ContextTable:
-    """The contexts of now.
+    """The contexts in use.
 
     Attributes:
-        memory: what the contexts take, and may take.
-        ordered: every context in the table, in the order they came; only
-            `SnapshotBuilder` takes some out.
-        why_full: why `find` found no room the last time: the reason that the ledger
-            counts by.
+        memory: the memory that the contexts take, and its limit.
+        ordered: every context in the table, in the order of arrival. Only
+            `SnapshotBuilder` removes contexts from it.
+        why_full: why `find` had no room the last time, as the reason used in the
+            ledger.
     """
 
     def __init__(
@@ -102,14 +102,14 @@ class ContextTable:
         """Start without contexts.
 
         Args:
-            hostname: of samples that name none.
-            tags: of every context.
-            limit: of contexts.
-            copy_prefix: of the names of distributions that histograms are copied to;
-                None to copy none.
-            keeps_values: give each histogram that is not copied a distribution of its
-                own, which is in no table.
-            counters: of contexts.
+            hostname: the host of samples that do not name one.
+            tags: added to every context.
+            limit: the greatest number of contexts.
+            copy_prefix: the prefix for the names of distributions that histograms are
+                copied to; None to copy none.
+            keeps_values: whether to give each histogram that is not copied a
+                distribution of its own, outside the table.
+            counters: counts contexts.
         """
         self._hostname = hostname
         self._tags = tuple(tags)
@@ -132,7 +132,10 @@ class ContextTable:
         return self._count
 
     def find(self, sample: Sample, start: int) -> Context | None:
-        """Find or make the context of *sample*; None where there is no room."""
+        """Return the context of *sample*, making it if needed.
+
+        None if there is no room.
+        """
         host = self._hostname if sample.host is None else sample.host
         tags = tuple(sorted({*sample.tags, *self._tags}))
         key = (sample.name, KINDS[sample.type], host, tags)
@@ -140,11 +143,11 @@ class ContextTable:
         return self._find(key) or self._open(key, start, jmx_check_name)
 
     def replace_tags(self, tags: Iterable[str]) -> None:
-        """Put *tags* on every context made from now on."""
+        """Add *tags* to every context made from now on."""
         self._tags = tuple(tags)
 
     def remove(self, context: Context) -> None:
-        """Forget *context*, but for `ordered`, which the caller sees to."""
+        """Remove *context*; the caller must remove it from `ordered`."""
         index = _choose_part(context.key)
         part = self._parts[index]
         self._largest[index] = max(self._largest[index], len(part))
@@ -157,15 +160,18 @@ class ContextTable:
         self._counters.current = self._count
 
     def shrink(self) -> None:
-        """Give back the memory of a table that was much larger."""
-        # A dict never shrinks by itself; copied, it takes what its size needs.
+        """Free memory after the table was much larger."""
+        # A dict never shrinks by itself; a copy only takes what its size needs.
         for index, part in enumerate(self._parts):
             if len(part) < self._largest[index] // 8:
                 self._parts[index] = dict(part)
                 self._largest[index] = len(part)
 
     def take_clashes(self) -> tuple[TypeClashes, ...]:
-        """Return the type clashes since the last call, as one; () for none."""
+        """Return the type clashes since the last call as one item.
+
+        () if there were none.
+        """
         if not self._clashes:
             return ()
         clashes = TypeClashes(self._clashes, tuple(self._first_clashes))
@@ -174,7 +180,7 @@ class ContextTable:
         return (clashes,)
 
     def list_contexts(self) -> list[Context]:
-        """List what is in the table now."""
+        """Return the contexts that are in the table now."""
         return list(chain.from_iterable(part.values() for part in self._parts))
 
     def _find(self, key: Key) -> Context | None:
@@ -183,8 +189,8 @@ class ContextTable:
     def _open(self, key: Key, start: int, jmx_check_name: str | None) -> Context | None:
         copy_key = self._name_copy(key)
         copy = None if copy_key is None else self._find(copy_key)
-        # A histogram and its copy come in together or not at all, so that no value
-        # is dropped for one and taken for the other.
+        # A histogram and its copy are added together or not at all, so that no value is
+        # dropped for one and accepted for the other.
         needed = 2 if copy_key is not None and copy is None else 1
         if self._count + needed > self._limit:
             self.why_full = "max_contexts"
@@ -220,7 +226,7 @@ class ContextTable:
         return self._keeps_values and key[1] in (HISTOGRAM, TIMER)
 
     def _measure(self, key: Key) -> int:
-        """Return the bytes of the context of *key*, and of what it keeps values in."""
+        """Return the bytes of the context of *key*, with the place for its values."""
         return measure_context(key) * (2 if self._has_values(key) else 1)
 
     def _enter(self, context: Context, start: int) -> None:
@@ -261,30 +267,32 @@ class ContextTable:
         return (self._share_string(name), kind, self._share_string(host), shared_tags)
 
     def _share_string(self, text: str) -> str:
-        # Not sys.intern: in Python 3.12 what it was given is never freed.
+        # sys.intern would not do: in Python 3.12 its strings are never freed.
         if len(self._shared) >= SHARED_STRINGS:
             self._shared.clear()
         return self._shared.setdefault(text, text)
 
 
 def measure_context(key: Key) -> int:
-    """Return the bytes that a context with this *key* takes."""
+    """Return the estimated bytes that a context with this *key* takes."""
     name, kind, host, tags = key
     texts = (name, host, *tags)
     return _CONTEXT_BYTES[kind] + sum(map(getsizeof, texts)) + 8 * len(texts)
 
 
 def _choose_part(key: Key) -> int:
-    # Without the type, so that conflicts and clashes stand in one part.
+    # The type is left out, so that conflicts and clashes are found in one part.
     return (hash(key[0]) ^ hash(key[3])) % _PARTS
 
 
 def find_details(
     tags: tuple[str, ...], jmx_check_name: str | None = None
 ) -> Details | None:
-    """Take device and resources out of *tags*; None where there is nothing to tell.
+    """Separate device and resources from *tags*; return None if there is neither.
 
-    A device tag that comes later wins; a resource without a type or a name is dropped.
+    If there are several device tags, the last one counts. A resource without a type or
+    a name is dropped.
+
     Source: datadog-agent, pkg/metrics/series.go.
     """
     rest: list[str] = []

@@ -1,11 +1,11 @@
-"""When a context was used last, and whether it is to be forgotten."""
+"""Decide when a context was last used, and whether it has expired."""
 
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.engine.context import COUNTER, Context
 
 
 class Expiry:
-    """Decides about one context after the other, of one snapshot."""
+    """Decides for one snapshot which contexts have expired."""
 
     def __init__(self, settings: AggregationSettings, now: float) -> None:
         """Decide as of *now*, when the snapshot was taken."""
@@ -15,14 +15,15 @@ class Expiry:
         self._now = now
 
     def heed_clock(self, context: Context, now: float) -> None:
-        """Move what is in the future, since the clock went back, to now.
+        """Move times of *context* that are in the future to the present.
 
-        Else a context would be kept until the clock is there again, and be sent as
-        zeros all the time, or not before.
+        Times are in the future if the clock was set back. Without this, a context would
+        be kept until the clock gets there again, and zeros would be sent for it all
+        that time, or not before.
 
         Args:
-            context: any.
-            now: the present time, which goes on while a snapshot is built.
+            context: any context.
+            now: the current time, which advances while a snapshot is built.
         """
         if context.last_seen > now:
             context.last_seen = now
@@ -31,14 +32,14 @@ class Expiry:
             context.opened = int(now) - self._interval
 
     def is_filled(self, context: Context, start: int) -> bool:
-        """Return whether an idle counter is sent as 0 for the bucket of *start*.
+        """Return whether a 0 is sent for an idle counter in the bucket of *start*.
 
         Source: datadog-agent, pkg/aggregator/time_sampler.go.
         """
         return context.last_counted + self._filled_seconds > start
 
     def is_expired(self, context: Context) -> bool:
-        """Return whether nothing was heard of *context* for so long."""
+        """Return whether *context* was not used for longer than contexts are kept."""
         used = context.last_seen
         if context.kind == COUNTER:
             used = max(used, context.last_counted + self._filled_seconds)

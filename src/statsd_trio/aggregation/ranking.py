@@ -1,4 +1,4 @@
-"""Contexts in, the names and tag keys that make the most of them out."""
+"""Rank the metric names and tag keys that have the most contexts."""
 
 from collections.abc import Callable, Generator, Iterator
 from typing import Final
@@ -9,18 +9,19 @@ from statsd_trio.engine.context import Context, Key
 
 SLICE_CONTEXTS: Final = 512
 
-# So that a hundred thousand names, or half a million tags, are a few thousand each.
+# The texts are divided into this many parts, so that a hundred thousand names, or half
+# a million tags, are a few thousand in each.
 _PARTS: Final = 64
 
 
 @attrs.frozen
 class ContextRanking:
-    """Who has the most.
+    """The names and tag keys with the most contexts.
 
     Attributes:
-        names: (metric name, contexts, or what they weigh), most first.
-        tag_keys: (tag key, different values), most first.
-        tag_keys_of_names: the same for each of *names*, in their order.
+        names: (metric name, number or weight of its contexts), the largest first.
+        tag_keys: (tag key, number of different values), the largest first.
+        tag_keys_of_names: the tag keys of each of *names*, in the same order.
     """
 
     names: tuple[tuple[str, int], ...]
@@ -29,10 +30,10 @@ class ContextRanking:
 
 
 class ContextRanker:
-    """Ranks contexts a step at a time.
+    """Ranks contexts one step at a time.
 
     Attributes:
-        ranking: complete once `rank` is done.
+        ranking: complete once `rank` has finished.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class ContextRanker:
         """Prepare to rank.
 
         Args:
-            contexts: all there are.
-            limit: how many names, and tag keys, are ranked.
-            weigh: how much each context counts for its name.
+            contexts: all contexts to rank.
+            limit: how many names, and how many tag keys, are ranked.
+            weigh: returns how much a context counts for its name.
         """
         self._contexts = contexts
         self._limit = limit
@@ -55,7 +56,7 @@ class ContextRanker:
         self.ranking = ContextRanking((), ())
 
     def rank(self) -> Iterator[None]:
-        """Do the work; yields after each step of some 0.5 ms."""
+        """Do the work; yields after each step of about 0.5 ms."""
         contexts = self._contexts
         names = _Tally()
         tag_keys = _TagKeys()
@@ -96,7 +97,8 @@ class ContextRanker:
 class _Tally:
     """Counts texts, in parts.
 
-    One dictionary of a hundred thousand takes 3 ms to grow, and as long to be freed.
+    A single dictionary of a hundred thousand texts takes 3 ms to grow, and as long to
+    free.
     """
 
     def __init__(self) -> None:
@@ -107,7 +109,7 @@ class _Tally:
         part[text] = part.get(text, 0) + count
 
     def rank(self, limit: int) -> Generator[None, None, tuple[tuple[str, int], ...]]:
-        """List the first *limit*, most first; ties in order of the alphabet."""
+        """Return the *limit* most frequent texts, in alphabetical order if they tie."""
         most: list[tuple[int, str]] = []
         for part in self._parts:
             for text, count in part.items():

@@ -1,4 +1,4 @@
-"""What an operator may choose of aggregation."""
+"""The settings of aggregation that an operator may choose."""
 
 from collections.abc import Callable, Iterable
 
@@ -45,17 +45,17 @@ class AggregationSettings:
 
     @property
     def figures(self) -> tuple[str, ...]:
-        """What follows the name and a dot in the series of a histogram."""
+        """The suffixes, after the name and a dot, of the series of a histogram."""
         return name_figures(self.histogram_aggregates, self.histogram_percentiles)
 
     @property
     def count_divisor(self) -> float:
-        """What counts, of counters and of histograms, are divided by."""
+        """What the counts of counters and histograms are divided by."""
         return float(self.interval_seconds) if self.counter_type == "rate" else 1.0
 
 
 def name_figures(
     aggregates: Iterable[str], percentiles: Iterable[int]
 ) -> tuple[str, ...]:
-    """Return what follows the name and a dot in the series of a histogram."""
+    """Return the suffixes, after the name and a dot, of the series of a histogram."""
     return (*aggregates, *(f"{percentile}percentile" for percentile in percentiles))

@@ -1,11 +1,12 @@
-"""What leaves aggregation each interval: points, ready for any sink."""
+"""The result of aggregation for one interval: points, ready for any sink."""
 
 import enum
 from typing import NamedTuple
 
 import attrs
 
-# Handed on: a sink knows snapshots and what is in them, not where they come from.
+# Exported again for sinks, which know snapshots and their contents, but not where these
+# are defined.
 from statsd_trio.protocol.messages import (
     Event as Event,  # noqa: PLC0414
     ServiceCheck as ServiceCheck,  # noqa: PLC0414
@@ -13,7 +14,7 @@ from statsd_trio.protocol.messages import (
 
 
 class SeriesType(enum.IntEnum):
-    """How the intake reads a series.
+    """The type of a series, as the intake reads it.
 
     Source: agent-payload, proto/metrics/agent_payload.proto, MetricType.
     """
@@ -24,7 +25,7 @@ class SeriesType(enum.IntEnum):
 
 
 class Point(NamedTuple):
-    """A value at the start of its bucket, or at the time its client gave.
+    """A value at the start of its bucket, or at the time that its client gave.
 
     Attributes:
         timestamp: unix seconds.
@@ -38,20 +39,20 @@ class Point(NamedTuple):
 class Series(NamedTuple):
     """The points of one context and one aggregate.
 
-    A named tuple, as `Point` is: a flush may make some hundred thousand of them, and a
-    frozen class takes three times as long to make.
+    This is a named tuple, like `Point`: a flush may make some hundred thousand of them,
+    and a frozen class takes three times as long to make.
 
     Attributes:
-        tags: sorted and without duplicates; ``device:`` and
-            ``dd.internal.resource:`` are taken out.
-        host: "" for none.
-        device: "" for none.
+        tags: sorted and without duplicates; ``device:`` and ``dd.internal.resource:``
+            are taken out.
+        host: "" for no host.
+        device: "" for no device.
         resources: (type, name) pairs besides host and device.
         interval_seconds: what a rate was divided by.
-        unit: "millisecond" for timers, else "".
-        jmx_check_name: the JMX check that sent it, "" for one without a name; None
-            for all other clients.
-        is_aggregate: one of the figures of a histogram or timer.
+        unit: "millisecond" for timers, otherwise "".
+        jmx_check_name: the JMX check that sent it, "" for one without a name; None for
+            all other clients.
+        is_aggregate: whether it is one of the figures of a histogram or timer.
     """
 
     name: str
@@ -73,7 +74,7 @@ class SketchPoint:
 
     Attributes:
         timestamp: unix seconds, the start of the bucket.
-        keys: ascending; a key may repeat.
+        keys: ascending; a key may be repeated.
         counts: parallel to *keys*.
     """
 
@@ -93,9 +94,9 @@ class Sketch:
 
     Attributes:
         tags: sorted and without duplicates.
-        host: "" for none.
-        jmx_check_name: as of a `Series`.
-        unit: "millisecond" for the values of timers, else "".
+        host: "" for no host.
+        jmx_check_name: as in a `Series`.
+        unit: "millisecond" for the values of timers, otherwise "".
     """
 
     name: str
@@ -108,14 +109,14 @@ class Sketch:
 
 @attrs.frozen
 class SnapshotPoints:
-    """How many points a snapshot holds, by what they are.
+    """How many points a snapshot has, by kind.
 
-    An event or a service check counts as one.
+    An event or a service check counts as one point.
 
     Attributes:
-        aggregates: those of series that are figures of histograms and timers.
-        histograms: of sketches of histograms and timers, which tell the same as the
-            aggregates once more.
+        aggregates: points of series that are figures of histograms and timers.
+        histograms: points of sketches of histograms and timers, which contain the same
+            values as the aggregates once more.
     """
 
     series: int = 0
@@ -127,11 +128,11 @@ class SnapshotPoints:
 
     @property
     def total(self) -> int:
-        """All of them, each value once."""
+        """All points, with each value counted once."""
         return self.series + self.sketches + self.service_checks + self.events
 
     def of(self, *kinds: str) -> int:
-        """Return those of *kinds*, which are names of the attributes."""
+        """Return the number of points of *kinds*, which are names of the attributes."""
         return sum(getattr(self, kind) for kind in kinds)
 
 
@@ -148,19 +149,19 @@ def _count_points(snapshot: "Snapshot") -> SnapshotPoints:
 
 @attrs.frozen
 class Snapshot:
-    """Everything that one flush hands to every sink.
+    """Everything that one flush passes to every sink.
 
     Attributes:
-        time: unix seconds: the edge that the flush fell on, or the time of a
+        time: unix seconds: the edge at which the flush took place, or the time of a
             flush that was asked for.
         interval_seconds: the width of a bucket.
         events: with timestamp, host and constant tags filled in.
         service_checks: with timestamp, host and constant tags filled in.
-        starts: of the buckets that it is made of. A point with another time has that
-            of its client.
-        histograms: sketches of histograms and timers, if a sink needs their values;
-            the others take the aggregates among the series.
-        points: how many there are; counted here where they are not given.
+        starts: the starts of the buckets in it. A point with any other time got it from
+            its client.
+        histograms: sketches of histograms and timers, if a sink needs their values; the
+            other sinks use the aggregates among the series.
+        points: how many points there are; counted if not given.
     """
 
     time: int

@@ -1,8 +1,8 @@
-"""Closed buckets in, one snapshot out, a small step at a time.
+"""Build a snapshot from closed buckets, one small step at a time.
 
-A builder walks the buckets type by type, then sweeps over the contexts of the table: it
-adds zeros of idle counters, and forgets contexts that expired. Last come the points
-with timestamps of their own, whose contexts stand in no bucket.
+A builder walks through the buckets type by type, and then through the contexts of the
+table, where it adds zeros for idle counters and removes contexts that have expired. The
+points with their own timestamps come last, because their contexts are in no bucket.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,10 +28,10 @@ from statsd_trio.engine.deferred_free import DeferredFree
 from statsd_trio.engine.engine import ClosedBucket, Engine, EngineError
 from statsd_trio.protocol.messages import Event, ServiceCheck
 
-# Contexts of one step: 0.1 to 0.3 ms.
+# How many contexts one step handles: 0.1 to 0.3 ms.
 STEP_CONTEXTS: Final = 64
 
-# Entries freed, or idle contexts looked at, in one step: 0.1 ms.
+# How many entries one step frees, or how many idle contexts it checks: 0.1 ms.
 _STEP_ENTRIES: Final = 256
 
 _T = TypeVar("_T")
@@ -67,11 +67,11 @@ class SnapshotParts:
 
 
 class SnapshotBuilder:
-    """Builds one snapshot; only one at a time works on a table.
+    """Builds one snapshot; only one builder at a time may work on a table.
 
     Attributes:
-        snapshot: complete once `build` is done.
-        warnings: what an operator should be told, likewise.
+        snapshot: complete once `build` has finished.
+        warnings: what an operator should know, complete at the same time.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class SnapshotBuilder:
         """Prepare to build.
 
         Args:
-            read_now: the present time, which goes on meanwhile.
+            read_now: returns the current time, which advances meanwhile.
         """
         self._settings = settings
         self._interval = settings.interval_seconds
@@ -106,7 +106,7 @@ class SnapshotBuilder:
         self.warnings: tuple[Warned, ...] = tuple(parts.warnings)
 
     def build(self) -> Iterator[None]:
-        """Do the work; yields after each step of some 0.3 ms."""
+        """Do the work; yields after each step of about 0.3 ms."""
         yield from self._build_counters()
         yield from self._build_gauges()
         yield from self._build_sets()
@@ -139,7 +139,7 @@ class SnapshotBuilder:
     def _build_sets(self) -> Iterator[None]:
         for contexts in self._walk(lambda b: b.take_sets(STEP_CONTEXTS)):
             for context, sizes in contexts:
-                # 0 where there was no room for any.
+                # It is 0 if there was no room for any value.
                 points = tuple([Point(start, float(n)) for start, n in sizes if n])
                 self._contents.add_series(context, SeriesType.GAUGE, points)
             yield
@@ -162,7 +162,7 @@ class SnapshotBuilder:
     ) -> Iterator[Iterable[tuple[Context, Sequence[tuple[int, _T]]]]]:
         """Take contexts of one type out of every bucket, a few at a time.
 
-        Each comes once, with what each bucket has of it, by the bucket's start.
+        Each context is returned once, with its data by the start of the bucket.
         """
         if len(self._buckets) == 1:
             ((start, bucket),) = self._buckets
@@ -199,7 +199,7 @@ class SnapshotBuilder:
     def _add_counter(
         self, context: Context, totals: Sequence[tuple[int, float]]
     ) -> None:
-        """Add the points of *context*, with zeros for buckets that it missed."""
+        """Add the points of *context*, with zeros for buckets without samples."""
         timestamped = self._parts.timestamped.pop(context, None)
         if timestamped is None and len(totals) == len(self._starts):
             values: Iterable[tuple[int, float]] = totals
@@ -207,7 +207,8 @@ class SnapshotBuilder:
             added = timestamped or {}
             for start, total in totals:
                 added[start] = added.get(start, 0.0) + total
-            # No zeros before its first sample, if that came after all buckets here.
+            # There are no zeros before its first sample, if that came after all of
+            # these buckets.
             if self._starts and context.opened <= self._starts[-1]:
                 for start in self._starts:
                     if self._expiry.is_filled(context, start):
@@ -234,7 +235,7 @@ class SnapshotBuilder:
         rows: Sequence[tuple[int, Sequence[float]]],
         suffixes: tuple[str, ...],
     ) -> None:
-        # A row is empty where no value could be kept.
+        # A row is empty if no value could be kept.
         starts = [start for start, row in rows if row]
         if not starts:
             return
@@ -245,7 +246,7 @@ class SnapshotBuilder:
             name = context.key[0] + suffix
             if is_blocked is None or not is_blocked(name):
                 points = tuple(map(Point, starts, figures))
-                # How many values there were is no figure of their dimension.
+                # The number of values does not have the unit of the values.
                 is_count = suffix == ".count"
                 self._contents.add_series(
                     context,
@@ -257,9 +258,9 @@ class SnapshotBuilder:
                 )
 
     def _sweep(self) -> Iterator[None]:
-        """Add zeros of idle counters, and forget what has expired.
+        """Add zeros for idle counters, and remove contexts that have expired.
 
-        Contexts that come in meanwhile stand behind those that are looked at.
+        Contexts added meanwhile are behind those that are checked here.
         """
         number = self._parts.number
         ordered = self._table.ordered
@@ -270,8 +271,8 @@ class SnapshotBuilder:
             self._expiry.heed_clock(context, self._read_now())
             if context.kind == COUNTER and context.last_sent != number and self._starts:
                 self._add_counter(context, ())
-            # What the open bucket holds would be sent twice, were it to come back; and
-            # what is copied needs its copy.
+            # If a context with values in the open bucket were removed and added again,
+            # they would be sent twice; and a context that is copied needs its copy.
             if self._expiry.is_expired(context) and not (
                 self._engine.is_filled(context) or context.copied_from
             ):
@@ -279,7 +280,8 @@ class SnapshotBuilder:
                 self._engine.forget(context)
                 if context.own_values is not None:
                     self._engine.forget(context.own_values)
-                # Freed now: a hundred thousand at the end would take 50 ms.
+                # Freed now, because freeing a hundred thousand at the end would take 50
+                # ms.
                 ordered[index] = _FORGOTTEN
             else:
                 ordered[kept] = context
@@ -306,9 +308,10 @@ class SnapshotBuilder:
             yield
 
     def _free_buckets(self) -> Iterator[None]:
-        """Free the closed buckets, and then let go of them.
+        """Free the closed buckets, and then release them.
 
-        As long as there is one, the engine keeps every context that it may name.
+        As long as there is a closed bucket, the engine keeps every context that it may
+        contain.
         """
         for _, bucket in self._buckets:
             while bucket.free(_STEP_ENTRIES):

@@ -1,4 +1,4 @@
-"""The series and sketches of a snapshot that is being built, and their points."""
+"""Collect the series and sketches of a snapshot that is being built."""
 
 from collections.abc import Collection, Sequence
 
@@ -19,10 +19,10 @@ Points = tuple[Point, ...]
 
 
 class SnapshotContents:
-    """Collects what one snapshot holds of each context."""
+    """Collects the points that one snapshot has of each context."""
 
     def __init__(self, number: int, interval_seconds: int) -> None:
-        """Collect for the snapshot of that *number*, counted from 1."""
+        """Collect for the snapshot with this *number*, counted from 1."""
         self._number = number
         self._interval = interval_seconds
         self._series: list[Series] = []
@@ -43,7 +43,10 @@ class SnapshotContents:
         *,
         is_aggregate: bool = False,
     ) -> None:
-        """Add one series, if there is a point; *name* where it is not the context's."""
+        """Add one series if it has points.
+
+        *name* is given if it is not the context's.
+        """
         context.last_sent = self._number
         if not points:
             return
@@ -78,7 +81,7 @@ class SnapshotContents:
     def add_sketch(
         self, context: Context, sketches: Sequence[tuple[int, SketchFigures]]
     ) -> None:
-        """Add one sketch, if there is a point: of a distribution, or of values kept."""
+        """Add one sketch, of a distribution or of kept values, if it has points."""
         points = tuple(
             [SketchPoint(start, *figures) for start, figures in sketches if figures[0]]
         )
@@ -108,9 +111,9 @@ class SnapshotContents:
         events: Sequence[Event],
         service_checks: Sequence[ServiceCheck],
     ) -> Snapshot:
-        """Make the snapshot of *time*, of buckets that begin at *starts*.
+        """Return the snapshot of *time*, for buckets that begin at *starts*.
 
-        What was collected is let go of.
+        The collected points are released.
         """
         snapshot = Snapshot(
             time=time,

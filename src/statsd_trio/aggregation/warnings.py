@@ -1,4 +1,4 @@
-"""What an operator should be told of an interval, and how that is found out."""
+"""Find out what an operator should know about an interval."""
 
 from collections import Counter
 from collections.abc import Generator, Mapping
@@ -15,7 +15,7 @@ from statsd_trio.aggregation.dropped_values import FULL, MEMORY_REASONS, Dropped
 from statsd_trio.aggregation.ranking import ContextRanker, ContextRanking
 from statsd_trio.aggregation.settings import AggregationSettings
 
-# How many names and tag keys a warning names.
+# How many names and tag keys a warning contains.
 RANKED: Final = 5
 
 
@@ -24,7 +24,7 @@ class ContextsFull:
     """New contexts were refused in this interval.
 
     Attributes:
-        dropped: how many values that cost.
+        dropped: how many values were lost by this.
     """
 
     dropped: int
@@ -34,13 +34,13 @@ class ContextsFull:
 
 @attrs.frozen
 class MemoryFull:
-    """The memory that may be used was used up in this interval.
+    """The memory limit was reached in this interval.
 
     Attributes:
-        dropped: how many values that cost, by reason.
-        limit: bytes.
-        names: (metric name, dropped values), most first.
-        ranking: of the contexts that there are, by the memory that they take.
+        dropped: how many values were lost by this, by reason.
+        limit: the limit in bytes.
+        names: (metric name, number of dropped values), the largest first.
+        ranking: the existing contexts, ranked by the memory that they take.
     """
 
     dropped: Mapping[str, int]
@@ -51,11 +51,11 @@ class MemoryFull:
 
 @attrs.frozen
 class EngineFailure:
-    """An engine broke off; another goes on in its place.
+    """An engine failed, and another one has taken over.
 
     Attributes:
-        name: of the engine.
-        message: what it said, and in the middle of what.
+        name: the name of the failed engine.
+        message: its error, and what it was doing.
     """
 
     name: str
@@ -68,7 +68,7 @@ Warned = TypeClashes | ContextsFull | MemoryFull | EngineFailure
 def find_warnings(
     dropped: DroppedValues, table: ContextTable, settings: AggregationSettings
 ) -> Generator[None, None, tuple[Warned, ...]]:
-    """Return what is to be told of *dropped*, a small step at a time."""
+    """Return the warnings about *dropped*, working in small steps."""
     warnings: list[Warned] = []
     if dropped.counts[FULL]:
         ranker = ContextRanker(table.list_contexts(), RANKED)

@@ -1,4 +1,4 @@
-"""Each interval one snapshot, with the server's own metrics, to every destination."""
+"""Send one snapshot per interval, including the server's own metrics."""
 
 from statsd_trio.flusher.flusher import Flusher
 from statsd_trio.flusher.telemetry import Telemetry

@@ -1,4 +1,4 @@
-"""Each interval: one snapshot, to every destination."""
+"""Take a snapshot at the end of each interval, and queue it at every destination."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,8 +16,9 @@ from statsd_trio.sinks.sink import Destination
 
 logger = logging.getLogger(__name__)
 
-# How far the wall clock may lag behind Trio's at a wake-up and still be waited for;
-# beyond it the wall clock was set back, and what needs no closed bucket goes anyway.
+# How far the wall clock may be behind Trio's clock at a wake-up and still be waited
+# for. If it is further behind, the wall clock was set back, and whatever does not need
+# a closed bucket is sent without waiting.
 _MAX_LAG_SECONDS: Final = 1.0
 
 _DROPPED: Final = {
@@ -26,21 +27,21 @@ _DROPPED: Final = {
     "value_memory": "values of histograms, timers and distributions",
 }
 
-# Of a name, in a line of the log.
+# The longest part of a name that is shown in the log.
 _SHOWN_CHARACTERS: Final = 120
 
 
 class SnapshotSource(Protocol):
-    """What builds a snapshot a step at a time."""
+    """Builds a snapshot one step at a time."""
 
     @property
     def snapshot(self) -> Snapshot:
-        """The snapshot, once `build` is done."""
+        """The snapshot; complete once `build` is finished."""
         ...
 
     @property
     def warnings(self) -> Sequence[Warned]:
-        """What there is to tell about it, once `build` is done."""
+        """The warnings about it; complete once `build` is finished."""
         ...
 
     def build(self) -> Iterator[None]:
@@ -49,15 +50,15 @@ class SnapshotSource(Protocol):
 
 
 class TakeSnapshot(Protocol):
-    """Detaches what closed, in constant time."""
+    """Takes the closed buckets in constant time."""
 
     def __call__(self, *, include_open: bool, final: bool) -> SnapshotSource:
-        """Take what closed, and what is open too if asked; *final* takes all."""
+        """Take what is closed, and what is open if asked; *final* takes everything."""
         ...
 
 
 class Flusher:
-    """Takes snapshots on the edges of the buckets, and hands them on."""
+    """Takes a snapshot at the edge of each bucket, and passes it on."""
 
     def __init__(
         self,
@@ -72,15 +73,15 @@ class Flusher:
         on_step: Callable[[], None] = lambda: None,
         on_snapshot: Callable[[Snapshot], None] = lambda _: None,
     ) -> None:
-        """Join the aggregator to the destinations.
+        """Connect the aggregator to the destinations.
 
         Args:
-            describe_self: the server's own metrics, given the snapshot's time.
-            report: called after each flush, to log what the interval rejected.
-            pace: lets others run while a snapshot is built.
-            on_step: called after each step of building one, which also frees what the
-                bucket held, and at the end.
-            on_snapshot: called with what each flush hands to the destinations.
+            describe_self: returns the server's own metrics for the time of a snapshot.
+            report: called after each flush, to log what was rejected in the interval.
+            pace: lets other tasks run while a snapshot is built.
+            on_step: called after each step of building a snapshot and of freeing what
+                the bucket held, and at the end.
+            on_snapshot: called with each snapshot that is passed to the destinations.
         """
         self._take_snapshot = take_snapshot
         self._destinations = destinations
@@ -91,20 +92,24 @@ class Flusher:
         self._pace = pace
         self._on_step = on_step
         self._on_snapshot = on_snapshot
-        # One flush at a time, so that snapshots arrive in the order of their buckets.
+        # Only one flush runs at a time, so that snapshots arrive in the order of their
+        # buckets.
         self._lock = trio.Lock()
         self._flushed_at: float | None = None
         self._is_finished = False
 
     def measure_silence(self) -> float:
-        """Tell the seconds since the last flush, or since `run` began; 0 before."""
+        """Return the seconds since the last flush, or since `run` began.
+
+        0 before that.
+        """
         if self._flushed_at is None:
             return 0.0
         return trio.current_time() - self._flushed_at
 
     @protect_from_ki
     async def run(self) -> None:
-        """Flush on every edge of a bucket, until cancelled."""
+        """Flush at every edge of a bucket, until cancelled."""
         self._flushed_at = trio.current_time()
         while True:
             await self._wait_for_edge()
@@ -114,10 +119,12 @@ class Flusher:
         """Take a snapshot and queue it at every destination.
 
         Args:
-            include_open: send the open bucket too, as far as it may be sent early.
-            final: send everything; later calls do nothing.
+            include_open: whether to send the open bucket too, as far as it may be sent
+                early.
+            final: whether to send everything; later calls do nothing.
         """
-        # A snapshot once taken is in no bucket any more: no cancel may come between.
+        # What was taken for a snapshot is no longer in any bucket, so a cancel must not
+        # interrupt this.
         async with self._lock:
             await trio.lowlevel.checkpoint_if_cancelled()
             if self._is_finished:
@@ -153,10 +160,11 @@ class Flusher:
     async def _wait_for_edge(self) -> None:
         now = self._wall_clock()
         edge = (now // self._interval_seconds + 1) * self._interval_seconds
-        # Never longer than an interval of Trio's clock: the wall clock may be set
-        # meanwhile, so it is looked at again.
+        # Never sleep longer than an interval of Trio's clock: the wall clock may be set
+        # meanwhile, so it must be checked again.
         await trio.sleep(edge - now)
-        # ASYNC110 asks for an event, but nothing tells when the wall clock gets there.
+        # ASYNC110 recommends an event, but nothing signals when the wall clock gets
+        # there.
         while 0 < (lag := edge - self._wall_clock()) <= _MAX_LAG_SECONDS:  # noqa: ASYNC110
             await trio.sleep(lag)
 
@@ -176,15 +184,15 @@ def _add_series(snapshot: Snapshot, series: tuple[Series, ...]) -> Snapshot:
 def _tell(warning: Warned) -> None:
     if isinstance(warning, TypeClashes):
         logger.warning(
-            "%d times a metric came with another type than before; the two are kept "
-            "apart, as two series. The first: %s",
+            "metrics arrived %d times with another type than before; the two types are "
+            "kept apart, as two series. The first: %s",
             warning.count,
             ", ".join(map(_describe_clash, warning.first)),
         )
         return
     if isinstance(warning, EngineFailure):
         logger.warning(
-            "the engine %r broke off (%s); the plain engine goes on in its place. At "
+            "the engine %r failed (%s); the plain engine has taken over. At "
             "most the packet in hand was lost. Please report it",
             warning.name,
             warning.message,
@@ -202,7 +210,7 @@ def _tell(warning: Warned) -> None:
         )
         return
     logger.warning(
-        "dropped %d values of new contexts: there are max_contexts = %d already; "
+        "dropped %d values of new contexts: max_contexts = %d is used up; "
         "most contexts: %s; tags with most values: %s",
         warning.dropped,
         warning.limit,

@@ -1,4 +1,4 @@
-"""The server's own metrics: the ledger's changes since the last flush, as series."""
+"""Report the server's own metrics: what changed in the ledger since the last flush."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -10,7 +10,7 @@ from statsd_trio.ledger import Ledger
 
 _PREFIX: Final = "statsd_trio."
 
-# What may become of a point in the end.
+# The final outcomes of a point.
 _FINAL_STATES: Final = (
     "delivered",
     "refused",
@@ -24,7 +24,7 @@ _Key = tuple[str, tuple[str, ...]]
 
 
 class Telemetry:
-    """Turns the ledger into ``statsd_trio.*`` series, one point an interval."""
+    """Turns the ledger into ``statsd_trio.*`` series with one point per interval."""
 
     def __init__(
         self,
@@ -35,15 +35,15 @@ class Telemetry:
         tags: tuple[str, ...],
         started: float = 0.0,
     ) -> None:
-        """Describe what changes from now on.
+        """Report what changes from now on.
 
         Args:
             read_ledger: called for each interval.
             interval_seconds: the width of a bucket.
-            host: of every series.
-            tags: of every series.
-            started: unix time; no point is stamped earlier, since a server that
-                stopped before may have sent the interval that holds it.
+            host: the host of every series.
+            tags: the tags of every series.
+            started: unix time. No point gets an earlier timestamp, because a server
+                that stopped before may have sent that interval.
         """
         self._read_ledger = read_ledger
         self._interval_seconds = interval_seconds
@@ -58,14 +58,14 @@ class Telemetry:
         self._tags = tags
 
     def describe(self, time: int) -> tuple[Series, ...]:
-        """Build the series of the interval that ended at *time*, or holds it.
+        """Return the series for the interval that ended at *time*, or that contains it.
 
-        The point is stamped with the start of that interval; where the wall clock
-        went back and the stamp was used before, nothing is built and the next call
-        tells the whole change.
+        The point's timestamp is the start of that interval. If the wall clock was set
+        back and this timestamp was used before, nothing is returned, and the next call
+        reports the whole change.
         """
         interval = self._interval_seconds
-        # On an edge it is the bucket that closed there.
+        # At an edge, it is the bucket that has just closed.
         timestamp = max((time - 1) // interval * interval, self._started)
         if timestamp <= self._last_timestamp:
             return ()
@@ -79,7 +79,8 @@ class Telemetry:
             )
         ]
         for (name, tags), total in _count(ledger):
-            # What never happened is not told, but for the loss that people watch.
+            # Counts that were always 0 are left out, except for the loss that people
+            # watch.
             if not total and name != "kernel_dropped":
                 continue
             change = total - self._sent.get((name, tags), 0)

@@ -1,4 +1,4 @@
-"""Packets in, values in the open bucket out."""
+"""Process packets: parse their lines and add the values to the open bucket."""
 
 from statsd_trio.ingest.ingest import Ingest
 from statsd_trio.ingest.rejections import Rejections

@@ -1,4 +1,4 @@
-"""What a host program's hook gave back, checked before anybody relies on it."""
+"""Check what a host program's hook returns before it is used."""
 
 from collections.abc import Sequence
 from math import inf, isfinite
@@ -25,7 +25,7 @@ def check_sample(answer: object) -> Sample | None:
         return None
     if not isinstance(answer, Sample):
         raise TypeError(f"on_sample returned {answer!r:.80}, not a Sample or None")
-    # Nothing keeps a program from putting anything into it.
+    # Nothing keeps a program from putting objects of any type into a sample.
     sample: Any = answer
     expected: dict[str, Any] = {
         "name": str,

@@ -1,12 +1,12 @@
-"""Packets in, values in the open bucket out.
+"""Process packets: parse their lines and add the values to the open bucket.
 
 A packet is cut into chunks of whole lines. The engine adds every line of a chunk that
-it knows, and gives the others back one by one, at their place. Those are parsed, pass
-the rules, get a context and are added; then the engine learns what such lines mean, so
-that it knows the next one.
+it knows, and gives the others back one by one, in their order. Those lines are parsed,
+pass the rules, get a context and are added. Then the engine learns what such lines
+mean, so that it knows the next one.
 
-What the engine learns changes no result: with nothing learnt, every line takes the slow
-way and ends in the same place.
+Learning does not change any result: without it, every line would take the slow path and
+end up in the same place.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,17 +31,18 @@ from statsd_trio.transports.packet import Origin, Packet
 
 _Arguments = TypeVarTuple("_Arguments")
 
-# Between two looks at the clock: some 40 lines with tags; at 6 us for one that is
-# parsed, 1 ms if all are short. A name that takes the mapper longer leaves room for
-# fewer, but the rules bound that to about 1 ms.
+# The bytes processed between two looks at the clock: some 40 lines with tags. At 6 us
+# for a line that is parsed, this takes 1 ms if all lines are short. If the mapper takes
+# longer for a name, fewer bytes are processed; the rules limit the mapper to about 1
+# ms.
 CHUNK_BYTES: Final = 2048
 _LINE_SECONDS: Final = 6e-6
 _LEAST_CHUNK_BYTES: Final = 64
 
-# What a packet costs besides its lines, in bytes of lines.
+# The cost of a packet besides its lines, expressed in bytes of lines.
 _PACKET_BYTES: Final = 16
 
-# The name in `eol_required` that the Agent gives to each transport.
+# The Agent's name for each transport, as used in `eol_required`.
 _AGENT_TRANSPORTS: Final = {
     "udp": "udp",
     "unixgram": "uds",
@@ -51,14 +52,14 @@ _AGENT_TRANSPORTS: Final = {
 
 
 class PacketSource(Protocol):
-    """What packets are taken from, such as a memory channel of Trio."""
+    """The source of packets, such as a memory channel of Trio."""
 
     def receive_nowait(self) -> Packet:
         """Take a packet.
 
         Raises:
-            trio.WouldBlock: if there is none now.
-            trio.EndOfChannel: if there will be none any more.
+            trio.WouldBlock: if there is no packet now.
+            trio.EndOfChannel: if no more packets will come.
         """
         ...
 
@@ -66,11 +67,11 @@ class PacketSource(Protocol):
 
 
 class Ingest:
-    """Takes packets, parses, applies the rules, adds to the aggregator, and counts.
+    """Processes packets: parses lines, applies the rules, aggregates, and counts.
 
     Attributes:
-        dropped_packets: those that were not, or not wholly, processed, since a stage
-            failed.
+        dropped_packets: how many packets were not processed, or not completely, because
+            a stage failed.
     """
 
     def __init__(
@@ -89,23 +90,23 @@ class Ingest:
         forward: Callable[[bytes], None] | None = None,
         on_slice: Callable[[], None] = lambda: None,
     ) -> None:
-        """Join the stages.
+        """Connect the stages.
 
         Args:
-            aggregator: gets every sample.
-            rules: what every line passes that is not known yet.
+            aggregator: receives every sample.
+            rules: applied to every line that the engine does not know yet.
             lines: counts what became of each line.
-            rejections: is told of lines that are rejected.
-            wall_clock: unix seconds; says which bucket a value belongs to.
-            monotonic_clock: seconds; paces the slices of work.
-            eol_required: the Agent's names of transports whose last line must end
-                in a newline.
+            rejections: receives the lines that are rejected.
+            wall_clock: returns unix seconds, which decide the bucket of a value.
+            monotonic_clock: returns seconds, which limit each slice of work.
+            eol_required: the Agent's names of transports whose last line must end in a
+                newline.
             use_timestamps: whether the field ``T`` counts.
-            on_sample: sees each metric line and may change or drop it; nothing is
-                learnt then, since it may answer differently each time.
-            on_event: sees each event and service check.
-            forward: sees each packet, unchanged.
-            on_slice: called every half a millisecond of work.
+            on_sample: called with each metric line; it may change or drop the sample.
+                Nothing is learnt then, because it may answer differently each time.
+            on_event: called with each event and service check.
+            forward: called with each packet, unchanged.
+            on_slice: called after every half a millisecond of work.
         """
         self._aggregator = aggregator
         self._rules = rules
@@ -132,7 +133,7 @@ class Ingest:
     async def run(self, queue: PacketSource) -> None:
         """Process packets until *queue* ends.
 
-        Awaits once a slice, not once a packet.
+        There is a checkpoint after each slice of work, not after each packet.
         """
         async for packet in queue:
             self._begin_slice()
@@ -143,18 +144,18 @@ class Ingest:
             self._waiting.unpark_all()
 
     def give_up(self, packets: int) -> None:
-        """Count as dropped what was not processed of the first *packets*."""
+        """Count as dropped those of the first *packets* that were not processed."""
         self.dropped_packets += packets - self._packets_done
         self._packets_done = packets
         self._waiting.unpark_all()
 
     async def wait_processed(self, packets: int) -> None:
-        """Wait until *packets* were processed since the start."""
+        """Wait until *packets* packets were processed since the start."""
         while self._packets_done < packets:
             await self._waiting.park()
 
     def process_packet(self, packet: Packet) -> Iterator[None]:
-        """Take in one packet; yields after each chunk of it."""
+        """Process one packet; yields after each chunk of it."""
         data = self._open_packet(packet)
         end = 0
         while end < len(data):
@@ -164,28 +165,28 @@ class Ingest:
             yield from self._tidy()
 
     def advance(self) -> None:
-        """Move to the bucket of the present time."""
+        """Move to the bucket of the current time."""
         self._aggregator.advance(self._wall_clock())
 
     def replace_rules(self, rules: Rules) -> None:
-        """Use *rules* from the next line on, and forget what the old ones said."""
+        """Apply *rules* from the next line on, and forget what was learnt before."""
         self._rules = rules
         self._chunk_bytes = measure_chunk(rules)
         self._aggregator.forget_heads()
         self._show_rules()
 
     def watch(self, watcher: Watcher | None) -> None:
-        """Let *watcher* see everything from now on; None ends it."""
+        """Report everything to *watcher* from now on; None ends the watching."""
         self._watcher = watcher
         self._show_rules()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Let the watcher see *snapshot*."""
+        """Report *snapshot* to the watcher."""
         if self._watcher is not None:
             self._show(self._watcher.see_snapshot, snapshot)
 
     def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
-        """Take what closed, and what is open if asked."""
+        """Take the closed buckets, and the open one if asked."""
         return self._aggregator.take_snapshot(
             now=self._wall_clock(), include_open=include_open, final=final
         )
@@ -198,8 +199,8 @@ class Ingest:
     def _process_waiting(self, packet: Packet, queue: PacketSource) -> Iterator[None]:
         """Process *packet*, and all others that *queue* has ready.
 
-        Yields after each chunk; small packets make one together. What one sender sent
-        in a row of them is one call of the engine.
+        Small packets are joined into one chunk, and the generator yields after each
+        chunk. Consecutive packets of one sender are one call of the engine.
         """
         receive_nowait = queue.receive_nowait
         room = self._chunk_bytes
@@ -228,9 +229,9 @@ class Ingest:
         yield from self._tidy()
 
     def _process_small(self, small: list[bytes], origin: Origin) -> None:
-        """Process the data of *small* packets, all of one sender, and empty the list.
+        """Process *small*, the data of packets from one sender, and empty the list.
 
-        Where that fails, all of them count as dropped.
+        If that fails, all of these packets count as dropped.
         """
         if small:
             self._process_chunk(b"\n".join(small), origin)
@@ -238,7 +239,7 @@ class Ingest:
             small.clear()
 
     def _process_chunk(self, chunk: bytes, origin: Origin) -> None:
-        # Others may have run meanwhile, but nobody else processes a packet.
+        # Other tasks may have run meanwhile, but no other task processes packets.
         self._origin = origin
         given_back_before = self._given_back
         metrics, filtered, _ = self._aggregator.take(chunk, self._process_line)
@@ -257,7 +258,7 @@ class Ingest:
             raise failure
 
     def _reject_rest(self, chunk: bytes, taken: int) -> None:
-        """Reject what stands behind the first *taken* lines: the engine broke off."""
+        """Reject the lines after the first *taken* ones, because the engine failed."""
         lines = [line for line in chunk.split(b"\n") if line not in {b"", b"\r"}]
         for line in lines[taken:]:
             self._lines.read += 1
@@ -268,7 +269,10 @@ class Ingest:
             yield
 
     def _open_packet(self, packet: Packet) -> bytes:
-        """Forward *packet*, and return its data without a last line to be rejected."""
+        """Forward *packet*.
+
+        Return its data without a last line that must be rejected.
+        """
         if self._forward is not None:
             self._forward(packet.data)
         if self._eol_required or packet.is_truncated:
@@ -295,10 +299,10 @@ class Ingest:
         return packet.data[:end]
 
     def _process_line(self, line: bytes) -> None:
-        """Process a line that the engine does not know; a bad one is counted.
+        """Process a line that the engine does not know; count it if it is rejected.
 
-        It never raises, since the engine has not told yet what it took: what fails is
-        raised afterwards.
+        It never raises, because the engine must first report what it has added. An
+        error is kept and raised after that.
         """
         self._given_back += 1
         try:
@@ -307,7 +311,8 @@ class Ingest:
             self._failure = self._failure or error
 
     def _parse_line(self, line: bytes) -> None:
-        # What a line was is counted together with it, once that is known.
+        # The kind of a line and the line itself are counted together, once the kind is
+        # known.
         try:
             message = parse_message(line, use_timestamps=self._use_timestamps)
             if isinstance(message, Sample):
@@ -339,10 +344,10 @@ class Ingest:
             self._show(self._watcher.see_message, message)
 
     def _process_sample(self, sample: Sample, line: bytes) -> None:
-        """Apply the rules, add what is left, and learn the line.
+        """Apply the rules to *sample*, add it, and let the engine learn the line.
 
         Raises:
-            ParseError: if a hook made values of it that are none.
+            ParseError: if a hook set values that cannot be aggregated.
         """
         kept = self._rules.apply(sample)
         if kept is not None and self._on_sample is not None:
@@ -367,7 +372,8 @@ class Ingest:
             self._lines.metrics += 1
             if context is None:
                 return
-        # What is counted each time, as unknown fields are, has to be parsed each time.
+        # A line with something that is counted each time, such as unknown fields, must
+        # be parsed each time.
         if self._on_sample is None and not (
             sample.timestamp or sample.unknown_fields or sample.is_repaired
         ):
@@ -394,24 +400,24 @@ class Ingest:
 
 
 def measure_chunk(rules: Rules) -> int:
-    """Return how many bytes to process at once, however long names take the rules."""
+    """Return how many bytes to process at once; fewer if names take the rules long."""
     share = _LINE_SECONDS / (_LINE_SECONDS + rules.worst_seconds)
     return max(_LEAST_CHUNK_BYTES, int(CHUNK_BYTES * share))
 
 
 def _find_chunk_end(data: bytes, start: int, size: int) -> int:
-    """Return where the chunk of *size* that begins at *start* ends: after a newline."""
+    """Return the end of the chunk of *size* bytes from *start*: after a newline."""
     if len(data) - start <= size:
         return len(data)
     end = data.rfind(b"\n", start, start + size) + 1
-    # A line that is longer than a chunk is one.
+    # A line that is longer than a chunk is a chunk of its own.
     return end or data.find(b"\n", start + size) + 1 or len(data)
 
 
 _BROKE_OFF: Final = ParseError(
     Reason.ENGINE_FAILED,
     0,
-    "the engine broke off before this line, which is a mistake of the server's; the "
+    "the engine failed before this line, because of a bug in the server; the "
     "plain engine has taken over",
 )
 

@@ -1,6 +1,6 @@
-"""What was rejected or repaired, or failed in a hook of the host program.
+"""Count and log rejected and repaired lines, and failed hooks of the host program.
 
-It is counted at once, and logged once a cause and interval.
+Everything is counted at once, and logged once per cause and interval.
 """
 
 import logging
@@ -24,9 +24,9 @@ class _Cause:
 
 
 class Rejections:
-    """Counts rejected and repaired lines and hooks that raised.
+    """Counts rejected and repaired lines, and hooks that raised.
 
-    It logs them with restraint: a DEBUG record each, a WARNING a cause and interval.
+    Each is logged at DEBUG, and summed up in one WARNING per cause and interval.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Rejections:
         self._hooks: dict[str, _Cause] = {}
 
     def reject_line(self, error: ParseError, line: bytes, origin: Origin) -> None:
-        """Count a line that was rejected."""
+        """Count a rejected line."""
         self._lines.rejected[error.reason] += 1
         cause = self._causes.setdefault(error.reason, _Cause())
         cause.count += 1
@@ -56,7 +56,7 @@ class Rejections:
                 self.note_hook_failure("on_rejected", failure)
 
     def note_repair(self, line: bytes, origin: Origin) -> None:
-        """Count a line of which bytes that are not UTF-8 were replaced."""
+        """Count a line in which bytes that are not UTF-8 were replaced."""
         whose = f"from {_name(origin)}"
         self._lines.repaired += 1
         self._repaired.count += 1
@@ -66,19 +66,19 @@ class Rejections:
             logger.debug("replaced bytes that are not UTF-8: %s %s", _show(line), whose)
 
     def note_hook_failure(self, hook: str, error: Exception) -> None:
-        """Count that *hook* raised *error*, or gave back what cannot be used."""
+        """Count that *hook* raised *error*, or returned something unusable."""
         self._lines.hook_failures[hook] += 1
         cause = self._hooks.setdefault(hook, _Cause())
         cause.count += 1
         if cause.count == 1:
-            # Its words may be a client's, so they are shown escaped.
+            # The text of the error may come from a client, so it is shown escaped.
             cause.example = f"{type(error).__name__}: {str(error)[:_SHOWN_BYTES]!a}"
         logger.debug("the hook %s raised", hook, exc_info=error)
 
     def warn(self) -> None:
         """Log one WARNING for each reason that rejected lines since the last call.
 
-        Another one is logged if lines were repaired, and for each hook that raised.
+        One more is logged if lines were repaired, and one for each hook that raised.
         """
         causes, self._causes = self._causes, {}
         for reason, cause in causes.items():

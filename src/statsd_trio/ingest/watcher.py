@@ -1,4 +1,4 @@
-"""What may look on while a server takes lines in."""
+"""The interface of an observer of everything that a server takes in."""
 
 from typing import Protocol
 
@@ -10,25 +10,25 @@ from statsd_trio.transports.packet import Origin
 
 
 class Watcher(Protocol):
-    """Somebody who sees everything that a server takes in, and changes nothing.
+    """Sees everything that a server takes in, without changing anything.
 
-    A server that is watched aggregates as before, at full speed. What a watcher does
-    runs in the server's own loop, so each call has to return within a fraction of a
-    millisecond. What it raises is counted as a failure of the hook ``watcher``.
+    A server that is watched aggregates as usual, at full speed. The watcher's methods
+    run in the server's own loop, so each call must return within a fraction of a
+    millisecond. An error raised by one is counted as a failure of the hook ``watcher``.
     """
 
     def see_rules(self, rules: Rules) -> None:
-        """See what each line passes: when the watching begins, and at a reload."""
+        """See the rules for each line, at the start and after a reload."""
         ...
 
     def see_lines(self, lines: bytes, origin: Origin) -> None:
-        """See some lines of one sender, good and bad; a newline is between two."""
+        """See some lines of one sender, good and bad, separated by newlines."""
         ...
 
     def see_sample(self, sample: Sample) -> None:
-        """See what the hook ``on_sample`` made of a metric line.
+        """See what the hook ``on_sample`` returned for a metric line.
 
-        It is called where a program has that hook, before `see_lines`.
+        This is only called if the program has that hook, and before `see_lines`.
         """
         ...
 
@@ -37,9 +37,9 @@ class Watcher(Protocol):
         ...
 
     def see_rejected(self, error: ParseError, line: bytes, origin: Origin) -> None:
-        """See a line that was rejected."""
+        """See a rejected line."""
         ...
 
     def see_snapshot(self, snapshot: Snapshot) -> None:
-        """See what one flush handed to the sinks."""
+        """See the snapshot that a flush passed to the sinks."""
         ...
