@@ -20,10 +20,10 @@ from statsd_trio.aggregation.snapshot import (
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload, SketchPayload
 from statsd_trio.sinks.datadog.origins import Origin
+from statsd_trio.sinks.datadog.payload_builder import Limits
 from statsd_trio.sinks.datadog.payloads import (
     OTHER_LIMITS,
     SERIES_LIMITS,
-    Limits,
     build_payloads,
 )
 from statsd_trio.sinks.datadog.routes import DatadogRoute

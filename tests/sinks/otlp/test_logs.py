@@ -6,19 +6,19 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload
 from statsd_trio.sinks.otlp.logs import build_logs
-from statsd_trio.sinks.otlp.metrics import Unencodable
-from statsd_trio.sinks.otlp.requests import Body, Oversize
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 
 EPOCH = 1_700_000_000
 
 
 def export(snapshot: Snapshot) -> tuple[dict[str, str], Any, dict[str, str]]:
     """Return the resource, the record and its attributes."""
-    (body,) = build_logs(snapshot, {"service.name": "web"}, 10_000)
-    assert isinstance(body, Body)
-    assert body.points == 1
-    (logs,) = ExportLogsServiceRequest.FromString(body.data).resource_logs
+    (payload,) = build_logs(snapshot, {"service.name": "web"}, 10_000)
+    assert isinstance(payload, Payload)
+    assert payload.points == 1
+    (logs,) = ExportLogsServiceRequest.FromString(payload.body).resource_logs
     (scope,) = logs.scope_logs
     (record,) = scope.log_records
     return (
@@ -72,6 +72,6 @@ def test_what_cannot_be_sent_is_named() -> None:
     bad = Event("bad", "\ud800", EPOCH)
     snapshot = Snapshot(EPOCH, 10, events=(long, bad))
     assert list(build_logs(snapshot, {}, 10_000)) == [
-        Oversize("long", 1),
-        Unencodable("bad", 1),
+        Dropped(OtlpRoute.LOGS, "long", 1, Fault.OVERSIZE),
+        Dropped(OtlpRoute.LOGS, "bad", 1, Fault.UNENCODABLE),
     ]

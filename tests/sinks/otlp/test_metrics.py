@@ -18,8 +18,10 @@ from statsd_trio.aggregation.snapshot import (
     Snapshot,
 )
 from statsd_trio.engine.sketch import QuantileSketch
-from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter, Unencodable
-from statsd_trio.sinks.otlp.requests import Body, MetricsBuilder, Oversize
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload
+from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter
+from statsd_trio.sinks.otlp.payload_builder import MetricsBuilder
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 from statsd_trio.sinks.otlp.settings import OtlpSettings, Temporality
 from statsd_trio.sinks.otlp.totals import Sum, Totals
 
@@ -33,12 +35,12 @@ class Exporter:
         self.settings = OtlpSettings(**{"started": EPOCH - 100, **settings})
         self.converter = MetricConverter(self.settings)
         self.max_bytes = max_bytes
-        self.faults: list[Oversize | Unencodable] = []
+        self.faults: list[Dropped] = []
         self.points = 0
 
-    def build(self, snapshot: Snapshot) -> Iterator[Body]:
+    def build(self, snapshot: Snapshot) -> Iterator[Payload]:
         builder = MetricsBuilder(self.settings.resource, self.max_bytes)
-        results: list[Body | Oversize] = []
+        results: list[Payload | Dropped] = []
         for step in self.converter.convert(snapshot):
             if isinstance(step, DataPoints):
                 results += builder.add(step)
@@ -46,18 +48,21 @@ class Exporter:
                 self.faults.append(step)
         results += builder.close()
         for result in results:
-            if isinstance(result, Body):
-                assert len(result.data) <= self.max_bytes
+            if isinstance(result, Payload):
+                assert len(result.body) <= self.max_bytes
                 yield result
             else:
                 self.faults.append(result)
 
+    def count_totals(self) -> int:
+        return len(self.converter._sums) + len(self.converter._histograms)
+
     def export(self, snapshot: Snapshot) -> list[Any]:
         """Return all metrics, with `resource` beside each."""
         found = []
-        for body in self.build(snapshot):
-            self.points += body.points
-            request = ExportMetricsServiceRequest.FromString(body.data)
+        for payload in self.build(snapshot):
+            self.points += payload.points
+            request = ExportMetricsServiceRequest.FromString(payload.body)
             for resource in request.resource_metrics:
                 attributes = {
                     one.key: one.value.string_value
@@ -184,7 +189,7 @@ def test_a_sum_is_monotonic_again_when_the_fall_is_forgotten() -> None:
 
 
 def test_names_that_may_fall_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statsd_trio.sinks.otlp.metrics._MAX_FALLING_NAMES", 2)
+    monkeypatch.setattr("statsd_trio.sinks.otlp.metric_groups._MAX_FALLING_NAMES", 2)
     exporter = Exporter()
     names = ("a", "b", "c")
     exporter.export(
@@ -225,7 +230,7 @@ def test_a_delta_counts_its_interval(temporality: Temporality) -> None:
     assert metric.sum.aggregation_temporality == DELTA
     assert metric.sum.is_monotonic
     assert read(metric.sum.data_points) == [(10, 20, 3)]
-    assert exporter.converter.series == 0
+    assert exporter.count_totals() == 0
 
 
 def test_a_delta_of_what_may_fall_is_cumulative() -> None:
@@ -303,10 +308,10 @@ def test_a_future_time_keeps_nothing_from_expiring() -> None:
             counter(1),
         )
     )
-    assert exporter.converter.series == 2
+    assert exporter.count_totals() == 2
     later = EPOCH + 50
     exporter.export(take(start=later))
-    assert exporter.converter.series == 0
+    assert exporter.count_totals() == 0
 
 
 def test_a_sum_that_fell_stays_what_it_is_while_it_is_used() -> None:
@@ -471,14 +476,16 @@ def test_what_cannot_be_encoded_halfway_counts_the_rest() -> None:
     points = [Point(EPOCH + n, float(n)) for n in range(100)]
     points[70] = Point(2**70, 1.0)
     exporter.export(take(Series("load", SeriesType.GAUGE, tuple(points))))
-    assert exporter.faults == [Unencodable("load", 50)]
+    assert exporter.faults == [
+        Dropped(OtlpRoute.METRICS, "load", 50, Fault.UNENCODABLE)
+    ]
     assert exporter.points == 50
 
 
 def test_what_fits_no_request_is_named_and_costs_only_itself() -> None:
     exporter = Exporter(max_bytes=2000)
     found = exporter.export(take(counter(1, tags=("a:" + "x" * 3000,)), counter(2)))
-    assert exporter.faults == [Oversize("hits", 1)]
+    assert exporter.faults == [Dropped(OtlpRoute.METRICS, "hits", 1, Fault.OVERSIZE)]
     assert len(found) == 1
     assert exporter.points == 1
 
@@ -490,7 +497,7 @@ def test_what_fits_no_request_is_named_and_costs_only_itself() -> None:
 def test_what_protobuf_cannot_hold_costs_only_itself(fields: dict[str, Any]) -> None:
     exporter = Exporter()
     found = exporter.export(take(counter(1, **fields), counter(2)))
-    assert exporter.faults == [Unencodable("hits", 1)]
+    assert exporter.faults == [Dropped(OtlpRoute.METRICS, "hits", 1, Fault.UNENCODABLE)]
     assert len(found) == 1
 
 
@@ -498,7 +505,9 @@ def test_a_name_that_protobuf_cannot_hold_costs_only_itself() -> None:
     exporter = Exporter()
     bad = Series("\ud800", SeriesType.GAUGE, (Point(EPOCH, 1.0),))
     assert len(exporter.export(take(bad, counter(2)))) == 1
-    assert exporter.faults == [Unencodable("\ud800", 1)]
+    assert exporter.faults == [
+        Dropped(OtlpRoute.METRICS, "\ud800", 1, Fault.UNENCODABLE)
+    ]
 
 
 def test_totals_are_bounded() -> None:

@@ -13,14 +13,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from statsd_trio.aggregation.snapshot import Event, ServiceCheck, Snapshot
+from statsd_trio.sinks.delivery.compression import IDENTITY
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload
 from statsd_trio.sinks.otlp.attributes import describe_text, read_labels
-from statsd_trio.sinks.otlp.metrics import Unencodable
-from statsd_trio.sinks.otlp.requests import (
-    Body,
-    Oversize,
+from statsd_trio.sinks.otlp.payload_builder import (
     encode_resource,
     encode_resource_items,
 )
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 
 _SECOND: Final = 1_000_000_000
 
@@ -42,8 +42,8 @@ _STATUSES: Final = (
 
 def build_logs(
     snapshot: Snapshot, defaults: Mapping[str, str], max_bytes: int
-) -> Iterator[Body | Oversize | Unencodable]:
-    """Give a body for each event and service check; there are few of them.
+) -> Iterator[Payload | Dropped]:
+    """Give a payload for each event and service check; there are few of them.
 
     Args:
         snapshot: what holds them.
@@ -56,9 +56,12 @@ def build_logs(
         try:
             data = _encode(item, defaults)
         except (ValueError, TypeError, OverflowError):
-            yield Unencodable(name, 1)
+            yield Dropped(OtlpRoute.LOGS, name, 1, Fault.UNENCODABLE)
             continue
-        yield Oversize(name, 1) if len(data) > max_bytes else Body(1, data)
+        if len(data) > max_bytes:
+            yield Dropped(OtlpRoute.LOGS, name, 1, Fault.OVERSIZE)
+        else:
+            yield Payload(OtlpRoute.LOGS, IDENTITY, 1, data)
 
 
 def _encode(item: Event | ServiceCheck, defaults: Mapping[str, str]) -> bytes:

@@ -5,10 +5,6 @@ its series began, so this keeps a running total of each series. A series begins 
 point of zero at its start time: without it, an engine that knows only what it was sent
 cannot tell the first value from one that was there before, and leaves it out of the
 increase.
-
-A sum is monotonic as long as no interval of its name came out negative; after that it
-is not, until nothing of that name is kept any more. It is cumulative then, whatever
-the temporality: that is what the specification has up-down counters be.
 """
 
 import math
@@ -31,13 +27,16 @@ from statsd_trio.aggregation.snapshot import (
     SketchPoint,
     Snapshot,
 )
-from statsd_trio.sinks.otlp.attributes import (
-    Labels,
-    Resource,
-    find_resource,
-    read_labels,
-)
+from statsd_trio.sinks.delivery.payload import Dropped, Fault
+from statsd_trio.sinks.otlp.attributes import Labels, Resource, read_labels
 from statsd_trio.sinks.otlp.exponential import ExponentialHistogram
+from statsd_trio.sinks.otlp.metric_groups import (
+    Groups,
+    MetricGrouper,
+    MetricKey,
+    Source,
+)
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from statsd_trio.sinks.otlp.totals import (
     LEAST_STEP,
@@ -52,34 +51,9 @@ DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 _SECOND: Final = 1_000_000_000
 
-# Names of which a negative interval came. What comes beyond it pushes out the oldest.
-_MAX_FALLING_NAMES: Final = 10_000
-
-# Series that are sorted into metrics before others may run; about 0.2 ms.
-_STEP: Final = 64
-
 # So many points of one series are encoded before others may run; about 0.5 ms.
 _POINTS_PER_STEP: Final = 50
 _SKETCHES_PER_STEP: Final = 4
-
-# The unit of a series or a sketch, as UCUM writes it.
-_UNITS: Final = {"millisecond": "ms"}
-
-
-class MetricKey(NamedTuple):
-    """What the points of one metric share.
-
-    Attributes:
-        kind: ``gauge``, ``sum`` or ``histogram``.
-        is_monotonic: of a sum.
-        is_delta: of a sum or histogram.
-    """
-
-    name: str
-    unit: str
-    kind: str
-    is_monotonic: bool = False
-    is_delta: bool = False
 
 
 class DataPoints(NamedTuple):
@@ -96,17 +70,6 @@ class DataPoints(NamedTuple):
     encoded: Sequence[bytes]
 
 
-class Unencodable(NamedTuple):
-    """A series that protobuf cannot hold."""
-
-    name: str
-    points: int
-
-
-_Source = Series | Sketch
-_Groups = dict[Resource, dict[MetricKey, list[_Source]]]
-
-
 class MetricConverter:
     """Converts one snapshot after the other.
 
@@ -120,16 +83,10 @@ class MetricConverter:
         self._started = math.ceil(settings.started * 1000) * LEAST_STEP
         self._sums = Totals(Sum, settings.max_series)
         self._histograms = Totals(Histogram, settings.max_series)
-        # When the last negative interval came, in nanoseconds; the oldest first.
-        self._falling: dict[str, int] = {}
+        self._grouper = MetricGrouper(settings)
         self.joined_tags = 0
 
-    @property
-    def series(self) -> int:
-        """How many running totals are kept."""
-        return len(self._sums) + len(self._histograms)
-
-    def convert(self, snapshot: Snapshot) -> Iterator[DataPoints | Unencodable | None]:
+    def convert(self, snapshot: Snapshot) -> Iterator[DataPoints | Dropped | None]:
         """Give the points of *snapshot*, those of one metric after the other.
 
         None is a good place to let others run.
@@ -138,9 +95,8 @@ class MetricConverter:
         before = now - int(self._settings.expiry_seconds * _SECOND)
         yield from self._sums.expire(before)
         yield from self._histograms.expire(before)
-        groups: _Groups = {}
-        yield from self._find_falling(snapshot, now, before)
-        yield from self._sort(snapshot, groups)
+        groups: Groups = {}
+        yield from self._grouper.group(snapshot, groups, now, before)
         for resource in list(groups):
             metrics = groups.pop(resource)
             for metric in list(metrics):
@@ -151,60 +107,9 @@ class MetricConverter:
                     source = sources.pop()
                     yield from self._convert_source(snapshot, resource, metric, source)
 
-    def _find_falling(
-        self, snapshot: Snapshot, now: int, before: int
-    ) -> Iterator[None]:
-        """Find the names whose sums may fall."""
-        falling = self._falling
-        for name in [name for name, last in falling.items() if last < before]:
-            del falling[name]
-        for number, series in enumerate(snapshot.series):
-            if _is_counter(series) and (
-                # Once it may fall it stays so, as long as anything comes of it.
-                series.name in falling
-                or any(point.value < 0 for point in series.points)
-            ):
-                falling.pop(series.name, None)
-                falling[series.name] = now
-                if len(falling) > _MAX_FALLING_NAMES:
-                    del falling[next(iter(falling))]
-            if number % 256 == 0:
-                yield
-
-    def _sort(self, snapshot: Snapshot, groups: _Groups) -> Iterator[None]:
-        """Sort what is to be sent by resource and metric."""
-        sends_aggregates = self._settings.sends_aggregates
-        sources = chain[_Source](
-            snapshot.series, snapshot.sketches, snapshot.histograms
-        )
-        for number, source in enumerate(sources):
-            if number % _STEP == 0:
-                yield
-            if (
-                isinstance(source, Series)
-                and source.is_aggregate
-                and not sends_aggregates
-            ):
-                continue
-            resource = find_resource(source.tags, source.host)
-            metrics = groups.setdefault(resource, {})
-            metrics.setdefault(self._name(source), []).append(source)
-
-    def _name(self, source: _Source) -> MetricKey:
-        unit = _UNITS.get(source.unit, "")
-        is_delta = self._settings.is_delta
-        if isinstance(source, Sketch):
-            return MetricKey(source.name, unit, "histogram", is_delta=is_delta)
-        if not _is_counter(source):
-            return MetricKey(source.name, unit, "gauge")
-        is_monotonic = source.name not in self._falling
-        return MetricKey(
-            source.name, unit, "sum", is_monotonic, is_delta and is_monotonic
-        )
-
     def _convert_source(
-        self, snapshot: Snapshot, resource: Resource, metric: MetricKey, source: _Source
-    ) -> Iterator[DataPoints | Unencodable]:
+        self, snapshot: Snapshot, resource: Resource, metric: MetricKey, source: Source
+    ) -> Iterator[DataPoints | Dropped]:
         left = len(source.points)
         # What a host program hands in may be more than protobuf holds.
         try:
@@ -230,7 +135,7 @@ class MetricConverter:
                 left -= len(part)
                 yield DataPoints(resource, metric, len(part), encoded)
         except (ValueError, TypeError, OverflowError):
-            yield Unencodable(source.name, left)
+            yield Dropped(OtlpRoute.METRICS, source.name, left, Fault.UNENCODABLE)
 
     def _convert_number(
         self,
@@ -337,15 +242,11 @@ def _end_by(now: int, start: int, time: int) -> tuple[int, int]:
     return max(min(start, time - LEAST_STEP), 0), time
 
 
-def _read_labels(source: _Source) -> Labels:
+def _read_labels(source: Source) -> Labels:
     if isinstance(source, Sketch):
         return read_labels(source.tags, source.host)
     device = [("device", source.device)] if source.device else []
     return read_labels(source.tags, source.host, (*device, *source.resources))
-
-
-def _is_counter(series: Series) -> bool:
-    return series.type is not SeriesType.GAUGE
 
 
 def _count(series: Series, point: Point) -> float:

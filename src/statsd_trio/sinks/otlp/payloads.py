@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
+import attrs
+
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 from statsd_trio.sinks.delivery.compression import open_compressor
 from statsd_trio.sinks.delivery.intake import IntakeKind
-from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route, Step
+from statsd_trio.sinks.delivery.payload import Dropped, Payload, Route, Step
 from statsd_trio.sinks.otlp.logs import build_logs
-from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter, Unencodable
-from statsd_trio.sinks.otlp.requests import MAX_BYTES, Body, MetricsBuilder, Oversize
+from statsd_trio.sinks.otlp.metrics import DataPoints, MetricConverter
+from statsd_trio.sinks.otlp.payload_builder import MAX_BYTES, MetricsBuilder
 from statsd_trio.sinks.otlp.routes import OtlpRoute, classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 
@@ -55,33 +57,24 @@ class SnapshotEncoder:
         for step in self._converter.convert(snapshot):
             if isinstance(step, DataPoints):
                 for result in builder.add(step):
-                    yield from self._finish(OtlpRoute.METRICS, result)
-                yield None
-            elif step is None:
+                    yield from self._compress(result)
                 yield None
             else:
-                yield from self._finish(OtlpRoute.METRICS, step)
+                yield step
         for result in builder.close():
-            yield from self._finish(OtlpRoute.METRICS, result)
+            yield from self._compress(result)
         if self._settings.sends_events:
             for log in build_logs(snapshot, self._settings.resource, MAX_BYTES):
-                yield from self._finish(OtlpRoute.LOGS, log)
+                yield from self._compress(log)
 
-    def _finish(
-        self, route: Route, result: Body | Oversize | Unencodable
-    ) -> Iterator[Step]:
-        if isinstance(result, Oversize):
-            yield Dropped(route, result.name, result.points, Fault.OVERSIZE)
-        elif isinstance(result, Unencodable):
-            yield Dropped(route, result.name, result.points, Fault.UNENCODABLE)
-        else:
-            yield from self._compress(route, result)
-
-    def _compress(self, route: Route, body: Body) -> Iterator[Step]:
+    def _compress(self, step: Payload | Dropped) -> Iterator[Step]:
+        if isinstance(step, Dropped):
+            yield step
+            return
         compressor = open_compressor(self._encoding)
         pieces: list[bytes] = []
-        for start in range(0, len(body.data), _PIECE_BYTES):
-            pieces.append(compressor.write(body.data[start : start + _PIECE_BYTES]))
+        for start in range(0, len(step.body), _PIECE_BYTES):
+            pieces.append(compressor.write(step.body[start : start + _PIECE_BYTES]))
             yield None
         pieces.append(compressor.close())
-        yield Payload(route, self._encoding, body.points, b"".join(pieces))
+        yield attrs.evolve(step, encoding=self._encoding, body=b"".join(pieces))

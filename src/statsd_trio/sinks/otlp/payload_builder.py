@@ -1,14 +1,14 @@
-"""Data points in, the bodies of OTLP requests out, each of a bounded size.
+"""Data points in, payloads of OTLP out, each of a bounded size and not compressed.
 
 Protobuf lets messages be concatenated, so every point is encoded once, and the
-messages around the points are put together from encoded parts. A body is closed when
-the next point could take it over `MAX_BYTES`; then the same metric goes on in another.
+messages around the points are put together from encoded parts. A payload is closed
+when the next point could take it over `MAX_BYTES`; then the same metric goes on in
+another.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import attrs
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     ExponentialHistogram,
@@ -17,12 +17,17 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 
+from statsd_trio.sinks.delivery.compression import IDENTITY
+from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload
+from statsd_trio.sinks.delivery.protobuf import encode_field
 from statsd_trio.sinks.otlp.attributes import (
     Resource,
     complete_resource,
     describe_text,
 )
-from statsd_trio.sinks.otlp.metrics import CUMULATIVE, DELTA, DataPoints, MetricKey
+from statsd_trio.sinks.otlp.metric_groups import MetricKey
+from statsd_trio.sinks.otlp.metrics import CUMULATIVE, DELTA, DataPoints
+from statsd_trio.sinks.otlp.routes import OtlpRoute
 from statsd_trio.version import __version__
 
 # Before compression. It is half of what nginx lets through unless it is told otherwise,
@@ -44,49 +49,17 @@ _POINTS: Final = 1  # of Sum, Gauge and ExponentialHistogram
 _KINDS: Final[Mapping[str, int]] = {"gauge": 5, "sum": 7, "histogram": 10}
 
 
-def encode_field(number: int, data: bytes) -> bytes:
-    """Encode *data* as a field that is a message."""
-    head = bytearray([number << 3 | 2])
-    size = len(data)
-    while size > 0x7F:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + data
-
-
 _SCOPE_FIELD: Final = encode_field(
     _SCOPE,
     InstrumentationScope(name="statsd_trio", version=__version__).SerializeToString(),
 )
 
 
-@attrs.frozen
-class Body:
-    """What one request carries, before compression.
-
-    Attributes:
-        points: of the snapshot.
-        data: the message.
-    """
-
-    points: int
-    data: bytes = attrs.field(repr=lambda data: f"<{len(data)} bytes>")
-
-
-@attrs.frozen
-class Oversize:
-    """A point that no request can carry."""
-
-    name: str
-    points: int
-
-
 class MetricsBuilder:
-    """Puts points together to bodies; those of one metric must come together."""
+    """Puts points together to payloads; those of one metric must come together."""
 
     def __init__(self, defaults: Mapping[str, str], max_bytes: int = MAX_BYTES) -> None:
-        """Begin a body.
+        """Begin a payload.
 
         Args:
             defaults: attributes of each resource.
@@ -94,10 +67,10 @@ class MetricsBuilder:
         """
         self._defaults = defaults
         self._max_bytes = max_bytes
-        self._bodies: list[Body | Oversize] = []
+        self._payloads: list[Payload | Dropped] = []
         self._begin()
 
-    def add(self, points: DataPoints) -> Sequence[Body | Oversize]:
+    def add(self, points: DataPoints) -> Sequence[Payload | Dropped]:
         """Add *points*; give what was closed before it."""
         if (points.resource, points.metric) != (self._resource, self._metric):
             self._open(points.resource, points.metric)
@@ -107,20 +80,22 @@ class MetricsBuilder:
             self._close()
             self._open(points.resource, points.metric)
         if self._size + size > self._max_bytes:
-            self._bodies.append(Oversize(points.metric.name, count))
+            self._payloads.append(
+                Dropped(OtlpRoute.METRICS, points.metric.name, count, Fault.OVERSIZE)
+            )
         else:
             self._points += [encode_field(_POINTS, one) for one in points.encoded]
             self._size += size
             self._count += count
         return self._take()
 
-    def close(self) -> Sequence[Body | Oversize]:
+    def close(self) -> Sequence[Payload | Dropped]:
         """Give what is left."""
         self._close()
         return self._take()
 
-    def _take(self) -> Sequence[Body | Oversize]:
-        taken, self._bodies = self._bodies, []
+    def _take(self) -> Sequence[Payload | Dropped]:
+        taken, self._payloads = self._payloads, []
         return taken
 
     def _begin(self) -> None:
@@ -159,7 +134,10 @@ class MetricsBuilder:
         self._close_metric()
         self._close_resource()
         if self._resources:
-            self._bodies.append(Body(self._count, b"".join(self._resources)))
+            body = b"".join(self._resources)
+            self._payloads.append(
+                Payload(OtlpRoute.METRICS, IDENTITY, self._count, body)
+            )
         self._begin()
 
 
