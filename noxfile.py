@@ -8,6 +8,7 @@ import base64
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -49,7 +50,10 @@ PAGE: Final = Path("src/statsd_trio/dev/page")
 VENDOR: Final = PAGE / "vendor"
 PAGE_TOOLS: Final = ("eslint@^9", "prettier@^3")
 
-AGENT_PAYLOAD: Final = Path("src/statsd_trio/sinks/datadog/agent_payload")
+PROTOS: Final = (
+    Path("src/statsd_trio/replay/dog_record.proto"),
+    Path("src/statsd_trio/sinks/datadog/agent_payload.proto"),
+)
 
 
 def _list_interpreters(version: str) -> Iterator[Path]:
@@ -327,7 +331,7 @@ def types_trio_typing(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def protos(session: nox.Session) -> None:
-    """Write the protobuf module anew; `-- --check` only tells if it is stale."""
+    """Write the protobuf modules anew; `-- --check` only tells if it is stale."""
     _install(session, "protos", project=())
     is_check = "--check" in session.posargs
     target = Path(session.virtualenv.location if is_check else "src").resolve()
@@ -338,10 +342,12 @@ def protos(session: nox.Session) -> None:
         "--proto_path=src",
         f"--python_out={target}",
         f"--mypy_out={target}",
-        str(AGENT_PAYLOAD.with_suffix(".proto")),
+        *map(str, PROTOS),
     )
-    for suffix in ("_pb2.py", "_pb2.pyi") if is_check else ():
-        module = AGENT_PAYLOAD.with_name(AGENT_PAYLOAD.name + suffix)
+    if not is_check:
+        return
+    for proto, suffix in itertools.product(PROTOS, ("_pb2.py", "_pb2.pyi")):
+        module = proto.with_name(proto.stem + suffix)
         fresh = target / module.relative_to("src")
         if fresh.read_bytes() != module.read_bytes():
             session.error(f"{module} is stale: run `nox -s protos`")

@@ -67,10 +67,10 @@ def test_seconds_are_the_unit_before_version_3() -> None:
         (HEADER + b"\5\0", "record 1 is broken or cut"),
         (HEADER + b"\5\0\0\0abc", "record 1 is broken or cut"),
         (HEADER + b"\xff\xff\xff\xff", "record 1 is broken or cut"),
-        (HEADER + record(1, b"") + b"\1\0\0\0\x08", "record 2: "),
-        (HEADER + b"\1\0\0\0\x0d", "record 1: wire type 5"),
-        (HEADER + b"\2\0\0\0\x1a\x7f", "record 1: a field is longer"),
-        (HEADER + b"\x0c\0\0\0\x08" + b"\xff" * 11, "record 1: a number has no end"),
+        (HEADER + record(1, b"") + b"\1\0\0\0\x08", "record 2 is not a message"),
+        (HEADER + b"\1\0\0\0\x0d", "record 1 is not a message"),
+        (HEADER + b"\2\0\0\0\x1a\x7f", "record 1 is not a message"),
+        (HEADER + b"\x0c\0\0\0\x08" + b"\xff" * 11, "record 1 is not a message"),
     ],
 )
 def test_a_broken_file_is_refused_by_its_record(file: bytes, message: str) -> None:

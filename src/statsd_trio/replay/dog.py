@@ -1,18 +1,20 @@
-"""The Agent's capture files (``.dog``) in, captured packets out; pure.
+"""Reads the packets in the Agent's capture files, ``.dog``.
 
 Eight bytes of header, the fifth of which holds the version, then records: a
 little-endian uint32 length and a protobuf message. A length of zero ends them; what
 follows is the Agent's own state and of no use to anyone else.
 
-Source: datadog-agent, comp/dogstatsd/replay/impl/file_common.go and writer.go,
-pkg/proto/datadog/model/v1/model.proto (UnixDogstatsdMsg).
+Source: datadog-agent, comp/dogstatsd/replay/impl/file_common.go and writer.go.
 """
 
 import struct
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from statsd_trio.replay.capture import CapturedPacket, CaptureError
+from statsd_trio.replay.dog_record_pb2 import DogRecord
 
 _MAGIC: Final = b"\xd4\x74\xd0\x60"
 HEADER_BYTES: Final = 8
@@ -22,10 +24,6 @@ _LENGTH: Final = struct.Struct("<I")
 
 # A packet, its credentials and the rest; the Agent's default buffer is 8 KiB.
 _MAX_RECORD_BYTES: Final = 256 * 1024
-
-_TIMESTAMP: Final = 1
-_PAYLOAD: Final = 3
-_PID: Final = 4
 
 
 def is_dog(header: bytes) -> bool:
@@ -58,50 +56,11 @@ def read_records(read: Callable[[int], bytes]) -> Iterator[CapturedPacket]:
             raise CaptureError(f"record {number} is broken or cut")
         try:
             yield _parse_record(record, unit)
-        except (IndexError, ValueError) as error:
-            raise CaptureError(f"record {number}: {error}") from error
+        except DecodeError as error:
+            raise CaptureError(f"record {number} is not a message: {error}") from error
 
 
 def _parse_record(record: bytes, unit: float) -> CapturedPacket:
-    timestamp = pid = 0
-    payload = b""
-    for field, value in _parse_fields(record):
-        if field == _TIMESTAMP and isinstance(value, int):
-            timestamp = value
-        elif field == _PID and isinstance(value, int):
-            pid = value
-        elif field == _PAYLOAD and isinstance(value, bytes):
-            payload = value
-    source = f"unixgram pid {pid}" if pid else "unixgram"
-    return CapturedPacket(timestamp * unit, source, payload)
-
-
-def _parse_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Read the fields of a protobuf message: numbers and bytes, nothing else."""
-    position = 0
-    while position < len(message):
-        key, position = _parse_varint(message, position)
-        kind = key & 7
-        if kind == 0:
-            value, position = _parse_varint(message, position)
-            yield key >> 3, value
-        elif kind == 2:
-            length, position = _parse_varint(message, position)
-            end = position + length
-            if end > len(message):
-                raise ValueError("a field is longer than its message")
-            yield key >> 3, message[position:end]
-            position = end
-        else:
-            raise ValueError(f"wire type {kind} is not expected")
-
-
-def _parse_varint(message: bytes, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, position
-    raise ValueError("a number has no end")
+    message = DogRecord.FromString(record)
+    source = f"unixgram pid {message.pid}" if message.pid else "unixgram"
+    return CapturedPacket(message.timestamp * unit, source, message.payload)
