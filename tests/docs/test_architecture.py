@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "architecture.md"
 PACKAGE = ROOT / "src" / "statsd_trio"
 ROW = re.compile(r"\| \d+ \| `(?P<path>[^`]+)` \| (?P<names>[^|]+) \|")
