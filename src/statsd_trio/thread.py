@@ -1,4 +1,8 @@
-"""The same server for programs that are not Trio: `serve` in a thread of its own."""
+"""The same server for programs that are not Trio: `serve` in a thread of its own.
+
+It waits for a thread by itself, rather than by anyio's portal, since a stop has to
+outlast a Ctrl-C: what was received is delivered first. See the page on architecture.
+"""
 
 import os
 import threading

@@ -8,6 +8,9 @@ What a peer may use is limited: bytes by the framing, time by a limit from a fra
 first byte to its last, and connections by their number, where the one that was idle
 longest makes room for a new one. A connection that breaks a limit is closed and
 counted, and the others go on.
+
+`trio.serve_listeners` accepts every connection at once, so it has no place for closing
+an idle one first, nor for taking what waits in the backlog at a stop.
 """
 
 import errno
