@@ -154,7 +154,7 @@ class PageModel:
         if self.paused_at is None and (snapshot.series or snapshot.sketches):
             self.snapshot = snapshot
             self.snapshots += 1
-            self.recorder.revision += 1
+            self.recorder.touch()
 
     def pause(self) -> None:
         """Record nothing, and let all figures stand still."""
@@ -264,7 +264,7 @@ class PageModel:
 
     def _touch(self) -> None:
         self._changes += 1
-        self.recorder.revision += 1
+        self.recorder.touch()
         self.feed.revision += 1
         self.rejected.revision += 1
 

@@ -9,21 +9,19 @@ such as percentiles and sizes of sets, are exact.
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from statsd_trio.dev.history import BAND_BYTES, COARSE_STEP, IS_BAND, VALUE_BYTES
+from statsd_trio.dev.bucket_figures import note_bucket
+from statsd_trio.dev.history import COARSE_STEP, IS_BAND
+from statsd_trio.dev.interval_engine import IntervalEngine
 from statsd_trio.dev.memory import Memory
-from statsd_trio.dev.metrics import METRIC_BYTES, Metric, Track, TrackedContext
+from statsd_trio.dev.metric_table import MetricTable
+from statsd_trio.dev.metrics import Metric, Track
 from statsd_trio.dev.received import Received, ReceivedLines
-from statsd_trio.engine.context import COUNTER, GAUGE, HISTOGRAM, KINDS, SET
-from statsd_trio.engine.engine import (
-    MIN_LEARNT_RATE,
-    ClosedBucket,
-    Engine,
-    MakeEngine,
-)
+from statsd_trio.engine.context import GAUGE, HISTOGRAM, KINDS, SET
+from statsd_trio.engine.engine import MIN_LEARNT_RATE, MakeEngine
 from statsd_trio.errors import ParseError
 from statsd_trio.explain.line_warnings import find_line_warnings
 from statsd_trio.protocol.messages import Sample
@@ -34,8 +32,6 @@ from statsd_trio.transports.packet import Origin
 # What a line of a metric begins with.
 _NAME: Final = re.compile(rb"^[^:\n]+:", re.MULTILINE)
 
-_STEP_CONTEXTS: Final = 200
-_STEP_NAMES: Final = 1000
 _STEP_PIECES: Final = 5
 
 # What may wait to be measured: at half a second, some 200 000 lines a second.
@@ -46,19 +42,8 @@ _SAMPLE_BYTES: Final = 500
 # at hand, and what they give back is parsed once.
 _BATCH_BYTES: Final = 256 * 1024
 
-# What each engine may take besides the history.
-_HEAD_BYTES: Final = 32 * 1024 * 1024
-_SET_BYTES: Final = 8 * 1024 * 1024
-_VALUE_BYTES: Final = 16 * 1024 * 1024
-_MAX_HEADS: Final = 200_000
-_MAX_SET_VALUES: Final = 100_000
-_MAX_BIN_COUNT: Final = 2**32 - 1
-
 # Warnings are looked for in the first lines of a metric; there they are, or nowhere.
 _WARNED_CONTEXTS: Final = 5
-
-# A mapper may make one name of very many.
-_MAX_RAW_NAMES: Final = 20
 
 # By how much the clock may be set back without everything being forgotten.
 _MAX_SET_BACK_SECONDS: Final = 60
@@ -71,72 +56,11 @@ class _TakenSample(NamedTuple):
     sample: Sample
 
 
-class _Measuring:
-    """One engine, whose buckets last for *step* seconds.
-
-    Attributes:
-        index: of its contexts among those of a `Track`.
-        start: of the open bucket, unix seconds.
-    """
-
-    def __init__(
-        self, make_engine: MakeEngine, index: int, step: int, now: float
-    ) -> None:
-        self.index = index
-        self.step = step
-        self.engine: Engine = make_engine(
-            aggregates=("max", "count"),
-            percentiles=(50, 95, 99),
-            count_divisor=1.0,
-            max_heads=_MAX_HEADS,
-            max_set_values=_MAX_SET_VALUES,
-            max_bin_count=_MAX_BIN_COUNT,
-        )
-        self.engine.limit_memory(_HEAD_BYTES, _SET_BYTES, _VALUE_BYTES)
-        self.engine.advance(now)
-        self.start = self.find_start(now)
-        # Forgotten, but the open bucket may hold something of them.
-        self._dying: list[TrackedContext] = []
-
-    def find_start(self, now: float) -> int:
-        """Return the start of the bucket of *now*."""
-        return int(now) // self.step * self.step
-
-    def forget(self, context: TrackedContext) -> None:
-        """Give lines of *context* back from now on."""
-        context.track = None
-        if self.engine.is_filled(context):
-            self._dying.append(context)
-        else:
-            self.engine.forget(context)
-
-    def close(self, now: float) -> ClosedBucket:
-        """Close the bucket, and open that of *now*."""
-        bucket = self.engine.close()
-        for context in self._dying:
-            self.engine.forget(context)
-        self._dying = []
-        self.start = self.find_start(now)
-        self.engine.advance(now)
-        return bucket
-
-    def add(self, track: Track, sample: Sample) -> None:
-        """Add the values of *sample*, each exactly."""
-        values = (
-            [str(value).encode() for value in sample.values]
-            if track.kind == SET
-            else [float(value) for value in sample.values]
-        )
-        self.engine.add(track.contexts[self.index], values, sample.sample_rate)
-
-
 class Recorder:
     """Measures every metric, within a limit of memory.
 
     Attributes:
-        metrics: every metric that is known, by name.
         received: the lines of late.
-        memory: what the history takes, and may take.
         lines: how many were measured since the last `clear`.
         lines_last_second: of these, in the last second that ended.
         untracked_lines: metric lines of new contexts for which there was no room.
@@ -144,7 +68,6 @@ class Recorder:
         missed_lines: how many came while that was so.
         unmeasured_lines: how many came faster than they could be measured, since the
             last `clear`.
-        revision: grows with each change.
     """
 
     def __init__(
@@ -172,20 +95,26 @@ class Recorder:
             is_exact: whether `take_sample` is called with every sample.
         """
         self._make_engine = make_engine
-        self._hostname = hostname
-        self._tags = tags
         self._wall_clock = wall_clock
         self._use_timestamps = use_timestamps
         self._is_exact = is_exact
         self._rules = Rules()
         self._generation = 0
-        self._garbage: list[dict[str, Metric]] = []
-        self.memory = Memory(limit_bytes)
+        self._table = MetricTable(hostname, tags, limit_bytes)
+        self._changes = 0
         self.received = Received(received_bytes)
-        self.revision = 0
         self.is_paused = False
-        self.metrics: dict[str, Metric] = {}
         self.clear()
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Every metric that is known, by name."""
+        return self._table.metrics
+
+    @property
+    def memory(self) -> Memory:
+        """What the history takes, and may take."""
+        return self._table.memory
 
     @property
     def contexts(self) -> int:
@@ -193,9 +122,18 @@ class Recorder:
         return self.memory.tracks
 
     @property
+    def revision(self) -> int:
+        """A number that grows with each change."""
+        return self._changes + self._table.revision
+
+    def touch(self) -> None:
+        """Let `revision` grow: something else has changed that is shown with it."""
+        self._changes += 1
+
+    @property
     def second(self) -> int:
         """The first second whose figures are not there yet, unix seconds."""
-        return self._measurings[0].start
+        return self._engines[0].start
 
     @property
     def _is_behind(self) -> bool:
@@ -207,40 +145,34 @@ class Recorder:
         # Whatever is in the middle of it goes no further.
         self._generation += 1
         now = self._wall_clock()
-        self._measurings = (
-            _Measuring(self._make_engine, 0, 1, now),
-            _Measuring(self._make_engine, 1, COARSE_STEP, now),
+        self._engines = (
+            IntervalEngine(self._make_engine, 0, 1, now),
+            IntervalEngine(self._make_engine, 1, COARSE_STEP, now),
         )
         self._waiting: deque[ReceivedLines | _TakenSample] = deque()
         self._waiting_bytes = 0
         self._parsed: dict[bytes, tuple[Sample, Track | None] | None] = {}
         self._raw_counts: Counter[bytes] = Counter()
-        self._of_raw: dict[bytes, Metric] = {}
-        # Freed at once, they would hold up everybody else for too long.
-        self._garbage.append(self.metrics)
-        self.metrics = {}
+        self._table.clear()
         self.received.clear()
-        self.memory.clear()
         self.lines = 0
         self.lines_last_second = 0
         self._lines_before = 0
         self.untracked_lines = 0
         self.missed_lines = 0
         self.unmeasured_lines = 0
-        self.revision += 1
+        self.touch()
 
     def replace_rules(self, rules: Rules) -> None:
         """Use *rules* from the next line on."""
         self._rules = rules
-        self._of_raw = {}
-        for metric in self.metrics.values():
-            metric.raw_names.clear()
-        for measuring in self._measurings:
-            measuring.engine.forget_heads()
+        self._table.forget_raw_names()
+        for engine in self._engines:
+            engine.engine.forget_heads()
 
     def replace_tags(self, tags: tuple[str, ...]) -> None:
         """Put *tags* on every context made from now on."""
-        self._tags = tags
+        self._table.replace_tags(tags)
 
     def take(self, lines: bytes, origin: Origin) -> None:
         """Take *lines*, some of which may be bad, to be measured by `work`."""
@@ -276,7 +208,8 @@ class Recorder:
 
     def sweep(self) -> Iterator[None]:
         """Forget what is too old to be shown; yields after each small step."""
-        yield from self._until_cleared(self._sweep())
+        now = int(self._wall_clock())
+        yield from self._until_cleared(self._table.sweep(self._engines, now))
 
     def _until_cleared(self, steps: Iterator[None]) -> Iterator[None]:
         generation = self._generation
@@ -291,10 +224,8 @@ class Recorder:
             yield from self._close_seconds(self._waiting[0].time)
             yield from self._measure(self._take_batch())
         yield from self._close_seconds(now)
-        yield from self._free_garbage()
-        if self.memory.is_over:
-            yield from self.memory.make_room(self.metrics, self._forget_track, now)
-            self.revision += 1
+        yield from self._table.free()
+        yield from self._table.make_room(self._engines, now)
 
     def _take_batch(self) -> list[ReceivedLines | _TakenSample]:
         """Take what came first out of what waits, all of one second."""
@@ -314,14 +245,14 @@ class Recorder:
 
     def _measure(self, batch: list[ReceivedLines | _TakenSample]) -> Iterator[None]:
         unyielded = 0
-        for measuring in self._measurings:
-            take = measuring.engine.take
+        for engine in self._engines:
+            take = engine.engine.take
             for piece in batch:
                 known = len(self._parsed)
                 if isinstance(piece, _TakenSample):
-                    self._take_sample(measuring, piece)
+                    self._take_sample(engine, piece)
                 elif not self._is_exact:
-                    take(piece.lines, partial(self._take_line, measuring, piece))
+                    take(piece.lines, partial(self._take_line, engine, piece))
                 unyielded += 1
                 # New lines are parsed, which takes most of the time.
                 if unyielded == _STEP_PIECES or len(self._parsed) != known:
@@ -342,137 +273,30 @@ class Recorder:
 
     def _close_seconds(self, now: float) -> Iterator[None]:
         """Note the figures of all that ended before *now*."""
-        fine = self._measurings[0]
+        fine = self._engines[0]
         if fine.find_start(now) < fine.start - _MAX_SET_BACK_SECONDS:
             # What is recorded lies in the future: times would not be in order any more.
             self.clear()
             yield
         if fine.find_start(now) > fine.start:
-            yield from self._count_lines(fine.start)
-        for measuring in self._measurings:
-            if measuring.find_start(now) > measuring.start:
-                start = measuring.start
-                bucket = measuring.close(now)
-                yield from self._walk(bucket, measuring, start)
-                while measuring.engine.tidy():
+            counts, self._raw_counts = self._raw_counts, Counter()
+            self.lines_last_second = self.lines - self._lines_before
+            self._lines_before = self.lines
+            yield from self._table.count_lines(counts, fine.start)
+        for engine in self._engines:
+            if engine.find_start(now) > engine.start:
+                start = engine.start
+                bucket = engine.close(now)
+                is_fine = engine is fine
+                yield from note_bucket(bucket, start, self.memory, is_fine=is_fine)
+                while engine.engine.tidy():
                     yield
-                self.revision += 1
-
-    # Of *bucket*, the contexts are those that were put in, which its type cannot say.
-    def _walk(self, bucket: Any, measuring: _Measuring, start: int) -> Iterator[None]:
-        is_fine = measuring.index == 0
-        kinds = (
-            (COUNTER, bucket.take_counters),
-            (GAUGE, bucket.take_gauges),
-            (SET, bucket.take_sets),
-        )
-        for kind, take in kinds:
-            while taken := take(_STEP_CONTEXTS):
-                if not is_fine:
-                    self._note_values(taken, start)
-                elif kind == COUNTER:
-                    self._note_counts(taken, start)
-                else:
-                    self._note_values(taken, start, kind)
-                yield
-        while rows := bucket.take_histograms(_STEP_CONTEXTS):
-            self._note_bands(rows, start, is_fine=is_fine)
-            yield
-        while bucket.free(1000):
-            yield
-
-    # These do ten thousand contexts a second.
-
-    def _note_values(
-        self, taken: Sequence[tuple[Any, int, float]], start: int, kind: int = -1
-    ) -> None:
-        """Note the figure of each context.
-
-        With *kind* it is the last of its metric, too.
-        """
-        noted = 0
-        for context, _, value in taken:
-            track: Track | None = context.track
-            if track is not None:
-                context.add_time(start)
-                context.add_values(value)
-                noted += 1
-                if kind >= 0:
-                    metric = track.metric
-                    metric.last = value
-                    metric.last_kind = kind
-        self.memory.points += noted * VALUE_BYTES
-
-    def _note_counts(self, taken: Sequence[tuple[Any, int, float]], start: int) -> None:
-        """Note the figure of each counter, and what those of a metric have together."""
-        noted = 0
-        for context, _, value in taken:
-            track: Track | None = context.track
-            if track is not None:
-                context.add_time(start)
-                context.add_values(value)
-                noted += 1
-                metric = track.metric
-                if metric.last_start == start and metric.last_kind == COUNTER:
-                    metric.last = (metric.last or 0.0) + value
-                else:
-                    metric.last = value
-                    metric.last_kind = COUNTER
-                    metric.last_start = start
-        self.memory.points += noted * VALUE_BYTES
-
-    def _note_bands(
-        self,
-        taken: Sequence[tuple[Any, int, Sequence[float]]],
-        start: int,
-        *,
-        is_fine: bool,
-    ) -> None:
-        """Note the figures of some histograms, timers or distributions."""
-        noted = 0
-        for context, _, row in taken:
-            track: Track | None = context.track
-            # A row is empty where no value could be kept.
-            if track is not None and row:
-                greatest, count, p50, p95, p99 = row
-                context.add_time(start)
-                context.add_values((count, p50, p95, p99, greatest))
-                noted += 1
-                if is_fine:
-                    metric = track.metric
-                    metric.last = p50
-                    metric.last_greatest = greatest
-                    metric.last_kind = track.kind
-        self.memory.points += noted * BAND_BYTES
-
-    def _count_lines(self, start: int) -> Iterator[None]:
-        """Count the lines of the second that began at *start*, by metric."""
-        counts, self._raw_counts = self._raw_counts, Counter()
-        self.lines_last_second = self.lines - self._lines_before
-        self._lines_before = self.lines
-        for index, (raw, count) in enumerate(counts.items(), 1):
-            metric = self._of_raw.get(raw)
-            if metric is not None:
-                metric.add_lines(count, start)
-            if index % _STEP_NAMES == 0:
-                yield
-
-    def _free_garbage(self) -> Iterator[None]:
-        while self._garbage:
-            metrics = self._garbage.pop()
-            while metrics:
-                _, metric = metrics.popitem()
-                while metric.tracks:
-                    _, track = metric.tracks.popitem()
-                    for context in track.contexts:
-                        context.track = None
-                    if len(metric.tracks) % 50 == 0:
-                        yield
+                self.touch()
 
     def _take_line(
-        self, measuring: _Measuring, piece: ReceivedLines, line: bytes
+        self, engine: IntervalEngine, piece: ReceivedLines, line: bytes
     ) -> None:
-        """Measure a line that the engine of *measuring* does not know."""
+        """Measure a line that *engine* does not know."""
         if line in self._parsed:
             parsed = self._parsed[line]
         else:
@@ -482,8 +306,8 @@ class Recorder:
         sample, track = parsed
         context = None
         if track is not None:
-            context = track.contexts[measuring.index]
-            measuring.add(track, sample)
+            context = track.contexts[engine.index]
+            engine.add(track, sample)
         elif self._rules.apply(sample) is not None:
             # There was no room, but there may be the next time: it is not learnt.
             return
@@ -492,7 +316,7 @@ class Recorder:
         if sample.sample_rate >= MIN_LEARNT_RATE:
             kind = KINDS[sample.type]
             engine_kind = HISTOGRAM if IS_BAND[kind] else kind
-            measuring.engine.learn(line, engine_kind, context, sample.sample_rate)
+            engine.engine.learn(line, engine_kind, context, sample.sample_rate)
 
     def _read_line(
         self, line: bytes, piece: ReceivedLines
@@ -511,13 +335,13 @@ class Recorder:
         kept = self._rules.apply(message)
         if kept is None:
             return message, None
-        track = self._find_track(kept, piece.time)
+        track = self._table.find_track(kept, piece.time)
         if track is None:
             self.untracked_lines += 1
             return message, None
         metric = track.metric
         metric.keep_line(line, piece.sender, piece.time)
-        self._keep_raw(metric, line.partition(b":")[0])
+        self._table.keep_raw_name(metric, line.partition(b":")[0])
         if KINDS[kept.type] in {GAUGE, SET} and b"|@" in line:
             metric.rate_on_gauge = True
         if track.first_seen == piece.time and len(metric.tracks) <= _WARNED_CONTEXTS:
@@ -526,62 +350,11 @@ class Recorder:
                 metric.warnings[warning.code.value] = warning.text
         return message, track
 
-    def _take_sample(self, measuring: _Measuring, piece: _TakenSample) -> None:
-        track = self._find_track(piece.sample, piece.time)
+    def _take_sample(self, engine: IntervalEngine, piece: _TakenSample) -> None:
+        track = self._table.find_track(piece.sample, piece.time)
         if track is not None:
-            measuring.add(track, piece.sample)
-            self._keep_raw(track.metric, piece.sample.name.encode())
-
-    def _keep_raw(self, metric: Metric, raw: bytes) -> None:
-        """Note that lines call *metric* so."""
-        if len(metric.raw_names) < _MAX_RAW_NAMES:
-            metric.raw_names.add(raw)
-            self._of_raw[raw] = metric
-
-    def _find_track(self, sample: Sample, now: float) -> Track | None:
-        """Find or make what is remembered of the context; None without room."""
-        host = self._hostname if sample.host is None else sample.host
-        tags = tuple(sorted({*sample.tags, *self._tags}))
-        kind = KINDS[sample.type]
-        metric = self.metrics.get(sample.name)
-        if metric is not None:
-            track = metric.tracks.get((kind, host, tags))
-            if track is not None:
-                return track
-        if self.memory.is_full:
-            return None
-        if metric is None:
-            metric = self.metrics[sample.name] = Metric(sample.name, now)
-            self.memory.metrics += METRIC_BYTES + 2 * len(sample.name)
-        track = Track(metric, kind, host, tags, now)
-        metric.add_track(track)
-        self.memory.add_track(track)
-        self.revision += 1
-        return track
-
-    def _sweep(self) -> Iterator[None]:
-        now = int(self._wall_clock())
-        steps = 0
-        for metric in list(self.metrics.values()):
-            for track in list(metric.tracks.values()):
-                for points in (track.fine, track.coarse):
-                    self.memory.points -= points.trim(now) * points.point_bytes
-                if not track.points and track.last_seen < now - 2 * COARSE_STEP:
-                    self._forget_track(track)
-                steps += 1
-                if steps % 50 == 0:
-                    yield
-
-    def _forget_track(self, track: Track) -> None:
-        metric = track.metric
-        metric.remove_track(track)
-        self.memory.remove_track(track)
-        for measuring in self._measurings:
-            measuring.forget(track.contexts[measuring.index])
-        if not metric.tracks and self.metrics.pop(metric.name, None) is not None:
-            self.memory.metrics -= METRIC_BYTES + 2 * len(metric.name)
-            for raw in metric.raw_names:
-                self._of_raw.pop(raw, None)
+            engine.add(track, piece.sample)
+            self._table.keep_raw_name(track.metric, piece.sample.name.encode())
 
 
 def _count_metric_lines(lines: bytes) -> int:
