@@ -73,7 +73,7 @@ def test_known_line_is_not_parsed_again(
     def refuse(line: bytes, **_: object) -> None:
         raise AssertionError(line)
 
-    monkeypatch.setattr("statsd_trio.ingest.ingest.parse_message", refuse)
+    monkeypatch.setattr("statsd_trio.ingest.line_processor.parse_message", refuse)
     stage.process(b"page.views:7|c\npage.views:8|c")
     assert total(stage.take(), "page.views") == 17
 
@@ -361,7 +361,7 @@ def test_hooks_that_look_on_cost_nothing(
 @pytest.mark.parametrize(
     "broken",
     [
-        "statsd_trio.ingest.ingest.parse_message",
+        "statsd_trio.ingest.line_processor.parse_message",
         "statsd_trio.rules.Rules.apply",
         "statsd_trio.aggregation.aggregator.Aggregator.insert",
     ],

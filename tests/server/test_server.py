@@ -269,7 +269,8 @@ def test_processor_that_fails_loses_what_it_had_in_hand_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def arrange(server: Server) -> None:
-        server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+        rules = server._pipeline.ingest._processor.rules
+        rules.apply = fail  # type: ignore[method-assign]  # a bug
         for _ in range(5):
             server.submit(b"new:1|c")
 
@@ -291,7 +292,8 @@ async def test_readers_hand_on_what_waits_though_the_processor_failed(
             config = quiet(queue_size=2)
             server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
             servers.append(server)
-            server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]
+            rules = server._pipeline.ingest._processor.rules
+            rules.apply = fail  # type: ignore[method-assign]
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 for _ in range(20):
                     client.sendto(b"new:1|c", server.addresses[0])
@@ -345,7 +347,8 @@ def test_flusher_that_fails_delivers_what_it_took(
 ) -> None:
     def arrange(server: Server) -> None:
         server._pipeline.flusher._describe_self = fail
-        server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+        rules = server._pipeline.ingest._processor.rules
+        rules.apply = fail  # type: ignore[method-assign]  # a bug
         server.submit(b"new:1|c")
 
     server, error = serve_until_it_fails(memory, arrange)
@@ -380,7 +383,8 @@ async def test_flush_does_not_wait_for_a_processor_that_failed(
         async with trio.open_nursery() as nursery:
             start = partial(serve, quiet(), sinks=[memory])
             server: Server = await nursery.start(start)
-            server._pipeline.ingest._rules.apply = fail  # type: ignore[method-assign]  # a bug
+            rules = server._pipeline.ingest._processor.rules
+            rules.apply = fail  # type: ignore[method-assign]  # a bug
             server.submit(b"new:1|c")
             with trio.CancelScope(shield=True), contextlib.suppress(RuntimeError):
                 await server.flush()

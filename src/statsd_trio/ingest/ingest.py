@@ -10,7 +10,7 @@ end up in the same place.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Final, Protocol, TypeVarTuple
+from typing import Final, Protocol
 
 import trio
 
@@ -18,18 +18,15 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
 from statsd_trio.counters import LineCounters
-from statsd_trio.engine.context import KINDS
 from statsd_trio.errors import ParseError, Reason
-from statsd_trio.ingest.hooks import check_sample, check_values
+from statsd_trio.ingest.last_line import LastLine
+from statsd_trio.ingest.line_processor import LineProcessor
 from statsd_trio.ingest.rejections import Rejections
-from statsd_trio.ingest.watcher import Watcher
+from statsd_trio.ingest.watcher import GuardedWatcher, Watcher
 from statsd_trio.pace import Pace
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
-from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin, Packet
-
-_Arguments = TypeVarTuple("_Arguments")
 
 # The bytes processed between two looks at the clock: some 40 lines with tags. At 6 us
 # for a line that is parsed, this takes 1 ms if all lines are short. If the mapper takes
@@ -41,14 +38,6 @@ _LEAST_CHUNK_BYTES: Final = 64
 
 # The cost of a packet besides its lines, expressed in bytes of lines.
 _PACKET_BYTES: Final = 16
-
-# The Agent's name for each transport, as used in `eol_required`.
-_AGENT_TRANSPORTS: Final = {
-    "udp": "udp",
-    "unixgram": "uds",
-    "unixstream": "uds",
-    "pipe": "named_pipe",
-}
 
 
 class PacketSource(Protocol):
@@ -109,22 +98,25 @@ class Ingest:
             on_slice: called after every half a millisecond of work.
         """
         self._aggregator = aggregator
-        self._rules = rules
+        self._processor = LineProcessor(
+            aggregator,
+            rules,
+            lines,
+            rejections,
+            use_timestamps=use_timestamps,
+            on_sample=on_sample,
+            on_event=on_event,
+        )
+        self._last_line = LastLine(eol_required, self._processor.reject)
         self._chunk_bytes = measure_chunk(rules)
         self._lines = lines
         self._rejections = rejections
         self._wall_clock = wall_clock
         self._pace = Pace(monotonic_clock)
         self._eol_required = eol_required
-        self._use_timestamps = use_timestamps
-        self._on_sample = on_sample
-        self._on_event = on_event
         self._forward = forward
         self._on_slice = on_slice
-        self._watcher: Watcher | None = None
-        self._origin = Origin("", "")
-        self._failure: Exception | None = None
-        self._given_back = 0
+        self._watcher: GuardedWatcher | None = None
         self._engine_failures = 0
         self._packets_done = 0
         self.dropped_packets = 0
@@ -170,20 +162,25 @@ class Ingest:
 
     def replace_rules(self, rules: Rules) -> None:
         """Apply *rules* from the next line on, and forget what was learnt before."""
-        self._rules = rules
+        self._processor.rules = rules
         self._chunk_bytes = measure_chunk(rules)
         self._aggregator.forget_heads()
-        self._show_rules()
+        if self._watcher is not None:
+            self._watcher.see_rules(rules)
 
     def watch(self, watcher: Watcher | None) -> None:
         """Report everything to *watcher* from now on; None ends the watching."""
-        self._watcher = watcher
-        self._show_rules()
+        if watcher is None:
+            self._watcher = self._processor.watcher = None
+            return
+        guarded = GuardedWatcher(watcher, self._rejections.note_hook_failure)
+        self._watcher = self._processor.watcher = guarded
+        guarded.see_rules(self._processor.rules)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Report *snapshot* to the watcher."""
         if self._watcher is not None:
-            self._show(self._watcher.see_snapshot, snapshot)
+            self._watcher.see_snapshot(snapshot)
 
     def take_snapshot(self, *, include_open: bool, final: bool) -> SnapshotBuilder:
         """Take the closed buckets, and the open one if asked."""
@@ -239,30 +236,28 @@ class Ingest:
             small.clear()
 
     def _process_chunk(self, chunk: bytes, origin: Origin) -> None:
+        processor = self._processor
         # Other tasks may have run meanwhile, but no other task processes packets.
-        self._origin = origin
-        given_back_before = self._given_back
-        metrics, filtered, _ = self._aggregator.take(chunk, self._process_line)
+        processor.origin = origin
+        before = processor.processed
+        metrics, filtered, _ = self._aggregator.take(chunk, processor.process)
         lines = self._lines
         lines.read += metrics + filtered
         lines.metrics += metrics
         lines.filtered += filtered
         if self._aggregator.engine_failures != self._engine_failures:
             self._engine_failures = self._aggregator.engine_failures
-            given_back = self._given_back - given_back_before
-            self._reject_rest(chunk, metrics + filtered + given_back)
+            taken = metrics + filtered + processor.processed - before
+            self._reject_rest(chunk, taken, origin)
         if self._watcher is not None:
-            self._show(self._watcher.see_lines, chunk, origin)
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
+            self._watcher.see_lines(chunk, origin)
+        processor.raise_failure()
 
-    def _reject_rest(self, chunk: bytes, taken: int) -> None:
+    def _reject_rest(self, chunk: bytes, taken: int, origin: Origin) -> None:
         """Reject the lines after the first *taken* ones, because the engine failed."""
         lines = [line for line in chunk.split(b"\n") if line not in {b"", b"\r"}]
         for line in lines[taken:]:
-            self._lines.read += 1
-            self._reject(_BROKE_OFF, line, self._origin)
+            self._processor.reject(_BROKE_OFF, line, origin)
 
     def _tidy(self) -> Iterator[None]:
         while self._aggregator.tidy():
@@ -276,127 +271,8 @@ class Ingest:
         if self._forward is not None:
             self._forward(packet.data)
         if self._eol_required or packet.is_truncated:
-            return self._cut_end(packet)
+            return self._last_line.cut_off(packet)
         return packet.data
-
-    def _cut_end(self, packet: Packet) -> bytes:
-        """Return the data of *packet* without a last line that must be rejected."""
-        if packet.is_truncated:
-            reason = Reason.TRUNCATED
-        elif (
-            _AGENT_TRANSPORTS.get(packet.origin.transport) in self._eol_required
-            and packet.data[-1:] != b"\n"
-            and packet.data
-        ):
-            reason = Reason.UNTERMINATED
-        else:
-            return packet.data
-        end = packet.data.rfind(b"\n") + 1
-        last = packet.data[end:]
-        self._lines.read += 1
-        error = ParseError(reason, len(last), _UNPARSED[reason])
-        self._reject(error, last, packet.origin)
-        return packet.data[:end]
-
-    def _process_line(self, line: bytes) -> None:
-        """Process a line that the engine does not know; count it if it is rejected.
-
-        It never raises, because the engine must first report what it has added. An
-        error is kept and raised after that.
-        """
-        self._given_back += 1
-        try:
-            self._parse_line(line)
-        except Exception as error:  # noqa: BLE001 - raised by `process_packet`
-            self._failure = self._failure or error
-
-    def _parse_line(self, line: bytes) -> None:
-        # The kind of a line and the line itself are counted together, once the kind is
-        # known.
-        try:
-            message = parse_message(line, use_timestamps=self._use_timestamps)
-            if isinstance(message, Sample):
-                self._process_sample(message, line)
-            else:
-                self._process_message(message)
-        except ParseError as error:
-            self._lines.read += 1
-            self._reject(error, line, self._origin)
-            return
-        self._lines.read += 1
-        self._lines.unknown_fields += message.unknown_fields
-        if message.is_repaired:
-            self._rejections.note_repair(line, self._origin)
-
-    def _process_message(self, message: Event | ServiceCheck) -> None:
-        if isinstance(message, Event):
-            self._aggregator.add_event(message)
-            self._lines.events += 1
-        else:
-            self._aggregator.add_service_check(message)
-            self._lines.service_checks += 1
-        if self._on_event is not None:
-            try:
-                self._on_event(message)
-            except Exception as error:  # noqa: BLE001 - the host program's own
-                self._rejections.note_hook_failure("on_event", error)
-        if self._watcher is not None:
-            self._show(self._watcher.see_message, message)
-
-    def _process_sample(self, sample: Sample, line: bytes) -> None:
-        """Apply the rules to *sample*, add it, and let the engine learn the line.
-
-        Raises:
-            ParseError: if a hook set values that cannot be aggregated.
-        """
-        kept = self._rules.apply(sample)
-        if kept is not None and self._on_sample is not None:
-            try:
-                kept = check_sample(self._on_sample(kept))
-            except Exception as error:  # noqa: BLE001 - the host program's own
-                self._rejections.note_hook_failure("on_sample", error)
-                self._aggregator.drop(sample, "hook_failed")
-                self._lines.metrics += 1
-                return
-            if kept is not None:
-                self._aggregator.insert(check_values(kept))
-                self._lines.metrics += 1
-                if self._watcher is not None:
-                    self._show(self._watcher.see_sample, kept)
-                return
-        if kept is None:
-            self._lines.filtered += 1
-            context = None
-        else:
-            context = self._aggregator.insert(kept)
-            self._lines.metrics += 1
-            if context is None:
-                return
-        # A line with something that is counted each time, such as unknown fields, must
-        # be parsed each time.
-        if self._on_sample is None and not (
-            sample.timestamp or sample.unknown_fields or sample.is_repaired
-        ):
-            self._aggregator.learn(
-                line, KINDS[sample.type], context, sample.sample_rate
-            )
-
-    def _reject(self, error: ParseError, line: bytes, origin: Origin) -> None:
-        self._rejections.reject_line(error, line, origin)
-        if self._watcher is not None:
-            self._show(self._watcher.see_rejected, error, line, origin)
-
-    def _show_rules(self) -> None:
-        if self._watcher is not None:
-            self._show(self._watcher.see_rules, self._rules)
-
-    def _show(
-        self, see: Callable[[*_Arguments], None], *arguments: *_Arguments
-    ) -> None:
-        try:
-            see(*arguments)
-        except Exception as error:  # noqa: BLE001 - it changes nothing for the server
-            self._rejections.note_hook_failure("watcher", error)
 
 
 def measure_chunk(rules: Rules) -> int:
@@ -420,14 +296,3 @@ _BROKE_OFF: Final = ParseError(
     "the engine failed before this line, because of a bug in the server; the "
     "plain engine has taken over",
 )
-
-_UNPARSED: Final = {
-    Reason.TRUNCATED: (
-        "the packet is longer than the server's buffer_size, so its last line is cut; "
-        "send smaller packets or raise buffer_size"
-    ),
-    Reason.UNTERMINATED: (
-        "the last line of the packet lacks its newline, which eol_required asks for "
-        "on this transport"
-    ),
-}
