@@ -2,11 +2,8 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain
 from typing import Final, NamedTuple, TextIO
-
-import trio
 
 from statsd_trio.aggregation.snapshot import (
     Event,
@@ -15,16 +12,14 @@ from statsd_trio.aggregation.snapshot import (
     Sketch,
     Snapshot,
 )
-from statsd_trio.output import LineOutput, OutputError
+from statsd_trio.output import LineOutput
 from statsd_trio.pace import Pace
 from statsd_trio.printable import escape
-from statsd_trio.sinks.sink import SinkError
+from statsd_trio.sinks.line_writer import write_lines
 
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")
 # Longer names push their row to the right, and no other.
 _MAX_WIDTH: Final = 48
-
-_PIECE_BYTES: Final = 32 * 1024
 
 
 class _Row(NamedTuple):
@@ -65,25 +60,11 @@ class ConsoleSink:
                 await pace.rest()
         # What the stream cannot show must not cost the whole table.
         encoding = self._output.encoding
-        pieces, piece = list[bytes](), bytearray()
-        for line in _lay_out(snapshot, widths):
-            piece += f"{line}\n".encode(encoding, "replace")
-            if len(piece) >= _PIECE_BYTES:
-                pieces.append(bytes(piece))
-                piece.clear()
-            if pace.is_over():
-                await pace.rest()
-        pieces.append(bytes(piece))
-        try:
-            # Whoever reads the other end of a pipe may never do so.
-            await trio.to_thread.run_sync(
-                partial(self._output.write, pieces), abandon_on_cancel=True
-            )
-        except OutputError as error:
-            # A line of a table is not a point: none of them counts as delivered.
-            raise SinkError(
-                str(error), reason=error.reason, is_final=error.is_gone
-            ) from error
+        lines = (
+            f"{line}\n".encode(encoding, "replace")
+            for line in _lay_out(snapshot, widths)
+        )
+        await write_lines(self._output, lines, is_line_a_point=False)
 
 
 def _lay_out(snapshot: Snapshot, widths: list[int]) -> Iterator[str]:

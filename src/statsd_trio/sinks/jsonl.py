@@ -20,10 +20,7 @@ clients send.
 import json
 import os
 from collections.abc import Iterator
-from functools import partial
-from typing import BinaryIO, Final
-
-import trio
+from typing import BinaryIO
 
 from statsd_trio.aggregation.snapshot import (
     Event,
@@ -32,11 +29,8 @@ from statsd_trio.aggregation.snapshot import (
     Sketch,
     Snapshot,
 )
-from statsd_trio.output import LineOutput, OutputError
-from statsd_trio.pace import Pace
-from statsd_trio.sinks.sink import SinkError
-
-_PIECE_BYTES: Final = 64 * 1024
+from statsd_trio.output import LineOutput
+from statsd_trio.sinks.line_writer import write_lines
 
 
 class JsonLinesSink:
@@ -64,30 +58,12 @@ class JsonLinesSink:
         Raises:
             SinkError: if it could not be written to its end.
         """
-        pieces, piece, pace = list[bytes](), bytearray(), Pace()
-        for fields in _describe_snapshot(snapshot):
-            # ASCII, so that no string a host program hands in can break the line.
-            piece += json.dumps(fields, separators=(",", ":")).encode("ascii")
-            piece += b"\n"
-            if len(piece) >= _PIECE_BYTES:
-                pieces.append(bytes(piece))
-                piece.clear()
-            if pace.is_over():
-                await pace.rest()
-        pieces.append(bytes(piece))
-        try:
-            # Whoever reads the other end of a pipe may never do so.
-            await trio.to_thread.run_sync(
-                partial(self._output.write, pieces), abandon_on_cancel=True
-            )
-        except OutputError as error:
-            raise SinkError(
-                str(error),
-                reason=error.reason,
-                # A line is a point, an event or a check.
-                delivered=error.lines,
-                is_final=error.is_gone,
-            ) from error
+        # ASCII, so that no string a host program hands in can break the line.
+        lines = (
+            json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
+            for fields in _describe_snapshot(snapshot)
+        )
+        await write_lines(self._output, lines, is_line_a_point=True)
 
 
 def _describe_snapshot(snapshot: Snapshot) -> Iterator[dict[str, object]]:
