@@ -178,6 +178,9 @@ def _build_native(session: nox.Session) -> None:
         session.warn("Rust is not on this machine: the native engine is left out")
         NATIVE_MODULE.unlink(missing_ok=True)
         return
+    if sys.platform == "win32":
+        session.warn("nox does not build the native engine on Windows: `pip` does")
+        return
     began = time.monotonic()
     session.run_install(
         "cargo",
