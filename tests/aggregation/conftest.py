@@ -7,7 +7,7 @@ import pytest
 from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, Snapshot
-from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
+from statsd_trio.aggregation.warnings import Warned
 from statsd_trio.counters import ContextCounters, SampleCounters
 from statsd_trio.engine.context import KINDS
 from statsd_trio.engine.engine import MakeEngine
@@ -22,7 +22,14 @@ Points = dict[str, list[tuple[int, float]]]
 
 
 class Harness:
-    """An aggregator, what it counts, and values that it could not take."""
+    """An aggregator with a set clock, and what came of the samples put into it.
+
+    Attributes:
+        samples: the counters of the aggregator.
+        contexts: likewise.
+        rejections: why samples and lines were rejected.
+        warnings: those of the last snapshot.
+    """
 
     def __init__(
         self, make_engine: MakeEngine, *, started: float = 0.0, **settings: Any
@@ -37,7 +44,7 @@ class Harness:
             started=started,
             make_engine=make_engine,
         )
-        self.builder: SnapshotBuilder | None = None
+        self.warnings: tuple[Warned, ...] = ()
 
     def sample(
         self, name: str, type_: str, *values: float | str, **fields: Any
@@ -89,11 +96,12 @@ class Harness:
     def take(
         self, now: float, *, include_open: bool = False, final: bool = False
     ) -> Snapshot:
-        builder = self.builder = self.aggregator.take_snapshot(
+        builder = self.aggregator.take_snapshot(
             now=now, include_open=include_open, final=final
         )
         for _ in builder.build():
             pass
+        self.warnings = builder.warnings
         return builder.snapshot
 
     def flush(
@@ -116,7 +124,10 @@ class Harness:
         return {series.name: series for series in snapshot.series}
 
 
+MakeHarness = Callable[..., Harness]
+
+
 @pytest.fixture(scope="session")
-def make_harness(make_engine: MakeEngine) -> Callable[..., Harness]:
+def make_harness(make_engine: MakeEngine) -> MakeHarness:
     """Hand out what makes one: Hypothesis makes one for each example."""
     return partial(Harness, make_engine)

@@ -11,12 +11,13 @@ from statsd_trio.aggregation.snapshot_builder import STEP_CONTEXTS
 from statsd_trio.engine.histogram import KEPT_VALUES
 from statsd_trio.errors import Reason
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
+from tests.aggregation.conftest import MakeHarness
 
 # Source of the vectors: datadog-agent, pkg/aggregator/time_sampler_test.go.
 
 
 def test_counters_fill_idle_buckets_with_zeros_and_then_expire(
-    make_harness: Any,
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness()
     harness.put(1004, "counter1", "c", 1)
@@ -41,7 +42,7 @@ def test_counters_fill_idle_buckets_with_zeros_and_then_expire(
     assert harness.contexts.current == 0
 
 
-def test_gauges_leave_when_their_bucket_is_closed(make_harness: Any) -> None:
+def test_gauges_leave_when_their_bucket_is_closed(make_harness: MakeHarness) -> None:
     harness = make_harness()
     for now in (12345, 12355, 12365):
         harness.put(now, "gauge", "g", 1)
@@ -49,7 +50,9 @@ def test_gauges_leave_when_their_bucket_is_closed(make_harness: Any) -> None:
     assert harness.flush(12370) == {"gauge": [(12360, 1)]}
 
 
-def test_distributions_leave_when_their_bucket_is_closed(make_harness: Any) -> None:
+def test_distributions_leave_when_their_bucket_is_closed(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     for now in (10001, 10011):
         harness.put(now, "d", "d", 1)
@@ -68,14 +71,14 @@ def test_distributions_leave_when_their_bucket_is_closed(make_harness: Any) -> N
     ("now", "start"), [(123456.5, 123450), (123460.5, 123460), (123460, 123460)]
 )
 def test_a_bucket_starts_at_the_interval_below(
-    make_harness: Any, now: float, start: int
+    make_harness: MakeHarness, now: float, start: int
 ) -> None:
     harness = make_harness()
     harness.put(now, "gauge", "g", 1)
     assert harness.flush(start + 10) == {"gauge": [(start, 1)]}
 
 
-def test_an_idle_interval_gives_zeros_at_its_edge(make_harness: Any) -> None:
+def test_an_idle_interval_gives_zeros_at_its_edge(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 1)
     assert harness.flush(1010) == {"hits": [(1000, 0.1)]}
@@ -85,7 +88,9 @@ def test_an_idle_interval_gives_zeros_at_its_edge(make_harness: Any) -> None:
     assert harness.flush(1020.003) == {}
 
 
-def test_a_counter_is_not_zero_before_its_first_sample(make_harness: Any) -> None:
+def test_a_counter_is_not_zero_before_its_first_sample(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     harness.put(1005, "load", "g", 1)
     harness.put(1010.001, "hits", "c", 1)
@@ -93,14 +98,14 @@ def test_a_counter_is_not_zero_before_its_first_sample(make_harness: Any) -> Non
     assert harness.flush(1020) == {"hits": [(1010, 0.1)]}
 
 
-def test_zeros_end_with_the_expiry(make_harness: Any) -> None:
+def test_zeros_end_with_the_expiry(make_harness: MakeHarness) -> None:
     harness = make_harness(counter_expiry_seconds=25)
     harness.put(1001, "hits", "c", 1)
     stamps = [t for now in range(1010, 1090, 10) for t in harness.flush(now).values()]
     assert stamps == [[(1000, 0.1)], [(1010, 0)], [(1020, 0)]]
 
 
-def test_a_bad_value_does_not_make_zeros_go_on(make_harness: Any) -> None:
+def test_a_bad_value_does_not_make_zeros_go_on(make_harness: MakeHarness) -> None:
     harness = make_harness(counter_expiry_seconds=20)
     harness.put(1001, "hits", "c", 1)
     harness.flush(1010)
@@ -110,7 +115,7 @@ def test_a_bad_value_does_not_make_zeros_go_on(make_harness: Any) -> None:
     assert harness.flush(1040) == {}
 
 
-def test_counters_can_be_sent_as_counts(make_harness: Any) -> None:
+def test_counters_can_be_sent_as_counts(make_harness: MakeHarness) -> None:
     harness = make_harness(counter_type="count", interval_seconds=5)
     harness.put(1001, "hits", "c", 3)
     harness.put(1001, "times", "ms", 7, 7, 7, sample_rate=0.5)
@@ -122,7 +127,7 @@ def test_counters_can_be_sent_as_counts(make_harness: Any) -> None:
     assert series["times.max"].type == SeriesType.GAUGE
 
 
-def test_a_rate_is_divided_by_the_interval(make_harness: Any) -> None:
+def test_a_rate_is_divided_by_the_interval(make_harness: MakeHarness) -> None:
     harness = make_harness(interval_seconds=5)
     harness.put(1001, "hits", "c", 3)
     harness.put(1001, "times", "h", 3)
@@ -133,7 +138,7 @@ def test_a_rate_is_divided_by_the_interval(make_harness: Any) -> None:
     assert {s.interval_seconds for s in series.values()} == {5}
 
 
-def test_histograms_give_aggregates_then_percentiles(make_harness: Any) -> None:
+def test_histograms_give_aggregates_then_percentiles(make_harness: MakeHarness) -> None:
     harness = make_harness(
         histogram_aggregates=("count", "min"), histogram_percentiles=(50, 99)
     )
@@ -154,7 +159,7 @@ def test_histograms_give_aggregates_then_percentiles(make_harness: Any) -> None:
     }
 
 
-def test_points_of_two_buckets_are_one_series(make_harness: Any) -> None:
+def test_points_of_two_buckets_are_one_series(make_harness: MakeHarness) -> None:
     harness = make_harness(histogram_aggregates=("max",), histogram_percentiles=())
     for now in (1000, 1010):
         for type_ in "cghds":
@@ -170,21 +175,23 @@ def test_points_of_two_buckets_are_one_series(make_harness: Any) -> None:
     assert snapshot.points.total == 10
 
 
-def test_series_that_the_operator_blocks_are_left_out(make_harness: Any) -> None:
+def test_series_that_the_operator_blocks_are_left_out(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness(is_blocked=lambda name: name == "t.max")
     harness.put(1000, "t", "h", 1)
     assert "t.max" not in harness.flush(1010)
 
 
 def test_a_snapshot_bears_the_edge_or_the_time_it_was_asked_for(
-    make_harness: Any,
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness()
     assert harness.take(1010.003).time == 1010
     assert harness.take(1013.9, include_open=True).time == 1013
 
 
-def test_what_is_sent_early_is_not_sent_again(make_harness: Any) -> None:
+def test_what_is_sent_early_is_not_sent_again(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1001, "hits", "c", 1)
     assert harness.flush(1002, include_open=True) == {"hits": [(1000, 0.1)]}
@@ -201,7 +208,7 @@ def test_what_is_sent_early_is_not_sent_again(make_harness: Any) -> None:
 
 
 def test_a_first_bucket_in_mid_interval_is_flushed_early_and_once(
-    make_harness: Any,
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness(started=1003.5)
     harness.put(1004, "hits", "c", 1)
@@ -212,7 +219,7 @@ def test_a_first_bucket_in_mid_interval_is_flushed_early_and_once(
     assert harness.flush(1020) == {"hits": [(1010, 0.2)]}
 
 
-def test_the_last_flush_sends_what_waits_too(make_harness: Any) -> None:
+def test_the_last_flush_sends_what_waits_too(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1001, "hits", "c", 1)
     harness.flush(1002, include_open=True)
@@ -222,7 +229,7 @@ def test_the_last_flush_sends_what_waits_too(make_harness: Any) -> None:
     assert harness.flush(1005, final=True) == {}
 
 
-def test_an_early_flush_of_nothing_spends_nothing(make_harness: Any) -> None:
+def test_an_early_flush_of_nothing_spends_nothing(make_harness: MakeHarness) -> None:
     harness = make_harness()
     assert harness.flush(1002, include_open=True) == {}
     harness.put(1003, "load", "g", 1)
@@ -230,7 +237,7 @@ def test_an_early_flush_of_nothing_spends_nothing(make_harness: Any) -> None:
 
 
 def test_a_clock_set_back_loses_nothing_and_repeats_no_bucket(
-    make_harness: Any,
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 1)
@@ -243,7 +250,7 @@ def test_a_clock_set_back_loses_nothing_and_repeats_no_bucket(
     assert harness.flush(1030) == {"hits": [(1020, 0.7)]}
 
 
-def test_a_clock_set_back_far_starts_anew(make_harness: Any) -> None:
+def test_a_clock_set_back_far_starts_anew(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(5005, "hits", "c", 1)
     assert harness.flush(5010) == {"hits": [(5000, 0.1)]}
@@ -256,7 +263,9 @@ def test_a_clock_set_back_far_starts_anew(make_harness: Any) -> None:
     assert harness.contexts.current == 0
 
 
-def test_contexts_do_not_wait_for_a_clock_that_went_back(make_harness: Any) -> None:
+def test_contexts_do_not_wait_for_a_clock_that_went_back(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     harness.put(5005, "load", "g", 1)
     harness.put(5005, "hits", "c", 1)
@@ -268,14 +277,14 @@ def test_contexts_do_not_wait_for_a_clock_that_went_back(make_harness: Any) -> N
     assert harness.contexts.current == 0
 
 
-def test_a_clock_set_forward_closes_the_bucket(make_harness: Any) -> None:
+def test_a_clock_set_forward_closes_the_bucket(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "load", "g", 1)
     harness.put(9005, "load", "g", 2)
     assert harness.flush(9010) == {"load": [(1000, 1), (9000, 2)]}
 
 
-def test_timestamps_bypass_the_buckets(make_harness: Any) -> None:
+def test_timestamps_bypass_the_buckets(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 5, timestamp=777, sample_rate=0.1)
     harness.put(1005, "load", "g", 5, timestamp=777)
@@ -284,7 +293,7 @@ def test_timestamps_bypass_the_buckets(make_harness: Any) -> None:
     assert harness.flush(1020) == {}
 
 
-def test_equal_timestamps_of_one_snapshot_are_merged(make_harness: Any) -> None:
+def test_equal_timestamps_of_one_snapshot_are_merged(make_harness: MakeHarness) -> None:
     harness = make_harness()
     for values in ((1, 2), (3,)):
         harness.put(1005, "hits", "c", *values, timestamp=777)
@@ -297,7 +306,7 @@ def test_equal_timestamps_of_one_snapshot_are_merged(make_harness: Any) -> None:
 
 
 def test_a_timestamp_on_a_bucket_of_the_same_snapshot_is_one_point(
-    make_harness: Any,
+    make_harness: MakeHarness,
 ) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 1)
@@ -307,13 +316,13 @@ def test_a_timestamp_on_a_bucket_of_the_same_snapshot_is_one_point(
     assert harness.flush(1010) == {"hits": [(1000, 0.3)], "load": [(1000, 1)]}
 
 
-def test_stamped_counters_can_be_counts(make_harness: Any) -> None:
+def test_stamped_counters_can_be_counts(make_harness: MakeHarness) -> None:
     harness = make_harness(counter_type="count")
     harness.put(1005, "hits", "c", 5, timestamp=777)
     assert harness.flush(1006) == {"hits": [(777, 5)]}
 
 
-def test_future_timestamps_are_accepted_and_counted(make_harness: Any) -> None:
+def test_future_timestamps_are_accepted_and_counted(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 5, 6, timestamp=1006)
     harness.put(1005, "hits", "c", 5, timestamp=1005)
@@ -322,7 +331,9 @@ def test_future_timestamps_are_accepted_and_counted(make_harness: Any) -> None:
 
 
 @pytest.mark.parametrize("type_", ["h", "ms", "s", "d"])
-def test_timestamps_on_other_types_are_refused(make_harness: Any, type_: str) -> None:
+def test_timestamps_on_other_types_are_refused(
+    make_harness: MakeHarness, type_: str
+) -> None:
     harness = make_harness()
     harness.put(1005, "a", type_, *(["x"] if type_ == "s" else [1]), timestamp=777)
     snapshot = harness.take(1010)
@@ -331,7 +342,9 @@ def test_timestamps_on_other_types_are_refused(make_harness: Any, type_: str) ->
     assert harness.samples.parsed == 1
 
 
-def test_stamped_values_that_are_too_large_are_refused(make_harness: Any) -> None:
+def test_stamped_values_that_are_too_large_are_refused(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 1e308, timestamp=777)
     harness.put(1005, "hits", "c", 1e308, timestamp=777)
@@ -342,7 +355,7 @@ def test_stamped_values_that_are_too_large_are_refused(make_harness: Any) -> Non
 
 
 def test_stamped_points_of_an_interval_are_bounded(
-    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+    make_harness: MakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timestamped_points, "MAX_TIMESTAMPED_POINTS", 2)
     harness = make_harness()
@@ -354,14 +367,16 @@ def test_stamped_points_of_an_interval_are_bounded(
     assert harness.flush(1008) == {"hits": [(3, 0.5)]}
 
 
-def test_a_stamped_sample_without_a_context_is_refused(make_harness: Any) -> None:
+def test_a_stamped_sample_without_a_context_is_refused(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness(max_contexts=0)
     harness.put(1005, "hits", "c", 5, 6, timestamp=777)
     assert harness.samples.dropped == {"max_contexts": 2}
     assert harness.samples.parsed == 2
 
 
-def test_a_counter_with_timestamps_only_has_no_zeros(make_harness: Any) -> None:
+def test_a_counter_with_timestamps_only_has_no_zeros(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "hits", "c", 5, timestamp=777)
     harness.flush(1010)
@@ -375,7 +390,7 @@ def test_a_counter_with_timestamps_only_has_no_zeros(make_harness: Any) -> None:
 
 
 @pytest.mark.parametrize("type_", ["c", "g", "s", "h", "d"])
-def test_many_series_are_built_in_slices(make_harness: Any, type_: str) -> None:
+def test_many_series_are_built_in_slices(make_harness: MakeHarness, type_: str) -> None:
     harness = make_harness()
     for index in range(600):
         harness.put_raw(1005, f"a{index}", type_, [b"1"])
@@ -390,7 +405,7 @@ def test_many_series_are_built_in_slices(make_harness: Any, type_: str) -> None:
     assert len(builder.snapshot.series) + len(builder.snapshot.sketches) >= 600
 
 
-def test_many_stamped_series_are_built_in_slices(make_harness: Any) -> None:
+def test_many_stamped_series_are_built_in_slices(make_harness: MakeHarness) -> None:
     harness = make_harness()
     for index in range(1000):
         harness.put(1005, f"hits{index}", "cg"[index % 2], 5, timestamp=777)
@@ -400,7 +415,7 @@ def test_many_stamped_series_are_built_in_slices(make_harness: Any) -> None:
     assert len(builder.snapshot.series) == builder.snapshot.points.total == 1000
 
 
-def test_values_that_are_no_numbers_are_reported(make_harness: Any) -> None:
+def test_values_that_are_no_numbers_are_reported(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "load", "g", float("inf"))
     harness.put(1005, "users", "s", "\ud800")
@@ -415,7 +430,7 @@ def test_values_that_are_no_numbers_are_reported(make_harness: Any) -> None:
 @pytest.mark.parametrize("values", [(), ("abc",), (10**400,), ("1_000",), (1.0, "2")])
 @pytest.mark.parametrize("type_", ["c", "g"])
 def test_what_a_hook_makes_of_values_is_reported_at_worst(
-    make_harness: Any, type_: str, values: Any, timestamp: int | None
+    make_harness: MakeHarness, type_: str, values: Any, timestamp: int | None
 ) -> None:
     harness = make_harness()
     harness.put(1005, "a", type_, *values, timestamp=timestamp)
@@ -427,7 +442,7 @@ def test_what_a_hook_makes_of_values_is_reported_at_worst(
 @pytest.mark.parametrize("type_", ["h", "ms", "d"])
 @pytest.mark.parametrize(("raw", "rate"), [(b"1e308", 1.0), (b"1", 1e-13)])
 def test_a_value_too_many_is_dropped_at_once(
-    make_harness: Any, type_: str, raw: bytes, rate: float
+    make_harness: MakeHarness, type_: str, raw: bytes, rate: float
 ) -> None:
     harness = make_harness()
     harness.put_raw(1005, "a", type_, [raw, raw], rate=rate)
@@ -437,14 +452,15 @@ def test_a_value_too_many_is_dropped_at_once(
     assert harness.samples.dropped == dropped
 
 
-def test_condensing_a_histogram_ends_a_step(make_harness: Any) -> None:
+def test_condensing_a_histogram_ends_a_step(make_harness: MakeHarness) -> None:
     harness = make_harness()
     raws = [b"%d" % value for value in range(KEPT_VALUES)]
     for index in range(10):
         harness.put_raw(1005, f"h{index}", "h", raws)
     for index in range(10):
         # Left in the buffer, where there is one.
-        harness.aggregator.take(b"h%d:1e6|h" % index, pytest.fail)
+        harness.aggregator.take(b"h%d:1e6|h" % index, harness.put_line)
+    assert harness.rejections == []
     before = harness.aggregator.condensed
     builder = harness.aggregator.take_snapshot(now=1010, include_open=False)
     condensed = [before, *(harness.aggregator.condensed for _ in builder.build())]
@@ -454,7 +470,7 @@ def test_condensing_a_histogram_ends_a_step(make_harness: Any) -> None:
 
 @pytest.mark.parametrize("type_", ["h", "d"])
 def test_contexts_that_come_to_nothing_are_passed_over_in_slices(
-    make_harness: Any, type_: str
+    make_harness: MakeHarness, type_: str
 ) -> None:
     harness = make_harness()
     for index in range(2000):
@@ -465,7 +481,9 @@ def test_contexts_that_come_to_nothing_are_passed_over_in_slices(
     assert steps > 5
 
 
-def test_many_contexts_of_two_buckets_are_united_in_steps(make_harness: Any) -> None:
+def test_many_contexts_of_two_buckets_are_united_in_steps(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     for now in (1005, 1015):
         for index in range(600):
@@ -477,13 +495,13 @@ def test_many_contexts_of_two_buckets_are_united_in_steps(make_harness: Any) -> 
     }
 
 
-def test_a_sample_by_value_keeps_its_exact_number(make_harness: Any) -> None:
+def test_a_sample_by_value_keeps_its_exact_number(make_harness: MakeHarness) -> None:
     harness = make_harness()
     harness.put(1005, "load", "g", 0.1 + 0.2)
     assert harness.flush(1010) == {"load": [(1000, 0.1 + 0.2)]}
 
 
-def test_events_and_checks_get_time_host_and_tags(make_harness: Any) -> None:
+def test_events_and_checks_get_time_host_and_tags(make_harness: MakeHarness) -> None:
     harness = make_harness(hostname="here", tags=("env:x",))
     harness.aggregator.advance(1005.7)
     harness.aggregator.add_event(Event("t", "x", tags=("a", "env:x", "a")))
@@ -508,7 +526,7 @@ def test_events_and_checks_get_time_host_and_tags(make_harness: Any) -> None:
 
 
 def test_events_and_checks_of_an_interval_are_bounded(
-    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+    make_harness: MakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(message_buffer, "MAX_EVENTS", 1)
     monkeypatch.setattr(message_buffer, "MAX_SERVICE_CHECKS", 1)
@@ -524,7 +542,9 @@ def test_events_and_checks_of_an_interval_are_bounded(
     assert harness.samples.events_dropped == 2
 
 
-def test_a_counter_of_refused_values_only_is_not_sent(make_harness: Any) -> None:
+def test_a_counter_of_refused_values_only_is_not_sent(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     harness.put_raw(1005, "hits", "c", [b"1e308"], rate=1e-5)
     assert harness.flush(1010) == {}
@@ -532,7 +552,7 @@ def test_a_counter_of_refused_values_only_is_not_sent(make_harness: Any) -> None
     assert harness.samples.dropped == {"overflow": 1}
 
 
-def test_samples_are_taken_while_a_snapshot_is_built(make_harness: Any) -> None:
+def test_samples_are_taken_while_a_snapshot_is_built(make_harness: MakeHarness) -> None:
     harness = make_harness()
     for index in range(600):
         harness.put(1005, f"hits{index}", "c", 1)
@@ -549,7 +569,9 @@ def test_samples_are_taken_while_a_snapshot_is_built(make_harness: Any) -> None:
     assert sum(points[0][1] for points in later.values()) == pytest.approx(steps / 5)
 
 
-def test_big_sketches_and_histograms_are_built_in_slices(make_harness: Any) -> None:
+def test_big_sketches_and_histograms_are_built_in_slices(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     raws = [b"%d" % (1.1**power) for power in range(1, 200)] * 20
     for index in range(20):
@@ -561,7 +583,9 @@ def test_big_sketches_and_histograms_are_built_in_slices(make_harness: Any) -> N
     assert steps > 10
 
 
-def test_a_context_in_the_open_bucket_does_not_expire(make_harness: Any) -> None:
+def test_a_context_in_the_open_bucket_does_not_expire(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     # Taken in the future, built after the clock went back and a sample came.
     builder = harness.aggregator.take_snapshot(now=100_000.0, include_open=False)

@@ -2,11 +2,11 @@
 
 import gc
 import tracemalloc
-from typing import Any
 
 import pytest
 
 from statsd_trio.aggregation import context_table as context_module
+from tests.aggregation.conftest import Harness, MakeHarness
 
 CONTEXTS = 4_000
 
@@ -15,7 +15,7 @@ CONTEXTS = 4_000
 BYTES_PER_CONTEXT = 1100
 
 
-def fill(harness: Any, now: float) -> None:
+def fill(harness: Harness, now: float) -> None:
     harness.aggregator.advance(now)
     for index in range(CONTEXTS):
         tags = (f"host:{index:07}", f"user:{index:07}", f"page:{index:07}")
@@ -23,7 +23,7 @@ def fill(harness: Any, now: float) -> None:
 
 
 def test_a_counter_with_three_tags_fits_and_leaves_nothing(
-    make_harness: Any, monkeypatch: pytest.MonkeyPatch
+    make_harness: MakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Shared strings stay, but they are bounded by count.
     monkeypatch.setattr(context_module, "SHARED_STRINGS", 64)
@@ -37,7 +37,6 @@ def test_a_counter_with_three_tags_fits_and_leaves_nothing(
         harness.take(1010)
         harness.take(2000)
         harness.take(2010)
-        harness.builder = None
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:

@@ -1,25 +1,26 @@
 """What a bound in bytes refuses, with either engine, and that it is given back."""
 
-from typing import Any
-
 import pytest
 
 from statsd_trio.aggregation.warnings import MemoryFull
+from tests.aggregation.conftest import Harness, MakeHarness
 
 MIB = 1024 * 1024
 
 
-def check_identity(harness: Any) -> None:
+def check_identity(harness: Harness) -> None:
     samples = harness.samples
     assert samples.parsed == samples.aggregated + sum(samples.dropped.values())
 
 
-def find_warning(harness: Any) -> MemoryFull:
-    (warning,) = [w for w in harness.builder.warnings if isinstance(w, MemoryFull)]
+def find_warning(harness: Harness) -> MemoryFull:
+    (warning,) = [w for w in harness.warnings if isinstance(w, MemoryFull)]
     return warning
 
 
-def test_long_strings_of_a_set_are_counted_and_take_little(make_harness: Any) -> None:
+def test_long_strings_of_a_set_are_counted_and_take_little(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness(max_memory_bytes=8 * MIB)
     strings = [b"%08d" % number + b"x" * 7000 for number in range(2000)]
     for start in range(0, 2000, 10):
@@ -30,7 +31,9 @@ def test_long_strings_of_a_set_are_counted_and_take_little(make_harness: Any) ->
     assert harness.aggregator.memory.peak_bytes < MIB
 
 
-def test_new_strings_are_dropped_where_there_is_no_memory(make_harness: Any) -> None:
+def test_new_strings_are_dropped_where_there_is_no_memory(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness(max_memory_bytes=MIB)
     harness.put(1000, "visitors", "s", "known")
     harness.put_raw(1000, "users", "s", [b"%040d" % number for number in range(9000)])
@@ -50,12 +53,12 @@ def test_new_strings_are_dropped_where_there_is_no_memory(make_harness: Any) -> 
     # What was sent is given back, and new ones find room.
     harness.put(1011, "users", "s", "new")
     assert harness.flush(1020) == {"users": [(1010, 1)]}
-    assert harness.builder.warnings == ()
+    assert harness.warnings == ()
 
 
 @pytest.mark.parametrize("type_", ["h", "ms", "d"])
 def test_values_are_dropped_where_there_is_no_memory(
-    make_harness: Any, type_: str
+    make_harness: MakeHarness, type_: str
 ) -> None:
     harness = make_harness(
         max_memory_bytes=MIB,
@@ -86,7 +89,9 @@ def test_values_are_dropped_where_there_is_no_memory(
     assert harness.samples.dropped["value_memory"] == dropped
 
 
-def test_new_contexts_are_dropped_where_there_is_no_memory(make_harness: Any) -> None:
+def test_new_contexts_are_dropped_where_there_is_no_memory(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness(max_memory_bytes=MIB, context_expiry_seconds=15)
     harness.put(1000, "hits", "c", 1)
     harness.put(1000, "load", "g", 1)
@@ -113,7 +118,7 @@ def test_new_contexts_are_dropped_where_there_is_no_memory(make_harness: Any) ->
     assert harness.flush(1040)["new"] == [(1030, 1)]
 
 
-def test_a_histogram_and_its_copy_take_memory_both(make_harness: Any) -> None:
+def test_a_histogram_and_its_copy_take_memory_both(make_harness: MakeHarness) -> None:
     harness = make_harness(
         max_memory_bytes=MIB,
         histogram_copy_to_distribution=True,
@@ -126,7 +131,7 @@ def test_a_histogram_and_its_copy_take_memory_both(make_harness: Any) -> None:
     assert harness.aggregator.memory.used_bytes < 2000
 
 
-def test_heads_are_not_kept_where_there_is_no_memory(make_harness: Any) -> None:
+def test_heads_are_not_kept_where_there_is_no_memory(make_harness: MakeHarness) -> None:
     harness = make_harness(max_memory_bytes=MIB)
     # One context, however its tags are ordered and repeated.
     for number in range(200):
@@ -143,7 +148,7 @@ def test_heads_are_not_kept_where_there_is_no_memory(make_harness: Any) -> None:
     assert sum(series.points[0].value for series in snapshot.series) == 60
 
 
-def test_idle_heads_give_their_memory_back(make_harness: Any) -> None:
+def test_idle_heads_give_their_memory_back(make_harness: MakeHarness) -> None:
     harness = make_harness()
     for number in range(100):
         harness.put_raw(1000, f"hits.{number}" + "x" * 1000, "c", [b"1"] * 3)
@@ -158,7 +163,9 @@ def test_idle_heads_give_their_memory_back(make_harness: Any) -> None:
     assert harness.aggregator.memory.used_bytes < before - heads
 
 
-def test_rules_that_change_give_the_memory_of_heads_back(make_harness: Any) -> None:
+def test_rules_that_change_give_the_memory_of_heads_back(
+    make_harness: MakeHarness,
+) -> None:
     harness = make_harness()
     for number in range(100):
         harness.put_raw(1000, f"hits.{number}" + "x" * 1000, "c", [b"1"] * 3)

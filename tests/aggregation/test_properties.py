@@ -1,13 +1,15 @@
 """What must hold of any samples at any times."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
 from hypothesis import given, strategies as st
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.aggregation.snapshot_builder import SnapshotBuilder
+from tests.aggregation.conftest import Harness, MakeHarness
 
 names = st.sampled_from(["a", "b"])
 whole = st.integers(-1000, 1000).map(float)
@@ -19,7 +21,7 @@ unordered = st.lists(
 )
 
 
-def put_all(harness: Any, samples: Iterable[tuple[Any, ...]], now: float) -> None:
+def put_all(harness: Harness, samples: Iterable[tuple[Any, ...]], now: float) -> None:
     for name, type_, value, rate, its_tags in samples:
         # A name of its own for each type, since gauges and sets of one name clash.
         given_value = str(value) if type_ == "s" else value
@@ -43,7 +45,7 @@ def describe(snapshot: Snapshot) -> dict[Any, Any]:
 
 @given(unordered, st.randoms(use_true_random=False))
 def test_the_order_of_samples_does_not_matter(
-    make_harness: Any, samples: list[Any], random: Any
+    make_harness: MakeHarness, samples: list[Any], random: Any
 ) -> None:
     forward, shuffled = make_harness(), make_harness()
     put_all(forward, samples, 1000)
@@ -54,7 +56,7 @@ def test_the_order_of_samples_does_not_matter(
 
 @given(unordered, unordered)
 def test_counters_of_two_aggregators_add_up_to_those_of_one(
-    make_harness: Any, left: list[Any], right: list[Any]
+    make_harness: MakeHarness, left: list[Any], right: list[Any]
 ) -> None:
     totals: list[dict[Any, float]] = []
     for parts in ([left, right], [left + right]):
@@ -101,10 +103,11 @@ steps = st.one_of(
 class Machine:
     """Does what it is told, and remembers what was put and what was sent."""
 
-    harness: Any
+    harness: Harness
     now: float = 100_000.0
     snapshots: list[Snapshot] = attrs.field(factory=list[Snapshot])
-    building: Any = None
+    building: Iterator[None] | None = None
+    builder: SnapshotBuilder | None = None
     added: Counter[str] = attrs.field(factory=Counter[str])
 
     def wait(self, seconds: int) -> None:
@@ -127,18 +130,19 @@ class Machine:
 
     def take(self, include_open: bool, *, final: bool = False) -> None:
         self.finish()
-        self.harness.builder = self.harness.aggregator.take_snapshot(
+        self.builder = self.harness.aggregator.take_snapshot(
             now=self.now, include_open=include_open, final=final
         )
-        self.building = self.harness.builder.build()
+        self.building = self.builder.build()
 
     def build(self, steps: int) -> None:
         for _ in range(steps):
-            if self.building is not None and next(self.building, self) is self:
+            if self.building is not None and next(self.building, "done") == "done":
                 self.collect()
 
     def collect(self) -> None:
-        self.snapshots.append(self.harness.builder.snapshot)
+        assert self.builder is not None
+        self.snapshots.append(self.builder.snapshot)
         self.building = None
 
     def finish(self) -> None:
@@ -150,7 +154,7 @@ class Machine:
 
 @given(st.lists(steps, max_size=40))
 def test_no_point_is_sent_twice_and_no_count_is_lost(
-    make_harness: Any, todo: list[tuple[str, Any]]
+    make_harness: MakeHarness, todo: list[tuple[str, Any]]
 ) -> None:
     machine = Machine(make_harness(counter_type="count", hostname="here"))
     for step, argument in todo:
@@ -174,7 +178,7 @@ def test_no_point_is_sent_twice_and_no_count_is_lost(
 
 @given(st.lists(st.integers(0, 40), max_size=12), st.lists(st.booleans(), min_size=12))
 def test_an_early_flush_goes_at_most_one_bucket_ahead(
-    make_harness: Any, waits: list[int], early: list[bool]
+    make_harness: MakeHarness, waits: list[int], early: list[bool]
 ) -> None:
     harness = make_harness()
     now = 1000.0

@@ -105,7 +105,7 @@ def test_what_follows_a_deflated_body_is_refused() -> None:
 
 def test_a_window_over_8_megabytes_is_refused() -> None:
     # Source: RFC 9659.
-    options = {zstd.CompressionParameter.window_log: 24}
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 24}
     compressor = zstd.ZstdCompressor(options=options)
     body = compressor.compress(b"a" * 100) + compressor.flush()
     with pytest.raises(EncodingError, match="the body is not zstd"):

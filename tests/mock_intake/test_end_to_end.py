@@ -4,7 +4,7 @@ import gzip
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import pytest
@@ -19,7 +19,8 @@ from statsd_trio.mock_intake import (
     ReceivedSketchPoint,
     Route,
 )
-from statsd_trio.mock_intake.received import ReceivedType
+from statsd_trio.mock_intake.received import ReceivedResource, ReceivedType
+from tests.mock_intake.conftest import Encoder
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -35,7 +36,7 @@ COMPRESSORS: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 
 async def test_series_come_out_as_they_were_sent(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     body = encode.series_payload(
         encode.series(
@@ -58,7 +59,10 @@ async def test_series_come_out_as_they_were_sent(
             type=ReceivedType.RATE,
             points=(ReceivedPoint(1000, 1.5), ReceivedPoint(1010, -2.0)),
             tags=("env:prod", "zone:ü"),
-            resources=(("host", "web-1"), ("device", "sda")),
+            resources=(
+                ReceivedResource("host", "web-1"),
+                ReceivedResource("device", "sda"),
+            ),
             interval=10,
             unit="millisecond",
             source_type_name="System",
@@ -69,7 +73,7 @@ async def test_series_come_out_as_they_were_sent(
 
 
 async def test_sketches_come_out_as_they_were_sent(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     point = encode.sketch_point(
         1000, count=3, summary=(-1, 1, 0, 0), keys=(-1338, 0, 1338), counts=(1, 1, 1)
@@ -102,7 +106,7 @@ async def test_sketches_come_out_as_they_were_sent(
 
 @pytest.mark.parametrize("encoding", COMPRESSORS)
 async def test_every_encoding_is_decoded(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient, encoding: str
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient, encoding: str
 ) -> None:
     body = encode.series_payload(*[encode.series()] * 1000)
     answer = await client.post(
@@ -117,7 +121,7 @@ async def test_every_encoding_is_decoded(
 
 async def test_nothing_waits_for_a_virtual_clock(
     mock_clock: MockClock,
-    encode: Any,
+    encode: Encoder,
     intake: MockIntake,
     client: httpx2.AsyncClient,
 ) -> None:

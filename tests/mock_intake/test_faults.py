@@ -1,7 +1,7 @@
 """What the script's faults look like on the wire, to a raw socket."""
 
 import errno
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import pytest
@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.mock_intake import MockIntake, Rule
+from tests.mock_intake.conftest import Encoder
 
 SERIES: Final = "/api/v2/series"
 
@@ -35,7 +36,7 @@ async def ask(intake: MockIntake, body: bytes) -> bytes:
 
 
 @pytest.fixture
-def body(encode: Any) -> bytes:
+def body(encode: Encoder) -> bytes:
     written: bytes = encode.series_payload(encode.series("page.views"))
     return written
 

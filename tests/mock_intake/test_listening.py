@@ -1,7 +1,6 @@
 import logging
 import socket
 import zlib
-from typing import Any
 
 import httpx2
 import pytest
@@ -11,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.mock_intake import Attempt, MockIntake, Rule, open_mock_intake
 from statsd_trio.mock_intake.receiving import Receiving
+from tests.mock_intake.conftest import Encoder
 
 
 async def test_a_port_that_is_taken_is_an_os_error_that_names_it() -> None:
@@ -84,7 +84,9 @@ async def close_later(stream: trio.SocketStream) -> None:
         await trio.sleep(60)
 
 
-async def test_a_client_that_does_not_read_cannot_hold_the_end_up(encode: Any) -> None:
+async def test_a_client_that_does_not_read_cannot_hold_the_end_up(
+    encode: Encoder,
+) -> None:
     body = encode.series_payload(*[encode.series(tags=["x" * 5000])] * 90)
     async with trio.open_nursery() as nursery:
         async with open_mock_intake() as intake:
@@ -210,7 +212,7 @@ async def test_error_of_who_looks_on_changes_no_answer(
     assert "on_attempt failed" in caplog.text
 
 
-async def test_no_more_is_kept_than_was_said(encode: Any) -> None:
+async def test_no_more_is_kept_than_was_said(encode: Encoder) -> None:
     async with (
         open_mock_intake(max_kept=3) as intake,
         httpx2.AsyncClient(
@@ -228,7 +230,7 @@ async def test_no_more_is_kept_than_was_said(encode: Any) -> None:
 
 
 async def test_clearing_forgets_what_came(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     sketch = encode.sketch("a", encode.sketch_point())
     bodies = {
@@ -259,14 +261,16 @@ async def test_waiting_ends_with_the_attempt_that_is_waited_for(
     assert seen == [2]
 
 
-def make_bomb(encode: Any, name: str) -> bytes:
+def make_bomb(encode: Encoder, name: str) -> bytes:
     """A body of a few hundred bytes that holds a series of 5 MB."""
     return zlib.compress(
         encode.series_payload(encode.series(name, tags=["a" * 5_000_000]))
     )
 
 
-async def test_small_bodies_of_big_series_do_not_fill_the_memory(encode: Any) -> None:
+async def test_small_bodies_of_big_series_do_not_fill_the_memory(
+    encode: Encoder,
+) -> None:
     limit = 32 * 1024 * 1024
     async with (
         open_mock_intake(max_kept_bytes=limit) as intake,
@@ -298,7 +302,7 @@ async def test_small_bodies_of_big_series_do_not_fill_the_memory(encode: Any) ->
 
 
 async def test_items_that_a_fault_kept_from_being_received_count_too(
-    encode: Any,
+    encode: Encoder,
 ) -> None:
     async with (
         open_mock_intake(max_kept_bytes=1_000_000, script=[Rule(status=503)]) as intake,
@@ -316,7 +320,7 @@ async def test_items_that_a_fault_kept_from_being_received_count_too(
     assert intake.series == ()
 
 
-async def test_one_that_is_too_big_alone_is_not_kept(encode: Any) -> None:
+async def test_one_that_is_too_big_alone_is_not_kept(encode: Encoder) -> None:
     async with (
         open_mock_intake(max_kept_bytes=100_000) as intake,
         httpx2.AsyncClient(

@@ -15,6 +15,7 @@ from statsd_trio.mock_intake import (
     Route,
     open_mock_intake,
 )
+from tests.mock_intake.conftest import Encoder
 
 KEY: Final = "0123456789abcdef0123456789abcdef"
 SERIES: Final = "/api/v2/series"
@@ -169,7 +170,7 @@ async def test_one_key_given_as_a_string_is_one_key() -> None:
     ("url", "limit_bytes"), [(SERIES, 512_000), (SKETCHES, 2_621_440)]
 )
 async def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_not(
-    encode: Any, client: httpx2.AsyncClient, url: str, limit_bytes: int
+    encode: Encoder, client: httpx2.AsyncClient, url: str, limit_bytes: int
 ) -> None:
     # An unknown field is skipped, so one of them makes a body of any size.
     head = encode.block(15, bytes(limit_bytes - 10))
@@ -187,7 +188,7 @@ async def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_not(
     ("url", "limit_bytes"), [(SERIES, 5_242_880), (SKETCHES, 4_194_304)]
 )
 async def test_a_decoded_body_over_the_limit_is_refused(
-    encode: Any,
+    encode: Encoder,
     intake: MockIntake,
     client: httpx2.AsyncClient,
     url: str,
@@ -219,7 +220,7 @@ async def test_a_body_without_end_is_cut_off(intake: MockIntake) -> None:
 
 
 async def test_an_attempt_tells_all_but_the_key(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     body = encode.series_payload(encode.series(points=[(1, 1.0), (2, 2.0)]))
     await client.post(f"{SERIES}?api_key={KEY}&a=b", content=body)
@@ -253,7 +254,7 @@ async def test_of_a_short_key_nothing_is_kept(
 
 
 async def test_the_same_body_has_the_same_digest_however_encoded(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     body = encode.series_payload(encode.series())
     await client.post(SERIES, content=body)
@@ -284,7 +285,7 @@ async def test_a_host_that_is_no_host_is_no_harm(intake: MockIntake) -> None:
 
 
 async def test_decoding_lets_others_run(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     body = encode.series_payload(*[encode.series()] * 2000)
     turns = 0

@@ -4,11 +4,12 @@ import httpx2
 import pytest
 
 from statsd_trio.mock_intake import MockIntake
+from tests.mock_intake.conftest import Encoder
 
 JSON: Final = {"Content-Type": "application/json"}
 
 
-async def fill(encode: Any, client: httpx2.AsyncClient) -> None:
+async def fill(encode: Encoder, client: httpx2.AsyncClient) -> None:
     sketch = encode.sketch("latency", encode.sketch_point())
     series = encode.series("page.views", resources=[("host", "web-1")])
     await client.post("/api/v2/series", content=encode.series_payload(series))
@@ -19,7 +20,9 @@ async def fill(encode: Any, client: httpx2.AsyncClient) -> None:
     await client.post("/api/v1/check_run", json=[check], headers=JSON)
 
 
-async def test_series_are_told_as_json(encode: Any, client: httpx2.AsyncClient) -> None:
+async def test_series_are_told_as_json(
+    encode: Encoder, client: httpx2.AsyncClient
+) -> None:
     await fill(encode, client)
     answer = await client.get("/mock/series", headers={"DD-API-KEY": ""})
     assert answer.headers["content-type"] == "application/json"
@@ -53,7 +56,11 @@ async def test_series_are_told_as_json(encode: Any, client: httpx2.AsyncClient) 
     ],
 )
 async def test_each_kind_has_its_page(
-    encode: Any, client: httpx2.AsyncClient, kind: str, member: str, expected: list[Any]
+    encode: Encoder,
+    client: httpx2.AsyncClient,
+    kind: str,
+    member: str,
+    expected: list[Any],
 ) -> None:
     await fill(encode, client)
     told = (await client.get(f"/mock/{kind}")).json()
@@ -62,7 +69,7 @@ async def test_each_kind_has_its_page(
 
 @pytest.mark.parametrize("count", [0, 1, 19, 20, 21, 40, 41])
 async def test_a_list_of_any_length_is_json(
-    encode: Any, client: httpx2.AsyncClient, count: int
+    encode: Encoder, client: httpx2.AsyncClient, count: int
 ) -> None:
     body = encode.series_payload(*[encode.series()] * count)
     await client.post("/api/v2/series", content=body)
@@ -70,7 +77,7 @@ async def test_a_list_of_any_length_is_json(
 
 
 async def test_clearing_over_http_forgets_what_came(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     await fill(encode, client)
     answer = await client.post("/mock/clear")
@@ -87,7 +94,7 @@ async def test_only_a_post_clears(
 
 
 async def test_the_first_page_says_what_it_is_and_what_came(
-    encode: Any, intake: MockIntake, client: httpx2.AsyncClient
+    encode: Encoder, intake: MockIntake, client: httpx2.AsyncClient
 ) -> None:
     await fill(encode, client)
     answer = await client.get("/")
