@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-NATIVE = Path(__file__).parents[1] / "native"
+NATIVE = Path(__file__).parents[2] / "native"
 
 # What only builds, and is not in the module.
 BUILDING = {"pyo3-build-config", "target-lexicon"}
