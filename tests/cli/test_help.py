@@ -1,5 +1,6 @@
 """What holds for every command."""
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from statsd_trio.cli import main
+from statsd_trio.cli.serve import command as serve
 
 COMMAND_LINE_PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
@@ -63,15 +65,93 @@ def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
     assert "_STATSD_TRIO_COMPLETE" in done.stdout
 
 
-def test_completion_offers_the_commands() -> None:
+def complete(line: str) -> list[str]:
+    """Return what a shell is offered for the last word of *line*."""
     done = CliRunner().invoke(
         main,
         prog_name="statsd-trio",
         env={
             "_STATSD_TRIO_COMPLETE": "bash_complete",
-            "COMP_WORDS": "statsd-trio s",
-            "COMP_CWORD": "1",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(line.count(" ")),
         },
     )
+    return done.stdout.split()
 
-    assert {"plain,send", "plain,serve"} <= set(done.stdout.split())
+
+def test_completion_offers_the_commands() -> None:
+    assert {"plain,send", "plain,serve"} <= set(complete("statsd-trio s"))
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("serve --sink c", ["plain,console"]),
+        ("serve --log-level war", ["plain,warning"]),
+        ("serve --config s", ["file,s"]),
+        ("serve --jsonl-path s", ["file,s"]),
+        ("mock-intake --script s", ["file,s"]),
+        ("capture s", ["file,s"]),
+        ("replay s", ["file,s"]),
+    ],
+)
+def test_completion_offers_words_and_files(line: str, offered: list[str]) -> None:
+    assert complete(f"statsd-trio {line}") == offered
+
+
+def test_completion_of_a_list_keeps_the_words_before_a_comma() -> None:
+    context = click.Context(serve)
+    [sinks] = [param for param in serve.params if param.name == "sinks"]
+
+    offered = sinks.shell_complete(context, "console,j")
+
+    assert [each.value for each in offered] == ["console,jsonl"]
+
+
+@pytest.mark.parametrize("path", [(), ("config",), *COMMANDS], ids=" ".join)
+def test_h_is_short_for_help(path: tuple[str, ...]) -> None:
+    short = CliRunner().invoke(main, [*path, "-h"])
+
+    assert short.exit_code == 0
+    assert short.stdout == CliRunner().invoke(main, [*path, "--help"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (["sreve"], "Did you mean 'serve'?"),
+        (["config", "chekc"], "Did you mean 'check'?"),
+        (["serve", "--log-fromat", "json"], "Did you mean '--log-format'?"),
+        (["send", "--cuont", "1"], "Did you mean '--count'?"),
+    ],
+)
+def test_mistyped_word_is_answered_with_the_nearest(
+    arguments: list[str], suggestion: str
+) -> None:
+    done = CliRunner().invoke(main, arguments)
+
+    assert done.exit_code == 2
+    assert suggestion in done.stderr
+
+
+@pytest.mark.parametrize("path", ["config show", "config check", "dev"])
+def test_only_serve_lists_the_flags_of_the_configuration(path: str) -> None:
+    done = CliRunner().invoke(main, [*path.split(), "--help"])
+
+    assert "--max-contexts" not in done.stdout
+    assert "`statsd-trio serve --help`" in re.sub(r"\s+", " ", done.stdout)
+    assert len(done.stdout.splitlines()) < 45
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--aggregation-pipeline", False), ("--no-aggregation-pipeline", True)],
+)
+def test_flag_of_a_field_that_begins_with_no_has_a_plain_opposite(
+    flag: str, value: bool
+) -> None:
+    done = CliRunner().invoke(
+        main, ["config", "show", "--json", "--sink", "console", flag]
+    )
+
+    assert json.loads(done.stdout)["no_aggregation_pipeline"]["value"] is value

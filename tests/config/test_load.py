@@ -789,10 +789,11 @@ def test_proxy_needs_no_scheme() -> None:
 
 def test_unknown_toml_key_is_named_with_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
-    path.write_text("prot = 1\ndogstatsd_port = 1\nzzzz = 1\n")
+    path.write_text("prot = 1\nflush_interval = 1\ndogstatsd_port = 1\nzzzz = 1\n")
 
     assert find_problems_of(path=path) == [
         f"{path}: prot: unknown key; did you mean port?",
+        f"{path}: flush_interval: unknown key; did you mean interval_seconds?",
         f"{path}: dogstatsd_port: unknown key; the Agent's dogstatsd_port is port here",
         f"{path}: zzzz: unknown key; `statsd-trio config schema` has them all",
     ]
@@ -826,7 +827,12 @@ def test_problem_of_a_file_names_file_and_key(tmp_path: Path) -> None:
         ("STATSD_TRIO_SNIKS", "STATSD_TRIO_SINKS"),
         ("STATSD_TRIO_COFNIG", "STATSD_TRIO_CONFIG"),
         ("STATSD_TRIO_PORT", "DD_DOGSTATSD_PORT"),
+        ("STATSD_TRIO_PORTT", "DD_DOGSTATSD_PORT"),
+        ("STATSD_TRIO_DOGSTATSD_PORT", "DD_DOGSTATSD_PORT"),
         ("STATSD_TRIO_API_KEY", "DD_API_KEY"),
+        # What other servers call it.
+        ("STATSD_TRIO_FLUSH", "STATSD_TRIO_INTERVAL_SECONDS"),
+        ("STATSD_TRIO_FLUSH_INTERVAL", "STATSD_TRIO_INTERVAL_SECONDS"),
     ],
 )
 def test_variable_that_does_not_exist_is_a_problem(variable: str, meant: str) -> None:

@@ -1,8 +1,9 @@
 """The command line: one file a command, imported when it is asked for."""
 
 import importlib
+import os
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -24,6 +25,19 @@ _MODULES: Final = {
 class _LazyGroup(click.Group):
     """Imports a command's module only when that command runs or is listed."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        # Source: no-color.org: any value but an empty one turns colours off. Click
+        # leaves them out where the output is not a terminal, and knows no variable.
+        if os.environ.get("NO_COLOR"):
+            extra.setdefault("color", False)
+        return super().make_context(info_name, args, parent, **extra)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_MODULES)
 
@@ -35,8 +49,19 @@ class _LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            # Click only looks among the commands that it has been given.
+            raise click.NoSuchCommand(
+                error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
+            ) from None
 
-@click.group(cls=_LazyGroup)
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="statsd-trio")
 def main() -> None:
     """A DogStatsD server for Python that loses nothing and can prove it."""

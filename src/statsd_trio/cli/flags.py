@@ -1,27 +1,39 @@
 """The flags of every command that takes a configuration, made from its options."""
 
+import functools
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from statsd_trio.config import SourcedConfig, load_sourced_config
 from statsd_trio.config.load import read_config
 from statsd_trio.config.option import Option
-from statsd_trio.config.option_types.scalars import Boolean
+from statsd_trio.config.option_types.scalars import Boolean, FilePath
 from statsd_trio.config.options import FILE_VARIABLE, SECTIONS
 from statsd_trio.config.parsing import parse_strings
 from statsd_trio.errors import ConfigError
 
 USAGE_EXIT: Final = 2
 
+_WHERE_FIELDS_ARE: Final = (
+    "Every flag of `statsd-trio serve` can be given as well. They are listed by"
+    " `statsd-trio serve --help`."
+)
+
 
 class ConfigCommand(click.Command):
-    """A command with a flag for each field of `Config`, its help in sections."""
+    """A command with a flag for each field of `Config`.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    The help of ``serve`` lists them, in sections; that of the other commands says
+    where to find them.
+    """
+
+    def __init__(self, *args: Any, lists_fields: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._lists_fields = lists_fields
         self._sections = [
             (title, [_make_flag(option) for option in options])
             for title, options in SECTIONS.items()
@@ -31,32 +43,52 @@ class ConfigCommand(click.Command):
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        """Write the flags under the headings that the documentation has too."""
+        """Write the command's own flags, and those of the fields if it lists them."""
         fields = {id(flag) for _, flags in self._sections for flag in flags}
-        others = [param for param in self.get_params(ctx) if id(param) not in fields]
-        sections: list[tuple[str, list[Any]]] = [("Options", others), *self._sections]
+        others = [
+            param
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option) and id(param) not in fields
+        ]
+        sections: list[tuple[str, list[Any]]] = [("Options", others)]
+        if self._lists_fields:
+            # Under the headings that the documentation has too.
+            sections += self._sections
         for title, params in sections:
             records = [
                 record for param in params if (record := param.get_help_record(ctx))
             ]
             with formatter.section(title):
                 formatter.write_dl(records)
+        if not self._lists_fields:
+            formatter.write_paragraph()
+            formatter.write_text(_WHERE_FIELDS_ARE)
 
 
 def config_command(
-    name: str, **settings: Any
+    name: str, *, lists_fields: bool = False, **settings: Any
 ) -> Callable[[Callable[..., Any]], ConfigCommand]:
-    """Make a command that gets *config_path* and, in *flags*, what flags say."""
+    """Make a command that gets *config_path* and, in *flags*, what flags say.
+
+    Args:
+        name: of the command.
+        lists_fields: whether its help lists the flags of the fields of `Config`.
+        settings: for `click.command`.
+    """
     path = click.option(
         "--config",
         "config_path",
         metavar="PATH",
+        type=click.Path(),
         envvar=FILE_VARIABLE,
         help="A TOML file, or the Agent's datadog.yaml.",
     )
 
     def decorate(function: Callable[..., Any]) -> ConfigCommand:
-        return click.command(name, cls=ConfigCommand, **settings)(path(function))
+        make = click.command(
+            name, cls=ConfigCommand, lists_fields=lists_fields, **settings
+        )
+        return make(path(function))
 
     return decorate
 
@@ -65,8 +97,12 @@ def _make_flag(option: Option) -> click.Option:
     default = _show_default(option)
     help_text = option.help if not default else f"{option.help}  [{default}]"
     if isinstance(option.type, Boolean):
+        # What is `no_...` in a file is switched off by the flag without it.
+        opposite = option.flag.removeprefix("no-")
+        if opposite == option.flag:
+            opposite = f"no-{option.flag}"
         return click.Option(
-            [f"--{option.flag}/--no-{option.flag}", option.name],
+            [f"--{option.flag}/--{opposite}", option.name],
             default=None,
             help=help_text,
         )
@@ -75,7 +111,25 @@ def _make_flag(option: Option) -> click.Option:
         metavar=option.type.metavar,
         multiple=option.type.is_list,
         help=help_text,
+        shell_complete=functools.partial(_complete, option),
     )
+
+
+def _complete(
+    option: Option, _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the words that an option knows, or the files for one that names a file."""
+    if isinstance(option.type, FilePath):
+        return [CompletionItem(incomplete, type="file")]
+    # A list may be separated by commas; the words before the last one stay.
+    before, comma, last = "", "", incomplete
+    if option.type.is_list:
+        before, comma, last = incomplete.rpartition(",")
+    return [
+        CompletionItem(f"{before}{comma}{word}")
+        for word in option.type.known
+        if word.startswith(last)
+    ]
 
 
 def _show_default(option: Option) -> str:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 @config_command(
     "serve",
+    lists_fields=True,
     epilog="""Example: DD_API_KEY=... statsd-trio serve --tags env:prod
 
     Without an account: statsd-trio serve --sink console

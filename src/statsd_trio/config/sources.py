@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, cast
 import attrs
 
 from statsd_trio.config.files import is_agent_file, read_file
-from statsd_trio.config.option import PREFIX, Alias
+from statsd_trio.config.option import AGENT_PREFIX, PREFIX, Alias
 from statsd_trio.config.options import OPTIONS, OTHER_VARIABLES
 from statsd_trio.config.parsing import parse_strings, parse_text
 from statsd_trio.errors import ConfigError
@@ -26,6 +26,16 @@ _OF_A_SERVICE: Final = re.compile(
     r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
 )
 _URL_OF_A_SERVICE: Final = re.compile(r"(tcp|udp|sctp)://.*")
+
+# What other servers of StatsD call a field.
+# Source: statsd, exampleConfig.js (flushInterval); gostatsd, README.md
+# (flush-interval); telegraf, agent (flush_interval).
+_OTHER_WORDS: Final = {
+    "flush": "interval_seconds",
+    "flush_interval": "interval_seconds",
+    "flush_interval_seconds": "interval_seconds",
+    "flushinterval": "interval_seconds",
+}
 
 # How the names of variables begin that are for any program that sends OTLP.
 _FOREIGN: Final = "OTEL_"
@@ -130,7 +140,7 @@ def _suggest_key(key: str, findings: Findings) -> str:
         if key in option.keys:
             findings.meant.add(option.name)
             return f"the Agent's {key} is {option.name} here"
-    near = find_nearest(key, OPTIONS)
+    near = _OTHER_WORDS.get(key) or find_nearest(key, OPTIONS)
     if near is None:
         return "`statsd-trio config schema` has them all"
     findings.meant.add(near)
@@ -189,11 +199,17 @@ def _judge_variables(environ: Mapping[str, str], findings: Findings) -> None:
 
 
 def _suggest_variable(name: str, ours: list[str], findings: Findings) -> str:
-    field = name.removeprefix(PREFIX).lower()
-    variable = OPTIONS[field].environ[0] if field in OPTIONS else None
-    variable = variable or find_nearest(name, ours)
-    if variable is None:
+    # Without the prefixes, which would make any two names look alike.
+    word = name.removeprefix(PREFIX).lower()
+    variables = {known.removeprefix(PREFIX).lower(): known for known in ours}
+    for option in OPTIONS.values():
+        for known in option.environ:
+            variables.setdefault(known.removeprefix(AGENT_PREFIX).lower(), known)
+        variables[option.name] = option.environ[0]
+    near = _OTHER_WORDS.get(word) or find_nearest(word, variables)
+    if near is None:
         return f"known are {', '.join(ours)}"
+    variable = variables[near]
     findings.meant |= {
         option.name for option in OPTIONS.values() if variable in option.environ
     }
