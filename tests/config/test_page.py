@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from statsd_trio.config.options import OPTIONS
-from statsd_trio.config.page import render_tables, renew_page
+from statsd_trio.config.page import render_options, renew_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -14,14 +14,15 @@ def test_page_is_what_the_options_say() -> None:
     )
 
 
-def test_page_has_the_tables() -> None:
-    assert render_tables() in PAGE.read_text(encoding="utf-8")
+def test_page_has_the_options() -> None:
+    assert render_options() in PAGE.read_text(encoding="utf-8")
 
 
-def test_tables_name_every_field_and_variable() -> None:
-    tables = render_tables()
+def test_options_have_a_heading_a_flag_and_every_variable() -> None:
+    text = render_options()
 
     for option in OPTIONS.values():
-        assert f"| `{option.name}` |" in tables
+        assert f"\n### `{option.name}`\n" in text
+        assert f"`--{option.flag}`" in text
         for variable in option.environ:
-            assert f"`{variable}`" in tables
+            assert f"`{variable}`" in text

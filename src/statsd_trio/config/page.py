@@ -1,4 +1,4 @@
-"""The tables of options on the documentation's page about the configuration.
+"""The options on the documentation's page about the configuration.
 
 ``python -m statsd_trio.config.page docs/configuration.md`` renews them there.
 """
@@ -19,33 +19,33 @@ _END: Final = "<!-- Options end. -->"
 
 
 def renew_page(page: str) -> str:
-    """Put the tables as they are now into the text of the page."""
+    """Put the options as they are now into the text of the page."""
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n\n{render_tables()}\n{_END}{after}"
+    return f"{before}{_BEGIN}\n\n{render_options()}\n{_END}{after}"
 
 
-def render_tables() -> str:
-    """Write a section with a table for each section of options."""
+def render_options() -> str:
+    """Write a part of the page for each section of options."""
     return "\n".join(
         _render_section(title, options) for title, options in SECTIONS.items()
     )
 
 
 def _render_section(title: str, options: list[Option]) -> str:
-    rows = [_render_row(option) for option in options]
-    header = "| field | environment | default | |\n|---|---|---|---|\n"
-    return f"## {title}\n\n{header}{''.join(rows)}"
+    return f"## {title}\n\n" + "\n".join(map(_render_option, options))
 
 
-def _render_row(option: Option) -> str:
-    variables = "<br>".join(f"`{variable}`" for variable in option.environ)
+def _render_option(option: Option) -> str:
     help_text = option.help.replace("__random__", "`__random__`")
-    live = " *Live.*" if option.is_live else ""
     words = option.type.words[0].upper() + option.type.words[1:]
+    variables = " or ".join(f"`{variable}`" for variable in option.environ)
+    live = " *Live.*" if option.is_live else ""
+    # A heading, so that other pages can link to it.
     return (
-        f"| `{option.name}` | {variables} | {_render_default(option)}"
-        f" | {help_text} {words}.{live} |\n"
+        f"### `{option.name}`\n\n{help_text}\n\n"
+        f"{words}. Default: {_render_default(option)}. "
+        f"Flag: `--{option.flag}`. Environment: {variables}.{live}\n"
     )
 
 
