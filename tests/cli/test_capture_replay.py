@@ -48,7 +48,7 @@ def test_a_capture_is_sent_as_often_as_asked(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "http://x"], "http is none of"),
+        (["--to", "http://x"], "http must be one of"),
         (["--to", "udp://x", "--speed", "0"], "neither max nor a number"),
         (["--to", "udp://x", "--speed", "fast"], "neither max nor a number"),
         (["--to", "udp://x", "--speed", "nan"], "neither max nor a number"),

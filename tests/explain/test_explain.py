@@ -59,7 +59,7 @@ def test_a_counter_reads_as_a_tree() -> None:
         "    tags         env:prod, env:prod\n"
         "    becomes\n"
         "      page.views  rate 0.2 (per second: 2 in 10 seconds)\n"
-        "  warning: The tag 'env:prod' stands 2 times; it counts once."
+        "  warning: The tag 'env:prod' appears 2 times; it counts once."
     )
 
 

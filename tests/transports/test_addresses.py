@@ -38,7 +38,7 @@ def test_an_address_is_read(text: str, address: Address) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("http://localhost", "http is none of udp, unix"),
+        ("http://localhost", "http must be one of udp, unix"),
         ("unix://", "has no path"),
         ("unix://\0", "has no path"),
         ("udp://", "expected HOST:PORT"),

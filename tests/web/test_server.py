@@ -116,10 +116,10 @@ async def test_requests_that_come_together_are_answered_in_turn() -> None:
         ("GET / HTTP/1.0", 200, b"hello"),
         ("GET /?a=b HTTP/1.1", 200, b"hello"),
         ("HEAD / HTTP/1.1", 200, b""),
-        ("GET /%2e HTTP/1.1", 404, b"there is no such page\n"),
-        ("GET http://x/ HTTP/1.1", 404, b"there is no such page\n"),
+        ("GET /%2e HTTP/1.1", 404, b"there is no page at this address\n"),
+        ("GET http://x/ HTTP/1.1", 404, b"there is no page at this address\n"),
         ("DELETE / HTTP/1.1", 405, b""),
-        ("CONNECT x:1 HTTP/1.1", 404, b"there is no such page\n"),
+        ("CONNECT x:1 HTTP/1.1", 404, b"there is no page at this address\n"),
     ],
 )
 async def test_each_request_has_its_answer(head: str, status: int, body: bytes) -> None:

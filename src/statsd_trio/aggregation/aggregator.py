@@ -45,7 +45,7 @@ from statsd_trio.protocol.messages import (
     ServiceCheck,
 )
 
-# Over all sets of one bucket: some 100 MB.
+# Over all sets of one bucket; this takes some 100 MB.
 MAX_SET_VALUES: Final = 1_000_000
 
 
@@ -219,11 +219,17 @@ class Aggregator:
         self._drops.drop(reason, len(sample.values))
 
     def add_event(self, event: Event) -> None:
-        """Keep *event* for the next snapshot; it is counted if there are too many."""
+        """Keep *event* for the next snapshot.
+
+        If there are too many, it is only counted.
+        """
         self._messages.add_event(event, self._now)
 
     def add_service_check(self, check: ServiceCheck) -> None:
-        """Keep *check* for the next snapshot; it is counted if there are too many."""
+        """Keep *check* for the next snapshot.
+
+        If there are too many, it is only counted.
+        """
         self._messages.add_service_check(check, self._now)
 
     def take_snapshot(

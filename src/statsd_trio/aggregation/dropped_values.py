@@ -1,4 +1,4 @@
-"""Values that found no room: how many, and of which metrics."""
+"""Count the values that were dropped for lack of room, and for which metrics."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,21 +8,22 @@ import attrs
 
 from statsd_trio.counters import SampleCounters
 
-# Reasons for which values find no room.
+# The reasons for which values are dropped for lack of room.
 FULL: Final = "max_contexts"
 MEMORY_REASONS: Final = ("context_memory", "set_memory", "value_memory")
 
-# Of metrics whose values found no room in one interval; the worst come often.
+# Counted for this many metrics whose values found no room in one interval; the worst
+# ones arrive often enough to be among them.
 MAX_NAMES: Final = 1000
 
 
 @attrs.frozen
 class DroppedValues:
-    """What found no room since the last snapshot.
+    """The values dropped for lack of room since the last snapshot.
 
     Attributes:
-        counts: of values, by reason.
-        names: how many of them were of each metric, as far as those are counted.
+        counts: the number of values, by reason.
+        names: how many of them belonged to each metric, as far as this is counted.
     """
 
     counts: Mapping[str, int]
@@ -30,16 +31,19 @@ class DroppedValues:
 
 
 class DropCounter:
-    """Counts dropped values, and remembers what is new since the last snapshot."""
+    """Counts dropped values, and remembers those of the current interval."""
 
     def __init__(self, samples: SampleCounters) -> None:
-        """Count into *samples*."""
+        """Start with nothing dropped; the totals are added to *samples*."""
         self._samples = samples
         self._told: Counter[str] = Counter()
         self._names: Counter[str] = Counter()
 
     def drop(self, reason: str, values: int, name: str = "") -> None:
-        """Count *values* that were read as dropped, with *name* if it is to be told."""
+        """Count *values* that were parsed as dropped.
+
+        A *name* is shown to the operator.
+        """
         self._samples.parsed += values
         self._samples.dropped[reason] += values
         if name:
@@ -51,7 +55,7 @@ class DropCounter:
             self._names[name] += values
 
     def take(self) -> DroppedValues:
-        """Return what found no room since the last call."""
+        """Return what was dropped for lack of room since the last call."""
         dropped = self._samples.dropped
         now = {reason: dropped[reason] for reason in (FULL, *MEMORY_REASONS)}
         counts = {reason: now[reason] - self._told[reason] for reason in now}

@@ -1,4 +1,4 @@
-"""The events and service checks of one interval, kept until its snapshot."""
+"""Keep the events and service checks of one interval until its snapshot."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.counters import SampleCounters
 from statsd_trio.protocol.messages import Event, ServiceCheck
 
-# Each is at most a packet.
+# Each is at most as large as a packet.
 MAX_EVENTS: Final = 10_000
 MAX_SERVICE_CHECKS: Final = 10_000
 
@@ -17,11 +17,11 @@ class MessageBuffer:
     """Keeps events and service checks, up to a limit for each."""
 
     def __init__(self, settings: AggregationSettings, samples: SampleCounters) -> None:
-        """Keep nothing yet.
+        """Start empty.
 
         Args:
-            settings: with the hostname and the tags that messages get.
-            samples: counts what is beyond a limit, as ``events_dropped``.
+            settings: provide the hostname and the tags for the messages.
+            samples: counts messages beyond a limit as ``events_dropped``.
         """
         self.settings = settings
         self._samples = samples
@@ -29,7 +29,7 @@ class MessageBuffer:
         self._service_checks: list[ServiceCheck] = []
 
     def add_event(self, event: Event, now: float) -> None:
-        """Keep *event*, which came at *now*; one beyond the limit is counted."""
+        """Keep *event*, which arrived at *now*; beyond the limit it is only counted."""
         if len(self._events) >= MAX_EVENTS:
             self._samples.events_dropped += 1
             return
@@ -43,7 +43,7 @@ class MessageBuffer:
         )
 
     def add_service_check(self, check: ServiceCheck, now: float) -> None:
-        """Keep *check*, which came at *now*; one beyond the limit is counted."""
+        """Keep *check*, which arrived at *now*; beyond the limit it is only counted."""
         if len(self._service_checks) >= MAX_SERVICE_CHECKS:
             self._samples.events_dropped += 1
             return
@@ -57,7 +57,7 @@ class MessageBuffer:
         )
 
     def take(self) -> tuple[list[Event], list[ServiceCheck]]:
-        """Return all that is kept, and keep nothing."""
+        """Return everything and start empty again."""
         taken = self._events, self._service_checks
         self._events, self._service_checks = [], []
         return taken

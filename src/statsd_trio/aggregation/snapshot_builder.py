@@ -42,16 +42,16 @@ _FORGOTTEN: Final = Context(("", COUNTER, "", ()))
 
 @attrs.frozen(kw_only=True)
 class SnapshotParts:
-    """What one snapshot is made of, detached from the aggregator.
+    """The parts of one snapshot, taken out of the aggregator.
 
     Attributes:
-        number: of the snapshot, counted from 1.
-        time: of the snapshot.
+        number: the number of the snapshot, counted from 1.
+        time: the time of the snapshot.
         now: when it was taken.
-        buckets: closed, with the second that each starts with, ascending.
-        idle: start of an interval in which nothing came, if there are no buckets.
-        timestamped: points with timestamps of their own.
-        dropped: what found no room since the last snapshot.
+        buckets: closed buckets with the second in which each starts, ascending.
+        idle: the start of an interval without samples, if there are no buckets.
+        timestamped: points with their own timestamps.
+        dropped: what was dropped for lack of room since the last snapshot.
     """
 
     number: int
@@ -118,7 +118,7 @@ class SnapshotBuilder:
         found = yield from find_warnings(dropped, self._table, self._settings)
         self.warnings = (*self.warnings, *found)
         yield from self._free()
-        # Not named earlier: the buckets could not be let go of.
+        # A name for it before this point would keep the buckets from being freed.
         parts = self._parts
         self.snapshot = self._contents.make_snapshot(
             parts.time, self._starts, parts.events, parts.service_checks
@@ -292,7 +292,7 @@ class SnapshotBuilder:
         self._table.shrink()
 
     def _build_timestamped(self) -> Iterator[None]:
-        """Send points with timestamps whose contexts stand in no bucket."""
+        """Add the points with their own timestamps, which are in no bucket."""
         timestamped = self._parts.timestamped
         while timestamped:
             for context in list(islice(timestamped, STEP_CONTEXTS)):

@@ -1,7 +1,7 @@
-"""Points with timestamps of their own, which bypass the buckets.
+"""Keep points that have their own timestamps and bypass the buckets.
 
-They are kept for one interval. Values of one context with the same timestamp are one
-point: the sum of a counter's, the last of a gauge's.
+They are kept for one interval. Values of one context with the same timestamp become one
+point: the sum for a counter, the last value for a gauge.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from typing import Final
 
 from statsd_trio.engine.context import GAUGE, Context
 
-# For one interval; each takes some 150 bytes.
+# The limit for one interval; each point takes some 150 bytes.
 MAX_TIMESTAMPED_POINTS: Final = 500_000
 
-# The points of each context, by their time.
+# The points of each context, by their timestamps.
 PointsByContext = dict[Context, dict[int, float]]
 
 
@@ -25,7 +25,10 @@ class TimestampedPoints:
         self._count = 0
 
     def add(self, context: Context, timestamp: int, values: Sequence[float]) -> str:
-        """Add *values* of one line; return why they are dropped, "" if they are not."""
+        """Add the *values* of one line.
+
+        Return "", or the reason why they are dropped.
+        """
         points = self._points.get(context, {})
         before = points.get(timestamp)
         is_gauge = context.kind == GAUGE
@@ -40,6 +43,6 @@ class TimestampedPoints:
         return ""
 
     def take(self) -> PointsByContext:
-        """Return all points, and keep none."""
+        """Return all points and start empty again."""
         taken, self._points, self._count = self._points, {}, 0
         return taken

@@ -1,7 +1,7 @@
-"""A page that shows what a server takes in, live: every metric, event and bad line.
+"""A web page that shows live what a server receives: metrics, events and bad lines.
 
-It needs the extra ``http``. The server is watched and not changed; a server without a
-page does nothing of this.
+It needs the extra ``http``. The page only watches the server and changes nothing; a
+server without a page has no cost from it.
 """
 
 from statsd_trio.dev.opening import DevPage, make_client_environment, open_dev_page

@@ -1,4 +1,4 @@
-"""The page as an application: its files, its documents, and what changes it."""
+"""The page as an ASGI application: its files, its documents, and its actions."""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from statsd_trio.dev.query import Query, QueryError, read_query
 from statsd_trio.dev.stream import Stream
 from statsd_trio.web import JsonResponse, Limits, make_application
 
-# A few tabs, and whoever forgot to leave.
+# Enough for a few tabs, and for some that were left open.
 LIMITS: Final = Limits(
     max_connections=64,
     max_body_bytes=64 * 1024,
@@ -30,7 +30,7 @@ LIMITS: Final = Limits(
     answers_per_second=200.0,
 )
 MAX_STREAMS: Final = 16
-# A client that does not read one keeps its place until it is closed.
+# A client that does not read keeps its place until it is closed.
 MAX_EXPORTS: Final = 4
 
 _MEDIA_TYPES: Final = {
@@ -49,11 +49,11 @@ _MAX_DEPTH: Final = 5
 
 
 def make_dev_application(model: PageModel, host: str) -> ASGIApp:
-    """Make the page of *model*.
+    """Return the application that shows *model*.
 
     Args:
-        model: what is shown.
-        host: the name that was chosen for the page.
+        model: provides everything that is shown.
+        host: the host name that was chosen for the page.
     """
     pages = _Pages(model)
     routes = [
@@ -83,7 +83,7 @@ def _post(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
 
 
 class _Endpoint:
-    """What answers a request, as an ASGI application."""
+    """Wraps a function that answers requests as an ASGI application."""
 
     def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
         self._answer = answer
@@ -96,7 +96,8 @@ class _Endpoint:
         except UnknownMetricError as error:
             answer = JsonResponse({"error": str(error)}, 404)
         except ClientDisconnect:
-            # Nobody is there, or the body is too long, which the web server answers.
+            # Either the client has left, or the body is too long, which the web server
+            # answers.
             return
         await answer(scope, receive, send)
 
@@ -129,7 +130,7 @@ class _Pages:
         query = _read_query(request)
         view = request.query_params.get("view", "")
         if view not in VIEWS:
-            raise QueryError(f"view is none of {', '.join(VIEWS)}")
+            raise QueryError(f"view must be one of {', '.join(VIEWS)}")
         last = request.headers.get("last-event-id", "")
         last = last or request.query_params.get("last", "")
         return _LimitedAnswer(Stream(self._documents, view, query, last), self._streams)
@@ -141,7 +142,7 @@ class _Pages:
         return _LimitedAnswer(Export(name, self._exports[name]()), self._files)
 
     async def change(self, change: Callable[[], None], request: Request) -> Response:
-        # A request that is cut off, or too long, changes nothing.
+        # A request that is cut off, or too long, does not change anything.
         await request.body()
         change()
         document = await self._documents.get("state", Query())
@@ -149,7 +150,7 @@ class _Pages:
 
 
 class _AnswerLimit:
-    """Limits how many answers of one kind may be under way."""
+    """Limits how many answers of one kind may be in progress."""
 
     def __init__(self, count: int, kind: str) -> None:
         self.limiter = trio.CapacityLimiter(count)
@@ -157,7 +158,7 @@ class _AnswerLimit:
 
 
 class _LimitedAnswer(Response):
-    """An answer that takes long, unless there are too many of its kind already."""
+    """A long answer, refused if too many of its kind are in progress."""
 
     def __init__(self, answer: ASGIApp, limit: _AnswerLimit) -> None:
         super().__init__()
@@ -192,14 +193,15 @@ async def _show_file(folder: str, path: str) -> Response:
 
 
 def _read_file(folder: str, path: str) -> tuple[bytes, str] | None:
-    """Read a file of the page; None where there is none of that name."""
+    """Read a file of the page; return None if there is no such file."""
     suffix = "." + path.rpartition(".")[2]
     parts = path.split("/")
     if suffix not in _MEDIA_TYPES or len(parts) > _MAX_DEPTH:
         return None
     found: Traversable = files("statsd_trio.dev") / folder
     for part in parts:
-        # What is there is listed, so no name leads out of the folder.
+        # The name must be in the folder's listing, so no name can lead out of the
+        # folder.
         named = {each.name: each for each in found.iterdir()} if found.is_dir() else {}
         if part not in named:
             return None

@@ -1,4 +1,4 @@
-"""The assertion of the pytest plugin that holds for what was seen of a metric."""
+"""Write an assertion for the pytest plugin that fits what was seen of a metric."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -26,16 +26,16 @@ _METHODS: Final = {
 def write_assertion(
     name: str, kind: int, tags: Sequence[str], last: float | None
 ) -> str:
-    """Write what a test asserts that sends such a metric once more.
+    """Write the assertion for a test that sends such a metric once more.
 
     Args:
-        name: of the metric.
+        name: the name of the metric.
         kind: an index into `TYPES`.
-        tags: those that the line must have.
-        last: the value of a counter or a gauge, where it is known.
+        tags: the tags that the line must have.
+        last: the value of a counter or a gauge, if it is known.
     """
     arguments = [_quote(name)]
-    # A value that is left out may be any.
+    # A value that is left out matches any value.
     if kind in {COUNTER, GAUGE} and last is not None:
         arguments.append(f"{last:.15g}")
     if tags:
@@ -52,7 +52,7 @@ def write_track_assertion(track: Track, left_out: frozenset[str]) -> str:
 
 
 def _quote(text: str) -> str:
-    """Write a literal of Python, in double quotes and of ASCII alone."""
+    """Return *text* as a Python literal in double quotes, in ASCII only."""
     written = ascii(text)
     if written[0] == "'":
         written = '"' + written[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'

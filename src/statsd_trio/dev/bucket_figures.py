@@ -1,4 +1,4 @@
-"""The figures of a closed bucket, noted in the history of each of its contexts."""
+"""Record the figures of a closed bucket in the history of each of its contexts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -11,19 +11,19 @@ from statsd_trio.engine.context import COUNTER, GAUGE, SET
 _STEP_CONTEXTS: Final = 200
 
 
-# Of *bucket*, the contexts are those that were put in, which its type cannot say.
+# The contexts in *bucket* are the ones that were added, which its type cannot express.
 def note_bucket(
     bucket: Any, start: int, memory: Memory, *, is_fine: bool
 ) -> Iterator[None]:
-    """Note what *bucket*, which began at *start*, has of each context, and free it.
+    """Record what *bucket*, which began at *start*, has of each context, and free it.
 
-    It yields after each small step.
+    Yields after each small step.
 
     Args:
-        bucket: closed; its contexts are `TrackedContext`.
+        bucket: a closed bucket, whose contexts are `TrackedContext`.
         start: unix seconds.
         memory: counts the points.
-        is_fine: whether the bucket is one of a second; the last values of metrics are
+        is_fine: whether it is the bucket of one second; the last values of metrics are
             taken from these.
     """
     kinds = (
@@ -49,15 +49,16 @@ def note_bucket(
         yield
 
 
-# These do ten thousand contexts a second, and return how many.
+# These functions handle ten thousand contexts a second, and return how many points they
+# added.
 
 
 def _note_values(
     taken: Sequence[tuple[Any, int, float]], start: int, kind: int = -1
 ) -> int:
-    """Note the figure of each context.
+    """Record the figure of each context.
 
-    With *kind* it is the last of its metric, too.
+    With *kind* it also becomes the last figure of the metric.
     """
     noted = 0
     for context, _, value in taken:
@@ -74,7 +75,7 @@ def _note_values(
 
 
 def _note_counts(taken: Sequence[tuple[Any, int, float]], start: int) -> int:
-    """Note the figure of each counter, and what those of a metric have together."""
+    """Record the figure of each counter, and the sum for each metric."""
     noted = 0
     for context, _, value in taken:
         track: Track | None = context.track
@@ -95,11 +96,11 @@ def _note_counts(taken: Sequence[tuple[Any, int, float]], start: int) -> int:
 def _note_bands(
     taken: Sequence[tuple[Any, int, Sequence[float]]], start: int, *, is_fine: bool
 ) -> int:
-    """Note the figures of some histograms, timers or distributions."""
+    """Record the figures of some histograms, timers or distributions."""
     noted = 0
     for context, _, row in taken:
         track: Track | None = context.track
-        # A row is empty where no value could be kept.
+        # A row is empty if no value could be kept.
         if track is not None and row:
             greatest, count, p50, p95, p99 = row
             context.add_time(start)

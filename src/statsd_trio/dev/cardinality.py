@@ -1,4 +1,4 @@
-"""How many contexts there are, by name, and for a name by tag."""
+"""Count contexts by name and, for one name, by tag."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ def describe_cardinality(
 
 
 def count_tags(metric: Metric, found: dict[str, Any]) -> Iterator[None]:
-    """Put the tags of *metric*, with the number of their values, into *found*."""
+    """Put the tags of *metric*, with how many values each has, into *found*."""
     counted: dict[str, Counter[str]] = {}
     capped: set[str] = set()
     for index, track in enumerate(list(metric.tracks.values())):

@@ -1,4 +1,4 @@
-"""A metric over time: its contexts put together, as arrays that are ready to draw."""
+"""Draw a metric over time: its contexts combined, as arrays ready to be drawn."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -7,13 +7,14 @@ from statsd_trio.dev.history import COARSE_STEP, FIGURES, IS_BAND, Points
 from statsd_trio.dev.metrics import Track
 from statsd_trio.engine.context import COUNTER, GAUGE, SET
 
-# With a tag to split by, one line each; the most active come first.
+# If the chart is split by a tag, each value has one line; the most active ones come
+# first.
 MAX_LINES: Final = 20
 
 _NOTES: Final = {
     COUNTER: "",
     GAUGE: "The average of the contexts.",
-    SET: "The sum of the contexts; a value that several have counts several times.",
+    SET: "The sum of the contexts; a value in several contexts counts several times.",
 }
 _BAND_NOTE: Final = (
     "The percentiles of several contexts together are those of the highest one."
@@ -23,7 +24,7 @@ _STEP_POINTS: Final = 1500
 
 
 class _Line:
-    """One line of the chart: some contexts together."""
+    """One line of the chart, which combines some contexts."""
 
     def __init__(self, label: str, kind: int, size: int) -> None:
         self.label = label
@@ -34,7 +35,7 @@ class _Line:
         self.columns: dict[str, list[float | None]] = {
             figure: [None] * size for figure in figures
         }
-        # Of gauges, how many contexts are in each average.
+        # For gauges: how many contexts are in each average.
         self._counts = [0] * size if kind == GAUGE else []
 
     def add(self, points: Points, start: int, step: int) -> None:
@@ -70,7 +71,7 @@ class _Line:
                 self._counts[slot] += 1
 
     def describe(self, step: int) -> dict[str, Any]:
-        """Return the line as a document has it."""
+        """Return the line in the form used in documents."""
         if self._kind == GAUGE:
             (column,) = self.columns.values()
             for slot, count in enumerate(self._counts):
@@ -104,12 +105,12 @@ def draw_chart(
     """Put the chart of *tracks* into *found*; yields after each step.
 
     Args:
-        tracks: of one metric, of any types; those of *kind* are drawn.
+        tracks: contexts of one metric, of any types; those of *kind* are drawn.
         kind: an index into `TYPES`.
-        minutes: how far it goes back.
+        minutes: how far back the chart goes.
         by: the tag key to split by; "" for one line.
         now: unix seconds, the end of the chart.
-        found: gets the document.
+        found: receives the document.
     """
     step = 1 if minutes <= 5 else COARSE_STEP
     end = now // step * step
@@ -124,7 +125,7 @@ def draw_chart(
         points = track.fine if step == 1 else track.coarse
         line = lines.get(label)
         if line is None:
-            # Of a tag that has no end of values, no more than can be drawn are added.
+            # If a tag has endless values, only as many as can be drawn are added.
             if len(lines) >= MAX_LINES * 5:
                 continue
             line = lines[label] = _Line(label, kind, len(times))

@@ -1,4 +1,7 @@
-"""What Datadog would receive of a metric: the payloads of the last flush, read back."""
+"""Show what Datadog would receive of a metric: the payloads of the last flush.
+
+The payloads are built as for delivery, and decoded again.
+"""
 
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final, TypeVar
@@ -16,7 +19,7 @@ from statsd_trio.sinks.delivery.payload import Payload
 
 _T = TypeVar("_T", Series, Sketch)
 
-# Of the series and sketches of one metric, how many are shown.
+# How many series and sketches of one metric are shown.
 MAX_SHOWN: Final = 50
 _STEP_ITEMS: Final = 2000
 
@@ -57,7 +60,7 @@ def show_payloads(
 ) -> Iterator[None]:
     """Put what Datadog receives of the metrics *names* into *found*.
 
-    It is built as for the intake, and read back. It yields after each step.
+    The payloads are built as for the intake, and decoded again. Yields after each step.
     """
     series, left_series = yield from _pick(snapshot.series, names)
     sketches, left_sketches = yield from _pick(snapshot.sketches, names)
@@ -84,7 +87,7 @@ def show_payloads(
 def _pick(
     items: Sequence[_T], names: set[str]
 ) -> Generator[None, None, tuple[list[_T], int]]:
-    """Return the items of *names* that are shown, and how many more there are."""
+    """Return the items of *names* to show, and how many more there are."""
     picked: list[_T] = []
     left_out = 0
     for start in range(0, len(items), _STEP_ITEMS):

@@ -1,4 +1,4 @@
-"""One metric: its chart, contexts, lines, problems, and what Datadog receives of it."""
+"""Describe one metric: chart, contexts, lines, problems, and what Datadog receives."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -21,10 +21,10 @@ _STEP_TRACKS: Final = 500
 _KINDS: Final = {name: kind for kind, name in TYPE_NAMES.items()}
 
 _NO_LINES: Final = (
-    "The lines of this metric are older than what is kept; the next one is shown."
+    "The lines of this metric are older than what is kept; the next line will be shown."
 )
 _NO_FLUSH: Final = "Nothing was flushed yet."
-_NOT_SENT: Final = "The last flush had nothing of this metric."
+_NOT_SENT: Final = "This metric was not in the last flush."
 
 
 def describe_metric(
@@ -37,17 +37,17 @@ def describe_metric(
     second: int,
     found: dict[str, Any],
 ) -> Iterator[None]:
-    """Put all about *metric* into *found*; yields after each step.
+    """Put everything about *metric* into *found*; yields after each step.
 
     Args:
-        metric: what is asked for.
-        received: where its lines of late are.
-        snapshot: the last one; None before.
-        config: of the server.
-        query: what is asked for of it.
+        metric: the metric to describe.
+        received: provides its recent lines.
+        snapshot: the last snapshot; None before the first one.
+        config: the server's configuration.
+        query: which details are wanted.
         now: unix seconds.
-        second: the first second of which there is no figure yet.
-        found: gets the document.
+        second: the first second for which there are no figures yet.
+        found: receives the document.
     """
     tracks = list(metric.tracks.values())
     kind = _KINDS.get(query.type, metric.main_kind)

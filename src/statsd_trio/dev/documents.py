@@ -1,4 +1,4 @@
-"""One JSON document for each view, made in small steps and kept for who asks next."""
+"""Make one JSON document for each view, in small steps, and keep it for a while."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -26,14 +26,14 @@ VIEWS: Final = (
     "flow",
 )
 
-# A costly document is not made again before this many times as long as it took, so
-# that it keeps the event loop busy for a small part of the time.
+# A costly document is not made again before this many times as long as it took, so that
+# documents keep the event loop busy only for a small part of the time.
 _REST_TIMES: Final = 10.0
 _KEPT_DOCUMENTS: Final = 32
 
 
 class UnknownMetricError(Exception):
-    """The metric that is asked for is not known."""
+    """The requested metric is not known."""
 
 
 @attrs.frozen
@@ -41,8 +41,8 @@ class Document:
     """A view as JSON.
 
     Attributes:
-        revision: tells it from what it was before.
-        body: the JSON.
+        revision: differs from that of every earlier state of the view.
+        body: the JSON text.
     """
 
     revision: str
@@ -56,7 +56,7 @@ class _Kept:
 
 
 class Documents:
-    """Makes documents, one at a time, and keeps those that were asked for last."""
+    """Makes documents one at a time, and keeps those that were requested last."""
 
     def __init__(self, model: PageModel) -> None:
         self._model = model
@@ -64,14 +64,14 @@ class Documents:
         self._kept: OrderedDict[tuple[str, Query], _Kept] = OrderedDict()
 
     def read_revision(self, view: str) -> str:
-        """Return the revision that *view* has now."""
+        """Return the current revision of *view*."""
         return f"{self._model.boot}-{self._model.count_changes(view)}"
 
     async def get(self, view: str, query: Query) -> Document:
         """Return the document of *view*, as it is now or was a moment ago.
 
         Raises:
-            UnknownMetricError: if there is no metric of the name in *query*.
+            UnknownMetricError: if there is no metric with the name in *query*.
         """
         async with self._lock:
             revision = self.read_revision(view)
@@ -134,7 +134,7 @@ class Documents:
         model = self._model
         metric = model.recorder.metrics.get(query.name)
         if metric is None or not metric.kinds:
-            raise UnknownMetricError(f"no metric named {query.name!r} came yet")
+            raise UnknownMetricError(f"no metric named {query.name!r} was received yet")
         yield from describe_metric(
             metric,
             model.recorder.received,

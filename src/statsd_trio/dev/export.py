@@ -1,4 +1,4 @@
-"""What was recorded, as files: JSON lines, and a capture that ``replay`` takes."""
+"""Export what was recorded: as JSON lines, and as a capture for ``replay``."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ _PIECE_BYTES: Final = 64 * 1024
 
 
 def list_exports(model: PageModel) -> dict[str, Callable[[], Iterator[str]]]:
-    """Return what makes the lines of each file, by its name."""
+    """Return the function that makes the lines of each file, by the file's name."""
     return {
         "metrics.jsonl": lambda: _write_metrics(model),
         "events.jsonl": lambda: _write_rows(model.feed.list_rows()),
@@ -26,10 +26,10 @@ def list_exports(model: PageModel) -> dict[str, Callable[[], Iterator[str]]]:
 
 
 class Export(Response):
-    """A file, sent while it is made; at no time is much of it in memory."""
+    """A file that is sent while it is made, so that little of it is in memory."""
 
     def __init__(self, name: str, lines: Iterator[str]) -> None:
-        """Prepare to send *lines* as the file *metric*."""
+        """Prepare to send *lines* as the file *name*."""
         super().__init__(media_type="application/jsonl")
         del self.headers["content-length"]
         self.headers["content-disposition"] = f'attachment; filename="{name}"'

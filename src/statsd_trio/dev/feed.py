@@ -1,4 +1,4 @@
-"""Events and service checks, the newest first."""
+"""Keep the latest events and service checks."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from statsd_trio.protocol.messages import Event, ServiceCheck
 
 MAX_MESSAGES: Final = 1000
 
-# All of them together; an event is at most a packet.
+# The limit for all of them together; an event is at most as large as a packet.
 MAX_BYTES: Final = 8 * 1024 * 1024
 _MESSAGE_BYTES: Final = 600
 
-# Source: Datadog documentation, "Markdown events": the block begins and ends with
-# three percent signs on a line of their own.
+# Source: Datadog documentation, "Markdown events": the block begins and ends with three
+# percent signs on a line of their own.
 _FENCE: Final = "%%%"
 
 
@@ -28,21 +28,21 @@ class _Kept:
 
 
 class Feed:
-    """Keeps what came last.
+    """Keeps the latest messages.
 
     Attributes:
-        events: how many came.
-        service_checks: how many came.
-        forgot: how many are not kept any more.
+        events: how many events were received.
+        service_checks: how many service checks were received.
+        forgot: how many messages are no longer kept.
         revision: grows with each change.
     """
 
     def __init__(self, hostname: str, tags: tuple[str, ...]) -> None:
-        """Keep nothing yet.
+        """Start empty.
 
         Args:
-            hostname: of messages that name none.
-            tags: on every message.
+            hostname: the host of messages that do not name one.
+            tags: added to every message.
         """
         self._hostname = hostname
         self._tags = tags
@@ -51,7 +51,7 @@ class Feed:
         self.clear()
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Forget all messages."""
         self._kept: deque[_Kept] = deque()
         self._bytes = 0
         self.events = 0
@@ -60,11 +60,11 @@ class Feed:
         self.revision += 1
 
     def replace_tags(self, tags: tuple[str, ...]) -> None:
-        """Put *tags* on every message from now on."""
+        """Add *tags* to every message from now on."""
         self._tags = tags
 
     def add(self, message: Event | ServiceCheck, now: float) -> None:
-        """Keep *message*, in place of the oldest."""
+        """Keep *message*; the oldest one makes room if necessary."""
         self._number += 1
         if isinstance(message, Event):
             self.events += 1
@@ -91,7 +91,7 @@ class Feed:
     ) -> Iterator[None]:
         """Put the messages of *kind* that match *query* into *found*.
 
-        It yields after each step.
+        Yields after each step.
         """
         words = query.lower().split()
         total = 0
@@ -158,7 +158,7 @@ def _describe(kept: _Kept) -> dict[str, Any]:
 
 
 def _read_markdown(text: str) -> tuple[bool, str]:
-    """Tell whether *text* is a block of Markdown, and return it without its fence."""
+    """Return whether *text* is a block of Markdown, and the text without its fence."""
     inner = text.strip()
     if len(inner) < 2 * len(_FENCE) or not (
         inner.startswith(_FENCE) and inner.endswith(_FENCE)

@@ -1,4 +1,4 @@
-"""The ledger as stages of a pipeline, with each loss in its place."""
+"""Describe the ledger as the stages of a pipeline, with each loss at its stage."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -13,24 +13,24 @@ _TEXTS: Final = {
         "dropped by the kernel, because its buffer was full: raise so_rcvbuf"
     ),
     "truncated": "longer than buffer_size, so their last line was cut",
-    "dropped_bytes": "bytes of streams that became no packet",
+    "dropped_bytes": "bytes of streams that did not become packets",
     "not_processed": "not processed, because a stage of the server failed",
     "queue_full": "refused by submit(), because the queue was full",
     "too_long": "refused by submit(), because they were longer than buffer_size",
     "stopped": "refused by submit(), because the server was stopping",
-    "stop": "left in the kernel when the server stopped",
+    "stop": "left unread when the server stopped",
     "events_dropped": "events and service checks beyond what one interval holds",
     "type_clash": "of a context that has another type in the same interval",
-    "max_contexts": "of new contexts, because max_contexts are there",
-    "context_memory": "of new contexts, because max_memory_bytes are used up",
-    "set_memory": "strings of sets, because max_memory_bytes are used up",
-    "value_memory": "because max_memory_bytes are used up",
+    "max_contexts": "of new contexts, because max_contexts is used up",
+    "context_memory": "of new contexts, because max_memory_bytes is used up",
+    "set_memory": "strings of sets, because max_memory_bytes is used up",
+    "value_memory": "because max_memory_bytes is used up",
     "timestamp_unsupported": "with a timestamp, on a type that cannot have one",
     "hook_failed": "because the hook on_sample raised",
     "evicted": "points given up for newer ones, because the retry queue was full",
     "oversize": "points too large for any request",
     "abandoned": "points not delivered when the server stopped",
-    "spool_gone": "points in spool files that are not there any more",
+    "spool_gone": "points in spool files that are no longer there",
 }
 
 
@@ -40,8 +40,8 @@ def describe_flow(
     """Describe *ledger* as the stages of a pipeline.
 
     Args:
-        ledger: of the server.
-        rates: how much came in the last second, by the id of a stage.
+        ledger: the server's ledger.
+        rates: how much arrived in the last second, by the id of a stage.
         now: unix seconds.
     """
     stages = [
@@ -65,7 +65,7 @@ def describe_flow(
 
 
 def measure_stages(ledger: Ledger) -> dict[str, int]:
-    """Return how much each stage has taken in, by its id."""
+    """Return how much each stage has received, by its id."""
     return {
         "sockets": sum(each.packets for each in ledger.listeners),
         "queue": sum(each.packets for each in ledger.listeners),
@@ -77,12 +77,12 @@ def measure_stages(ledger: Ledger) -> dict[str, int]:
 
 
 def count_ledger_losses(ledger: Ledger) -> int:
-    """Return how much is lost at all stages together."""
+    """Return how much was lost at all stages together."""
     return int(describe_flow(ledger, {}, 0.0)["lost"])
 
 
 def count_lost(stages: Iterable[Mapping[str, Any]]) -> int:
-    """Add the losses of all *stages*."""
+    """Return the sum of the losses of all *stages*."""
     return sum(loss["count"] for stage in stages for loss in stage["losses"])
 
 

@@ -1,10 +1,10 @@
-"""What keeps other pages of the browser, and their scripts, away from this one.
+"""Keep other web pages, and their scripts, from using this page.
 
-A page on the internet can make a browser ask for ``http://localhost:8129``, and with a
-name that it points at 127.0.0.1 for a moment (DNS rebinding) it could even read the
-answers. So the Host header has to be an address, ``localhost`` or a name that was
-chosen; what changes something asks for the page's own Origin; and no answer says that
-another origin may read it.
+A page on the internet can make a browser request ``http://localhost:8129``. With a name
+that briefly points to 127.0.0.1 (DNS rebinding) it could even read the answers.
+Therefore the Host header must be an address, ``localhost`` or the name that was chosen;
+whatever changes something requires the page's own Origin; and no answer allows another
+origin to read it.
 """
 
 import ipaddress
@@ -31,14 +31,14 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Lets requests of the page itself through to an application."""
+    """Passes requests from the page itself to an application."""
 
     def __init__(self, application: ASGIApp, host: str) -> None:
         """Guard *application*.
 
         Args:
-            application: gets what is let through.
-            host: the name that was chosen for the page.
+            application: receives the requests that are allowed.
+            host: the host name that was chosen for the page.
         """
         self._application = application
         self._hosts = {"localhost", host.lower()}
@@ -61,18 +61,20 @@ class Guard:
             await self._application(scope, receive, send_with_headers)
 
     def _find_reason_to_forbid(self, scope: Scope) -> str:
-        """Return why a request is forbidden; "" if it is not."""
+        """Return why a request is forbidden; "" if it is allowed."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_known(hosts[0]):
             return (
-                "the Host of this request is neither an address nor localhost; open "
+                "the Host of this request is not an address or localhost; open "
                 "the page by its address, or name the host with --page HOST:PORT"
             )
         if scope["method"] in {"GET", "HEAD"}:
             return ""
         if headers.getlist("origin") != [f"http://{hosts[0]}"]:
-            return "only the page itself may change something: the Origin differs"
+            return (
+                "only the page itself may change something: the Origin is another one"
+            )
         return ""
 
     def _is_known(self, host: str) -> bool:

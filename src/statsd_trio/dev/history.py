@@ -1,7 +1,7 @@
-"""What is remembered of one context: five minutes by the second, thirty by ten.
+"""Remember five minutes of each context by the second, and thirty by ten seconds.
 
-A context has one value for each second in which it was sent, or five for the types
-that are shown as a band. Seconds without a value take no room.
+A context has one value for each second in which it was sent, or five values for the
+types that are shown as a band. Seconds without a value take no memory.
 """
 
 from array import array
@@ -21,7 +21,7 @@ FINE_SECONDS: Final = 300
 COARSE_SECONDS: Final = 1800
 COARSE_STEP: Final = 10
 
-# What is measured of each type, in this order.
+# The figures that are measured of each type, in this order.
 FIGURES: Final[dict[int, tuple[str, ...]]] = {
     COUNTER: ("count",),
     GAUGE: ("value",),
@@ -40,16 +40,16 @@ TYPE_NAMES: Final[dict[int, str]] = {
 }
 IS_BAND: Final = {kind: len(figures) > 1 for kind, figures in FIGURES.items()}
 
-# Of one point.
+# The bytes of one point.
 VALUE_BYTES: Final = 4 + 8
 BAND_BYTES: Final = 4 + 5 * 4
 
 
 class Points:
-    """The points of a context at one width of time, the oldest first.
+    """The points of a context for one step of time, the oldest first.
 
     Attributes:
-        times: when each began, unix seconds.
+        times: the start of each point, in unix seconds.
         values: one figure for each point, or five.
     """
 
@@ -64,11 +64,11 @@ class Points:
 
     @property
     def point_bytes(self) -> int:
-        """What one point takes."""
+        """The bytes that one point takes."""
         return BAND_BYTES if self.is_band else VALUE_BYTES
 
     def trim(self, now: int) -> int:
-        """Let go of what is too old at *now*, and return how many points that were."""
+        """Remove what is too old at *now*, and return how many points were removed."""
         end = bisect_left(self.times, max(now - self._seconds, 0))
         if end:
             width = 5 if self.is_band else 1
@@ -77,7 +77,7 @@ class Points:
         return end
 
     def find(self, start: int) -> int:
-        """Return the index of the first point that is not before *start*."""
+        """Return the index of the first point at or after *start*."""
         return bisect_left(self.times, start)
 
     def read(self, index: int) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""An engine of the recorder's own, and how long each of its buckets lasts."""
+"""An engine of the recorder, with buckets of a fixed number of seconds."""
 
 from typing import Final
 
@@ -17,11 +17,11 @@ _MAX_BIN_COUNT: Final = 2**32 - 1
 
 
 class IntervalEngine:
-    """Measures with an engine whose buckets last for *step* seconds.
+    """Measures with an engine whose buckets last *step* seconds.
 
     Attributes:
-        index: of its contexts among those of a `Track`.
-        start: of the open bucket, unix seconds.
+        index: the index of its contexts in the contexts of a `Track`.
+        start: the start of the open bucket, in unix seconds.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class IntervalEngine:
         self.engine.limit_memory(_HEAD_BYTES, _SET_BYTES, _VALUE_BYTES)
         self.engine.advance(now)
         self.start = self.find_start(now)
-        # Forgotten, but the open bucket may hold something of them.
+        # Contexts that are forgotten, but may have values in the open bucket.
         self._dying: list[TrackedContext] = []
 
     def find_start(self, now: float) -> int:
@@ -48,7 +48,7 @@ class IntervalEngine:
         return int(now) // self.step * self.step
 
     def forget(self, context: TrackedContext) -> None:
-        """Give lines of *context* back from now on."""
+        """Stop adding lines to *context*; they are given back from now on."""
         context.track = None
         if self.engine.is_filled(context):
             self._dying.append(context)
@@ -66,7 +66,7 @@ class IntervalEngine:
         return bucket
 
     def add(self, track: Track, sample: Sample) -> None:
-        """Add the values of *sample*, each exactly."""
+        """Add the values of *sample* one by one, without learning its line."""
         values = (
             [str(value).encode() for value in sample.values]
             if track.kind == SET

@@ -1,4 +1,4 @@
-"""JSON, written a piece at a time."""
+"""Write JSON in small pieces."""
 
 import json
 import math
@@ -9,7 +9,8 @@ Json: TypeAlias = Union[  # noqa: UP007 - a name of its own inside it
     dict[str, "Json"], list["Json"], str, float, bool, None
 ]
 
-# A list of so many numbers or texts is written at once, some 10 us.
+# A list of at most this many numbers or texts is written at once, which takes some 10
+# us.
 _SHORT: Final = 100
 
 _ENCODER: Final = json.JSONEncoder(
@@ -47,7 +48,7 @@ def write_json(value: Json, pieces: list[str]) -> Iterator[None]:
 
 
 def _is_short(value: Json) -> bool:
-    """Tell whether *value* is quickly written."""
+    """Return whether *value* can be written quickly."""
     match value:
         case dict():
             return not value

@@ -1,4 +1,4 @@
-"""The list of metrics: searched, filtered, sorted and cut to what is shown."""
+"""List the metrics: search, filter, sort, and cut to what is shown."""
 
 from collections.abc import Callable, Iterator, Mapping
 from heapq import merge
@@ -10,7 +10,7 @@ from statsd_trio.dev.metrics import Metric, Track, describe_last
 from statsd_trio.dev.problems import list_codes
 from statsd_trio.dev.query import Query
 
-# About a millisecond of sorting.
+# This takes about a millisecond to sort.
 _STEP_NAMES: Final = 1000
 _STEP_TRACKS: Final = 2000
 _STEP_ROWS: Final = 10
@@ -44,7 +44,7 @@ def list_metrics(
 def select_names(
     metrics: Mapping[str, Metric], query: Query, found: list[Metric]
 ) -> Iterator[None]:
-    """Put the names that *query* is about into *found*; yields after each step."""
+    """Put the metrics that *query* selects into *found*; yields after each step."""
     words = query.q.split()
     kind = _KINDS.get(query.type)
     looked_at = 0
@@ -63,13 +63,13 @@ def select_names(
             looked_at += len(metric.tracks)
             if not any(has_tags(track, query.tags) for track in metric.tracks.values()):
                 continue
-        # One whose contexts are all forgotten is about to go.
+        # If all contexts of a metric are forgotten, it is about to be removed.
         if metric.kinds:
             found.append(metric)
 
 
 def has_tags(track: Track, wanted: tuple[str, ...]) -> bool:
-    """Tell whether *track* has all tags, each written as key or key:value."""
+    """Return whether *track* has all tags, each written as key or key:value."""
     tags = track.tags
     return all(
         tag in tags
@@ -86,7 +86,10 @@ def sort_part(
     end: int,
     found: list[Metric],
 ) -> Iterator[None]:
-    """Put the first *end* of *names*, sorted, into *found*; yields after each step."""
+    """Put the first *end* of *metrics*, sorted, into *found*.
+
+    Yields after each step.
+    """
     runs: list[list[tuple[Any, str, Metric]]] = []
     for start in range(0, len(metrics), _STEP_NAMES):
         run = [
@@ -130,7 +133,7 @@ _SORT_KEYS: Final[dict[str, Callable[[Metric, float], Any]]] = {
     "type": lambda metric, _: metric.types,
     "contexts": lambda metric, _: len(metric.tracks),
     "lines": lambda metric, now: metric.measure_rate(now),
-    # What has no value yet comes before all others.
+    # Metrics without a value come before all others.
     "last": lambda metric, _: (metric.last is not None, metric.last or 0.0),
     "seen": lambda metric, _: metric.last_seen,
 }

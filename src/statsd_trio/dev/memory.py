@@ -1,4 +1,4 @@
-"""How much memory the history takes, and what is forgotten when it is too much."""
+"""Limit the memory of the history, and choose what to forget."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -6,8 +6,8 @@ from typing import Final
 
 from statsd_trio.dev.metrics import Metric, Track
 
-# How full it is after room was made, and how full it may get before new contexts find
-# no place: between two seconds, many may come.
+# How full the memory is after room was made, and how full it may get before new
+# contexts are turned away: many may arrive between two seconds.
 _ROOMY: Final = 0.9
 _FULL: Final = 1.1
 
@@ -15,14 +15,14 @@ _STEP_TRACKS: Final = 100
 
 
 class Memory:
-    """Counts bytes, and makes room: the oldest and the least active go first.
+    """Counts bytes and makes room: the oldest and least active contexts go first.
 
     Attributes:
-        points: bytes of all points.
-        metrics: bytes of what is known of metrics besides their contexts.
+        points: the bytes of all points.
+        metrics: the bytes of what is known about metrics besides their contexts.
         tracks: how many contexts are remembered.
         forgot: how many were forgotten to make room.
-        forgot_at: unix time of the last of them; None before.
+        forgot_at: unix time of the last one forgotten; None before that.
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,7 +30,7 @@ class Memory:
         self.clear()
 
     def clear(self) -> None:
-        """Count from nothing."""
+        """Start counting from 0."""
         self.points = 0
         self.metrics = 0
         self.tracks = 0
@@ -40,17 +40,17 @@ class Memory:
 
     @property
     def used(self) -> int:
-        """Bytes taken, roughly."""
+        """The approximate bytes in use."""
         return self.points + self.metrics + self._track_bytes
 
     @property
     def is_over(self) -> bool:
-        """Whether room has to be made."""
+        """Whether room must be made."""
         return self.used > self.limit
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no place for another context, until room is made."""
+        """Whether there is no room for another context until some is made."""
         return self.used > self.limit * _FULL
 
     def add_track(self, track: Track) -> None:
@@ -59,7 +59,7 @@ class Memory:
         self._track_bytes += track.used_bytes
 
     def remove_track(self, track: Track) -> None:
-        """Count *track* no more."""
+        """Stop counting *track*."""
         points = track.points * track.fine.point_bytes
         self.tracks -= 1
         self.points -= points
@@ -73,8 +73,8 @@ class Memory:
     ) -> Iterator[None]:
         """Forget contexts until there is room; yields after each step.
 
-        Those that were last seen in the earliest minute go first, and of these the ones
-        with the fewest points.
+        Contexts that were last seen in the earliest minute go first, beginning with
+        those that have the fewest points.
         """
         excess = self.used - int(self.limit * _ROOMY)
         sizes: Counter[tuple[int, int]] = Counter()

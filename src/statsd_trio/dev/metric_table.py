@@ -1,4 +1,4 @@
-"""Every metric that the page knows, by name, and by what lines call it."""
+"""Find the metrics that the page knows, by their names and their names in lines."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -13,7 +13,7 @@ from statsd_trio.protocol.messages import Sample
 _STEP_NAMES: Final = 1000
 _STEP_TRACKS: Final = 50
 
-# A mapper may make one name of very many.
+# A mapper may turn very many names into one.
 _MAX_RAW_NAMES: Final = 20
 
 
@@ -21,18 +21,18 @@ class MetricTable:
     """Finds metrics and their contexts, within a limit of memory.
 
     Attributes:
-        metrics: every metric that is known, by name.
-        memory: what the history takes, and may take.
-        revision: grows with each new context, and where some are forgotten.
+        metrics: every known metric, by name.
+        memory: how much memory the history takes, and may take.
+        revision: grows with each new context, and when some are forgotten.
     """
 
     def __init__(self, hostname: str, tags: tuple[str, ...], limit_bytes: int) -> None:
-        """Know no metric yet.
+        """Start without metrics.
 
         Args:
-            hostname: of samples that name none.
-            tags: on every metric.
-            limit_bytes: what the history may take.
+            hostname: the host of samples that do not name one.
+            tags: added to every metric.
+            limit_bytes: how much memory the history may take.
         """
         self._hostname = hostname
         self._tags = tags
@@ -44,7 +44,7 @@ class MetricTable:
 
     def clear(self) -> None:
         """Forget everything."""
-        # Freed at once, they would hold up everybody else for too long.
+        # To free them at once would hold up everything else for too long.
         self._garbage.append(self.metrics)
         self.metrics = {}
         self._of_raw = {}
@@ -52,17 +52,17 @@ class MetricTable:
         self.revision += 1
 
     def replace_tags(self, tags: tuple[str, ...]) -> None:
-        """Put *tags* on every context made from now on."""
+        """Add *tags* to every context made from now on."""
         self._tags = tags
 
     def forget_raw_names(self) -> None:
-        """Forget what lines call the metrics, as when the rules change."""
+        """Forget the names in lines, for example because the rules have changed."""
         self._of_raw = {}
         for metric in self.metrics.values():
             metric.raw_names.clear()
 
     def find_track(self, sample: Sample, now: float) -> Track | None:
-        """Find or make what is remembered of the context; None without room."""
+        """Return the track of the context, making it if needed; None without room."""
         host = self._hostname if sample.host is None else sample.host
         tags = tuple(sorted({*sample.tags, *self._tags}))
         kind = KINDS[sample.type]
@@ -83,15 +83,15 @@ class MetricTable:
         return track
 
     def keep_raw_name(self, metric: Metric, raw: bytes) -> None:
-        """Note that lines call *metric* by the name *raw*."""
+        """Record that *raw* is a name of *metric* in lines."""
         if len(metric.raw_names) < _MAX_RAW_NAMES:
             metric.raw_names.add(raw)
             self._of_raw[raw] = metric
 
     def count_lines(self, counts: Mapping[bytes, int], start: int) -> Iterator[None]:
-        """Count lines of the second that began at *start*, by the name that they say.
+        """Count lines of the second that began at *start*, by the name in them.
 
-        It yields after each step.
+        Yields after each step.
         """
         for index, (raw, count) in enumerate(counts.items(), 1):
             metric = self._of_raw.get(raw)
@@ -103,7 +103,7 @@ class MetricTable:
     def make_room(
         self, engines: tuple[IntervalEngine, ...], now: float
     ) -> Iterator[None]:
-        """Forget contexts, where they take too much; yields after each step."""
+        """Forget contexts if they take too much memory; yields after each step."""
         if self.memory.is_over:
             yield from self.memory.make_room(
                 self.metrics, lambda track: self._forget(track, engines), now

@@ -1,4 +1,4 @@
-"""What is known of a metric, and of each of its contexts."""
+"""What is known about a metric, and about each of its contexts."""
 
 import re
 from array import array
@@ -27,28 +27,28 @@ from statsd_trio.engine.context import (
 SPARK_STEP: Final = 5
 SPARK_POINTS: Final = 60
 
-# Of one name, for each of its tag keys; enough to tell that a tag is unbounded.
+# The limit for each tag key of one name; enough to tell that a tag is unbounded.
 MAX_KEPT_VALUES: Final = 100
 _MAX_KEPT_KEYS: Final = 50
 
-# Of each name, apart from the recent lines of all.
+# The limit for each name, in addition to the recent lines of all names.
 KEPT_LINES: Final = 5
 _KEPT_LINE_BYTES: Final = 500
 
 METRIC_BYTES: Final = 3000
 
 # The objects of one context besides its points and its texts: two histories, the
-# engines' contexts, what they hold of it, and its places in tables.
+# engines' contexts, what they keep for it, and its entries in tables.
 TRACK_BYTES: Final = 2600
 
-# Values of a metric of milliseconds that are likely seconds.
+# The values of a metric in milliseconds that are probably seconds.
 _FEW_MILLISECONDS: Final = 5.0
 _MAX_SECONDS: Final = 60.0
 _MILLISECOND_NAME: Final = re.compile(r"(^|[._])(ms|msec|millis|milliseconds)$")
 
 
 class ReceivedLine(NamedTuple):
-    """A line as it came."""
+    """A line as it was received."""
 
     time: float
     line: bytes
@@ -56,23 +56,23 @@ class ReceivedLine(NamedTuple):
 
 
 class Metric:
-    """A metric: all contexts of one name.
+    """A metric: all contexts with one name.
 
     Attributes:
         tracks: what is remembered of its contexts, by type, host and tags.
-        lines: how many lines named it.
-        last: of a counter, what its contexts counted in the newest second; else the
-            newest figure of any of them.
-        raw_names: what lines called it, before the rules.
+        lines: how many lines had its name.
+        last: for a counter, what its contexts counted in the newest second; for other
+            types, the newest figure of any context.
+        raw_names: its names in lines, before the rules.
         recent: the newest lines that the engines did not know.
         tag_values: some values of each tag key.
         unbounded_tags: for each tag key, how many values it had when they were last
-            looked at, and whether they seemed to have no end.
-        warnings: what a line of it was warned of, by its code.
-        last_kind: the type of that context.
-        last_start: when the second began that it is of, where a counter's.
-        last_greatest: the greatest value of it, where there are several.
-        is_milliseconds: whether the name says so.
+            checked, and whether they looked unbounded.
+        warnings: the warnings about its lines, by their code.
+        last_kind: the type of the context that *last* belongs to.
+        last_start: when the second that *last* belongs to began, for a counter.
+        last_greatest: the greatest value of it, if there are several.
+        is_milliseconds: whether the name says that the values are milliseconds.
     """
 
     __slots__ = (
@@ -120,7 +120,7 @@ class Metric:
 
     @property
     def types(self) -> list[str]:
-        """The types that it has, that of most contexts first."""
+        """Its types, beginning with the type of most contexts."""
         ordered = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
         return [TYPE_NAMES[kind] for kind, _ in ordered]
 
@@ -131,12 +131,12 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        """What Datadog is told of its unit."""
+        """The unit that Datadog is told."""
         return "millisecond" if TIMER in self.kinds else ""
 
     @property
     def looks_like_seconds(self) -> bool:
-        """Whether its last values did, though they should be milliseconds."""
+        """Whether its last values look like seconds but should be milliseconds."""
         if self.last is None or not IS_BAND[self.last_kind]:
             return False
         return (
@@ -147,7 +147,7 @@ class Metric:
         )
 
     def add_track(self, track: "Track") -> None:
-        """Keep *track*."""
+        """Add *track*."""
         self.tracks[track.kind, track.host, track.tags] = track
         self.kinds[track.kind] = self.kinds.get(track.kind, 0) + 1
         for tag in track.tags:
@@ -161,14 +161,14 @@ class Metric:
                 values.add(value)
 
     def remove_track(self, track: "Track") -> None:
-        """Forget *track*."""
+        """Remove *track*."""
         if self.tracks.pop((track.kind, track.host, track.tags), None) is not None:
             self.kinds[track.kind] -= 1
             if not self.kinds[track.kind]:
                 del self.kinds[track.kind]
 
     def add_lines(self, count: int, now: float) -> None:
-        """Count lines that named it in the present second."""
+        """Count lines with its name in the current second."""
         self.lines += count
         self.last_seen = now
         slot = int(now) // SPARK_STEP
@@ -176,23 +176,23 @@ class Metric:
         self._spark[slot % SPARK_POINTS] += count
 
     def keep_line(self, line: bytes, sender: str, now: float) -> None:
-        """Keep a line, in place of the oldest."""
+        """Keep a line; the oldest one makes room if necessary."""
         self.recent.append(ReceivedLine(now, line[:_KEPT_LINE_BYTES], sender))
 
     def measure_rate(self, now: float) -> float:
-        """Return the lines a second, over the last five to ten seconds."""
+        """Return the lines per second, over the last five to ten seconds."""
         slot = int(now) // SPARK_STEP
         if slot - self._spark_slot > 1:
             return 0.0
         self._turn(slot)
         count = self._spark[slot % SPARK_POINTS]
         count += self._spark[(slot - 1) % SPARK_POINTS]
-        # Of a name that is younger than that, over its life.
+        # A metric that is younger than that is measured over its life.
         began = max((slot - 1) * SPARK_STEP, int(self.first_seen))
         return count / max(now - began, 1.0)
 
     def read_spark(self, now: float) -> list[float | None]:
-        """Return lines a second for each step of five minutes, the oldest first."""
+        """Return lines per second for each step of five minutes, the oldest first."""
         slot = int(now) // SPARK_STEP
         self._turn(slot)
         first = int(self.first_seen) // SPARK_STEP
@@ -208,12 +208,12 @@ class Metric:
 
 
 class TrackedContext(Context):
-    """A context of one engine that knows what is remembered of it.
+    """A context of one engine, with a reference to what is remembered of it.
 
     Attributes:
         track: None once it is forgotten.
-        add_time: takes the time of a point.
-        add_values: takes the figures of a point; only the one where there is one.
+        add_time: appends the time of a point.
+        add_values: appends the figures of a point, or its only figure.
     """
 
     __slots__ = ("add_time", "add_values", "track")
@@ -221,7 +221,7 @@ class TrackedContext(Context):
     def __init__(self, key: Key, track: "Track", points: Points) -> None:
         super().__init__(key)
         self.track: Track | None = track
-        # Looked up once, and not ten thousand times a second.
+        # These are looked up once, instead of ten thousand times a second.
         self.add_time = points.times.append
         self.add_values = (
             points.values.extend if points.is_band else points.values.append
@@ -229,13 +229,13 @@ class TrackedContext(Context):
 
 
 class Track:
-    """All that is remembered of one context.
+    """Everything that is remembered of one context.
 
     Attributes:
-        metric: whose context it is.
-        kind: an index into `TYPES`: the type that its lines have.
-        fine: by the second.
-        coarse: by ten seconds.
+        metric: the metric that the context belongs to.
+        kind: an index into `TYPES`: the type in its lines.
+        fine: the points by the second.
+        coarse: the points by ten seconds.
     """
 
     __slots__ = (
@@ -259,8 +259,8 @@ class Track:
         self.tags = tags
         self.first_seen = now
         is_band = IS_BAND[kind]
-        # A distribution is measured as a histogram is: the engine then gives its
-        # percentiles, where it would give a sketch.
+        # A distribution is measured like a histogram, because the engine then returns
+        # its percentiles instead of a sketch.
         engine_kind = HISTOGRAM if is_band else kind
         key = (metric.name, engine_kind, host, tags)
         self.fine = Points(is_band=is_band, seconds=FINE_SECONDS)
@@ -273,14 +273,14 @@ class Track:
 
     @property
     def last_seen(self) -> float:
-        """The second in which it was last seen, unix time."""
+        """The second in which it was last seen, in unix time."""
         if self.fine.times:
             return self.fine.times[-1]
         return self.coarse.times[-1] if self.coarse.times else self.first_seen
 
     @property
     def is_kept(self) -> bool:
-        """Whether it was not forgotten meanwhile."""
+        """Whether it is still remembered."""
         return self.contexts[0].track is self
 
     @property
@@ -290,12 +290,15 @@ class Track:
 
     @property
     def used_bytes(self) -> int:
-        """What all of it takes, roughly."""
+        """The approximate bytes that all of it takes."""
         points = self.points * self.fine.point_bytes
         return TRACK_BYTES + self.text_bytes + points
 
     def read_last(self) -> dict[str, float]:
-        """Return the figures of the newest second that had any; empty without one."""
+        """Return the figures of the newest second that has any.
+
+        Empty if there is none.
+        """
         points = self.fine if self.fine.times else self.coarse
         if not points.times:
             return {}
@@ -304,7 +307,7 @@ class Track:
 
 
 def describe_last(kind: int) -> str:
-    """Return what the last value of a metric is."""
+    """Return a description of the last value of a metric."""
     if IS_BAND[kind]:
         return "p50"
     return {COUNTER: "count", GAUGE: "value", SET: "unique"}[kind]

@@ -1,4 +1,4 @@
-"""The page beside a server that runs: bound, watching and served, within a block."""
+"""Open the page beside a running server: bind, watch and serve within a block."""
 
 import errno
 import socket
@@ -28,15 +28,15 @@ from statsd_trio.web import serve_web
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8129
 
-# Of ports after the default one, if that is taken.
+# How many ports are tried after the default one, if that is taken.
 _MORE_PORTS: Final = 20
 
-# How often the page's figures grow, and how often what is too old is taken out.
+# How often figures are added to the page, and how often old ones are removed.
 _WORK_SECONDS: Final = 0.5
 _SWEEP_SECONDS: Final = 10
 
 
-# What stands for every address of the machine is none that one can send to.
+# An address that stands for all addresses of the machine cannot be sent to.
 _SENDABLE: Final = {
     "0.0.0.0": "127.0.0.1",  # noqa: S104 - not listened on
     "*": "127.0.0.1",
@@ -48,7 +48,7 @@ class DevPage:
     """A page that shows a server.
 
     Attributes:
-        url: where it is.
+        url: the address of the page.
     """
 
     def __init__(self, model: PageModel) -> None:
@@ -56,16 +56,16 @@ class DevPage:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return self._model.url
 
     @property
     def client(self) -> Mapping[str, str]:
-        """The environment of a program that is to send to the server."""
+        """Environment variables for a program that should send to the server."""
         return self._model.client
 
     def describe_rejected(self) -> str:
-        """Describe the rejected line that came last; "" for none."""
+        """Describe the latest rejected line; "" if there is none."""
         for row in self._model.rejected.list_rows(self._model.wall_clock()):
             return f"'{row['line']}': {row['message']}"
         return ""
@@ -75,7 +75,7 @@ class DevPage:
         self._model.child = Child(command, pid)
 
     def note_program_end(self, exit_code: int) -> None:
-        """Show that it ended."""
+        """Show that the program has ended."""
         if self._model.child is not None:
             self._model.child.exit_code = exit_code
 
@@ -86,7 +86,7 @@ class ThreadedServer(Protocol):
     def enter(
         self, open_: Callable[[Server], AbstractAsyncContextManager[DevPage]], /
     ) -> AbstractContextManager[DevPage]:
-        """Enter what *open_* makes of the server, in the server's loop."""
+        """Enter the context manager that *open_* returns, in the server's loop."""
         ...
 
 
@@ -122,20 +122,21 @@ def open_dev_page(
 ) -> AbstractAsyncContextManager[DevPage] | AbstractContextManager[DevPage]:
     """Show *server* on a page, within a block.
 
-    The server goes on as before: it aggregates and delivers the same. In the loop of
-    Trio that it runs in, write ``async with``; with a `ServerThread`, ``with``.
+    The server aggregates and delivers as before. In the Trio loop that the server runs
+    in, write ``async with``; with a `ServerThread`, write ``with``.
 
     Args:
-        server: what to show.
-        page: ``HOST:PORT`` of the page; by default 127.0.0.1:8129, or the next port
-            that is free.
-        wall_clock: unix seconds.
-        history_bytes: what the history may take; the oldest is forgotten first.
-        received_bytes: what the lines that came last may take.
+        server: the server to show.
+        page: ``HOST:PORT`` of the page; by default 127.0.0.1:8129, or the next free
+            port.
+        wall_clock: returns unix seconds.
+        history_bytes: how much memory the history may take; the oldest parts are
+            forgotten first.
+        received_bytes: how much memory the latest lines may take.
 
     Raises:
-        OSError: if the address is taken or forbidden; it names the address.
-        RuntimeError: if the server has a page, or is watched otherwise, already.
+        OSError: if the address is taken or forbidden; the message names it.
+        RuntimeError: if the server already has a page, or another watcher.
     """
     open_page = partial(
         _open_page,
@@ -181,9 +182,9 @@ async def _open_page(
 
 
 def describe_client(server: Server) -> dict[str, str]:
-    """Return the environment of a program that sends to *server*.
+    """Return environment variables for a program that sends to *server*.
 
-    It is empty where a program cannot be told so.
+    They are empty if a program cannot be told the address in this way.
     """
     try:
         host, port = server.udp_address
@@ -196,7 +197,7 @@ def describe_client(server: Server) -> dict[str, str]:
 
 
 def make_client_environment(host: str, port: int) -> dict[str, str]:
-    """Return what Datadog's and others' clients read of where to send to."""
+    """Return the variables from which Datadog's and other clients read the address."""
     return {
         "DD_AGENT_HOST": host,
         "DD_DOGSTATSD_PORT": str(port),
@@ -207,12 +208,12 @@ def make_client_environment(host: str, port: int) -> dict[str, str]:
 
 
 async def _keep_time(model: PageModel) -> None:
-    """Measure what came, and forget what is too old, until cancelled."""
+    """Measure what arrived, and forget what is too old, until cancelled."""
     pace = Pace()
     second = int(model.wall_clock())
     while True:
         past = model.wall_clock() % _WORK_SECONDS
-        # A little late, so that a second is over for sure.
+        # A little late, to be sure that the second has ended.
         await trio.sleep(_WORK_SECONDS - past + 0.002)
         pace.begin()
         await pace.run(model.recorder.work())

@@ -1,4 +1,4 @@
-"""Everything that the page shows of one server: it watches, and keeps what it saw."""
+"""Collect everything that the page shows of one server."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin
 from statsd_trio.version import __version__
 
-# What the history of contexts may take, and the lines of late, in bytes.
+# How many bytes the history of contexts, and the recent lines, may take.
 HISTORY_BYTES: Final = 128 * 1024 * 1024
 RECEIVED_BYTES: Final = 8 * 1024 * 1024
 
@@ -28,21 +28,21 @@ _MIB: Final = 1024 * 1024
 
 
 class ShownServer(Protocol):
-    """What the page asks of a server."""
+    """What the page needs from a server."""
 
     @property
     def config(self) -> Config:
-        """The configuration that it runs with."""
+        """The configuration that the server runs with."""
         ...
 
     def ledger(self) -> Ledger:
-        """Return what became of everything."""
+        """Return the server's ledger."""
         ...
 
 
 @attrs.define
 class Child:
-    """A program that runs beside the server, and sends to it."""
+    """A program that runs beside the server and sends to it."""
 
     command: str
     pid: int | None = None
@@ -53,14 +53,15 @@ class PageModel:
     """Watches a server, and keeps what the page shows of it.
 
     Attributes:
-        boot: differs from one start to the next, so that a browser sees a restart.
-        recorder: of metrics.
-        feed: of events and service checks.
-        rejected: of rejected lines.
-        snapshot: the last one that the server flushed by itself; None before.
-        child: the program that runs beside it; None for none.
-        url: where the page is.
-        client: the environment of a program that sends to the server.
+        boot: differs from one start to the next, so that a browser notices a restart.
+        recorder: keeps the metrics.
+        feed: keeps events and service checks.
+        rejected: keeps rejected lines.
+        snapshot: the last snapshot of the server's own flushes; None before the first
+            one.
+        child: the program that runs beside the server; None if there is none.
+        url: the address of the page.
+        client: environment variables for a program that sends to the server.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class PageModel:
         history_bytes: int = HISTORY_BYTES,
         received_bytes: int = RECEIVED_BYTES,
     ) -> None:
-        """Keep nothing yet.
+        """Start without any records.
 
         Args:
-            server: to be shown.
-            make_engine: makes engines that measure.
-            wall_clock: unix seconds.
-            history_bytes: what the history of contexts may take.
-            received_bytes: what the lines of late may take.
+            server: the server to show.
+            make_engine: makes the engines that measure.
+            wall_clock: returns unix seconds.
+            history_bytes: how much memory the history of contexts may take.
+            received_bytes: how much memory the recent lines may take.
         """
         config = server.config
         self.server = server
@@ -112,7 +113,10 @@ class PageModel:
 
     @property
     def now(self) -> float:
-        """The time that views are of: unix seconds, or when they were paused."""
+        """The time that views refer to, in unix seconds.
+
+        It stands still during a pause.
+        """
         return self.wall_clock() if self.paused_at is None else self.paused_at
 
     @property
@@ -122,11 +126,11 @@ class PageModel:
 
     @property
     def rates(self) -> Mapping[str, float]:
-        """How much came in the last second, by the stage of the flow."""
+        """How much arrived in the last second, by stage of the flow."""
         return self._rates
 
     def see_rules(self, rules: Rules) -> None:
-        """Use the server's rules, and its tags, from the next line on."""
+        """Use the server's rules and tags from the next line on."""
         self.recorder.replace_rules(rules)
         self.recorder.replace_tags(self.server.config.tags)
         self.feed.replace_tags(self.server.config.tags)
@@ -136,7 +140,7 @@ class PageModel:
         self.recorder.take(lines, origin)
 
     def see_sample(self, sample: Sample) -> None:
-        """Measure what a hook made of a line."""
+        """Measure what a hook returned for a line."""
         self.recorder.take_sample(sample)
 
     def see_message(self, message: Event | ServiceCheck) -> None:
@@ -150,14 +154,14 @@ class PageModel:
             self.rejected.add(error, line, origin, self.wall_clock())
 
     def see_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep what was flushed last."""
+        """Keep the snapshot that was flushed last."""
         if self.paused_at is None and (snapshot.series or snapshot.sketches):
             self.snapshot = snapshot
             self.snapshots += 1
             self.recorder.touch()
 
     def pause(self) -> None:
-        """Record nothing, and let all figures stand still."""
+        """Stop recording, and keep all figures as they are."""
         if self.paused_at is None:
             self.paused_at = self.wall_clock()
             self._paused_ledger = self.server.ledger()
@@ -174,7 +178,7 @@ class PageModel:
             self._touch()
 
     def clear(self) -> None:
-        """Forget all that is shown; the ledger is the server's, and stays."""
+        """Forget all that is shown, except for the ledger, which is the server's."""
         self._changes += self.recorder.missed_lines
         self.recorder.clear()
         self.feed.clear()
@@ -183,7 +187,7 @@ class PageModel:
         self._touch()
 
     def tick(self) -> None:
-        """Note what the stages took in since the last call, a second ago."""
+        """Note what the stages received since the last call, a second ago."""
         if self.paused_at is not None:
             return
         self._ledger = self.server.ledger()
@@ -197,7 +201,7 @@ class PageModel:
         self._changes += 1
 
     def read_ledger(self) -> Ledger:
-        """Return the server's ledger, or what it was when the page was paused."""
+        """Return the server's ledger, as it was when the page was paused if it is."""
         return self._paused_ledger or self.server.ledger()
 
     def count_changes(self, view: str) -> int:
@@ -210,16 +214,16 @@ class PageModel:
             case "flow":
                 return self._changes + self.feed.revision + self.rejected.revision
             case "state":
-                # What is missed while the page is paused is all that changes then.
+                # While the page is paused, only the count of what it misses changes.
                 return self.count_changes("flow") + self.recorder.missed_lines
             case "metrics" | "metric":
-                # Rates fall and charts move on where nothing comes, too.
+                # Rates fall and charts move on even if nothing arrives.
                 return self.recorder.revision + self._changes
             case _:
                 return self.recorder.revision
 
     def describe_state(self) -> dict[str, Any]:
-        """Describe the server and what is kept of it."""
+        """Describe the server, and what is recorded of it."""
         recorder, memory = self.recorder, self.recorder.memory
         ledger = self.read_ledger()
         config = self.config

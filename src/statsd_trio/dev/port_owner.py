@@ -1,10 +1,10 @@
-"""Which process has a port, as Linux lists it in ``/proc``."""
+"""Find the process that has a port, from Linux's ``/proc``."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-# The state of a socket that others can connect to.
+# The state of a socket that listens for connections.
 _LISTENING: Final = "0A"
 _SHOWN_CHARACTERS: Final = 100
 
@@ -25,8 +25,8 @@ def find_port_owner(
 ) -> PortOwner | None:
     """Return the process that has bound *port*, or listens on it.
 
-    None if the system does not say: only Linux does, and only to the user of that
-    process and to root.
+    This is None if the system does not say. Only Linux does, and only to the user of
+    that process and to root.
     """
     inodes = {f"socket:[{inode}]" for inode in _list_inodes(port, protocol, proc)}
     if not inodes:
@@ -38,7 +38,7 @@ def find_port_owner(
             ):
                 return PortOwner(int(process.name), _read_command(process))
         except OSError:
-            # It is another user's, or has just ended.
+            # It belongs to another user, or has just ended.
             continue
     return None
 
@@ -58,7 +58,7 @@ def _list_inodes(port: int, protocol: str, proc: Path) -> Iterator[str]:
             columns = row.split()
             if len(columns) <= 9 or columns[1].rpartition(":")[2] != f"{port:04X}":
                 continue
-            # A connection to the port has the same number.
+            # A connection to the port has the same port number.
             if protocol == "udp" or columns[3] == _LISTENING:
                 yield columns[9]
 

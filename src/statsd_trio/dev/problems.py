@@ -1,4 +1,4 @@
-"""What is probably wrong with a metric, in words for the person who sends it."""
+"""Find out what is probably wrong with a metric, in words for its sender."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from statsd_trio.dev.metrics import MAX_KEPT_VALUES, Metric
 
-# Fewer values than this are no problem, whatever they look like.
+# Fewer values than this are not a problem, whatever they look like.
 _FEW_VALUES: Final = 20
 _SHOWN_VALUES: Final = 3
 _IDENTIFIER: Final = re.compile(
@@ -19,12 +19,12 @@ _IDENTIFIER: Final = re.compile(
 
 
 class Problem(NamedTuple):
-    """Something that is probably not meant.
+    """Something that the sender probably did not mean.
 
     Attributes:
-        code: stable.
-        text: a sentence or two.
-        tag: the key of the tag that it is about; "" for none.
+        code: a stable code.
+        text: one or two sentences.
+        tag: the key of the tag concerned; "" if no tag is.
     """
 
     code: str
@@ -69,7 +69,7 @@ def find_problems(metric: Metric) -> Iterator[Problem]:
 
 
 def list_codes(metric: Metric) -> list[str]:
-    """Return the codes of the problems of a metric, once each."""
+    """Return the codes of the problems of a metric, without duplicates."""
     codes: dict[str, None] = {}
     if len(metric.kinds) > 1:
         codes["mixed_types"] = None
@@ -86,12 +86,12 @@ def list_codes(metric: Metric) -> list[str]:
 
 
 def find_unbounded_tags(metric: Metric) -> list[str]:
-    """Return the keys of tags that look as if they had no end of values."""
+    """Return the keys of tags that look as if their values never end."""
     return [key for key in metric.tag_values if is_unbounded(metric, key)]
 
 
 def is_unbounded(metric: Metric, key: str) -> bool:
-    """Tell whether the tag *key* looks as if it had no end of values."""
+    """Return whether the tag *key* looks as if its values never end."""
     values = metric.tag_values.get(key, set())
     count, is_found = metric.unbounded_tags.get(key, (0, False))
     if count != len(values):
@@ -101,7 +101,7 @@ def is_unbounded(metric: Metric, key: str) -> bool:
 
 
 def looks_unbounded(values: set[str]) -> bool:
-    """Tell whether *values* look as if there were no end of them."""
+    """Return whether *values* look as if there will always be new ones."""
     if len(values) < _FEW_VALUES:
         return False
     if len(values) >= MAX_KEPT_VALUES:

@@ -1,4 +1,4 @@
-"""A program that runs beside the server: its environment, its signals, its end."""
+"""Run a program beside the server, with its environment and signals."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from typing import Final
 
 import trio
 
-# What Datadog's clients prefer to the address that they are to use.
+# Variables that Datadog's clients prefer to the address that they should use.
 _OTHER_ADDRESSES: Final = ("DD_DOGSTATSD_SOCKET", "DD_DOGSTATSD_PIPE_NAME")
 
 _PASSED_ON: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
@@ -17,7 +17,7 @@ _PASSED_ON: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUS
 def make_environment(
     environment: Mapping[str, str], client: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return *environment* with clients pointed to where *client* says."""
+    """Return *environment* with clients directed to the address in *client*."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -32,20 +32,20 @@ async def run_program(
     on_started: Callable[[int], None] = lambda _: None,
     on_ignored: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Run *command* to its end, and return its exit code as a shell would.
+    """Run *command* to its end; return its exit code as a shell would.
 
-    Signals that reach this process are passed on to it. It has the same standard input
-    and outputs.
+    Signals that reach this process are passed on to the program. It has the same
+    standard input and outputs.
 
     Args:
         command: the program and its arguments.
-        environment: all of it.
+        environment: the complete environment of the program.
         on_started: called with the program's process id.
-        on_ignored: called with it when a second signal asks the program to end; a
-            third kills it.
+        on_ignored: called with the process id when a second signal asks the program to
+            end; a third one kills it.
 
     Raises:
-        OSError: if it cannot be started.
+        OSError: if the program cannot be started.
     """
     numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
     with trio.open_signal_receiver(*numbers) as signals:
@@ -59,7 +59,8 @@ async def run_program(
                     asked += number in _STOPS
                     if asked >= _ASKED_TO_KILL:
                         process.kill()
-                    # A terminal sends Ctrl-C, and what Ctrl-\ is, to both.
+                    # A terminal sends the signals of Ctrl-C and Ctrl-\ to both
+                    # processes.
                     elif not (number in _KEYS and is_in_foreground()):
                         process.send_signal(number)
                     if asked == _ASKED_TO_KILL - 1:
@@ -76,7 +77,7 @@ async def run_program(
 
 
 def is_in_foreground() -> bool:
-    """Tell whether a terminal's keys reach this process, and so its children."""
+    """Return whether a terminal's keys reach this process, and its children."""
     if sys.platform == "win32":
         return True
     try:
@@ -91,7 +92,7 @@ def is_in_foreground() -> bool:
         os.close(terminal)
 
 
-# So many signals that ask a program to end, and it is killed.
+# After this many signals that ask a program to end, it is killed.
 _ASKED_TO_KILL: Final = 3
 _STOPS: Final = {
     getattr(signal, name)

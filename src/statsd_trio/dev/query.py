@@ -1,4 +1,4 @@
-"""The parameters of a view, read from the query of its URL."""
+"""Parse the parameters of a view from the query of its URL."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from statsd_trio.dev.history import TYPE_NAMES
 
 MAX_ROWS: Final = 500
 _DEFAULT_ROWS: Final = 100
-# As long as a packet; the head of a request is bounded besides.
+# As long as a packet; the head of a request has a limit of its own.
 _MAX_TEXT: Final = 65_536
 _MAX_TAGS: Final = 10
 SORTS: Final = ("name", "type", "contexts", "lines", "last", "seen")
@@ -17,14 +17,15 @@ MINUTES: Final = (1, 5, 30)
 
 
 class QueryError(Exception):
-    """A parameter that cannot be used; the message says which and why."""
+    """A parameter cannot be used; the message says which one and why."""
 
 
 @attrs.frozen(kw_only=True)
 class Query:
-    """What a view is asked for; each view reads what concerns it.
+    """What a view is asked for; each view uses the parameters that concern it.
 
-    It is hashable, so that an answer can be kept for the next who asks the same.
+    A query is hashable, so that an answer can be kept for the next client that asks the
+    same.
     """
 
     q: str = ""
@@ -41,10 +42,10 @@ class Query:
 
 
 def read_query(parameters: Mapping[str, Sequence[str]]) -> Query:
-    """Read *parameters*; those that no view has are passed over.
+    """Parse *parameters*; parameters that no view has are ignored.
 
     Raises:
-        QueryError: if one cannot be used.
+        QueryError: if a parameter cannot be used.
     """
 
     def read_text(name: str) -> str:
@@ -56,7 +57,7 @@ def read_query(parameters: Mapping[str, Sequence[str]]) -> Query:
     def read_choice(name: str, choices: Sequence[str], default: str) -> str:
         text = read_text(name) or default
         if text and text not in choices:
-            raise QueryError(f"{name} is none of {', '.join(choices)}")
+            raise QueryError(f"{name} must be one of {', '.join(choices)}")
         return text
 
     def read_number(name: str, default: int, least: int, most: int) -> int:

@@ -1,4 +1,4 @@
-"""The lines of late, as they came."""
+"""Keep the latest lines as they were received."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from statsd_trio.transports.packet import Origin
 # What a packet takes besides its bytes.
 _PACKET_BYTES: Final = 200
 
-# How many are looked through at a time.
+# How many packets are searched at a time.
 _STEP_PACKETS: Final = 50
 _SEARCHED_PACKETS: Final = 20_000
 
 
 class ReceivedLines(NamedTuple):
-    """Some lines of one sender."""
+    """Some lines from one sender."""
 
     time: float
     lines: bytes
@@ -25,15 +25,15 @@ class ReceivedLines(NamedTuple):
 
     @property
     def sender(self) -> str:
-        """Who sent them, or else where they came in."""
+        """The sender, or the listener if the sender is not known."""
         return self.origin.sender or self.origin.listener
 
 
 class Received:
-    """Keeps what came last, up to so many bytes.
+    """Keeps the latest lines, up to a number of bytes.
 
     Attributes:
-        forgot: how many pieces are not kept any more.
+        forgot: how many pieces are no longer kept.
     """
 
     def __init__(self, limit: int) -> None:
@@ -43,18 +43,18 @@ class Received:
         self.forgot = 0
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Forget all lines."""
         self._kept.clear()
         self._bytes = 0
         self.forgot = 0
 
     @property
     def used(self) -> int:
-        """Bytes taken, roughly."""
+        """The approximate bytes in use."""
         return self._bytes
 
     def add(self, piece: ReceivedLines) -> None:
-        """Keep *piece*, in place of the oldest."""
+        """Keep *piece*; the oldest ones make room if necessary."""
         self._kept.append(piece)
         self._bytes += len(piece.lines) + _PACKET_BYTES
         while self._bytes > self._limit:
@@ -62,7 +62,7 @@ class Received:
             self.forgot += 1
 
     def list_all(self) -> list[ReceivedLines]:
-        """Return all that is kept, the oldest first."""
+        """Return everything that is kept, the oldest first."""
         return list(self._kept)
 
     def find(
@@ -70,10 +70,10 @@ class Received:
     ) -> Iterator[None]:
         """Put the newest lines that begin with one of the names into *found*.
 
-        The newest come first. It yields after each step.
+        The newest come first. Yields after each step.
         """
         starts = tuple(raw + b":" for raw in raw_names)
-        # A copy, since more comes while this rests.
+        # This is a copy, because more lines arrive while this function waits.
         kept = list(islice(reversed(self._kept), _SEARCHED_PACKETS))
         for index, piece in enumerate(kept):
             if any(start in piece.lines for start in starts):

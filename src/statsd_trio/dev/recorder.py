@@ -1,10 +1,10 @@
-"""What a server takes in, measured by the second.
+"""Measure by the second what a server receives.
 
-The server aggregates as if nobody looked, and of its lines this keeps a reference and
-no more. A moment later, twice a second, two engines of the recorder's own take them:
-one closes its bucket each second, the other every ten. So a known line costs what an
-engine takes for it, a fraction of a microsecond each, and the figures of ten seconds,
-such as percentiles and sizes of sets, are exact.
+The server aggregates as if nobody watched; the recorder only keeps a reference to its
+lines. Twice a second, two engines of the recorder process these lines: one closes its
+bucket every second, the other every ten. A known line therefore costs what an engine
+takes for it, a fraction of a microsecond for each engine, and the figures of ten
+seconds, such as percentiles and sizes of sets, are exact.
 """
 
 import re
@@ -29,28 +29,29 @@ from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin
 
-# What a line of a metric begins with.
+# The start of a line of a metric.
 _NAME: Final = re.compile(rb"^[^:\n]+:", re.MULTILINE)
 
 _STEP_PIECES: Final = 5
 
-# What may wait to be measured: at half a second, some 200 000 lines a second.
+# How much may wait to be measured: at half a second, some 200 000 lines per second.
 MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
 _SAMPLE_BYTES: Final = 500
 
-# So much goes through one engine before the other takes it: what both look at stays
-# at hand, and what they give back is parsed once.
+# How much one engine processes before the other one does: the lines are still in the
+# processor's cache, and those given back are parsed only once.
 _BATCH_BYTES: Final = 256 * 1024
 
-# Warnings are looked for in the first lines of a metric; there they are, or nowhere.
+# Warnings are only looked for in the first lines of a metric, because later lines
+# rarely have others.
 _WARNED_CONTEXTS: Final = 5
 
-# By how much the clock may be set back without everything being forgotten.
+# How far the clock may be set back before everything is forgotten.
 _MAX_SET_BACK_SECONDS: Final = 60
 
 
 class _TakenSample(NamedTuple):
-    """What a hook of the program made of a line."""
+    """What a hook of the program returned for a line."""
 
     time: float
     sample: Sample
@@ -60,14 +61,14 @@ class Recorder:
     """Measures every metric, within a limit of memory.
 
     Attributes:
-        received: the lines of late.
-        lines: how many were measured since the last `clear`.
-        lines_last_second: of these, in the last second that ended.
+        received: the latest lines.
+        lines: how many lines were measured since the last `clear`.
+        lines_last_second: how many of these came in the last complete second.
         untracked_lines: metric lines of new contexts for which there was no room.
-        is_paused: whether nothing is recorded.
-        missed_lines: how many came while that was so.
-        unmeasured_lines: how many came faster than they could be measured, since the
-            last `clear`.
+        is_paused: whether recording is paused.
+        missed_lines: how many lines arrived during a pause.
+        unmeasured_lines: how many lines arrived faster than they could be measured,
+            since the last `clear`.
     """
 
     def __init__(
@@ -82,15 +83,15 @@ class Recorder:
         use_timestamps: bool = True,
         is_exact: bool = False,
     ) -> None:
-        """Record nothing yet.
+        """Start without any records.
 
         Args:
             make_engine: makes the two engines.
-            hostname: of samples that name none.
-            tags: on every metric.
-            wall_clock: unix seconds.
-            limit_bytes: what the history may take.
-            received_bytes: what the lines of late may take.
+            hostname: the host of samples that do not name one.
+            tags: added to every metric.
+            wall_clock: returns unix seconds.
+            limit_bytes: how much memory the history may take.
+            received_bytes: how much memory the latest lines may take.
             use_timestamps: whether the field ``T`` counts.
             is_exact: whether `take_sample` is called with every sample.
         """
@@ -108,12 +109,12 @@ class Recorder:
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
-        """Every metric that is known, by name."""
+        """Every known metric, by name."""
         return self._table.metrics
 
     @property
     def memory(self) -> Memory:
-        """What the history takes, and may take."""
+        """How much memory the history takes, and may take."""
         return self._table.memory
 
     @property
@@ -127,22 +128,22 @@ class Recorder:
         return self._changes + self._table.revision
 
     def touch(self) -> None:
-        """Let `revision` grow: something else has changed that is shown with it."""
+        """Let `revision` grow, because something shown with the metrics has changed."""
         self._changes += 1
 
     @property
     def second(self) -> int:
-        """The first second whose figures are not there yet, unix seconds."""
+        """The first second without complete figures, in unix seconds."""
         return self._engines[0].start
 
     @property
     def _is_behind(self) -> bool:
-        """Whether what waits is all that may."""
+        """Whether as much waits to be measured as may wait."""
         return self._waiting_bytes > MAX_WAITING_BYTES
 
     def clear(self) -> None:
         """Forget everything."""
-        # Whatever is in the middle of it goes no further.
+        # Work that is in progress stops here.
         self._generation += 1
         now = self._wall_clock()
         self._engines = (
@@ -164,23 +165,23 @@ class Recorder:
         self.touch()
 
     def replace_rules(self, rules: Rules) -> None:
-        """Use *rules* from the next line on."""
+        """Apply *rules* from the next line on."""
         self._rules = rules
         self._table.forget_raw_names()
         for engine in self._engines:
             engine.engine.forget_heads()
 
     def replace_tags(self, tags: tuple[str, ...]) -> None:
-        """Put *tags* on every context made from now on."""
+        """Add *tags* to every context made from now on."""
         self._table.replace_tags(tags)
 
     def take(self, lines: bytes, origin: Origin) -> None:
-        """Take *lines*, some of which may be bad, to be measured by `work`."""
+        """Keep *lines*, some of which may be bad, for `work` to measure."""
         if self.is_paused:
             self.missed_lines += _count_metric_lines(lines)
             return
         if self._is_behind:
-            # Of a program with a hook, each sample is counted, by `take_sample`.
+            # If a program has a hook, `take_sample` counts each sample instead.
             if not self._is_exact:
                 self.unmeasured_lines += _count_metric_lines(lines)
             return
@@ -190,7 +191,7 @@ class Recorder:
         self.received.add(piece)
 
     def take_sample(self, sample: Sample) -> None:
-        """Take *sample*, which a hook of the program made, likewise."""
+        """Keep *sample*, which a hook of the program returned, for `work`."""
         if self.is_paused:
             return
         if self._is_behind:
@@ -200,9 +201,9 @@ class Recorder:
         self._waiting_bytes += _SAMPLE_BYTES
 
     def work(self) -> Iterator[None]:
-        """Measure what was taken, and note the figures of each second that has ended.
+        """Measure what was received, and record the figures of each complete second.
 
-        It yields after each small step.
+        Yields after each small step.
         """
         yield from self._until_cleared(self._work())
 
@@ -228,7 +229,7 @@ class Recorder:
         yield from self._table.make_room(self._engines, now)
 
     def _take_batch(self) -> list[ReceivedLines | _TakenSample]:
-        """Take what came first out of what waits, all of one second."""
+        """Take the oldest of what waits, all of one second."""
         second = int(self._waiting[0].time)
         batch: list[ReceivedLines | _TakenSample] = []
         size = 0
@@ -272,10 +273,11 @@ class Recorder:
                 yield
 
     def _close_seconds(self, now: float) -> Iterator[None]:
-        """Note the figures of all that ended before *now*."""
+        """Record the figures of all buckets that ended before *now*."""
         fine = self._engines[0]
         if fine.find_start(now) < fine.start - _MAX_SET_BACK_SECONDS:
-            # What is recorded lies in the future: times would not be in order any more.
+            # What was recorded is in the future, so the times would no longer be in
+            # order.
             self.clear()
             yield
         if fine.find_start(now) > fine.start:
@@ -309,7 +311,7 @@ class Recorder:
             context = track.contexts[engine.index]
             engine.add(track, sample)
         elif self._rules.apply(sample) is not None:
-            # There was no room, but there may be the next time: it is not learnt.
+            # There was no room, but there may be the next time, so nothing is learnt.
             return
         if sample.timestamp or sample.unknown_fields or sample.is_repaired:
             return
@@ -321,10 +323,10 @@ class Recorder:
     def _read_line(
         self, line: bytes, piece: ReceivedLines
     ) -> tuple[Sample, Track | None] | None:
-        """Return the sample in *line*, as sent, and what is remembered of its context.
+        """Return the sample in *line*, as sent, and the track of its context.
 
-        None for what is no metric; no track where the rules filter it, or there is no
-        room.
+        This is None if the line is not a metric. The track is None if the rules filter
+        the line, or there is no room.
         """
         try:
             message = parse_message(line, use_timestamps=self._use_timestamps)

@@ -1,4 +1,4 @@
-"""Lines that were rejected; the same line twice is one row."""
+"""Keep rejected lines; a line that is repeated takes one row."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ _SHOWN_SENDERS: Final = 5
 
 @attrs.define
 class RejectedLine:
-    """One text of a line, however often it came.
+    """The text of a rejected line, however often it arrived.
 
     Attributes:
-        suggestion: what was probably meant; found when it is first shown.
+        suggestion: what was probably meant; found when the row is first shown.
     """
 
     number: int
@@ -41,9 +41,9 @@ class RejectedLines:
     """Keeps the rows that were seen last.
 
     Attributes:
-        lines: how many were rejected.
-        forgot_rows: how many rows are not kept any more.
-        forgot_lines: how many lines those were.
+        lines: how many lines were rejected.
+        forgot_rows: how many rows are no longer kept.
+        forgot_lines: how many lines these rows stood for.
         revision: grows with each change.
     """
 
@@ -53,8 +53,8 @@ class RejectedLines:
         self.clear()
 
     def clear(self) -> None:
-        """Keep nothing."""
-        # The one that was seen last is at the end.
+        """Forget all rows."""
+        # The row that was seen last is at the end.
         self._rows: OrderedDict[tuple[bytes, str], RejectedLine] = OrderedDict()
         self.lines = 0
         self.forgot_rows = 0
@@ -65,7 +65,7 @@ class RejectedLines:
         return len(self._rows)
 
     def add(self, error: ParseError, line: bytes, origin: Origin, now: float) -> None:
-        """Count a line that was rejected."""
+        """Count a rejected line."""
         kept = line[:MAX_LINE_BYTES]
         key = (kept, error.reason.value)
         row = self._rows.get(key)
@@ -124,14 +124,14 @@ class RejectedLines:
 def _describe(row: RejectedLine, now: float) -> dict[str, Any]:
     if not row.is_explained:
         row.is_explained = True
-        # Of a line that is cut, what is left may even be good.
+        # If a line was cut, the rest of it may even be valid.
         if not row.is_cut:
             rejection = explain_line(row.line, now=now).rejection
             if rejection is not None and rejection.suggestion is not None:
                 row.suggestion = show_bytes(rejection.suggestion)
     column = min(max(row.error.column, 0), len(row.line))
     before = show_bytes(row.line[:column])
-    # Apart, so that the caret stands right where the cut is within a character.
+    # Separate, so that the caret is right even if the cut is within a character.
     line = before + show_bytes(row.line[column:])
     return {
         "id": row.number,
@@ -153,5 +153,5 @@ def _describe(row: RejectedLine, now: float) -> dict[str, Any]:
 
 
 def show_bytes(text: bytes) -> str:
-    """Turn bytes of a line into text that can be shown anywhere."""
+    """Return the bytes of a line as text that can be shown anywhere."""
     return escape(text.decode(errors="backslashreplace"))

@@ -1,4 +1,4 @@
-"""Server-sent events: a view's document each time that it has changed.
+"""Send a view's document as a server-sent event whenever it has changed.
 
 Source: HTML Living Standard, "Server-sent events".
 """
@@ -22,8 +22,8 @@ _RETRY_MILLISECONDS: Final = 1000
 class Stream(Response):
     """An answer that goes on until the client leaves.
 
-    There is no queue: what a slow client has not read yet holds up the next document,
-    which is then as it is at that time.
+    There is no queue. If a slow client has not read a document yet, the next one is
+    only made after that, with the state at that time.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Stream(Response):
         """Prepare to send *view*.
 
         Args:
-            documents: makes them.
-            view: what to send besides the state.
-            query: what is asked for.
-            last: the revision that the client has; "" for none.
+            documents: makes the documents.
+            view: the view to send besides the state.
+            query: the parameters of the view.
+            last: the revision that the client has; "" if it has none.
         """
         super().__init__(media_type="text/event-stream")
         self._documents = documents
@@ -85,7 +85,7 @@ class Stream(Response):
             await trio.sleep(UPDATE_SECONDS)
 
     async def _make_event(self) -> bytes:
-        """Return the view as an event; empty while it is as the client knows it."""
+        """Return the view as an event; empty if the client already has it."""
         revision = self._documents.read_revision(self._view)
         if revision == self._last:
             return b""

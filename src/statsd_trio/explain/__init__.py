@@ -1,7 +1,7 @@
-"""What one line means to a server, for the person who wrote the line.
+"""Explain what one line means to a server, for the person who wrote it.
 
-Nothing here is a forecast: the line goes through the parser, the rules and the
-aggregator that a server has, and what comes out is told.
+The explanation is not a guess: the line goes through the parser, the rules and the
+aggregator of a server, and the result is described.
 """
 
 from statsd_trio.explain.explanation import (

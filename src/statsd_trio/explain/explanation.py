@@ -1,4 +1,4 @@
-"""What one line means: parsed, judged by the rules, and aggregated."""
+"""Explain one line: parse it, apply the rules, and aggregate it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +22,8 @@ class Rejection:
     """Why a line is rejected, where, and what was probably meant.
 
     Attributes:
-        column: 0-based offset in bytes.
-        suggestion: a line that is accepted, or None.
+        column: the offset in bytes, counted from 0.
+        suggestion: a line that would be accepted, or None.
     """
 
     reason: Reason
@@ -37,7 +37,7 @@ class Explanation:
     """What one line means; either *message* or *rejection* is set.
 
     Attributes:
-        weight: for how many each value stands; 0 where it cannot be counted.
+        weight: how many values each value stands for; 0 if it cannot be counted.
         is_filtered: whether the operator's rules drop the line.
         series: what a metric becomes if nothing else arrives in its interval.
         dropped: how many values of a metric are in no series, by reason.
@@ -61,13 +61,13 @@ def explain_line(
     settings: AggregationSettings | None = None,
     use_timestamps: bool = True,
 ) -> Explanation:
-    """Say what *line* means to a server.
+    """Explain what *line* means to a server.
 
     Args:
-        line: without its newline.
+        line: the line without its newline.
         now: unix seconds.
-        rules: of the server; none by default.
-        settings: of the server; the defaults by default.
+        rules: the server's rules; by default there are none.
+        settings: the server's settings; by default the usual ones.
         use_timestamps: whether the field ``T`` counts.
     """
     try:
@@ -99,7 +99,7 @@ def explain_line(
 
 
 def describe_explanation(explanation: Explanation) -> dict[str, Any]:
-    """Turn *explanation* into what JSON can hold."""
+    """Return *explanation* as values that can be written as JSON."""
     described: dict[str, Any] = {
         "line": escape(explanation.line.decode(errors="backslashreplace")),
         "accepted": explanation.rejection is None,

@@ -1,4 +1,4 @@
-"""What is legal in an accepted line, but probably not meant."""
+"""Find what is legal in an accepted line, but probably not meant."""
 
 import enum
 import string
@@ -27,10 +27,11 @@ _FUTURE_SECONDS: Final = 600
 _PAST_SECONDS: Final = 3600
 # Source: https://docs.datadoghq.com/api/latest/events/#post-an-event
 _PAST_SECONDS_OF_EVENTS: Final = 18 * 3600
-# Seconds of this size lie 3000 years ahead; milliseconds of it are about now.
+# As seconds, a number of this size is 3000 years ahead; as milliseconds it is about
+# now.
 _PROBABLY_MILLISECONDS: Final = 100_000_000_000
 
-# 1 / 0.1 and the like are whole only to within rounding.
+# 1 / 0.1 and the like are only whole within rounding.
 _ROUNDING: Final = 1e-6
 
 _ORIGIN_FIELDS: Final = ("c:", "e:", "card:")
@@ -67,10 +68,10 @@ class WarningCode(enum.StrEnum):
 
 @attrs.frozen
 class LineWarning:
-    """Something in an accepted line that its sender should know.
+    """Something in an accepted line that its sender should know about.
 
     Attributes:
-        text: a sentence for a person.
+        text: a sentence for people.
     """
 
     code: WarningCode
@@ -80,13 +81,13 @@ class LineWarning:
 def find_line_warnings(
     line: str, message: Message, *, now: float, weight: float = 1.0
 ) -> tuple[LineWarning, ...]:
-    r"""List what is odd in *line*, of which *message* was read.
+    r"""Return what is unusual in *line*, which was parsed as *message*.
 
     Args:
-        line: as text, without its ``\r``.
-        message: what the parser made of it.
+        line: the text of the line, without its ``\r``.
+        message: the parsed line.
         now: unix seconds.
-        weight: for how many each value stands.
+        weight: how many values each value stands for.
     """
     found: list[LineWarning] = []
     if isinstance(message, Sample):
@@ -121,13 +122,13 @@ def _check_name(name: str) -> Iterator[LineWarning]:
     if not name.isascii():
         yield LineWarning(
             WarningCode.NON_ASCII_NAME,
-            "The name holds characters that are not ASCII; Datadog turns them into _.",
+            "The name has characters that are not ASCII; Datadog turns them into _.",
         )
     odd = sorted({each for each in name if each.isascii()} - _NAME_CHARACTERS)
     if odd:
         yield LineWarning(
             WarningCode.NAME_CHARACTERS,
-            f"The name holds {', '.join(map(quote, odd))}; Datadog turns all but "
+            f"The name has {', '.join(map(quote, odd))}; Datadog turns all but "
             "letters, digits, _ and . into _.",
         )
     if name[0] not in string.ascii_letters:
@@ -138,7 +139,8 @@ def _check_name(name: str) -> Iterator[LineWarning]:
 
 
 def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[LineWarning]:
-    # The sample itself does not bear a rate that is out of range where none counts.
+    # The sample itself no longer has a rate that is out of range where rates do not
+    # count.
     rates = [field[1:] for field in _list_fields(line, sample) if field[:1] == "@"]
     if rates and parse_rate(rates[-1]) != 1.0 and not has_effective_rate(sample):
         what = f"a {sample.type.name.lower()}"
@@ -149,7 +151,7 @@ def _check_sample(line: str, sample: Sample, weight: float) -> Iterator[LineWarn
         )
     exact = 1.0 / sample.sample_rate
     if (
-        weight  # else nothing of it is counted
+        weight  # otherwise no value of it is counted
         and sample.type is MetricType.DISTRIBUTION
         and exact > weight + _ROUNDING
     ):
@@ -183,7 +185,7 @@ def _check_timestamp(message: Message, now: float) -> Iterator[LineWarning]:
     if timestamp > _PROBABLY_MILLISECONDS:
         yield LineWarning(
             WarningCode.FUTURE_TIMESTAMP,
-            "The timestamp lies thousands of years ahead; it is probably in "
+            "The timestamp is thousands of years ahead; it is probably in "
             "milliseconds, and should be in seconds.",
         )
     elif timestamp > now:
@@ -215,18 +217,18 @@ def _check_tags(tags: tuple[str, ...]) -> Iterator[LineWarning]:
         if not tag:
             yield LineWarning(
                 WarningCode.EMPTY_TAG,
-                "There is an empty tag: a comma too many among the tags.",
+                "There is an empty tag, because of an extra comma among the tags.",
             )
             continue
         if times > 1:
             yield LineWarning(
                 WarningCode.DUPLICATE_TAG,
-                f"The tag {quote(tag)} stands {times} times; it counts once.",
+                f"The tag {quote(tag)} appears {times} times; it counts once.",
             )
         if " " in tag:
             yield LineWarning(
                 WarningCode.TAG_SPACE,
-                f"The tag {quote(tag)} holds a space; Datadog turns it into _, and "
+                f"The tag {quote(tag)} has a space; Datadog turns it into _, and "
                 "no space is dropped after a comma.",
             )
         if len(tag) > _MAX_TAG_LENGTH:
@@ -239,7 +241,8 @@ def _check_tags(tags: tuple[str, ...]) -> Iterator[LineWarning]:
 
 def _check_fields(line: str, message: Message) -> Iterator[LineWarning]:
     if isinstance(message, Event):
-        # Title and text may hold anything, so the fields cannot be told by eye.
+        # Title and text may contain anything, so the fields cannot be found by their
+        # form.
         if message.unknown_fields:
             yield LineWarning(
                 WarningCode.UNKNOWN_FIELD,
@@ -261,7 +264,7 @@ def _check_fields(line: str, message: Message) -> Iterator[LineWarning]:
         if name and names.count(name) > 1:
             yield LineWarning(
                 WarningCode.REPEATED_FIELD,
-                f"The field {name} stands {names.count(name)} times; the last one "
+                f"The field {name} appears {names.count(name)} times; the last one "
                 "counts.",
             )
     if "m:" in names[:-1]:
@@ -279,12 +282,13 @@ def _check_local_data(line: str, message: Message) -> Iterator[LineWarning]:
         if any(field.startswith("c:") for field in fields):
             yield LineWarning(
                 WarningCode.UNREAD_ORIGIN,
-                "The field c: names no container; write ci- and its id, or in- and "
-                "the inode of its cgroup.",
+                "The field c: does not name a container; write ci- and its id, or in- "
+                "and the inode of its cgroup.",
             )
 
 
 def _list_fields(line: str, message: Sample | ServiceCheck) -> list[str]:
-    # As the parser cuts a service check: the name starts after four characters.
+    # This is how the parser splits a service check: the name starts after four
+    # characters.
     start = 4 if isinstance(message, ServiceCheck) else 0
     return [field for field in line[start:].split("|")[2:] if field]

@@ -1,4 +1,4 @@
-"""An explanation as lines of text: a small tree, or a caret and a reason."""
+"""Render an explanation as text: a small tree, or a caret and a reason."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -26,16 +26,17 @@ _TYPE_WORDS: Final = {
     MetricType.SET: "set (counts different values)",
     MetricType.DISTRIBUTION: "distribution",
 }
-# Enough for any line that a person types; of longer ones the part about the fault.
+# Enough for any line that a person types; of a longer line, the part around the fault
+# is shown.
 _SHOWN_CHARACTERS: Final = 100
-# Tags that become something else.
+# Tags that become a field of their own.
 _RESOURCES: Final = (DEVICE_PREFIX, RESOURCE_PREFIX)
 _LISTED_VALUES: Final = 20
 _LABEL_WIDTH: Final = 13
 
 
 def render_explanation(explanation: Explanation) -> str:
-    """Write *explanation* as lines of text: a small tree, or a caret and a reason.
+    """Return *explanation* as text: a small tree, or a caret and a reason.
 
     The line itself comes first, escaped, so that it cannot play with a terminal.
     """
@@ -72,7 +73,7 @@ def _render_rejection(line: bytes, rejection: Rejection) -> Iterator[str]:
 def _split_at(line: bytes, column: int) -> tuple[str, str]:
     before, after = line[:column], line[column:]
     try:
-        # A length of an event may end within a character: then before that one.
+        # A length of an event may end within a character; split before it then.
         split = before.decode(errors="ignore")
         return escape(split), escape(line.decode()[len(split) :])
     except UnicodeDecodeError:
@@ -125,7 +126,7 @@ def _render_outcome(sample: Sample, explanation: Explanation) -> Iterator[str]:
 
 
 def _render_changed_tags(sent: tuple[str, ...], kept: tuple[str, ...]) -> Iterator[str]:
-    """Say what the operator's rules made of the tags."""
+    """Yield lines about the tags that the operator's rules added or removed."""
     added = [tag for tag in kept if tag not in sent]
     if added:
         yield _label("more tags", ", ".join(map(_show_tag, added)))

@@ -1,4 +1,4 @@
-"""The line that was probably meant by one that is rejected."""
+"""Suggest the line that was probably meant instead of a rejected one."""
 
 import re
 import unicodedata
@@ -35,9 +35,9 @@ _PERCENT: Final = re.compile(r"([0-9]{1,3})%")
 
 
 def suggest_line(line: bytes, error: ParseError) -> bytes | None:
-    """Guess what *line*, rejected with *error*, should have been.
+    """Return what *line*, rejected with *error*, should probably have been.
 
-    Only ever a line that is accepted.
+    A suggestion is always a line that would be accepted.
     """
     guess = _GUESSES.get(error.reason)
     if guess is None:
@@ -66,7 +66,7 @@ def _guess_separator(text: str) -> Iterator[str]:
 def _guess_value(text: str) -> Iterator[str]:
     name, _, rest = text.partition(":")
     value, bar, fields = rest.partition("|")
-    # Other scripts have digits too; this turns the full-width ones into ASCII.
+    # Other scripts have digits too; this turns full-width ones into ASCII.
     value = unicodedata.normalize("NFKC", value).replace("_", "").replace(" ", "")
     yield f"{name}:{value}{bar}{fields}"
     yield f"{name}:{value.replace(',', '.')}{bar}{fields}"

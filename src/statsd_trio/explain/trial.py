@@ -1,4 +1,4 @@
-"""One sample through the rules and an aggregator of its own."""
+"""Try out one sample, with the rules and a new aggregator."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -23,14 +23,14 @@ _MEANINGS: Final = {
 
 @attrs.frozen
 class BuiltSeries:
-    """A point of a series that a sample became, alone in its interval.
+    """A point of a series that a sample becomes, if it is alone in its interval.
 
     Attributes:
         type: ``count``, ``rate``, ``gauge`` or ``distribution``.
-        value: of the point; None for a distribution, which is no single number.
+        value: the value of the point; None for a distribution, which has more than one.
         meaning: what the value is, in words.
         tags: sorted and without duplicates.
-        host: None for the server's own.
+        host: None for the server's own host.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Trial:
 
     Attributes:
         is_filtered: whether the rules drop it.
-        series: in the order in which they are sent.
+        series: the series in the order in which they are sent.
         dropped: how many of its values are in no series, by reason.
-        weight: for how many each value stands; 0 where it cannot be counted.
+        weight: how many values each value stands for; 0 if it cannot be counted.
     """
 
     is_filtered: bool = False
@@ -62,7 +62,7 @@ class Trial:
 def try_sample(
     sample: Sample, *, now: float, rules: Rules, settings: AggregationSettings
 ) -> Trial:
-    """Let *rules* and a new aggregator have *sample*, and say what comes out."""
+    """Apply *rules* to *sample*, aggregate it, and return the result."""
     kept = rules.apply(sample)
     if kept is None:
         return Trial(is_filtered=True, weight=_measure_weight(sample, settings))
@@ -76,7 +76,9 @@ def try_sample(
 
 
 def has_effective_rate(sample: Sample) -> bool:
-    """Return whether the rate counts: not for gauges, sets and what has a timestamp.
+    """Return whether the sample's rate has an effect.
+
+    It has none for gauges, for sets, and for samples with a timestamp.
 
     Source: datadog-agent, pkg/metrics (gauge.go, set.go).
     """
@@ -99,7 +101,7 @@ def _aggregate(
 
 
 def _measure_weight(sample: Sample, settings: AggregationSettings) -> float:
-    """Aggregate a single 1 that was sent with the same rate, and see what it counts."""
+    """Return how much a single 1 counts that is sent with the same rate."""
     if sample.timestamp is not None or sample.type is MetricType.SET:
         return 1.0
     one = Sample("a", sample.type, (1.0,), sample.sample_rate)
@@ -148,7 +150,7 @@ def _describe(snapshot: Snapshot, sample: Sample) -> Iterator[BuiltSeries]:
 
 
 def _word(series: Series, value: float, sample: Sample) -> str:
-    """Say in words what *value*, a point of *series*, is."""
+    """Describe in words what *value*, a point of *series*, is."""
     interval = series.interval_seconds
     if series.type is SeriesType.RATE:
         return f"per second: {value * interval:.12g} in {interval} seconds"

@@ -13,13 +13,13 @@ from statsd_trio.protocol.numbers import blame_bytes, parse_numbers
 
 
 def check_sample(answer: object) -> Sample | None:
-    """Return *answer* of the hook ``on_sample`` if it can be aggregated.
+    """Return *answer*, returned by the hook ``on_sample``, if it can be aggregated.
 
-    Its values may still be anything: `check_values` looks at them.
+    The values themselves are not checked here; `check_values` does that.
 
     Raises:
-        TypeError: if it is not a `Sample`, or holds something of a wrong type.
-        ValueError: if it holds something that no line could say.
+        TypeError: if it is not a `Sample`, or has something of a wrong type.
+        ValueError: if it has something that no line could express.
     """
     if answer is None:
         return None
@@ -58,10 +58,10 @@ def check_sample(answer: object) -> Sample | None:
 
 
 def check_values(sample: Sample) -> Sample:
-    """Return *sample* with those of its values that can be added.
+    """Return *sample* with only those of its values that can be added.
 
     Raises:
-        ParseError: if a value is none of its type.
+        ParseError: if a value is not allowed for the type.
     """
     values, dropped = _read_values(sample)
     return attrs.evolve(sample, values=values, dropped=sample.dropped + dropped)
@@ -75,7 +75,7 @@ def _read_values(
         return tuple([_check_string(str(value)) for value in sample.values]), ()
     if _are_numbers(sample.values):
         return tuple([float(value) for value in sample.values]), ()
-    # The parser says what is wrong with them.
+    # The parser's errors say what is wrong with them.
     return parse_numbers(b":".join([repr(value).encode() for value in sample.values]))
 
 
@@ -95,5 +95,5 @@ def _are_numbers(values: Sequence[object]) -> bool:
         return bool(values) and all(
             isinstance(value, (int, float)) and isfinite(value) for value in values
         )
-    except OverflowError:  # an integer that is no float
+    except OverflowError:  # an integer too large for a float
         return False

@@ -58,7 +58,7 @@ def parse_address(text: str) -> Address:
             scheme = "pipe"
     transport = _SCHEMES.get(scheme.lower())
     if transport is None:
-        raise ValueError(f"{text!r}: {scheme} is none of {', '.join(_SCHEMES)}")
+        raise ValueError(f"{text!r}: {scheme} must be one of {', '.join(_SCHEMES)}")
     if transport not in {"udp", "tcp"}:
         if not rest or "\0" in rest:
             raise ValueError(f"{text!r}: it has no path")

@@ -1,9 +1,10 @@
-"""HTTP for a few clients: Starlette's applications on hypercorn, within limits.
+"""Serve HTTP to a few clients: Starlette applications on hypercorn, within limits.
 
-It serves pages that show a server, and a stand-in for an intake. It needs the extra
-``http``. What makes it safe to leave open: it speaks HTTP/1.1 alone, one request at a
-time on a connection; every buffer, wait and rate has a bound (`Limits`); and a page
-that is costly to make is made once for all who ask (`Page`).
+This is for pages that show a server, and for a stand-in for an intake. It needs the
+extra ``http``. It is safe to leave open for three reasons: it speaks only HTTP/1.1,
+with one request at a time per connection; every buffer, wait and rate has a limit
+(`Limits`); and a page that is costly to make is made once for everybody who asks for it
+(`Page`).
 """
 
 from statsd_trio.web.connection import Connection

@@ -1,9 +1,9 @@
-"""One client's connection: hypercorn's HTTP/1.1 on a stream, within limits.
+"""Serve one client's connection with hypercorn's HTTP/1.1, within limits.
 
-This is the one module that knows hypercorn. Of hypercorn it takes what turns bytes into
-ASGI's events and back. It does not take hypercorn's servers: they change over to HTTP/2
-when a client asks for that, cannot be cancelled while they write, and wait for ever for
-some clients that leave at the wrong moment.
+This is the only module that uses hypercorn. From hypercorn it takes the conversion
+between bytes and ASGI's events. It does not use hypercorn's servers, because they
+switch to HTTP/2 when a client asks for it, cannot be cancelled while they write, and
+wait forever for some clients that leave at the wrong moment.
 """
 
 import math
@@ -24,12 +24,12 @@ from statsd_trio.web.limits import Limits
 
 _READ_BYTES: Final = 64 * 1024
 
-# How long, and how much, to read on from a client that has had its answer, so that
-# closing the connection does not take that answer away from it.
+# How long, and how many bytes, to keep reading from a client that has had its answer,
+# so that closing the connection does not destroy that answer.
 _LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 1024 * 1024
 
-# The name in an ASGI scope's state; Starlette has it as `request.state.connection`.
+# The name in an ASGI scope's state; in Starlette it is `request.state.connection`.
 _STATE_KEY: Final = "connection"
 
 ServeRequest = Callable[["Connection", Scope, Receive, Send], Awaitable[None]]
@@ -37,7 +37,7 @@ ServeRequest = Callable[["Connection", Scope, Receive, Send], Awaitable[None]]
 
 def _make_config() -> Config:
     config = Config()
-    # What fails is logged here, and once.
+    # Failures are logged here, once.
     config.errorlog = None
     config.include_server_header = False
     config.keep_alive_max_requests = sys.maxsize
@@ -49,15 +49,14 @@ _CONFIG: Final = _make_config()
 
 class _Protocol(H11Protocol):
     async def _check_protocol(self, event: Any) -> None:
-        """Stay with HTTP/1.1, also when the client offers to speak HTTP/2."""
+        """Stay with HTTP/1.1, even if the client offers to speak HTTP/2."""
 
 
 class Connection:
     """A client's connection.
 
     Attributes:
-        stream: what the client is connected by, for whoever wants to do more to it
-            than to answer.
+        stream: the connected stream, for tasks other than answering.
     """
 
     def __init__(
@@ -70,9 +69,9 @@ class Connection:
         """Serve on *stream*.
 
         Args:
-            serve_request: called with each request as ASGI has it.
-            idle: where the connection is while it waits for a request, behind those
-                that have waited longer.
+            serve_request: called with each request, in the form of ASGI.
+            idle: a mapping that has the connection while it waits for a request, after
+                those that have waited longer.
         """
         self.stream = stream
         self._serve_request = serve_request
@@ -83,7 +82,7 @@ class Connection:
         self._send_lock = trio.Lock()
 
     def close(self) -> None:
-        """End at once, whatever is under way."""
+        """Close at once, whatever is in progress."""
         self._scope.cancel(reason="the connection is closed")
 
     async def run(self) -> None:
@@ -91,7 +90,7 @@ class Connection:
         try:
             with self._scope:
                 await self._serve()
-                # Another may take its place meanwhile.
+                # Another connection may take its place meanwhile.
                 self._set_idle(is_idle=True)
                 await self._linger()
         finally:
@@ -118,7 +117,7 @@ class Connection:
                     data = await self._receive_some()
                     await protocol.handle(RawData(data))
             self._set_idle(is_idle=False)
-            # A request that is under way learns that its client has left.
+            # A request in progress is told that its client has left.
             await protocol.handle(Closed())
 
     async def _run_application(
@@ -129,11 +128,14 @@ class Connection:
         sync_spawn: Any,
         call_soon: Any,
     ) -> None:
-        """Be what hypercorn calls: an ASGI application, and two ways to a thread."""
+        """Run the application in the way that hypercorn calls it.
+
+        Besides the ASGI arguments, hypercorn passes two functions for threads.
+        """
         await self._serve_request(self, scope, receive, send)
 
     async def _handle_event(self, event: Event) -> None:
-        """Do what hypercorn wants done to the connection."""
+        """Do what an event of hypercorn asks to be done with the connection."""
         match event:
             case RawData():
                 await self._send_all(event.data)
@@ -162,18 +164,18 @@ class Connection:
                 trio.ClosedResourceError,
                 trio.TooSlowError,
             ):
-                # It left, or does not read its answer.
+                # The client has left, or does not read its answer.
                 self.close()
 
     async def _receive_some(self) -> bytes:
-        """Receive something; empty if the client has gone, in whatever way."""
+        """Receive some bytes; empty if the client has gone for any reason."""
         try:
             return bytes(await self.stream.receive_some(_READ_BYTES))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
     async def _linger(self) -> None:
-        """Let a client that is still sending read its answer."""
+        """Give a client that is still sending a chance to read its answer."""
         received = 0
         with trio.move_on_after(_LINGER_SECONDS):
             try:

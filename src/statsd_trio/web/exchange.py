@@ -1,4 +1,4 @@
-"""One request and its answer, within limits."""
+"""Handle one request and its answer, within limits."""
 
 import logging
 import math
@@ -18,13 +18,13 @@ _DISCONNECT: Final[Message] = {"type": "http.disconnect"}
 
 
 class Exchange:
-    """What an application may receive of a request, and send in answer to it.
+    """What an application may receive of a request, and send as its answer.
 
-    Before an answer begins, what the application left of the request's body is read
-    and dropped: an answer that is sent while a client still writes may never be read.
+    Before an answer begins, the unread rest of the request's body is read and thrown
+    away. An answer that is sent while a client is still writing may never be read.
 
-    An application that reads a body which is too long is told that the client left. The
-    client is answered with a 413 then, unless the application has answered itself.
+    If a body is too long, the application is told that the client has left. The client
+    gets a 413 then, unless the application has answered itself.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         # An application may wait for the client to leave in one task and answer in
-        # another, and either may be handed the end of the body.
+        # another, and either of them may receive the end of the body.
         self._receiving = trio.Lock()
         self._body_bytes = 0
         self._is_whole = False
@@ -45,21 +45,21 @@ class Exchange:
         self._has_ended = False
 
     async def run(self, application: ASGIApp, scope: Scope) -> None:
-        """Have *application* answer.
+        """Let *application* answer the request.
 
-        The connection is closed if it does not, or not to the end. What it raises is
-        logged, and answered with a 500.
+        The connection is closed if it does not answer, or not completely. An error that
+        it raises is logged, and answered with a 500.
         """
         try:
             await application(scope, self.receive, self.send)
         except ClientDisconnect:
             pass
-        # The one place that takes what a page raises.
+        # This is the only place that catches the errors of a page.
         except Exception:
             path = scope["raw_path"].decode("latin-1")
             logger.exception("%s %s failed", scope["method"], path)
             if not self._has_begun:
-                text = "something failed here; the log says what\n"
+                text = "something failed here; see the server's log\n"
                 await PlainTextResponse(text, 500)(scope, self.receive, self.send)
         if self._is_too_long and not self._has_begun:
             limit = self._limits.max_body_bytes
@@ -69,7 +69,10 @@ class Exchange:
             self._connection.close()
 
     async def receive(self) -> Message:
-        """Wait for the next piece of the body, and then for the client to leave."""
+        """Wait for the next piece of the body.
+
+        After the last one, for the client to leave.
+        """
         async with self._receiving:
             return await self._receive_next()
 
@@ -85,12 +88,12 @@ class Exchange:
                 return message
             self._body_bytes += len(message["body"])
             if self._body_bytes > self._limits.max_body_bytes:
-                # The connection reads the rest, within limits, once it is answered.
+                # The connection reads the rest, within limits, after it is answered.
                 self._is_too_long = self._has_left = self._is_whole = True
                 return _DISCONNECT
             self._is_whole = not message["more_body"]
             return message
-        # It is too slow.
+        # The client is too slow.
         self._connection.close()
         await trio.sleep_forever()
         raise AssertionError
@@ -112,5 +115,5 @@ class Exchange:
                     await self._receive_next()
         if self._body_bytes == read_bytes and not self._is_too_long:
             return message
-        # It sends what nobody wants: it need not go on with that.
+        # The client sends what nobody needs, so it does not have to continue.
         return {**message, "headers": [*message["headers"], (b"connection", b"close")]}

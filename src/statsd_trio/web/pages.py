@@ -1,4 +1,4 @@
-"""Pages that are made once for all who ask for them."""
+"""Pages that are made once for everybody who asks for them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
@@ -11,20 +11,21 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-# How long an answer serves everybody who asks.
+# How long an answer is given to everybody who asks.
 _SHARED_SECONDS: Final = 1.0
 
-# And how many times as long as it took to make, so that a costly page keeps the event
-# loop busy for a small part of the time, however many ask for it.
+# The same as a multiple of the time that it took to make, so that a costly page keeps
+# the event loop busy only for a small part of the time, however many clients ask for
+# it.
 _SHARED_TIMES: Final = 4.0
 
 
 class Page:
-    """Something to show that takes some work; an ASGI application.
+    """A page that takes some work to make; an ASGI application.
 
-    One answer is made at a time. Who asks meanwhile waits for it; when the one for whom
-    it is made leaves, the next who waits takes over, and when nobody waits any more the
-    work ends.
+    Only one answer is made at a time, and whoever asks meanwhile waits for it. If the
+    client for which it is made leaves, the next one that waits takes over; when nobody
+    waits any more, the work stops.
     """
 
     def __init__(
@@ -33,13 +34,13 @@ class Page:
         *,
         read_version: Callable[[], int] | None = None,
     ) -> None:
-        """Show what *make_answer* makes.
+        """Show what *make_answer* returns.
 
         Args:
-            make_answer: called each time; long work in it rests from time to time.
-                Its answer is sent to many.
-            read_version: if given, an answer is shared for as long as this returns
-                the same, instead of for a second or a little more.
+            make_answer: called for each new answer; long work in it must have
+                checkpoints. The answer is sent to many clients.
+            read_version: if given, an answer is used for as long as this returns the
+                same, instead of for a second or a little more.
         """
         self._make_answer = make_answer
         self._read_version = read_version
@@ -49,7 +50,7 @@ class Page:
         self._fresh_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, unless its client leaves before."""
+        """Answer a request, unless its client leaves before that."""
         answers: list[Response] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_left, receive, nursery.cancel_scope)
@@ -59,7 +60,7 @@ class Page:
             await answer(scope, receive, send)
 
     async def get(self) -> Response:
-        """Wait for an answer."""
+        """Wait for an answer, and return it."""
         async with self._lock:
             answer = self._answer
             if answer is None or not self._is_fresh():
@@ -85,12 +86,12 @@ class Page:
 def make_application(
     pages: Mapping[str, Page], routes: Sequence[BaseRoute] = ()
 ) -> Starlette:
-    """Make an application of pages, each for GET and HEAD, and of *routes*."""
+    """Return an application with pages, each for GET and HEAD, and with *routes*."""
     shown = [Route(path, page, methods=["GET"]) for path, page in pages.items()]
     application = Starlette(
         routes=[*shown, *routes], exception_handlers={HTTPException: _refuse}
     )
-    # A path with a slash at its end is not one without.
+    # A path with a slash at its end is not the same as one without it.
     application.router.redirect_slashes = False
     return application
 
@@ -103,7 +104,7 @@ async def wait_left(receive: Receive) -> None:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- as it was asked for
-    text = "there is no such page\n" if error.status_code == 404 else ""
+    text = "there is no page at this address\n" if error.status_code == 404 else ""
     return PlainTextResponse(text, error.status_code, headers=error.headers)
 
 

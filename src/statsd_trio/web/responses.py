@@ -1,4 +1,4 @@
-"""Answers that Starlette has no ready form for. Many clients may be given the same."""
+"""Answers that Starlette does not have; many clients may be given the same one."""
 
 import json
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from starlette.types import Receive, Scope, Send
 
 
 class JsonResponse(JSONResponse):
-    """JSON, also of text that is not Unicode."""
+    """JSON that may contain text which is not valid Unicode."""
 
     def render(self, content: Any) -> bytes:
-        """Write *content*; half a surrogate pair becomes an escape, as JSON has it."""
+        """Write *content*; half of a surrogate pair becomes a JSON escape."""
         written = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
         return written.encode("utf-8", "backslashreplace")
 
 
 class PiecesResponse(Response):
-    """A body in pieces, for one that would take long to put together.
+    """A body in pieces, for one that would take long to join.
 
     Attributes:
         pieces: the body.

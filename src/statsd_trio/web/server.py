@@ -1,4 +1,4 @@
-"""An application on its listeners, each connection served within limits."""
+"""Serve an application on its listeners, each connection within limits."""
 
 import logging
 import math
@@ -15,7 +15,7 @@ from statsd_trio.web.limits import Limits, Turnstile
 
 logger = logging.getLogger(__name__)
 
-# How long to wait for a descriptor, and how often to say what fails.
+# How long to wait for a descriptor, and how often to log what fails.
 _RETRY_SECONDS: Final = 0.1
 _REPORT_SECONDS: Final = 10.0
 
@@ -23,14 +23,14 @@ _REPORT_SECONDS: Final = 10.0
 async def serve_web(
     application: ASGIApp, listeners: Sequence[trio.SocketListener], limits: Limits
 ) -> NoReturn:
-    """Serve *application* until cancelled, then close *listeners* and all connections.
+    """Serve *application* until cancelled, then close *listeners* and connections.
 
-    It speaks HTTP/1.1, and neither HTTP/2 nor WebSockets. *application* is called with
-    HTTP requests alone: there are no events of a lifespan. Among the state that it is
-    given, ``connection`` is the `Connection` that a request came on.
+    Only HTTP/1.1 is spoken, without HTTP/2 and WebSockets. *application* is only called
+    with HTTP requests, not with events of a lifespan. Its state has ``connection``,
+    which is the `Connection` of the request.
 
-    A client that leaves is told to *application* as ASGI has it; what it works for that
-    client it has to end itself. What it raises is logged, and answered with a 500.
+    If a client leaves, *application* is told so as ASGI defines, and must stop its work
+    for that client itself. An error that it raises is logged, and answered with a 500.
     """
     server = _Server(application, limits)
     async with trio.open_nursery() as nursery:
@@ -46,23 +46,23 @@ class _Server:
         self._connections = Turnstile(limits.connections_per_second)
         self._answers = Turnstile(limits.answers_per_second)
         self._open = 0
-        # Those that wait for a request, the longest first.
+        # Connections that wait for a request, beginning with the one that waited
+        # longest.
         self._idle: dict[Connection, None] = {}
         self._next_report = -math.inf
 
     async def accept(
         self, listener: trio.SocketListener, nursery: trio.Nursery
     ) -> NoReturn:
-        """Take connections until cancelled, and close *listener*."""
+        """Accept connections until cancelled, and close *listener*."""
         async with listener:
             while True:
                 try:
                     stream = await listener.accept()
                 except OSError as error:
-                    # There is no descriptor, or no memory, for another.
-                    self._report(
-                        f"cannot take a connection over HTTP: {error.strerror}"
-                    )
+                    # There are not enough descriptors, or not enough memory, for
+                    # another connection.
+                    self._report(f"cannot accept an HTTP connection: {error.strerror}")
                     await trio.sleep(_RETRY_SECONDS)
                     continue
                 nursery.start_soon(self._serve_connection, stream)
@@ -83,15 +83,15 @@ class _Server:
                     stream, self._serve_request, self._limits, self._idle
                 )
                 await connection.run()
-        # What one client does to hypercorn must not end the server.
+        # Nothing that a client does to hypercorn may end the server.
         except Exception as error:  # noqa: BLE001
-            self._report(f"a connection over HTTP failed: {error!r}")
+            self._report(f"an HTTP connection failed: {error!r}")
         finally:
             self._open -= 1
             stream.socket.close()
 
     def _make_room(self) -> bool:
-        """Let the connection that idles longest go, if there are too many."""
+        """Close the connection that was idle longest, if there are too many."""
         if self._open <= self._limits.max_connections:
             return True
         if not self._idle:
@@ -110,7 +110,7 @@ class _Server:
         await self._answers.pass_through()
         application = self._application
         if scope["http_version"] not in {"1.0", "1.1"}:
-            text = "only HTTP/1.1 is spoken here\n"
+            text = "this server only speaks HTTP/1.1\n"
             application = PlainTextResponse(text, 505, headers={"connection": "close"})
         exchange = Exchange(connection, self._limits, receive, send)
         await exchange.run(application, scope)
