@@ -137,31 +137,25 @@ class FifoListener:
     The writers of a FIFO cannot be told apart. If a writer leaves an incomplete line
     behind, the next writer's line is joined to it. The incomplete line is dropped and
     counted when the last writer closes the FIFO, or after *frame_timeout_seconds*.
+
+    Attributes:
+        address: the path.
+        counters: the counts so far; nothing is dropped here, because writers wait.
     """
 
     def __init__(
         self, path: str, *, buffer_size: int, frame_timeout_seconds: float
     ) -> None:
-        self._path = path
+        self.address = path
         self._fifo: Fifo | None = Fifo(path)
-        self._counters = ListenerCounters(f"pipe://{path}")
-        self._losses = Losses(self._counters)
+        self.counters = ListenerCounters(f"pipe://{path}")
+        self._losses = Losses(self.counters)
         self.feed = StreamFeed(
             LineFramer(buffer_size, skips_long_lines=True),
-            Origin("pipe", self._counters.name),
+            Origin("pipe", self.counters.name),
             self._losses,
             frame_timeout_seconds,
         )
-
-    @property
-    def address(self) -> str:
-        """The path."""
-        return self._path
-
-    @property
-    def counters(self) -> ListenerCounters:
-        """The counts so far; nothing is dropped here, because writers wait."""
-        return self._counters
 
     def refresh_counters(self) -> None:
         """Do nothing, because there are no counts that only the system knows."""
@@ -200,7 +194,7 @@ class FifoListener:
         try:
             with channel:
                 try:
-                    await retry(partial(self._read_pipe, channel), self._counters)
+                    await retry(partial(self._read_pipe, channel), self.counters)
                 except trio.BrokenResourceError:
                     # Nobody takes packets from the queue any more.
                     pass
@@ -213,7 +207,7 @@ class FifoListener:
     async def _read_pipe(self, channel: PacketSendChannel) -> None:
         """Read until reading fails or the path leads elsewhere."""
         if self._fifo is None:
-            self._fifo = Fifo(self._path)
+            self._fifo = Fifo(self.address)
         fifo = self._fifo
         while True:
             if fifo.is_at_end:
@@ -244,7 +238,7 @@ class FifoListener:
             self.feed.lose_unread(self._fifo.measure_waiting())
             self.close()
             raise FileNotFoundError(
-                errno.ENOENT, f"the pipe at {self._path} was removed or replaced"
+                errno.ENOENT, f"the pipe at {self.address} was removed or replaced"
             )
 
 

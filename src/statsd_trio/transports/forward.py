@@ -22,20 +22,18 @@ class Forwarder:
     Args:
         sock: connected and non-blocking, owned from now on; None if the address could
             not be found, in which case every packet counts as refused.
+
+    Attributes:
+        counters: how many packets were forwarded, and refused by reason.
     """
 
     def __init__(self, sock: socket.socket | None, counters: ForwardCounters) -> None:
         self._sock = sock
-        self._counters = counters
-
-    @property
-    def counters(self) -> ForwardCounters:
-        """How many packets were forwarded, and refused by reason."""
-        return self._counters
+        self.counters = counters
 
     def forward_nowait(self, data: bytes) -> None:
         """Send *data*, or count why it could not be sent."""
-        counters = self._counters
+        counters = self.counters
         if self._sock is None:
             counters.refused["not_connected"] += 1
             return

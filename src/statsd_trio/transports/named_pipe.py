@@ -38,6 +38,10 @@ class NamedPipeListener:
     """Listens on a pipe's name: one instance waits for a client, each client has one.
 
     The pipe gets the default security: its user and administrators may write.
+
+    Attributes:
+        address: the full name.
+        counters: the counts of all clients.
     """
 
     def __init__(
@@ -48,23 +52,13 @@ class NamedPipeListener:
         max_connections: int,
         frame_timeout_seconds: float,
     ) -> None:
-        self._path = name if name.startswith(_PREFIX) else _PREFIX + name
+        self.address = name if name.startswith(_PREFIX) else _PREFIX + name
         self._buffer_size = buffer_size
         self._frame_timeout_seconds = frame_timeout_seconds
-        self._counters = ListenerCounters(f"pipe://{self._path}")
-        self._losses = Losses(self._counters)
+        self.counters = ListenerCounters(f"pipe://{self.address}")
+        self._losses = Losses(self.counters)
         self._room = trio.Semaphore(max_connections)
         self._waiting: int | None = self._create(_FILE_FLAG_FIRST_PIPE_INSTANCE)
-
-    @property
-    def address(self) -> str:
-        """The full name."""
-        return self._path
-
-    @property
-    def counters(self) -> ListenerCounters:
-        """Counts of all clients."""
-        return self._counters
 
     def refresh_counters(self) -> None:
         """Do nothing, because there are no counts that only the system knows."""
@@ -88,7 +82,7 @@ class NamedPipeListener:
             with channel:
                 async with trio.open_nursery() as nursery:
                     accept = partial(self._accept_clients, nursery, channel)
-                    await retry(accept, self._counters)
+                    await retry(accept, self.counters)
         finally:
             self.close()
 
@@ -125,7 +119,7 @@ class NamedPipeListener:
     async def _receive_client(self, handle: int, channel: PacketSendChannel) -> None:
         feed = StreamFeed(
             LineFramer(self._buffer_size, skips_long_lines=True),
-            Origin("pipe", self._counters.name),
+            Origin("pipe", self.counters.name),
             self._losses,
             self._frame_timeout_seconds,
         )
@@ -161,7 +155,7 @@ class NamedPipeListener:
     def _create(self, flags: int = 0) -> int:
         try:
             return _winapi.CreateNamedPipe(
-                self._path,
+                self.address,
                 _winapi.PIPE_ACCESS_INBOUND | _winapi.FILE_FLAG_OVERLAPPED | flags,
                 _PIPE_BYTES | _PIPE_REJECT_REMOTE_CLIENTS,
                 _winapi.PIPE_UNLIMITED_INSTANCES,
@@ -172,5 +166,5 @@ class NamedPipeListener:
             )
         except OSError as error:
             raise OSError(
-                error.errno, f"cannot listen on {self._path}: {error.strerror}"
+                error.errno, f"cannot listen on {self.address}: {error.strerror}"
             ) from error

@@ -76,6 +76,8 @@ class StreamListener:
             which are not accepted at a stop are left to them.
 
     Attributes:
+        address: the address that a client connects to.
+        counters: the counts of all connections.
         max_connections: may be lowered until `receive` is called.
     """
 
@@ -94,8 +96,8 @@ class StreamListener:
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._address = address
-        self._counters = counters
+        self.address = address
+        self.counters = counters
         self._losses = Losses(counters)
         self._make_framer = make_framer
         self._identify = identify
@@ -108,16 +110,6 @@ class StreamListener:
         self._changed = trio.lowlevel.ParkingLot()
         # Held by the connection that is being read; first come, first served.
         self._turn = trio.Lock()
-
-    @property
-    def address(self) -> BoundAddress:
-        """The address that a client connects to."""
-        return self._address
-
-    @property
-    def counters(self) -> ListenerCounters:
-        """The counts of all connections."""
-        return self._counters
 
     def refresh_counters(self) -> None:
         """Do nothing: senders wait, so the system has no counts of its own."""
@@ -142,7 +134,7 @@ class StreamListener:
                 try:
                     async with trio.open_nursery() as nursery:
                         accept = partial(self._accept_connections, nursery, channel)
-                        await retry(accept, self._counters)
+                        await retry(accept, self.counters)
                 except* trio.BrokenResourceError:
                     # Nobody takes packets from the queue any more.
                     pass

@@ -61,6 +61,10 @@ class UdpListener:
         native_receive: reads many datagrams at once; None to read one by one.
         is_handed_in: whether somebody else also has the socket, so that what arrives
             after a stop is left to them.
+
+    Attributes:
+        address: the host and port that the socket is bound to.
+        counters: the counts so far; they grow while `receive` runs.
     """
 
     def __init__(
@@ -76,8 +80,8 @@ class UdpListener:
         sock.setblocking(False)
         self._is_handed_in = is_handed_in
         self._sock = sock
-        self._address: tuple[str, int] = sock.getsockname()[:2]
-        name = f"udp://{format_host_port(*self._address)}"
+        self.address: tuple[str, int] = sock.getsockname()[:2]
+        name = f"udp://{format_host_port(*self.address)}"
         granted = request_buffer(sock, receive_buffer_bytes)
         log_granted(name, receive_buffer_bytes, granted)
         # What the socket dropped before it was handed in is not counted for this
@@ -87,12 +91,12 @@ class UdpListener:
             logger.warning(
                 "%s: dropped %d packets before it was handed in", name, self._drops_seen
             )
-        self._counters = ListenerCounters(
+        self.counters = ListenerCounters(
             name,
             kernel_dropped=None if self._drops_seen is None else 0,
             granted_buffer_bytes=granted,
         )
-        self._losses = Losses(self._counters)
+        self._losses = Losses(self.counters)
         self._reader = DatagramReader[_Sender](
             sock,
             buffer_size=buffer_size,
@@ -107,16 +111,6 @@ class UdpListener:
                 max_rest_seconds=max_rest_seconds,
             ),
         )
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """The host and port that the socket is bound to."""
-        return self._address
-
-    @property
-    def counters(self) -> ListenerCounters:
-        """The counts so far; they grow while `receive` runs."""
-        return self._counters
 
     async def receive(self, channel: PacketSendChannel) -> None:
         """Feed *channel* until cancelled, then read what waits and close."""
@@ -137,7 +131,7 @@ class UdpListener:
         if drops is None:
             return
         dropped = (drops - self._drops_seen) & 0xFFFFFFFF
-        self._counters.kernel_dropped = (self._counters.kernel_dropped or 0) + dropped
+        self.counters.kernel_dropped = (self.counters.kernel_dropped or 0) + dropped
         self._drops_seen = drops
 
     def warn_of_losses(self) -> None:
@@ -155,7 +149,7 @@ class UdpListener:
             host, port = _unpack_address(self._sock.family, sender)
         else:
             host, port, *_ = sender
-        return Origin("udp", self._counters.name, format_host_port(host, port))
+        return Origin("udp", self.counters.name, format_host_port(host, port))
 
     def _begin_stop(self) -> DrainLimit:
         if not self._is_handed_in and _refuse_more(self._sock):

@@ -46,6 +46,11 @@ class UnixDatagramListener:
         max_rest_seconds: how long the reader may rest between two readings.
         native_receive: reads many datagrams at once; None to read one by one.
         detects_containers: whether to look up the container of each sender.
+
+    Attributes:
+        address: the path that the socket is bound to.
+        counters: the counts so far; the kernel drops nothing here, because senders
+            wait.
     """
 
     def __init__(
@@ -61,9 +66,9 @@ class UnixDatagramListener:
         sock.setblocking(False)
         self._sock = sock
         self._path = path
-        self._address = str(path or sock.getsockname())
-        self._counters = ListenerCounters(f"unixgram://{self._address}")
-        self._losses = Losses(self._counters)
+        self.address = str(path or sock.getsockname())
+        self.counters = ListenerCounters(f"unixgram://{self.address}")
+        self._losses = Losses(self.counters)
         self._detects_containers = detects_containers
         self._reader = DatagramReader[Hashable](
             sock,
@@ -83,16 +88,6 @@ class UnixDatagramListener:
                 CONTAINER_LIFETIME_SECONDS if detects_containers else math.inf
             ),
         )
-
-    @property
-    def address(self) -> str:
-        """The path that the socket is bound to."""
-        return self._address
-
-    @property
-    def counters(self) -> ListenerCounters:
-        """The counts so far; the kernel drops nothing here, because senders wait."""
-        return self._counters
 
     async def receive(self, channel: PacketSendChannel) -> None:
         """Feed *channel* until cancelled, then read what waits and close."""
@@ -122,7 +117,7 @@ class UnixDatagramListener:
         credentials = unpack_credentials(sender) if isinstance(sender, bytes) else None
         return identify_process(
             "unixgram",
-            self._counters.name,
+            self.counters.name,
             credentials,
             read_container_id if self._detects_containers else None,
         )
