@@ -21,6 +21,7 @@ from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Payload
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.delivery.spool import name_target
 from statsd_trio.sinks.delivery.transaction import Transaction
 
@@ -46,7 +47,8 @@ def _skip(_descriptor: object) -> None:
 
 async def drain(folder: str, url: str, files: int) -> None:
     destination = open_datadog_destination(
-        [Account(url, "key")], spool_path=folder, spool_max_bytes=SPOOL_BYTES
+        [Account(url, "key")],
+        DeliverySettings(spool_path=folder, spool_max_bytes=SPOOL_BYTES),
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)

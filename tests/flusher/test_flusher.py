@@ -36,9 +36,6 @@ class StubDestination:
     def close(self, seconds: float) -> None:
         pass
 
-    def discard(self) -> None:
-        pass
-
 
 class StubSource:
     """A snapshot that takes some steps to build."""

@@ -1,6 +1,7 @@
 import inspect
 from pathlib import Path
 
+import attrs
 import pytest
 
 from statsd_trio.config import Config
@@ -9,6 +10,7 @@ from statsd_trio.config.options import OPTIONS
 from statsd_trio.server.destinations import open_destinations
 from statsd_trio.sinks.datadog.opening import open_datadog_destination
 from statsd_trio.sinks.datadog.routes import DatadogRoute
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
@@ -71,9 +73,9 @@ def test_routes_are_called_the_same_in_the_configuration_and_on_their_way() -> N
 
 def test_destination_that_is_told_nothing_does_as_the_options_say() -> None:
     parameters = inspect.signature(open_datadog_destination).parameters
-    defaults = {
-        name: parameters[name].default for name in OPTIONS.keys() & parameters.keys()
-    }
+    given = {name: parameter.default for name, parameter in parameters.items()}
+    given |= {field.name: field.default for field in attrs.fields(DeliverySettings)}
+    defaults = {name: given[name] for name in OPTIONS.keys() & given.keys()}
 
     assert len(defaults) == 12
     assert defaults == {name: OPTIONS[name].default for name in defaults}
@@ -84,8 +86,8 @@ def test_compression_of_the_configuration_is_the_destinations(
 ) -> None:
     given: dict[str, object] = {}
 
-    def open_another(_accounts: object, **settings: object) -> SinkRunner:
-        given.update(settings)
+    def open_another(_accounts: object, _: object, **options: object) -> SinkRunner:
+        given.update(options)
         return SinkRunner(SinkCaller("another", MemorySink()))
 
     monkeypatch.setattr(

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,6 @@ def test_a_sink_that_cannot_be_opened_leaves_no_spool_open(tmp_path: Path) -> No
         spool_path=str(spool),
         jsonl_path=str(tmp_path),
     )
-    with pytest.raises(OSError, match="directory"):
-        open_destinations(config)
+    with pytest.raises(OSError, match="directory"), ExitStack() as stack:
+        open_destinations(config, resources=stack)
     assert list(spool.iterdir()) == []

@@ -5,10 +5,13 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Final
 
+import attrs
+
 from statsd_trio.config import Config, Secret
 from statsd_trio.config.secret import strip_credentials
 from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.sink import Destination
 from statsd_trio.sinks.sink_caller import SinkCaller
@@ -27,6 +30,7 @@ def open_destinations(
     config: Config,
     wall_clock: Callable[[], float] = time.time,
     api_key: ApiKey | None = None,
+    resources: ExitStack | None = None,
 ) -> list[Destination]:
     """Open every sink that *config* names.
 
@@ -34,27 +38,20 @@ def open_destinations(
         config: which, and how.
         wall_clock: unix seconds.
         api_key: the main intake's, instead of the one in *config*.
+        resources: closes what is opened here, if a destination never runs.
 
     Raises:
-        OSError: naming a file, or standard output, that cannot be written to; what was
-            opened before is discarded.
+        OSError: naming a file, or standard output, that cannot be written to.
     """
     openers: dict[str, Callable[[], Destination]] = {
         "console": lambda: _open_runner("console", ConsoleSink(), wall_clock),
-        "datadog": lambda: _open_datadog(config, wall_clock, api_key),
+        "datadog": lambda: _open_datadog(config, wall_clock, api_key, resources),
         "jsonl": lambda: _open_runner(
             "jsonl", JsonLinesSink(config.jsonl_path), wall_clock
         ),
-        "otlp": lambda: _open_otlp(config, wall_clock),
+        "otlp": lambda: _open_otlp(config, wall_clock, resources),
     }
-    destinations: list[Destination] = []
-    with ExitStack() as stack:
-        for name in config.sinks:
-            destination = openers[name]()
-            stack.callback(destination.discard)
-            destinations.append(destination)
-        stack.pop_all()
-    return destinations
+    return [openers[name]() for name in config.sinks]
 
 
 def _open_runner(
@@ -65,7 +62,10 @@ def _open_runner(
 
 
 def _open_datadog(
-    config: Config, wall_clock: Callable[[], float], api_key: ApiKey | None
+    config: Config,
+    wall_clock: Callable[[], float],
+    api_key: ApiKey | None,
+    resources: ExitStack | None,
 ) -> Destination:
     # A third of a second of imports, for those alone who deliver to Datadog.
     from statsd_trio.sinks.datadog.opening import (  # noqa: PLC0415
@@ -103,24 +103,16 @@ def _open_datadog(
             )
     return open_datadog_destination(
         accounts,
+        _make_settings(config, wall_clock),
         compression=config.compression,
         compression_level=config.compression_level,
-        max_concurrent_requests=config.max_concurrent_requests,
-        request_timeout_seconds=config.request_timeout_seconds,
-        proxy=_reveal(config.proxy),
-        proxy_http=_reveal(config.proxy_http),
-        no_proxy=config.no_proxy,
-        ca_file=config.ca_file,
-        skip_ssl_validation=config.skip_ssl_validation,
-        retry_queue_bytes=config.retry_queue_bytes,
-        spool_path=config.spool_path,
-        spool_max_bytes=config.spool_max_bytes,
-        report_seconds=config.interval_seconds,
-        wall_clock=wall_clock,
+        resources=resources,
     )
 
 
-def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
+def _open_otlp(
+    config: Config, wall_clock: Callable[[], float], resources: ExitStack | None
+) -> Destination:
     # As above.
     from statsd_trio.sinks.otlp.opening import (  # noqa: PLC0415
         open_otlp_destination,
@@ -133,7 +125,7 @@ def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
     resource = dict(config.otlp_resource_attributes)
     if config.otlp_service_name:
         resource["service.name"] = config.otlp_service_name
-    settings = OtlpSettings(
+    conversion = OtlpSettings(
         temporality=Temporality(config.otlp_temporality),
         sends_aggregates=config.otlp_histograms == "aggregates",
         sends_events=config.otlp_events,
@@ -142,7 +134,14 @@ def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
         expiry_seconds=config.counter_expiry_seconds + config.context_expiry_seconds,
         started=wall_clock(),
     )
+    settings = attrs.evolve(
+        _make_settings(config, wall_clock),
+        request_timeout_seconds=config.otlp_timeout_seconds,
+        ca_file=config.otlp_ca_file or config.ca_file,
+        ca_option=_OTLP_CA_OPTION if config.otlp_ca_file else "ca_file",
+    )
     return open_otlp_destination(
+        conversion,
         settings,
         url=config.otlp_endpoint.reveal(),
         metrics_url=_reveal(config.otlp_metrics_endpoint),
@@ -150,13 +149,18 @@ def _open_otlp(config: Config, wall_clock: Callable[[], float]) -> Destination:
         metrics_headers=_reveal_all(config.otlp_metrics_headers or config.otlp_headers),
         logs_headers=_reveal_all(config.otlp_logs_headers or config.otlp_headers),
         compression=config.otlp_compression,
+        resources=resources,
+    )
+
+
+def _make_settings(config: Config, wall_clock: Callable[[], float]) -> DeliverySettings:
+    return DeliverySettings(
         max_concurrent_requests=config.max_concurrent_requests,
-        request_timeout_seconds=config.otlp_timeout_seconds,
+        request_timeout_seconds=config.request_timeout_seconds,
         proxy=_reveal(config.proxy),
         proxy_http=_reveal(config.proxy_http),
         no_proxy=config.no_proxy,
-        ca_file=config.otlp_ca_file or config.ca_file,
-        ca_option=_OTLP_CA_OPTION if config.otlp_ca_file else "ca_file",
+        ca_file=config.ca_file,
         skip_ssl_validation=config.skip_ssl_validation,
         retry_queue_bytes=config.retry_queue_bytes,
         spool_path=config.spool_path,

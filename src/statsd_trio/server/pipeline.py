@@ -98,17 +98,15 @@ async def open_pipeline(
     wall_clock = _LastingClock(wall_clock)
     started = wall_clock()
     api_key = None
-    if sinks is None:
-        api_key = make_api_key(config) if "datadog" in config.sinks else None
-        destinations = open_destinations(config, wall_clock, api_key)
-    else:
-        destinations = [
-            SinkRunner(SinkCaller(f"sink-{number}", sink, wall_clock=wall_clock))
-            for number, sink in enumerate(sinks, 1)
-        ]
     with ExitStack() as stack:
-        for destination in destinations:
-            stack.callback(destination.discard)
+        if sinks is None:
+            api_key = make_api_key(config) if "datadog" in config.sinks else None
+            destinations = open_destinations(config, wall_clock, api_key, stack)
+        else:
+            destinations = [
+                SinkRunner(SinkCaller(f"sink-{number}", sink, wall_clock=wall_clock))
+                for number, sink in enumerate(sinks, 1)
+            ]
         forwarder = await open_forward(config)
         if forwarder is not None:
             stack.callback(forwarder.close)

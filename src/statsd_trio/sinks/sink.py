@@ -77,10 +77,3 @@ class Destination(Protocol):
         more, and counted as abandoned otherwise.
         """
         ...
-
-    def discard(self) -> None:
-        """Release what opening it took, if it never ran; after a run this does nothing.
-
-        A server that cannot start for another reason does this.
-        """
-        ...

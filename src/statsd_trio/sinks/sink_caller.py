@@ -82,9 +82,6 @@ class SinkCaller:
         """Wait for nothing: what was taken out of the queue has had its try."""
         await trio.lowlevel.checkpoint()
 
-    def discard(self) -> None:
-        """Do nothing: a sink opens what it needs when it is called."""
-
     async def _deliver(self, entry: Entry) -> None:
         counters = self._counters
         points = entry.points.total

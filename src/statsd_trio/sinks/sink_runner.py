@@ -44,10 +44,6 @@ class Consumer(Protocol):
         """Wait until all that was taken out of the queue has had its try."""
         ...
 
-    def discard(self) -> None:
-        """Release what opening it took, if it never ran."""
-        ...
-
 
 class SinkRunner:
     """Hands snapshots to a consumer one by one, oldest first.
@@ -92,10 +88,6 @@ class SinkRunner:
         """Put nothing more; let `run` deliver the rest for *seconds* at most."""
         self._queue.close()
         self._stop.begin(seconds)
-
-    def discard(self) -> None:
-        """Release what opening it took, if it never ran."""
-        self._consumer.discard()
 
     @protect_from_ki
     async def _close_when_cancelled(self) -> None:

@@ -12,6 +12,7 @@ import trio.testing
 
 from statsd_trio.sinks.datadog.agent_payload_pb2 import MetricPayload
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.sink_runner import SinkRunner
 
 if sys.version_info >= (3, 14):
@@ -156,6 +157,13 @@ def intake() -> FakeIntake:
     return FakeIntake()
 
 
+def open_datadog(accounts: Any, **options: Any) -> SinkRunner:
+    """Open a destination, with the settings of delivery among the other options."""
+    names = attrs.fields_dict(DeliverySettings).keys() & options.keys()
+    settings = DeliverySettings(**{name: options.pop(name) for name in names})
+    return open_datadog_destination(accounts, settings, **options)
+
+
 @pytest.fixture
 def open_destination(intake: FakeIntake) -> OpenDestination:
     """A destination with one endpoint and no chance, unless told otherwise."""
@@ -165,7 +173,7 @@ def open_destination(intake: FakeIntake) -> OpenDestination:
     ) -> SinkRunner:
         endpoints = endpoints or {"https://api.example.com": ["secret-key"]}
         pairs = [(url, key) for url in endpoints for key in endpoints[url]]
-        return open_datadog_destination(
+        return open_datadog(
             accounts
             or [
                 Account(url, key, is_additional=number > 0)

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.delivery.answer import make_excerpt
 from statsd_trio.sinks.delivery.no_answer import describe_error
 from statsd_trio.sinks.delivery.requests import find_redirect
@@ -26,6 +26,7 @@ from tests.sinks.datadog.conftest import (
     FakeIntake,
     OpenDestination,
     RunDestination,
+    open_datadog,
     run_destination,
 )
 
@@ -193,7 +194,7 @@ async def test_status_counts_though_the_body_hangs_beyond_the_timeout(
         return httpx2.Response(400, stream=EndlessAnswer(1000))
 
     intake.respond = respond
-    destination = open_datadog_destination(
+    destination = open_datadog(
         [Account("https://api.example.com", "secret-key")],
         transport=intake,
         request_timeout_seconds=0.5,
@@ -322,7 +323,7 @@ class RefusingProxy:
 
 async def post_through(proxy: RefusingProxy, url: str, snapshot: Snapshot) -> str:
     """Post to *url*, and return why that failed."""
-    destination = open_datadog_destination(
+    destination = open_datadog(
         [Account(url, "secret-key")], proxy=proxy.url, proxy_http=proxy.url
     )
     async with trio.open_nursery() as running:
@@ -396,7 +397,7 @@ async def test_answer_whose_headers_never_end_is_none(
     serve = partial(trio.serve_tcp, send_half_a_head, 0, host="127.0.0.1")
     [listener] = await nursery.start(serve)
     port = listener.socket.getsockname()[1]
-    destination = open_datadog_destination(
+    destination = open_datadog(
         [Account(f"http://127.0.0.1:{port}", "secret-key")],
         request_timeout_seconds=0.2,
     )
@@ -432,7 +433,7 @@ def test_own_authority_is_trusted_beside_the_system_s(tmp_path: Path) -> None:
 def test_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing.pem"
     with pytest.raises(OSError, match="could not read the CA file") as raised:
-        open_datadog_destination([], ca_file=str(path))
+        open_datadog([], ca_file=str(path))
     assert raised.value.strerror == (
         f"could not read the CA file {path}: No such file or directory. Check ca_file."
     )
@@ -442,19 +443,19 @@ def test_authority_without_a_certificate_is_named(tmp_path: Path) -> None:
     path = tmp_path / "empty.pem"
     path.touch()
     with pytest.raises(OSError, match=f"{path}: it holds no certificate"):
-        open_datadog_destination([], ca_file=str(path))
+        open_datadog([], ca_file=str(path))
 
 
 def test_spool_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with pytest.raises(OSError, match="could not write to the spool folder") as raised:
-        open_datadog_destination([], spool_path=str(path / "spool"), spool_max_bytes=1)
+        open_datadog([], spool_path=str(path / "spool"), spool_max_bytes=1)
     assert f"{path}/spool" in str(raised.value)
 
 
 def test_skipped_validation_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    open_datadog_destination([], skip_ssl_validation=True)
+    open_datadog([], skip_ssl_validation=True)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "skip_ssl_validation" in record.message
@@ -463,14 +464,14 @@ def test_skipped_validation_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_loggers_of_the_http_library_are_quiet() -> None:
-    open_datadog_destination([])
+    open_datadog([])
     for name in ("httpx2", "httpcore2"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING
 
 
 def test_level_that_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("httpx2"), "level", logging.DEBUG)
-    open_datadog_destination([])
+    open_datadog([])
     assert logging.getLogger("httpx2").level == logging.DEBUG
 
 

@@ -19,8 +19,9 @@ from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Payload
-from statsd_trio.sinks.delivery.spool import name_target, run_in_thread
+from statsd_trio.sinks.delivery.spool import name_target
 from statsd_trio.sinks.delivery.transaction import Transaction
+from statsd_trio.sinks.delivery.worker_thread import run_in_thread
 from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import (
     Attempt,

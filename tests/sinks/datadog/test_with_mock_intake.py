@@ -19,8 +19,9 @@ from trio.testing import MockClock
 from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.mock_intake import Fault, MockIntake, Route, Rule, open_mock_intake
 from statsd_trio.protocol.messages import Event, ServiceCheck
-from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.sink_runner import SinkRunner
+from tests.sinks.datadog.conftest import open_datadog
 
 EPOCH = 1_700_000_000
 
@@ -30,7 +31,7 @@ CheckIdentity = Callable[..., None]
 
 @asynccontextmanager
 async def delivering(url: str, **options: Any) -> AsyncGenerator[SinkRunner]:
-    destination = open_datadog_destination(
+    destination = open_datadog(
         [Account(url, "secret-key")], choose_fraction=lambda: 0.5, **options
     )
     async with trio.open_nursery() as nursery:
@@ -197,14 +198,15 @@ import sys
 import trio
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 
 async def main():
     url, spool = sys.argv[1:]
     destination = open_datadog_destination(
         [Account(url, "secret-key")],
-        retry_queue_bytes=500,
-        spool_path=spool,
-        spool_max_bytes=10**7,
+        DeliverySettings(
+            retry_queue_bytes=500, spool_path=spool, spool_max_bytes=10**7
+        ),
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)

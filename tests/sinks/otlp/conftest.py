@@ -1,8 +1,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.otlp.opening import open_otlp_destination
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from statsd_trio.sinks.sink_runner import SinkRunner
@@ -24,15 +26,15 @@ def open_destination(intake: FakeIntake) -> Callable[..., SinkRunner]:
     """A destination without chance."""
 
     def open_it(settings: OtlpSettings | None = None, **options: Any) -> SinkRunner:
+        names = attrs.fields_dict(DeliverySettings).keys() & options.keys()
+        delivery = {
+            "wall_clock": lambda: EPOCH,
+            "choose_fraction": lambda: 0.0,
+        } | {name: options.pop(name) for name in names}
         return open_otlp_destination(
             settings or OtlpSettings(started=EPOCH),
-            **{
-                "url": "https://otlp.example.com/base",
-                "transport": intake,
-                "wall_clock": lambda: EPOCH,
-                "choose_fraction": lambda: 0.0,
-            }
-            | options,
+            DeliverySettings(**delivery),
+            **{"url": "https://otlp.example.com/base", "transport": intake} | options,
         )
 
     return open_it

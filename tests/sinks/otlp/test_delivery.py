@@ -27,7 +27,7 @@ from statsd_trio.aggregation.snapshot import (
 )
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.protocol.messages import Event, ServiceCheck, ServiceStatus
-from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
+from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.delivery.retry import Outcome
 from statsd_trio.sinks.otlp.routes import classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
@@ -38,6 +38,7 @@ from tests.sinks.datadog.conftest import (
     FakeIntake,
     RunDestination,
     StopDestination,
+    open_datadog,
     run_inline,
 )
 
@@ -458,7 +459,7 @@ async def test_both_sinks_share_a_spool(
     }
 
     def open_both() -> list[SinkRunner]:
-        datadog = open_datadog_destination(
+        datadog = open_datadog(
             [Account("https://api.example.com", "key")],
             transport=intake,
             wall_clock=lambda: EPOCH,

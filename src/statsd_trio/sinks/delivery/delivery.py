@@ -9,9 +9,7 @@ payload is doubtful from then on, and counts as resent when it is sent again.
 
 import itertools
 import logging
-import random
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 import trio
@@ -27,6 +25,7 @@ from statsd_trio.sinks.delivery.payload_queue import WaitingPayloads
 from statsd_trio.sinks.delivery.retry import Attempt, Outcome, compute_backoff
 from statsd_trio.sinks.delivery.route_state import RouteState
 from statsd_trio.sinks.delivery.schedule import Schedule
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.delivery.spool import Spool
 from statsd_trio.sinks.delivery.spooler import GRACE_SECONDS, Spooler
 from statsd_trio.sinks.delivery.transaction import Transaction
@@ -64,34 +63,25 @@ class Delivery:
         kind: IntakeKind,
         routes: Collection[Route] | None = None,
         is_additional: bool = False,
-        max_concurrent_requests: int,
-        request_timeout_seconds: float,
-        retry_queue_bytes: int,
-        report_seconds: float = 10.0,
-        choose_fraction: Callable[[], float] = random.random,
-        wall_clock: Callable[[], float] = time.time,
+        settings: DeliverySettings,
         spool: Spool | None = None,
     ) -> None:
         self.name = name
         self.routes = frozenset(kind.routes if routes is None else routes)
         self._kind = kind
         self._intake = intake
-        self._request_timeout_seconds = request_timeout_seconds
-        self._retry_queue_bytes = retry_queue_bytes
-        self._report_seconds = report_seconds
-        self._choose_fraction = choose_fraction
-        self._wall_clock = wall_clock
+        self._settings = settings
         self._counts = DeliveryCounts(
             name, kind, self.routes, is_additional=is_additional
         )
         used = [route for route in kind.routes if route in self.routes]
         self._waiting = WaitingPayloads(
-            used, new_bytes=_NEW_BYTES, retry_bytes=retry_queue_bytes
+            used, new_bytes=_NEW_BYTES, retry_bytes=settings.retry_queue_bytes
         )
         self._schedule = Schedule(
             [RouteState(route) for route in used],
             self._waiting,
-            max_concurrent_requests,
+            settings.max_concurrent_requests,
         )
         # What had its last try, or was cut off by the end.
         self._left: list[Transaction] = []
@@ -203,7 +193,7 @@ class Delivery:
             self._spooler.offer(overflow)
             kept = 1.0
         for evicted in self._waiting.take_overflow():
-            self._counts.evict(evicted.payload, self._retry_queue_bytes)
+            self._counts.evict(evicted.payload, self._settings.retry_queue_bytes)
 
     @protect_from_ki
     async def _send(
@@ -213,7 +203,9 @@ class Delivery:
         is_last = self._schedule.is_last
         try:
             answer = await self._intake.post(
-                transaction.payload, transaction.order[0], self._request_timeout_seconds
+                transaction.payload,
+                transaction.order[0],
+                self._settings.request_timeout_seconds,
             )
         except BaseException:
             # Cancelled on the way, so that it may have arrived.
@@ -225,7 +217,7 @@ class Delivery:
             self._schedule.finish(state)
         if transaction.is_doubtful and (answer.status is not None or answer.is_lost):
             self._counts.points.resent += transaction.payload.points
-        fraction = self._choose_fraction()
+        fraction = self._settings.choose_fraction()
         outcome = self._kind.classify(answer)
         if outcome is Outcome.RETRY:
             self._note_error(state, attempt, answer, fraction)
@@ -248,7 +240,9 @@ class Delivery:
     ) -> None:
         """Note an answer, or its absence, after which a payload is tried again."""
         now = trio.current_time()
-        if state.note_error(attempt, answer, now, self._wall_clock(), fraction):
+        if state.note_error(
+            attempt, answer, now, self._settings.wall_clock(), fraction
+        ):
             hint = ""
             if answer.status in _UNKNOWN_ROUTE:
                 word = state.route.word
@@ -282,7 +276,9 @@ class Delivery:
         else:
             self._counts.refuse(transaction.payload, answer)
             snapshot_time, _ = transaction.order
-            state.note_refused(answer.describe(), snapshot_time, self._wall_clock())
+            state.note_refused(
+                answer.describe(), snapshot_time, self._settings.wall_clock()
+            )
         if self._spooler is not None:
             self._spooler.finish(transaction)
 
@@ -290,7 +286,7 @@ class Delivery:
     async def _report(self) -> None:
         """Log the losses of each interval, until cancelled."""
         while True:
-            await trio.sleep(self._report_seconds)
+            await trio.sleep(self._settings.report_seconds)
             self._log_losses()
             for state in self._schedule.states.values():
                 state.note_interval()

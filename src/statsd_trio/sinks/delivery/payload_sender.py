@@ -104,17 +104,13 @@ class PayloadSender:
             with stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
                 for endpoint in self._endpoints:
                     await endpoint.aclose()
-            self.discard()
+            if self._disk is not None:
+                self._disk.close()
 
     async def join(self) -> None:
         """Wait until every payload is delivered, refused or kept for a retry."""
         for delivery in self._deliveries:
             await delivery.join()
-
-    def discard(self) -> None:
-        """Leave the spool; again does nothing."""
-        if self._disk is not None:
-            self._disk.close()
 
     async def _encode_snapshots(self, queue: SnapshotQueue) -> None:
         """Turn snapshots into payloads until *queue* is closed and empty."""

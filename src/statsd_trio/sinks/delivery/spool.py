@@ -1,30 +1,16 @@
 """Opens the queues on disk of one endpoint and key."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol, Self, TypeVar
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from typing import Self
 
 import attrs
-import trio
 
 from statsd_trio.errors import explain_os_error
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Route
-
-T = TypeVar("T")
-
-
-class RunInThread(Protocol):
-    """Calls a function where blocking is allowed."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """Call *function*; a cancel leaves it to itself."""
-        ...
-
-
-async def run_in_thread(function: Callable[[], T]) -> T:
-    """Call *function* in a worker thread; a cancel leaves it to itself."""
-    return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+from statsd_trio.sinks.delivery.worker_thread import RunInThread, run_in_thread
 
 
 @attrs.frozen
@@ -63,8 +49,15 @@ def name_target(endpoint: str, key_index: int, route: Route) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def open_disk_queue(path: str | None, max_bytes: int) -> DiskQueue | None:
+def open_disk_queue(
+    path: str | None, max_bytes: int, resources: ExitStack | None
+) -> DiskQueue | None:
     """Open the spool in the folder *path*; None where there is none.
+
+    Args:
+        path: the folder, or None.
+        max_bytes: of all files in it.
+        resources: closes the spool too, for a server that cannot start.
 
     Raises:
         OSError: naming *path*, if it cannot be written to.
@@ -72,4 +65,7 @@ def open_disk_queue(path: str | None, max_bytes: int) -> DiskQueue | None:
     if path is None:
         return None
     with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
-        return DiskQueue(path, max_bytes)
+        disk = DiskQueue(path, max_bytes)
+    if resources is not None:
+        resources.callback(disk.close)
+    return disk

@@ -2,12 +2,13 @@
 
 import logging
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import httpx2
 
 from statsd_trio.errors import explain_os_error
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,44 @@ def parse_endpoint_url(url: str) -> httpx2.URL:
         shown = parsed.copy_with(username=None, password=None)
         raise ValueError(f"the endpoint {str(shown)!r} is not an http or https URL")
     return parsed
+
+
+def open_network(
+    settings: DeliverySettings, transport: httpx2.AsyncBaseTransport | None = None
+) -> Callable[[str, int], httpx2.AsyncBaseTransport]:
+    """Return what makes the way to the endpoint at a URL, for so many connections.
+
+    Nothing connects yet.
+
+    Args:
+        settings: which proxies, and whom to trust.
+        transport: stands in for the network, in tests.
+
+    Raises:
+        OSError: naming the CA file, if it cannot be read.
+    """
+    _quieten_libraries()
+    if settings.skip_ssl_validation:
+        logger.warning(
+            "skip_ssl_validation is set: anybody on the way can read and change"
+            " what is sent, the API key included"
+        )
+    ssl_context = open_ssl_context(
+        settings.ca_file,
+        skip_validation=settings.skip_ssl_validation,
+        ca_option=settings.ca_option,
+    )
+
+    def open_way(url: str, connections: int) -> httpx2.AsyncBaseTransport:
+        return transport or open_transport(
+            url,
+            max_connections=connections,
+            ssl_context=ssl_context,
+            proxies={"https": settings.proxy, "http": settings.proxy_http},
+            no_proxy=settings.no_proxy,
+        )
+
+    return open_way
 
 
 def open_transport(
@@ -124,15 +163,7 @@ def _trust(context: ssl.SSLContext, ca_file: str) -> None:
         raise OSError(None, "it holds no certificate in PEM format") from error
 
 
-def warn_of_no_validation() -> None:
-    """Log what it means that nobody's certificate is checked."""
-    logger.warning(
-        "skip_ssl_validation is set: anybody on the way can read and change"
-        " what is sent, the API key included"
-    )
-
-
-def quieten_libraries() -> None:
+def _quieten_libraries() -> None:
     """Keep what sends from logging a line for each request."""
     for library in ("httpx2", "httpcore2"):
         library_logger = logging.getLogger(library)
