@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import aclosing
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import trio
@@ -33,6 +32,7 @@ from statsd_trio.mock_intake.json_bodies import (
     read_series_json,
     read_service_checks_json,
 )
+from statsd_trio.mock_intake.masking import mask_headers, mask_query, split_query
 from statsd_trio.mock_intake.protobuf_bodies import (
     read_series_protobuf,
     read_sketches_protobuf,
@@ -55,17 +55,6 @@ MAX_READ_BYTES: Final = 64 * 1024 * 1024
 
 # How many items are decoded between two checkpoints: under a millisecond.
 _ITEMS_PER_SLICE: Final = 20
-
-_SECRET_HEADERS: Final = frozenset(
-    {
-        "authorization",
-        "cookie",
-        "dd-api-key",
-        "dd-application-key",
-        "proxy-authorization",
-    }
-)
-_SECRET_PARAMETERS: Final = frozenset({"api_key", "application_key"})
 
 
 @attrs.frozen
@@ -200,7 +189,7 @@ class Receiving:
 
     def _check_key(self, request: Request) -> None:
         key = request.headers.get("dd-api-key")
-        key = key or dict(_split_query(_read_query(request))).get("api_key")
+        key = key or dict(split_query(_read_query(request))).get("api_key")
         if not key:
             raise _RefusedError(403, "there is no API key")
         if self._api_keys is not None and key not in self._api_keys:
@@ -231,9 +220,9 @@ class Receiving:
                 time=self._wall_clock(),
                 method=request.method,
                 path=_read_path(request),
-                query=_mask_query(_read_query(request)),
+                query=mask_query(_read_query(request)),
                 route=place.route if place else None,
-                headers=_mask_headers(request.headers),
+                headers=mask_headers(request.headers),
                 body_bytes=body.body_bytes,
                 encoding=request.headers.get("content-encoding", ""),
                 raw_bytes=body.raw_bytes,
@@ -301,29 +290,3 @@ def _read_query(request: Request) -> str:
     """Return what stands behind the question mark, as it was sent."""
     query: bytes = request.scope["query_string"]
     return query.decode("latin-1")
-
-
-def _mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: _mask(value) if name in _SECRET_HEADERS else value
-        for name, value in headers.items()
-    }
-
-
-def _mask_query(query: str) -> str:
-    return urlencode(
-        [
-            (name, _mask(value) if name in _SECRET_PARAMETERS else value)
-            for name, value in _split_query(query)
-        ],
-        safe="*",
-    )
-
-
-def _split_query(query: str) -> list[tuple[str, str]]:
-    return parse_qsl(query, keep_blank_values=True)
-
-
-def _mask(secret: str) -> str:
-    """Keep the last four characters, as the Agent's log does, of what is longer."""
-    return f"***{secret[-4:]}" if len(secret) >= 12 else "***"

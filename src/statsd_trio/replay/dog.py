@@ -27,7 +27,7 @@ _MAX_RECORD_BYTES: Final = 256 * 1024
 
 
 def is_dog(header: bytes) -> bool:
-    """Tell whether a file that starts with *header* is the Agent's."""
+    """Return whether a file that starts with *header* is one of the Agent's."""
     return header.startswith(_MAGIC)
 
 
