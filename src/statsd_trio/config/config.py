@@ -5,13 +5,25 @@ the option, its names outside of Python, whether it is live, and its help.
 """
 
 import functools
-import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import attrs
 
+from statsd_trio.config.converters import (
+    replace_zero,
+    to_endpoints,
+    to_headers,
+    to_key,
+    to_pairs,
+    to_profiles,
+    to_routes_of_endpoints,
+    to_sockets,
+    to_strings,
+    to_tag_filters,
+    to_url,
+)
 from statsd_trio.config.docstring import extend_docstring
 from statsd_trio.config.option import Alias, for_programs, option
 from statsd_trio.config.option_types.addresses import (
@@ -58,8 +70,6 @@ from statsd_trio.rules.mapper import DEFAULT_CACHE_SIZE, MapperProfile
 from statsd_trio.rules.tag_filter import TagFilterEntry
 from statsd_trio.transports.packet import Origin
 
-logger = logging.getLogger(__name__)
-
 # Source: datadog-agent, pkg/config/setup/standard_names.go.
 DEFAULT_NAMESPACE_EXCLUDE: Final = (
     "datadog.agent",
@@ -97,88 +107,15 @@ _otlp = functools.partial(option, "OTLP")
 _operating = functools.partial(option, "Operating")
 
 
+# The type checkers know only functions as converters, and these do not get the field.
+
+
 def _convert_buffer_size(value: int | None) -> int:
-    return _replace_zero(value, attrs.fields(Config).buffer_size)
+    return replace_zero(value, attrs.fields(Config).buffer_size)
 
 
 def _convert_queue_size(value: int | None) -> int:
-    return _replace_zero(value, attrs.fields(Config).queue_size)
-
-
-def _replace_zero(value: int | None, field: "attrs.Attribute[Any]") -> int:
-    if value:
-        return value
-    default: Any = field.default
-    if value == 0:
-        # As the Rust reference does: the value is refused, not the start.
-        logger.error("%s is 0; using the default, %d", field.name, default)
-    return int(default)
-
-
-def _strings(values: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(values, str):
-        # Its characters would each be taken for one.
-        raise TypeError(f"a tuple of strings is needed, not the string {values!r}")
-    return tuple(values)
-
-
-def _sockets(values: Iterable[socket.socket]) -> tuple[socket.socket, ...]:
-    return tuple(values)
-
-
-def _profiles(values: Iterable[MapperProfile]) -> tuple[MapperProfile, ...]:
-    return tuple(values)
-
-
-def _tag_filters(values: Iterable[TagFilterEntry]) -> tuple[TagFilterEntry, ...]:
-    return tuple(values)
-
-
-def _key(
-    value: str | Secret | Callable[[], Awaitable[str]] | None,
-) -> Secret | Callable[[], Awaitable[str]] | None:
-    # An empty key, as an unset variable gives it, is none.
-    if isinstance(value, str):
-        return Secret(value) if value.strip() else None
-    return value
-
-
-def _url(value: str | Secret | None) -> Secret | None:
-    # An empty URL, as an unset variable gives it, is none.
-    return hide_credentials(value) if value else None
-
-
-def _pairs(value: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(value)
-
-
-def _headers(
-    value: Mapping[str, str] | Mapping[str, Secret],
-) -> Mapping[str, Secret]:
-    return {
-        name: text if isinstance(text, Secret) else Secret(text)
-        for name, text in value.items()
-    }
-
-
-def _endpoints(
-    value: Mapping[str, Iterable[str | Secret]]
-    | Mapping[Secret, Iterable[str | Secret]],
-) -> Mapping[Secret, tuple[Secret, ...]]:
-    def hide(keys: Iterable[str | Secret]) -> Iterator[Secret]:
-        for key in keys:
-            secret = key if isinstance(key, Secret) else Secret(key)
-            # An empty key is none, as above.
-            if secret.reveal().strip():
-                yield secret
-
-    return {hide_credentials(url): tuple(hide(keys)) for url, keys in value.items()}
-
-
-def _routes_of_endpoints(
-    value: Mapping[str | Secret, Iterable[str]],
-) -> Mapping[Secret, tuple[str, ...]]:
-    return {hide_credentials(url): _strings(routes) for url, routes in value.items()}
+    return replace_zero(value, attrs.fields(Config).queue_size)
 
 
 @attrs.frozen(kw_only=True)
@@ -259,7 +196,7 @@ class Config:
     )
     sockets: tuple[socket.socket, ...] = attrs.field(
         default=(),
-        converter=_sockets,
+        converter=to_sockets,
         metadata=for_programs("Sockets handed in, already bound."),
     )
     origin_detection: bool = attrs.field(
@@ -347,7 +284,7 @@ class Config:
     )
     eol_required: tuple[str, ...] = attrs.field(
         default=(),
-        converter=_strings,
+        converter=to_strings,
         metadata=_lines(
             Choices("udp", "uds", "named_pipe"),
             "DD_DOGSTATSD_EOL_REQUIRED",
@@ -364,7 +301,7 @@ class Config:
     )
     tags: tuple[str, ...] = attrs.field(
         default=(),
-        converter=_strings,
+        converter=to_strings,
         metadata=_naming(
             Strings(),
             "DD_DOGSTATSD_TAGS",
@@ -399,7 +336,7 @@ class Config:
     )
     namespace_exclude: tuple[str, ...] = attrs.field(
         default=DEFAULT_NAMESPACE_EXCLUDE,
-        converter=_strings,
+        converter=to_strings,
         metadata=_naming(
             Strings(),
             "DD_STATSD_METRIC_NAMESPACE_BLACKLIST",
@@ -410,7 +347,7 @@ class Config:
     )
     mapper_profiles: tuple[MapperProfile, ...] = attrs.field(
         default=(),
-        converter=_profiles,
+        converter=to_profiles,
         metadata=_naming(
             Profiles(),
             "DD_DOGSTATSD_MAPPER_PROFILES",
@@ -429,7 +366,7 @@ class Config:
     )
     metric_filterlist: tuple[str, ...] = attrs.field(
         default=(),
-        converter=_strings,
+        converter=to_strings,
         metadata=_naming(
             Strings(),
             "DD_METRIC_FILTERLIST",
@@ -451,7 +388,7 @@ class Config:
     )
     metric_tag_filterlist: tuple[TagFilterEntry, ...] = attrs.field(
         default=(),
-        converter=_tag_filters,
+        converter=to_tag_filters,
         metadata=_naming(
             TagFilters(),
             "DD_METRIC_TAG_FILTERLIST",
@@ -467,7 +404,7 @@ class Config:
     )
     histogram_aggregates: tuple[str, ...] = attrs.field(
         default=("max", "median", "avg", "count"),
-        converter=_strings,
+        converter=to_strings,
         metadata=_aggregation(
             Choices("min", "max", "median", "avg", "sum", "count"),
             "DD_HISTOGRAM_AGGREGATES",
@@ -476,7 +413,7 @@ class Config:
     )
     histogram_percentiles: tuple[str, ...] = attrs.field(
         default=("0.95",),
-        converter=_strings,
+        converter=to_strings,
         metadata=_aggregation(
             Percentiles(),
             "DD_HISTOGRAM_PERCENTILES",
@@ -524,7 +461,7 @@ class Config:
     )
     sinks: tuple[str, ...] = attrs.field(
         default=("datadog",),
-        converter=_strings,
+        converter=to_strings,
         metadata=_delivery(
             Choices("datadog", "otlp", "console", "jsonl", none="none"),
             help="Where to deliver; none is for nowhere.",
@@ -541,7 +478,7 @@ class Config:
     )
     api_key: Secret | Callable[[], Awaitable[str]] | None = attrs.field(
         default=None,
-        converter=_key,
+        converter=to_key,
         metadata=_delivery(
             SecretText(),
             "DD_API_KEY",
@@ -556,7 +493,7 @@ class Config:
     )
     dd_url: Secret | None = attrs.field(
         default=None,
-        converter=_url,
+        converter=to_url,
         metadata=_delivery(
             Url(),
             "DD_DD_URL",
@@ -566,7 +503,7 @@ class Config:
     )
     additional_endpoints: Mapping[Secret, tuple[Secret, ...]] = attrs.field(
         factory=dict[Secret, tuple[Secret, ...]],
-        converter=_endpoints,
+        converter=to_endpoints,
         metadata=_delivery(
             Endpoints(),
             "DD_ADDITIONAL_ENDPOINTS",
@@ -575,7 +512,7 @@ class Config:
     )
     routes: tuple[str, ...] = attrs.field(
         default=ROUTE_NAMES,
-        converter=_strings,
+        converter=to_strings,
         metadata=_delivery(
             Routes(),
             help="What to send to the main intake; an engine that stands in for"
@@ -585,7 +522,7 @@ class Config:
     )
     additional_routes: Mapping[Secret, tuple[str, ...]] = attrs.field(
         factory=dict[Secret, tuple[str, ...]],
-        converter=_routes_of_endpoints,
+        converter=to_routes_of_endpoints,
         metadata=_delivery(
             EndpointRoutes(),
             help="What to send to the additional endpoints that do not take all of it.",
@@ -625,7 +562,7 @@ class Config:
     )
     proxy: Secret | None = attrs.field(
         default=None,
-        converter=_url,
+        converter=to_url,
         metadata=_delivery(
             ProxyUrl(),
             Alias("DD_PROXY_HTTPS", key="proxy.https", counts_if_empty=True),
@@ -636,7 +573,7 @@ class Config:
     )
     proxy_http: Secret | None = attrs.field(
         default=None,
-        converter=_url,
+        converter=to_url,
         metadata=_delivery(
             ProxyUrl(),
             Alias("DD_PROXY_HTTP", key="proxy.http", counts_if_empty=True),
@@ -647,7 +584,7 @@ class Config:
     )
     no_proxy: tuple[str, ...] = attrs.field(
         default=(),
-        converter=_strings,
+        converter=to_strings,
         metadata=_delivery(
             Hosts(),
             Alias("DD_PROXY_NO_PROXY", key="proxy.no_proxy", counts_if_empty=True),
@@ -707,7 +644,7 @@ class Config:
     )
     otlp_metrics_endpoint: Secret | None = attrs.field(
         default=None,
-        converter=_url,
+        converter=to_url,
         metadata=_otlp(
             Url(),
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
@@ -717,7 +654,7 @@ class Config:
     )
     otlp_logs_endpoint: Secret | None = attrs.field(
         default=None,
-        converter=_url,
+        converter=to_url,
         metadata=_otlp(
             Url(),
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
@@ -726,7 +663,7 @@ class Config:
     )
     otlp_headers: Mapping[str, Secret] = attrs.field(
         factory=dict[str, Secret],
-        converter=_headers,
+        converter=to_headers,
         metadata=_otlp(
             Headers(),
             "OTEL_EXPORTER_OTLP_HEADERS",
@@ -735,7 +672,7 @@ class Config:
     )
     otlp_metrics_headers: Mapping[str, Secret] = attrs.field(
         factory=dict[str, Secret],
-        converter=_headers,
+        converter=to_headers,
         metadata=_otlp(
             Headers(),
             "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
@@ -744,7 +681,7 @@ class Config:
     )
     otlp_logs_headers: Mapping[str, Secret] = attrs.field(
         factory=dict[str, Secret],
-        converter=_headers,
+        converter=to_headers,
         metadata=_otlp(
             Headers(),
             "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
@@ -815,7 +752,7 @@ class Config:
     )
     otlp_resource_attributes: Mapping[str, str] = attrs.field(
         factory=dict[str, str],
-        converter=_pairs,
+        converter=to_pairs,
         metadata=_otlp(
             Pairs(),
             "OTEL_RESOURCE_ATTRIBUTES",
