@@ -147,8 +147,8 @@ class RouteLedger:
 
     Attributes:
         name: ``series``, ``sketches``, ``service_checks`` or ``events``.
-        failing_since: unix seconds of the first error or refusal after the last
-            accepted payload; None while the route works.
+        failing_since: unix seconds of the first payload that failed or was refused
+            since the last accepted one; None while the route works.
         failure: the last answer of the intake, or why there was none; "" while the
             route works.
     """

@@ -21,7 +21,7 @@ RANKED: Final = 5
 
 @attrs.frozen
 class ContextsFull:
-    """New contexts were refused in this interval.
+    """There was no room for new contexts in this interval.
 
     Attributes:
         dropped: how many values were lost by this.

@@ -271,7 +271,7 @@ class Config:
         default=100_000,
         metadata=_limits(
             Integer(),
-            help="Different series at a time; beyond it new ones are refused.",
+            help="Different series at a time; the values of further ones are dropped.",
         ),
     )
     max_memory_bytes: int = attrs.field(
@@ -288,7 +288,7 @@ class Config:
         metadata=_lines(
             Choices("udp", "uds", "named_pipe"),
             "DD_DOGSTATSD_EOL_REQUIRED",
-            help="Transports on which a last line without newline is refused.",
+            help="Transports on which a last line without newline is rejected.",
         ),
     )
     no_aggregation_pipeline: bool = attrs.field(

@@ -96,7 +96,7 @@ def search_sources(
     findings = Findings()
     in_file = {} if path is None else _search_file(path, findings)
     in_environ = _search_environ(environ)
-    _judge_variables(environ, findings)
+    _check_variables(environ, findings)
     for option in OPTIONS.values():
         earlier = in_file.get(option.name, {})
         later = in_environ.get(option.name, {})
@@ -182,7 +182,7 @@ def _search_environ(environ: Mapping[str, str]) -> _ByRank:
     }
 
 
-def _judge_variables(environ: Mapping[str, str], findings: Findings) -> None:
+def _check_variables(environ: Mapping[str, str], findings: Findings) -> None:
     """Find variables that look like ours and are not."""
     known = [name for option in OPTIONS.values() for name in option.environ]
     ours = [*(name for name in known if name.startswith(PREFIX)), *OTHER_VARIABLES]

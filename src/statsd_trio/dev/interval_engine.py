@@ -41,7 +41,7 @@ class IntervalEngine:
         self.engine.advance(now)
         self.start = self.find_start(now)
         # Contexts that are forgotten, but may have values in the open bucket.
-        self._dying: list[TrackedContext] = []
+        self._forgotten: list[TrackedContext] = []
 
     def find_start(self, now: float) -> int:
         """Return the start of the bucket of *now*."""
@@ -51,16 +51,16 @@ class IntervalEngine:
         """Stop adding lines to *context*; they are given back from now on."""
         context.track = None
         if self.engine.is_filled(context):
-            self._dying.append(context)
+            self._forgotten.append(context)
         else:
             self.engine.forget(context)
 
     def close(self, now: float) -> ClosedBucket:
         """Close the bucket, and open that of *now*."""
         bucket = self.engine.close()
-        for context in self._dying:
+        for context in self._forgotten:
             self.engine.forget(context)
-        self._dying = []
+        self._forgotten = []
         self.start = self.find_start(now)
         self.engine.advance(now)
         return bucket

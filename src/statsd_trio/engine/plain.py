@@ -160,7 +160,7 @@ class PlainEngine:
             return self._add_to_counter(context, numbers, sample_rate)
         buffers = self._distributions if kind == DISTRIBUTION else self._histograms
         buffer = buffers.open(context)
-        if not buffer.claim(len(numbers)):
+        if not buffer.reserve(len(numbers)):
             return self._drop("memory", len(numbers))
         return self._drop("overflow", buffer.add(numbers, sample_rate))
 

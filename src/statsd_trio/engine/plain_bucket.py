@@ -124,8 +124,8 @@ class PlainBucket:
     def _forget_values(self, buffer: ValueBuffer) -> None:
         # Heads may refer to the accumulator for a while, so the values are let go here.
         buffer.summary = None
-        self._memory.values.give_back(buffer.claimed)
-        buffer.claimed = 0
+        self._memory.values.give_back(buffer.reserved)
+        buffer.reserved = 0
 
     def free(self, limit: int) -> bool:
         """Free up to *limit* of what was taken out; return True while more remains."""

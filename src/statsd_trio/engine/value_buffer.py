@@ -20,7 +20,7 @@ from statsd_trio.engine.value_text import InDoubt, is_small, read_number, read_n
 # The insert buffer of the Agent's sketch has the same length.
 FULL: Final = 512
 
-# Memory is claimed ahead for this many values, by a head that may add for a second.
+# Memory is reserved ahead for this many values, by a head that may add for a second.
 _AHEAD: Final = 16
 
 # More values than can arrive between two checks of whether there is room for them.
@@ -57,7 +57,7 @@ class ValueBuffer:
     """The values of one context in one bucket: those that wait, and their summary.
 
     Attributes:
-        claimed: the bytes that were taken from the share of memory.
+        reserved: the bytes that were taken from the share of memory.
         copy: another buffer that takes the same values, for a histogram that is copied
             to a distribution.
         rate: the sample rate of *values*.
@@ -69,11 +69,11 @@ class ValueBuffer:
         "_due",
         "_earlier",
         "_memory",
-        "claimed",
         "context",
         "copy",
         "last_seen",
         "rate",
+        "reserved",
         "summary",
         "tick",
         "values",
@@ -103,7 +103,7 @@ class ValueBuffer:
         self._earlier: list[tuple[float, array[float]]] = _NOTHING
         self._due = due
         self._memory = memory
-        self.claimed = 0
+        self.reserved = 0
 
     @property
     def size(self) -> int:
@@ -158,17 +158,17 @@ class ValueBuffer:
         is_free = self.summary.count + most <= MAX_SKETCH_COUNT
         return is_free and (self.copy is None or self.copy.has_room(values))
 
-    def claim(self, values: int) -> bool:
+    def reserve(self, values: int) -> bool:
         """Take memory for this many more *values*.
 
         Return False if there is none left.
         """
-        missing = self._measure() + VALUE_BYTES * values - self.claimed
+        missing = self._measure() + VALUE_BYTES * values - self.reserved
         if missing > 0:
             if not self._memory.take(missing):
                 return False
-            self.claimed += missing
-        return self.copy is None or self.copy.claim(values)
+            self.reserved += missing
+        return self.copy is None or self.copy.reserve(values)
 
     def drain(self) -> bool:
         """Move up to `FULL` values into the summary; return True while more wait."""
@@ -181,8 +181,8 @@ class ValueBuffer:
             # The summary cannot refuse them: there was room for each, and all are
             # small.
             self.summary.insert(values, rate)
-            change = self._measure() - self.claimed
-            self.claimed += change
+            change = self._measure() - self.reserved
+            self.reserved += change
             if not (self._memory.change(change) and self.has_room()):
                 self.tick = NO_TICK
         return bool(self._earlier or self.values)
@@ -249,15 +249,15 @@ class ValueHead:
         if buffer.tick != self._buffers.tick:
             buffer = self._renew()
         count = len(values)
-        # There is always room for a few values, and memory was claimed ahead.
-        if count > _AHEAD and not (buffer.has_room(count) and buffer.claim(count)):
+        # There is always room for a few values, and memory was reserved ahead.
+        if count > _AHEAD and not (buffer.has_room(count) and buffer.reserve(count)):
             raise InDoubt
         buffer.extend(values, self._rate)
         return count
 
     def _renew(self) -> ValueBuffer:
         buffer = self._buffers.renew(self._context)
-        if not (buffer.has_room() and buffer.claim(_AHEAD)):
+        if not (buffer.has_room() and buffer.reserve(_AHEAD)):
             buffer.tick = NO_TICK
             raise InDoubt
         self._buffer = buffer

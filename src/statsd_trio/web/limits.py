@@ -33,14 +33,14 @@ class Limits:
     answers_per_second: float = math.inf
 
 
-class Turnstile:
+class RateLimiter:
     """Lets a limited number of tasks pass per second."""
 
     def __init__(self, per_second: float) -> None:
         self._interval = 1 / per_second
         self._next_time = -math.inf
 
-    async def pass_through(self) -> None:
+    async def wait_turn(self) -> None:
         """Wait for a turn; unused turns of the last second are not lost."""
         earliest = trio.current_time() - 1
         self._next_time = max(self._next_time + self._interval, earliest)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from statsd_trio.web.connection import Connection
 from statsd_trio.web.exchange import Exchange
-from statsd_trio.web.limits import Limits, Turnstile
+from statsd_trio.web.limits import Limits, RateLimiter
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class _Server:
     def __init__(self, application: ASGIApp, limits: Limits) -> None:
         self._application = application
         self._limits = limits
-        self._connections = Turnstile(limits.connections_per_second)
-        self._answers = Turnstile(limits.answers_per_second)
+        self._connections = RateLimiter(limits.connections_per_second)
+        self._answers = RateLimiter(limits.answers_per_second)
         self._open = 0
         # Connections that wait for a request, beginning with the one that waited
         # longest.
@@ -66,7 +66,7 @@ class _Server:
                     await trio.sleep(_RETRY_SECONDS)
                     continue
                 nursery.start_soon(self._serve_connection, stream)
-                await self._connections.pass_through()
+                await self._connections.wait_turn()
 
     def _report(self, message: str) -> None:
         now = trio.current_time()
@@ -107,7 +107,7 @@ class _Server:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        await self._answers.pass_through()
+        await self._answers.wait_turn()
         application = self._application
         if scope["http_version"] not in {"1.0", "1.1"}:
             text = "this server only speaks HTTP/1.1\n"

@@ -60,8 +60,8 @@ class Seconds(OptionType):
         return {"type": ["number", "string"]}
 
     def parse(self, raw: object) -> float:
-        refusal = "not a duration, such as 10, 10s or 500ms"
-        return _parse_amount(raw, _DURATIONS, refusal)
+        message = "not a duration, such as 10, 10s or 500ms"
+        return _parse_amount(raw, _DURATIONS, message)
 
     def check(self, value: float) -> None:
         if not math.isfinite(value) or value <= 0:
@@ -95,14 +95,14 @@ class WholeSeconds(OptionType):
         check_least(value, 1)
 
 
-def _parse_amount(raw: object, units: dict[str, float], refusal: str) -> float:
+def _parse_amount(raw: object, units: dict[str, float], message: str) -> float:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         if not math.isfinite(raw) or abs(raw) > 1e18:
-            raise ValueError(refusal)
+            raise ValueError(message)
         return float(raw)
     match = _AMOUNT.fullmatch(raw.strip()) if isinstance(raw, str) else None
     if match is None:
-        raise ValueError(refusal)
+        raise ValueError(message)
     number, unit = match.groups()
     for known, factor in units.items():
         if not unit or unit.lower() == known.lower():
