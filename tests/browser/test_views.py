@@ -17,7 +17,7 @@ CRITICAL = 2
 def test_first_metric_takes_the_place_of_the_welcome(page: Page, show: Show) -> None:
     show.open(page)
     expect(page.get_by_text("No metric has come yet")).to_be_visible()
-    command = f'echo -n "page.views:1|c|#page:home" > /dev/udp/127.0.0.1/{show.port}'
+    command = f"statsd-trio send 127.0.0.1:{show.port} 'page.views:1|c|#page:home'"
     expect(page.locator(".copy-box pre").first).to_have_text(command)
     subprocess.run(["bash", "-c", command], check=True)
     expect(page.get_by_role("link", name="page.views")).to_be_visible()

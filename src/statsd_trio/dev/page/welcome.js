@@ -14,7 +14,7 @@ export function Welcome({ server }) {
     ${
       host
         ? html`<${CopyBox}
-            text=${`echo -n "page.views:1|c|#page:home" > /dev/udp/${host}/${port}`}
+            text=${`statsd-trio send ${joinAddress(host, port)} 'page.views:1|c|#page:home'`}
           />`
         : html`<p class="faint">
             Nothing listens on UDP here; send to one of the addresses above.
@@ -40,4 +40,8 @@ statsd.histogram("page.seconds", 0.2)`}
       `
     }
   </div>`;
+}
+
+function joinAddress(host, port) {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
