@@ -6,9 +6,12 @@ joined and filtered line by line.
 """
 
 import base64
-import binascii
 import json
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+import cattrs
+
+from statsd_trio.structuring import StrictConverter, list_problems
 
 # A packet of UDP at its longest, in base64, and room for the rest.
 MAX_LINE_BYTES: Final = 128 * 1024
@@ -50,21 +53,19 @@ def parse_packet(line: str | bytes) -> CapturedPacket:
         CaptureError: if it is none that `format_packet` writes.
     """
     try:
-        fields: Any = json.loads(line)
-        time, source, data = fields["time"], fields["source"], fields["data"]
-        packet = CapturedPacket(
-            float(time), str(source), base64.b64decode(data, validate=True)
-        )
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-        binascii.Error,
-    ) as error:
-        raise CaptureError(f"not a captured packet: {error!r}") from error
+        packet = _CONVERTER.structure(json.loads(line), CapturedPacket)
+    except (cattrs.BaseValidationError, ValueError, RecursionError) as error:
+        problems = "; ".join(list_problems(error))
+        raise CaptureError(f"not a captured packet: {problems}") from error
     # Also false for NaN; no clock is beyond it.
     if not 0 <= packet.time < 1e11:
         raise CaptureError(f"not a time: {packet.time}")
     return packet
+
+
+def _decode(value: object, _cls: type) -> bytes:
+    return base64.b64decode(_CONVERTER.structure(value, str), validate=True)
+
+
+_CONVERTER: Final = StrictConverter()
+_CONVERTER.register_structure_hook(bytes, _decode)
