@@ -100,6 +100,14 @@ def test_every_kind_goes_to_its_route(full_snapshot: Snapshot) -> None:
     ]
 
 
+@pytest.mark.parametrize("route", DatadogRoute)
+def test_what_goes_elsewhere_is_left_out(
+    full_snapshot: Snapshot, route: DatadogRoute
+) -> None:
+    steps = build_payloads(full_snapshot, "", routes=[route])
+    assert {step.route for step in steps if step is not None} == {route}
+
+
 def test_points_of_the_payloads_are_those_of_the_snapshot(
     full_snapshot: Snapshot,
 ) -> None:

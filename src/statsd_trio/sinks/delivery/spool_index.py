@@ -65,6 +65,16 @@ class SpoolIndex:
         """Return the counts of *target*, to read and to change."""
         return self._counts[target]
 
+    def sum_counts(self, targets: Iterable[str]) -> SpoolCounts:
+        """Return the counts of all *targets* together."""
+        counts = [self._counts[target] for target in targets]
+        return SpoolCounts(
+            spooled=sum(one.spooled for one in counts),
+            evicted=sum(one.evicted for one in counts),
+            gone=sum(one.gone for one in counts),
+            set_aside=sum(one.set_aside for one in counts),
+        )
+
     def count_findings(self) -> None:
         """Count what was found out about the files of any target."""
         while self._findings:

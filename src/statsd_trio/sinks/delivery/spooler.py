@@ -24,6 +24,7 @@ from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.schedule import Schedule
 from statsd_trio.sinks.delivery.spool import Spool
 from statsd_trio.sinks.delivery.spool_file import split_into_files
+from statsd_trio.sinks.delivery.spool_index import SpoolCounts
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 from statsd_trio.sinks.stop_time import StopTime
 
@@ -70,8 +71,7 @@ class Spooler:
         self._files: set[SpoolFile] = set()
         self._done: list[SpoolFile] = []
         self._changed = trio.lowlevel.ParkingLot()
-        self._reported_evicted = 0
-        self._reported_gone = 0
+        self._reported = SpoolCounts()
 
     @property
     def is_full(self) -> bool:
@@ -101,33 +101,27 @@ class Spooler:
 
     def add_counts(self, ledger: SinkLedger) -> SinkLedger:
         """Add what became of the points on disk to *ledger*."""
-        counts = [
-            self._disk.index.counts_of(target) for target in self._targets.values()
-        ]
+        counts = self._disk.index.sum_counts(self._targets.values())
         return attrs.evolve(
             ledger,
-            spooled=sum(one.spooled for one in counts),
-            evicted=ledger.evicted + sum(one.evicted for one in counts),
-            spool_gone=sum(one.gone for one in counts),
-            spool_set_aside=sum(one.set_aside for one in counts),
+            spooled=counts.spooled,
+            evicted=ledger.evicted + counts.evicted,
+            spool_gone=counts.gone,
+            spool_set_aside=counts.set_aside,
         )
 
     def report(self) -> None:
         """Add what happened on disk since the last call to the losses."""
-        counts = [
-            self._disk.index.counts_of(target) for target in self._targets.values()
-        ]
-        evicted = sum(one.evicted for one in counts)
-        gone = sum(one.gone for one in counts)
-        if evicted > self._reported_evicted:
+        before = self._reported
+        self._reported = counts = self._disk.index.sum_counts(self._targets.values())
+        if counts.evicted > before.evicted:
             cause = "evicted from the spool, since spool_max_bytes are used up"
-            self._losses.add(cause, evicted - self._reported_evicted, payloads=0)
-        if gone > self._reported_gone:
+            self._losses.add(cause, counts.evicted - before.evicted, payloads=0)
+        if counts.gone > before.gone:
             self._losses.complain(
-                f"files of the spool with {gone - self._reported_gone} points are not"
+                f"files of the spool with {counts.gone - before.gone} points are not"
                 " there any more: another server took them, or they were removed"
             )
-        self._reported_evicted, self._reported_gone = evicted, gone
 
     @protect_from_ki
     async def run(self, schedule: Schedule, on_loaded: Callable[[], object]) -> None:
