@@ -1,12 +1,10 @@
 import io
-from collections.abc import Callable
-from typing import Any
 
 import attrs
 import pytest
+from snapshots import EVENT, SERVICE_CHECK, make_series, make_sketch, make_snapshot
 
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
-from statsd_trio.protocol.messages import Event, ServiceCheck
 from statsd_trio.sinks.console import ConsoleSink
 
 EPOCH = 1_700_000_000
@@ -18,9 +16,7 @@ async def show(snapshot: Snapshot) -> str:
     return stream.getvalue()
 
 
-async def test_table_names_every_metric(
-    make_sketch: Callable[..., Any], event: Event, service_check: ServiceCheck
-) -> None:
+async def test_table_names_every_metric() -> None:
     snapshot = Snapshot(
         EPOCH,
         10,
@@ -30,8 +26,8 @@ async def test_table_names_every_metric(
             Series("t.avg", SeriesType.GAUGE, (Point(EPOCH, 5.0),), unit="millisecond"),
         ),
         sketches=(make_sketch(),),
-        events=(event,),
-        service_checks=(attrs.evolve(service_check, message="gone", tags=("a:b",)),),
+        events=(EVENT,),
+        service_checks=(attrs.evolve(SERVICE_CHECK, message="gone", tags=("a:b",)),),
     )
     assert (await show(snapshot)).splitlines() == [
         "--- 2023-11-14 22:13:20 UTC, 10 s ---",
@@ -50,14 +46,12 @@ async def test_empty_snapshot_shows_nothing() -> None:
     assert await show(Snapshot(EPOCH, 10)) == ""
 
 
-async def test_client_cannot_write_to_the_terminal(
-    make_series: Callable[..., Series], event: Event
-) -> None:
+async def test_client_cannot_write_to_the_terminal() -> None:
     snapshot = Snapshot(
         EPOCH,
         10,
         series=(make_series("a\x1b[2Jb", tags=("x:\r\ny",)),),
-        events=(attrs.evolve(event, text="one\ntwo"),),
+        events=(attrs.evolve(EVENT, text="one\ntwo"),),
     )
     shown = await show(snapshot)
     assert "a\\x1b[2Jb" in shown
@@ -66,9 +60,7 @@ async def test_client_cannot_write_to_the_terminal(
     assert shown.replace("\n", "").isprintable()
 
 
-async def test_long_name_moves_only_its_own_row(
-    make_series: Callable[..., Series],
-) -> None:
+async def test_long_name_moves_only_its_own_row() -> None:
     series = (make_series("x" * 200), make_series("short"))
     _, heading, long, short, _ = (await show(Snapshot(EPOCH, 10, series))).split("\n")[
         :5
@@ -78,9 +70,7 @@ async def test_long_name_moves_only_its_own_row(
     assert heading.index("TYPE") == short.index("rate") == 50
 
 
-async def test_what_the_stream_cannot_show_costs_no_table(
-    make_series: Callable[..., Series],
-) -> None:
+async def test_what_the_stream_cannot_show_costs_no_table() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     await ConsoleSink(stream)(Snapshot(EPOCH, 10, (make_series("señor \ud800"),)))
@@ -88,7 +78,7 @@ async def test_what_the_stream_cannot_show_costs_no_table(
 
 
 async def test_standard_output_is_the_default(
-    make_snapshot: Callable[..., Snapshot], capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     await ConsoleSink()(make_snapshot())
     assert "s0.m0" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from snapshots import EVENT, SERVICE_CHECK, make_series, make_sketch, make_snapshot
 
 from statsd_trio.aggregation.snapshot import Point, Series, SeriesType, Snapshot
 from statsd_trio.protocol.messages import Event, ServiceCheck
@@ -58,9 +59,7 @@ async def test_each_point_is_a_line(path: Path) -> None:
     assert read(path) == [first, first | {"timestamp": EPOCH + 10, "value": 2.0}]
 
 
-async def test_each_bucket_of_a_sketch_is_a_line(
-    path: Path, make_sketch: Callable[..., Any]
-) -> None:
+async def test_each_bucket_of_a_sketch_is_a_line(path: Path) -> None:
     await JsonLinesSink(path)(Snapshot(EPOCH, 10, sketches=(make_sketch(points=2),)))
     assert (
         read(path)
@@ -84,11 +83,9 @@ async def test_each_bucket_of_a_sketch_is_a_line(
     )
 
 
-async def test_events_and_service_checks_are_lines(
-    path: Path, event: Event, service_check: ServiceCheck
-) -> None:
+async def test_events_and_service_checks_are_lines(path: Path) -> None:
     await JsonLinesSink(path)(
-        Snapshot(EPOCH, 10, events=(event,), service_checks=(service_check,))
+        Snapshot(EPOCH, 10, events=(EVENT,), service_checks=(SERVICE_CHECK,))
     )
     assert read(path) == [
         {
@@ -115,9 +112,7 @@ async def test_events_and_service_checks_are_lines(
     ]
 
 
-async def test_file_is_appended_to_and_may_be_rotated(
-    path: Path, make_snapshot: Callable[..., Snapshot]
-) -> None:
+async def test_file_is_appended_to_and_may_be_rotated(path: Path) -> None:
     sink = JsonLinesSink(path)
     await sink(make_snapshot(0))
     await sink(make_snapshot(1))
@@ -128,15 +123,13 @@ async def test_file_is_appended_to_and_may_be_rotated(
 
 
 async def test_standard_output_is_the_default(
-    make_snapshot: Callable[..., Snapshot], capsysbinary: pytest.CaptureFixture[bytes]
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     await JsonLinesSink()(make_snapshot(series=2))
     assert capsysbinary.readouterr().out.count(b"\n") == 2
 
 
-async def test_no_string_can_break_a_line(
-    make_snapshot: Callable[..., Snapshot], make_series: Callable[..., Series]
-) -> None:
+async def test_no_string_can_break_a_line() -> None:
     name = 'a\nb"\u2028\ud800é'
     stream = io.BytesIO()
     await JsonLinesSink(stream=stream)(Snapshot(EPOCH, 10, (make_series(name),)))
@@ -144,15 +137,13 @@ async def test_no_string_can_break_a_line(
     assert json.loads(line)["name"] == name
 
 
-async def test_large_snapshot_is_whole(
-    path: Path, make_snapshot: Callable[..., Snapshot]
-) -> None:
+async def test_large_snapshot_is_whole(path: Path) -> None:
     await JsonLinesSink(path)(make_snapshot(series=3000))
     assert [line["name"] for line in read(path)] == [f"s0.m{n}" for n in range(3000)]
 
 
 async def test_file_that_cannot_be_written_is_the_caller_s_to_count(
-    tmp_path: Path, make_snapshot: Callable[..., Snapshot]
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(SinkError, match=f"could not write to {tmp_path}: Is a dir"):
         await JsonLinesSink(tmp_path)(make_snapshot())
@@ -160,7 +151,7 @@ async def test_file_that_cannot_be_written_is_the_caller_s_to_count(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
 async def test_full_disk_leaves_whole_lines_and_their_count(
-    path: Path, make_snapshot: Callable[..., Snapshot], limit_files: LimitFiles
+    path: Path, limit_files: LimitFiles
 ) -> None:
     with limit_files(100_000), pytest.raises(SinkError) as raised:
         await JsonLinesSink(path)(make_snapshot(series=3000))
@@ -170,9 +161,7 @@ async def test_full_disk_leaves_whole_lines_and_their_count(
     assert 0 < raised.value.delivered < 3000
 
 
-async def test_reader_that_stopped_reading_holds_no_stop_up(
-    make_snapshot: Callable[..., Snapshot],
-) -> None:
+async def test_reader_that_stopped_reading_holds_no_stop_up() -> None:
     reading, writing = os.pipe()
     released = trio.Event()
 
@@ -198,10 +187,10 @@ async def test_reader_that_stopped_reading_holds_no_stop_up(
 
 
 async def test_every_field_of_a_message_is_written_or_left_out_on_purpose(
-    path: Path, event: Event, service_check: ServiceCheck
+    path: Path,
 ) -> None:
     await JsonLinesSink(path)(
-        Snapshot(EPOCH, 10, events=(event,), service_checks=(service_check,))
+        Snapshot(EPOCH, 10, events=(EVENT,), service_checks=(SERVICE_CHECK,))
     )
     left_out = {"origin", "unknown_fields", "is_repaired", "warnings"}
     for line, message in zip(read(path), (Event, ServiceCheck), strict=True):

@@ -1,9 +1,10 @@
 import errno
 import logging
-from collections.abc import Callable
 
 import pytest
 import trio
+from delivery_harness import check_identity
+from snapshots import make_snapshot
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.snapshot import Snapshot
@@ -12,8 +13,6 @@ from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.sink import SinkError
 from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
-
-MakeSnapshot = Callable[..., Snapshot]
 
 
 class SlowSink:
@@ -29,9 +28,7 @@ class SlowSink:
         self.ended.append(snapshot)
 
 
-async def test_every_snapshot_reaches_the_sink_in_order(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
-) -> None:
+async def test_every_snapshot_reaches_the_sink_in_order(nursery: trio.Nursery) -> None:
     memory = MemorySink()
     runner = SinkRunner(SinkCaller("memory", memory))
     nursery.start_soon(runner.run)
@@ -43,9 +40,7 @@ async def test_every_snapshot_reaches_the_sink_in_order(
     ]
 
 
-async def test_delivered_points_are_counted(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
-) -> None:
+async def test_delivered_points_are_counted(nursery: trio.Nursery) -> None:
     runner = SinkRunner(SinkCaller("memory", MemorySink()))
     nursery.start_soon(runner.run)
     runner.put_nowait(make_snapshot(series=3))
@@ -55,10 +50,7 @@ async def test_delivered_points_are_counted(
 
 
 async def test_raising_sink_loses_only_its_snapshot(
-    make_snapshot: MakeSnapshot,
-    nursery: trio.Nursery,
-    caplog: pytest.LogCaptureFixture,
-    check_identity: Callable[..., None],
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
 ) -> None:
     taken: list[Snapshot] = []
 
@@ -82,11 +74,7 @@ async def test_raising_sink_loses_only_its_snapshot(
 
 
 async def test_slow_sink_loses_its_oldest_and_counts_them(
-    make_snapshot: MakeSnapshot,
-    nursery: trio.Nursery,
-    autojump_clock: MockClock,
-    caplog: pytest.LogCaptureFixture,
-    check_identity: Callable[..., None],
+    nursery: trio.Nursery, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = SlowSink()
     runner = SinkRunner(SinkCaller("slow", sink), max_snapshots=2)
@@ -104,7 +92,7 @@ async def test_slow_sink_loses_its_oldest_and_counts_them(
 
 
 async def test_stop_interrupts_no_call_and_delivers_the_rest(
-    make_snapshot: MakeSnapshot, autojump_clock: MockClock
+    autojump_clock: MockClock,
 ) -> None:
     sink = SlowSink()
     runner = SinkRunner(SinkCaller("slow", sink))
@@ -118,7 +106,7 @@ async def test_stop_interrupts_no_call_and_delivers_the_rest(
 
 
 async def test_stop_delivers_what_was_put_just_before(
-    make_snapshot: MakeSnapshot, autojump_clock: MockClock
+    autojump_clock: MockClock,
 ) -> None:
     sink = SlowSink()
     runner = SinkRunner(SinkCaller("slow", sink))
@@ -129,10 +117,7 @@ async def test_stop_delivers_what_was_put_just_before(
 
 
 async def test_what_is_left_when_time_is_up_is_abandoned(
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    caplog: pytest.LogCaptureFixture,
-    check_identity: Callable[..., None],
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = SinkRunner(SinkCaller("slow", SlowSink()))
     for number in range(3):
@@ -147,11 +132,7 @@ async def test_what_is_left_when_time_is_up_is_abandoned(
     assert "abandoned 2 points" in caplog.text
 
 
-async def test_cancel_abandons_what_is_left(
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: Callable[..., None],
-) -> None:
+async def test_cancel_abandons_what_is_left(autojump_clock: MockClock) -> None:
     runner = SinkRunner(SinkCaller("slow", SlowSink()))
     runner.put_nowait(make_snapshot(0, series=2))
     runner.put_nowait(make_snapshot(1, series=3))
@@ -184,9 +165,7 @@ async def put(runner: SinkRunner, snapshot: Snapshot) -> SinkLedger:
 
 
 async def test_what_arrived_before_an_error_counts_as_delivered(
-    make_snapshot: MakeSnapshot,
     nursery: trio.Nursery,
-    check_identity: Callable[..., None],
 ) -> None:
     sink = FailingSink(SinkError("full", reason="ENOSPC", delivered=2))
     runner = SinkRunner(SinkCaller("mine", sink))
@@ -199,7 +178,7 @@ async def test_what_arrived_before_an_error_counts_as_delivered(
 
 
 async def test_sink_that_cannot_write_fails_since_a_time_until_it_can(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+    nursery: trio.Nursery,
 ) -> None:
     sink = FailingSink(OSError(errno.EIO, "broken", "/disk/file"))
     times = iter([11.0, 12.0])
@@ -222,7 +201,6 @@ async def test_sink_that_cannot_write_fails_since_a_time_until_it_can(
     "error", [SinkError("full", reason="ENOSPC"), OSError(errno.EIO, "broken")]
 )
 async def test_failure_outside_the_program_is_one_line_a_while(
-    make_snapshot: MakeSnapshot,
     nursery: trio.Nursery,
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
@@ -245,9 +223,7 @@ async def test_failure_outside_the_program_is_one_line_a_while(
 
 
 async def test_words_of_an_error_are_in_the_log_alone(
-    make_snapshot: MakeSnapshot,
-    nursery: trio.Nursery,
-    caplog: pytest.LogCaptureFixture,
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = SinkRunner(SinkCaller("mine", FailingSink(ValueError("password"))))
     nursery.start_soon(runner.run)
@@ -258,9 +234,7 @@ async def test_words_of_an_error_are_in_the_log_alone(
     assert "password" in caplog.text
 
 
-async def test_sink_that_is_over_ends_the_run_and_refuses_what_comes(
-    make_snapshot: MakeSnapshot, check_identity: Callable[..., None]
-) -> None:
+async def test_sink_that_is_over_ends_the_run_and_refuses_what_comes() -> None:
     sink = FailingSink(SinkError("gone", reason="EPIPE", is_final=True))
     runner = SinkRunner(SinkCaller("mine", sink))
     for number in range(3):

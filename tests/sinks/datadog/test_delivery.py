@@ -2,69 +2,42 @@ import itertools
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import httpx2
 import pytest
 import trio
+from delivery_harness import check_identity, ledger_of, running, stop
+from fake_intake import Attempt
+from snapshots import EVENT, SERVICE_CHECK, make_series, make_snapshot
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.protocol.messages import Event, ServiceCheck
-from statsd_trio.sinks.sink_runner import SinkRunner
-from tests.sinks.datadog.conftest import (
-    Attempt,
-    FakeIntake,
-    OpenDestination,
-    RunDestination,
-    StopDestination,
-)
-
-MakeSnapshot = Callable[..., Snapshot]
-CheckIdentity = Callable[..., None]
-
-
-@pytest.fixture
-def destination(open_destination: OpenDestination) -> Any:
-    return open_destination()
-
-
-def ledger_of(destination: SinkRunner) -> Any:
-    (ledger,) = destination.ledgers()
-    return ledger
+from tests.sinks.datadog.conftest import DatadogHarness
 
 
 async def test_points_arrive_and_are_counted(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
+    destination = harness.open()
     async with running(destination):
         destination.put_nowait(make_snapshot(series=3))
         assert ledger_of(destination).pending == 3
         check_identity(*destination.ledgers())
         await destination.join()
-    assert intake.count_held() == {"s0.m0": 1, "s0.m1": 1, "s0.m2": 1}
+    assert harness.intake.count_held() == {"s0.m0": 1, "s0.m1": 1, "s0.m2": 1}
     ledger = ledger_of(destination)
     assert (ledger.snapshotted, ledger.delivered, ledger.pending) == (3, 3, 0)
     check_identity(ledger)
 
 
 async def test_requests_carry_the_headers_of_an_agent(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
+    destination = harness.open()
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
-    (attempt,) = intake.attempts
+    (attempt,) = harness.intake.attempts
     assert str(attempt.url) == "https://api.example.com/api/v2/series"
     assert attempt.headers["DD-API-KEY"] == "secret-key"
     assert attempt.headers["Content-Type"] == "application/x-protobuf"
@@ -77,15 +50,10 @@ async def test_requests_carry_the_headers_of_an_agent(
 
 
 async def test_json_routes_say_so(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    service_check: ServiceCheck,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    snapshot = make_snapshot(series=0, events=(event,), service_checks=(service_check,))
+    destination = harness.open()
+    snapshot = make_snapshot(series=0, events=(EVENT,), service_checks=(SERVICE_CHECK,))
     async with running(destination):
         destination.put_nowait(snapshot)
         await destination.join()
@@ -94,7 +62,7 @@ async def test_json_routes_say_so(
             attempt.headers["Content-Type"],
             attempt.headers.get("Content-Encoding"),
         )
-        for attempt in intake.attempts
+        for attempt in harness.intake.attempts
     }
     assert seen == {
         "/api/v1/events": ("application/json", None),
@@ -104,17 +72,13 @@ async def test_json_routes_say_so(
 
 
 async def test_path_and_credentials_of_the_url_are_used(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination({"http://me:hush@gate.example:8080/dd/": ["k"]})
+    destination = harness.open({"http://me:hush@gate.example:8080/dd/": ["k"]})
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
-    (attempt,) = intake.attempts
+    (attempt,) = harness.intake.attempts
     assert str(attempt.url) == "http://gate.example:8080/dd/api/v2/series"
     assert attempt.headers["Authorization"] == "Basic bWU6aHVzaA=="
     assert ledger_of(destination).name == "datadog:http://gate.example:8080/dd"
@@ -122,38 +86,28 @@ async def test_path_and_credentials_of_the_url_are_used(
 
 @pytest.mark.parametrize("status", [400, 403, 413])
 async def test_refused_payload_is_dropped_and_counted_by_status(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    status: int,
+    harness: DatadogHarness, autojump_clock: MockClock, status: int
 ) -> None:
-    intake.answer_with(status)
+    destination = harness.open()
+    harness.intake.answer_with(status)
     async with running(destination):
         destination.put_nowait(make_snapshot(series=2))
         await trio.sleep(1000)
-    assert len(intake.attempts) == 1
+    assert len(harness.intake.attempts) == 1
     assert ledger_of(destination).refused == {str(status): 2}
     check_identity(*destination.ledgers())
 
 
 @pytest.mark.parametrize("status", [302, 401, 402, 404, 405, 408, 429, 500, 503])
 async def test_failed_payload_is_tried_again_byte_for_byte(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    status: int,
+    harness: DatadogHarness, autojump_clock: MockClock, status: int
 ) -> None:
-    intake.answer_with(status, 202)
+    destination = harness.open()
+    harness.intake.answer_with(status, 202)
     async with running(destination):
         destination.put_nowait(make_snapshot(series=2))
         await trio.sleep(10)
-    first, second = intake.attempts
+    first, second = harness.intake.attempts
     assert first.body == second.body
     ledger = ledger_of(destination)
     assert (ledger.delivered, ledger.resent) == (2, 0)
@@ -165,18 +119,14 @@ async def test_failed_payload_is_tried_again_byte_for_byte(
     [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError, OSError],
 )
 async def test_network_error_is_tried_again(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    error: type[Exception],
+    harness: DatadogHarness, autojump_clock: MockClock, error: type[Exception]
 ) -> None:
-    intake.fail_with(error)
+    destination = harness.open()
+    harness.intake.fail_with(error)
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await trio.sleep(1)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(10)
     assert ledger_of(destination).delivered == 1
 
@@ -185,103 +135,82 @@ async def test_network_error_is_tried_again(
     "error", [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError]
 )
 async def test_what_was_never_sent_is_not_resent(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    error: type[Exception],
+    harness: DatadogHarness, autojump_clock: MockClock, error: type[Exception]
 ) -> None:
-    intake.fail_with(error)
+    destination = harness.open()
+    harness.intake.fail_with(error)
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await trio.sleep(1)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(10)
     assert ledger_of(destination).resent == 0
 
 
 async def test_lost_answer_is_resent_and_counted(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.lose_answers()
+    destination = harness.open()
+    harness.intake.lose_answers()
     async with running(destination):
         destination.put_nowait(make_snapshot(series=2))
         await trio.sleep(1)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(10)
-    first, second = intake.attempts
+    first, second = harness.intake.attempts
     assert first.body == second.body
-    assert intake.count_held() == {"s0.m0": 2, "s0.m1": 2}
+    assert harness.intake.count_held() == {"s0.m0": 2, "s0.m1": 2}
     ledger = ledger_of(destination)
     assert (ledger.delivered, ledger.resent) == (2, 2)
     check_identity(ledger)
 
 
 async def test_hanging_intake_times_out(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(request_timeout_seconds=7.0)
-    intake.accept_after(math.inf)
+    destination = harness.open(request_timeout_seconds=7.0)
+    harness.intake.accept_after(math.inf)
     async with running(destination):
         start = trio.current_time()
         destination.put_nowait(make_snapshot())
         await destination.join()
         assert trio.current_time() - start == pytest.approx(7.0)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(10)
     ledger = ledger_of(destination)
     assert (ledger.delivered, ledger.resent) == (1, 1)
 
 
 async def test_backoff_follows_the_agent_s_formula(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(500)
+    destination = harness.open()
+    harness.intake.answer_with(500)
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await trio.sleep(300)
-    times = intake.times()
+    times = harness.intake.times()
     waits = [round(b - a, 3) for a, b in itertools.pairwise(times)]
     assert waits[:7] == [2, 4, 8, 16, 32, 64, 64]
 
 
 async def test_retry_after_is_honoured(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(429, 202, headers={"Retry-After": "120"})
+    destination = harness.open()
+    harness.intake.answer_with(429, 202, headers={"Retry-After": "120"})
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await trio.sleep(130)
-    first, second = intake.times()
+    first, second = harness.intake.times()
     assert second - first == pytest.approx(120)
 
 
 async def test_open_circuit_is_probed_one_request_at_a_time(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(500)
+    destination = harness.open()
+    harness.intake.answer_with(500)
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
@@ -290,60 +219,49 @@ async def test_open_circuit_is_probed_one_request_at_a_time(
             await trio.sleep(10)
             return httpx2.Response(500)
 
-        intake.respond = fail_slowly
-        intake.most_in_flight = 0
+        harness.intake.respond = fail_slowly
+        harness.intake.most_in_flight = 0
         for number in range(1, 30):
             destination.put_nowait(make_snapshot(number))
         await trio.sleep(300)
-    assert intake.most_in_flight == 1
+    assert harness.intake.most_in_flight == 1
 
 
 async def test_as_many_requests_as_allowed_are_in_flight(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(max_concurrent_requests=3)
-    intake.accept_after(1)
+    destination = harness.open(max_concurrent_requests=3)
+    harness.intake.accept_after(1)
     async with running(destination):
         for number in range(9):
             destination.put_nowait(make_snapshot(number))
         start = trio.current_time()
         await destination.join()
         assert trio.current_time() - start == pytest.approx(3)
-    assert intake.most_in_flight == 3
+    assert harness.intake.most_in_flight == 3
 
 
 async def test_newest_goes_first_after_an_outage(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(max_concurrent_requests=1)
-    intake.answer_with(500)
+    destination = harness.open(max_concurrent_requests=1)
+    harness.intake.answer_with(500)
     async with running(destination):
         for number in range(5):
             destination.put_nowait(make_snapshot(number))
             await destination.join()
-        intake.accept_all()
-        intake.attempts.clear()
+        harness.intake.accept_all()
+        harness.intake.attempts.clear()
         await trio.sleep(300)
-    names = [attempt.series_names()[0] for attempt in intake.attempts]
+    names = [attempt.series_names()[0] for attempt in harness.intake.attempts]
     assert names == ["s4.m0", "s3.m0", "s2.m0", "s1.m0", "s0.m0"]
 
 
 async def test_one_failing_payload_never_stops_the_others(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
+    destination = harness.open()
+
     async def refuse_the_first(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         if "s0.m0" in attempt.series_names():
@@ -351,7 +269,7 @@ async def test_one_failing_payload_never_stops_the_others(
         attempt.is_held = True
         return httpx2.Response(202)
 
-    intake.respond = refuse_the_first
+    harness.intake.respond = refuse_the_first
     async with running(destination):
         start = trio.current_time()
         for number in range(100):
@@ -360,10 +278,10 @@ async def test_one_failing_payload_never_stops_the_others(
             check_identity(*destination.ledgers())
         assert ledger_of(destination).delivered == 99
         assert ledger_of(destination).pending == 1
-    assert len(intake.attempts) > 102, "the first was tried again and again"
+    assert len(harness.intake.attempts) > 102, "the first was tried again and again"
     delays = {
         name: attempt.time - start - 10 * int(name[1:-3])
-        for attempt in intake.attempts
+        for attempt in harness.intake.attempts
         if attempt.is_held
         for name in attempt.series_names()
     }
@@ -374,16 +292,10 @@ async def test_one_failing_payload_never_stops_the_others(
 
 
 async def test_full_queue_loses_the_oldest_and_counts_them(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: DatadogHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    destination = open_destination(retry_queue_bytes=500)
-    intake.answer_with(500)
+    destination = harness.open(retry_queue_bytes=500)
+    harness.intake.answer_with(500)
     async with running(destination):
         for number in range(20):
             destination.put_nowait(make_snapshot(number))
@@ -398,22 +310,17 @@ async def test_full_queue_loses_the_oldest_and_counts_them(
             " retry_queue_bytes=500 are used up"
         )
         assert told == [f"datadog:https://api.example.com: {loss}"]
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(600)
-    held = intake.count_held()
+    held = harness.intake.count_held()
     assert held == Counter(f"s{number}.m0" for number in range(evicted, 20))
     check_identity(*destination.ledgers())
 
 
 async def test_oversize_item_is_counted_alone(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    make_series: Any,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
+    destination = harness.open()
     series = (make_series("a"), make_series("b", points=10_001), make_series("c"))
     async with running(destination):
         destination.put_nowait(make_snapshot(series=0).__class__(1, 10, series))
@@ -424,13 +331,9 @@ async def test_oversize_item_is_counted_alone(
 
 
 async def test_item_that_cannot_be_encoded_is_counted(
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    make_series: Any,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
+    destination = harness.open()
     async with running(destination):
         destination.put_nowait(Snapshot(1, 10, (make_series("\ud800"),)))
         await destination.join()
@@ -439,18 +342,13 @@ async def test_item_that_cannot_be_encoded_is_counted(
 
 
 async def test_outage_of_half_an_hour_loses_nothing(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(choose_fraction=lambda: 0.7)
+    destination = harness.open(choose_fraction=lambda: 0.7)
     answers = [500, 404, 429, 503, 302, 401]
 
     async def fail(attempt: Attempt) -> httpx2.Response:
-        kind = len(intake.attempts) % (len(answers) + 3)
+        kind = len(harness.intake.attempts) % (len(answers) + 3)
         if kind == len(answers):
             raise httpx2.ConnectError("refused")
         if kind == len(answers) + 1:
@@ -464,29 +362,26 @@ async def test_outage_of_half_an_hour_loses_nothing(
     async with running(destination):
         for number in range(400):
             if number == 10:
-                intake.respond = fail
+                harness.intake.respond = fail
             if number == 10 + 180:
-                intake.accept_all()
+                harness.intake.accept_all()
             destination.put_nowait(make_snapshot(number, series=2))
             await trio.sleep(10)
             check_identity(*destination.ledgers())
         await destination.join()
     ledger = ledger_of(destination)
     assert (ledger.snapshotted, ledger.delivered) == (800, 800)
-    held = intake.count_held()
+    held = harness.intake.count_held()
     assert len(held) == 800
     assert sum(held.values()) <= 800 + ledger.resent
     assert ledger.resent > 0
 
 
 async def test_slow_intake_delays_no_snapshot(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.accept_after(10)
+    destination = harness.open()
+    harness.intake.accept_after(10)
     async with running(destination):
         for number in range(50):
             before = trio.current_time()
@@ -494,16 +389,13 @@ async def test_slow_intake_delays_no_snapshot(
             assert trio.current_time() == before
             await trio.sleep(1)
         await destination.join()
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(50))
+    assert harness.intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(50)
+    )
 
 
 async def test_dead_endpoint_delays_no_other(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
     async def refuse_one_host(attempt: Attempt) -> httpx2.Response:
         if attempt.url.host == "dead.example":
@@ -511,8 +403,8 @@ async def test_dead_endpoint_delays_no_other(
         attempt.is_held = True
         return httpx2.Response(202)
 
-    intake.respond = refuse_one_host
-    destination = open_destination(
+    harness.intake.respond = refuse_one_host
+    destination = harness.open(
         {"https://dead.example": ["k1"], "https://alive.example": ["k2"]}
     )
     async with running(destination):
@@ -524,17 +416,16 @@ async def test_dead_endpoint_delays_no_other(
 
 
 async def test_every_key_of_an_endpoint_gets_everything(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination({"https://api.example.com": ["k1", "k2"]})
+    destination = harness.open({"https://api.example.com": ["k1", "k2"]})
     async with running(destination):
         destination.put_nowait(make_snapshot(series=2))
         await destination.join()
-    assert sorted(a.headers["DD-API-KEY"] for a in intake.attempts) == ["k1", "k2"]
+    assert sorted(a.headers["DD-API-KEY"] for a in harness.intake.attempts) == [
+        "k1",
+        "k2",
+    ]
     assert [(x.name, x.delivered) for x in destination.ledgers()] == [
         ("datadog:https://api.example.com", 2),
         ("datadog:https://api.example.com#2", 2),
@@ -542,13 +433,10 @@ async def test_every_key_of_an_endpoint_gets_everything(
 
 
 async def test_join_does_not_wait_for_a_dead_intake(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(500)
+    destination = harness.open()
+    harness.intake.answer_with(500)
     async with running(destination):
         destination.put_nowait(make_snapshot(0))
         await destination.join()
@@ -560,10 +448,9 @@ async def test_join_does_not_wait_for_a_dead_intake(
 
 
 async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
-    destination: SinkRunner,
-    make_snapshot: MakeSnapshot,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness,
 ) -> None:
+    destination = harness.open()
     for number in range(20):
         destination.put_nowait(make_snapshot(number, series=2))
     ledger = ledger_of(destination)
@@ -572,18 +459,16 @@ async def test_snapshots_beyond_the_backlog_are_evicted_and_counted(
 
 
 async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(500)
+    destination = harness.open()
+    harness.intake.answer_with(500)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         for number in range(3):
             destination.put_nowait(make_snapshot(number))
             await destination.join()
-        intake.accept_all()
+        harness.intake.accept_all()
         start = trio.current_time()
         destination.close(60)
     assert trio.current_time() == start
@@ -591,24 +476,20 @@ async def test_stop_sends_what_waits_without_waiting_for_the_backoff(
 
 
 async def test_stop_tries_each_payload_once_at_most(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: DatadogHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    intake.answer_with(500)
+    destination = harness.open()
+    harness.intake.answer_with(500)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         for number in range(5):
             destination.put_nowait(make_snapshot(number, series=2))
             await destination.join()
-        intake.attempts.clear()
+        harness.intake.attempts.clear()
         start = trio.current_time()
         destination.close(60)
     assert trio.current_time() == start
-    assert Counter(a.series_names()[0] for a in intake.attempts) == Counter(
+    assert Counter(a.series_names()[0] for a in harness.intake.attempts) == Counter(
         f"s{number}.m0" for number in range(5)
     )
     ledger = ledger_of(destination)
@@ -618,45 +499,37 @@ async def test_stop_tries_each_payload_once_at_most(
 
 
 async def test_stop_sends_the_newest_first(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    stop: StopDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(max_concurrent_requests=1)
-    intake.answer_with(500)
+    destination = harness.open(max_concurrent_requests=1)
+    harness.intake.answer_with(500)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         for number in range(3):
             destination.put_nowait(make_snapshot(number))
             await destination.join()
-        intake.accept_all()
-        intake.attempts.clear()
+        harness.intake.accept_all()
+        harness.intake.attempts.clear()
         destination.close(60)
-    names = [attempt.series_names()[0] for attempt in intake.attempts]
+    names = [attempt.series_names()[0] for attempt in harness.intake.attempts]
     assert names == ["s2.m0", "s1.m0", "s0.m0"]
 
 
 async def test_stop_delivers_what_was_put_just_before(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
+    destination = harness.open()
     destination.put_nowait(make_snapshot(series=2))
     destination.close(60)
     await destination.run()
-    assert intake.count_held() == {"s0.m0": 1, "s0.m1": 1}
+    assert harness.intake.count_held() == {"s0.m0": 1, "s0.m1": 1}
 
 
 async def test_stop_waits_for_a_request_under_way(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.accept_after(10)
+    destination = harness.open()
+    harness.intake.accept_after(10)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         destination.put_nowait(make_snapshot())
@@ -668,14 +541,10 @@ async def test_stop_waits_for_a_request_under_way(
 
 
 async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    stop: StopDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.accept_after(math.inf)
+    destination = harness.open()
+    harness.intake.accept_after(math.inf)
     destination.put_nowait(make_snapshot())
     assert await stop(destination, 5) == 5
     assert ledger_of(destination).abandoned == 1
@@ -683,13 +552,10 @@ async def test_stop_of_a_hanging_intake_takes_as_long_as_it_may(
 
 
 async def test_cancel_abandons_payloads_and_snapshots_alike(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.accept_after(math.inf)
+    destination = harness.open()
+    harness.intake.accept_after(math.inf)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         destination.put_nowait(make_snapshot(0, series=2))
@@ -702,20 +568,16 @@ async def test_cancel_abandons_payloads_and_snapshots_alike(
 
 
 async def test_outage_is_told_once_and_so_is_its_end(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    caplog: pytest.LogCaptureFixture,
+    harness: DatadogHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    destination = harness.open()
     caplog.set_level(logging.INFO)
-    intake.answer_with(500)
+    harness.intake.answer_with(500)
     async with running(destination):
         for number in range(30):
             destination.put_nowait(make_snapshot(number))
             await trio.sleep(10)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(300)
     told = [r.getMessage() for r in caplog.records if "API key" not in r.message]
     name = "datadog:https://api.example.com"
@@ -726,20 +588,17 @@ async def test_outage_is_told_once_and_so_is_its_end(
 
 
 async def test_outage_stands_in_the_ledger_while_it_lasts(
-    intake: FakeIntake,
-    destination: SinkRunner,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(500)
+    destination = harness.open()
+    harness.intake.answer_with(500)
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await trio.sleep(30)
         first = ledger_of(destination)
         await trio.sleep(300)
         second = ledger_of(destination)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(300)
     assert first.failing_since is not None
     assert second.failing_since == first.failing_since

@@ -1,6 +1,5 @@
 import logging
 import ssl
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,13 @@ from typing import Any
 import httpx2
 import pytest
 import trio
+from delivery_harness import ledger_of, running
+from fake_intake import Attempt
+from snapshots import make_snapshot
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.delivery.answer import make_excerpt
 from statsd_trio.sinks.delivery.no_answer import describe_error
@@ -21,16 +24,8 @@ from statsd_trio.sinks.delivery.transport import (
     open_transport,
     parse_endpoint_url,
 )
-from tests.sinks.datadog.conftest import (
-    Attempt,
-    FakeIntake,
-    OpenDestination,
-    RunDestination,
-    open_datadog,
-    run_destination,
-)
+from tests.sinks.datadog.conftest import DatadogHarness, open_datadog
 
-MakeSnapshot = Callable[..., Snapshot]
 BASE = httpx2.URL("https://api.example.com/api/v2/series")
 
 
@@ -71,67 +66,50 @@ def test_redirect_to_https_is_followed() -> None:
     assert str(target) == "https://api.example.com/"
 
 
-async def post(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    snapshot: Snapshot,
-) -> Any:
-    destination = open_destination()
+async def post(harness: DatadogHarness, snapshot: Snapshot) -> SinkLedger:
+    destination = harness.open()
     async with running(destination):
         destination.put_nowait(snapshot)
         await trio.sleep(1)
-        return destination.ledgers()[0]
+        return ledger_of(destination)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirected_payload_arrives_whole(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    status: int,
+    harness: DatadogHarness, autojump_clock: MockClock, status: int
 ) -> None:
-    accept = intake.respond
+    accept = harness.intake.respond
 
     async def respond(attempt: Attempt) -> httpx2.Response:
         if attempt.url.path == "/moved":
             return await accept(attempt)
         return httpx2.Response(status, headers={"Location": "/moved"})
 
-    intake.respond = respond
-    ledger = await post(intake, open_destination, running, make_snapshot())
-    first, second = intake.attempts
+    harness.intake.respond = respond
+    ledger = await post(harness, make_snapshot())
+    first, second = harness.intake.attempts
     assert (first.body, first.method) == (second.body, second.method)
     assert second.headers["DD-API-KEY"] == "secret-key"
     assert ledger.delivered == 1
 
 
 async def test_key_goes_to_no_other_host(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(307, headers={"Location": "https://evil.example/"})
-    ledger = await post(intake, open_destination, running, make_snapshot())
-    assert {attempt.url.host for attempt in intake.attempts} == {"api.example.com"}
+    harness.intake.answer_with(307, headers={"Location": "https://evil.example/"})
+    ledger = await post(harness, make_snapshot())
+    assert {attempt.url.host for attempt in harness.intake.attempts} == {
+        "api.example.com"
+    }
     assert ledger.pending == 1
 
 
 async def test_redirects_in_a_circle_end(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    caplog: pytest.LogCaptureFixture,
+    harness: DatadogHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    intake.answer_with(307, headers={"Location": "/again"})
-    ledger = await post(intake, open_destination, running, make_snapshot())
-    assert len(intake.attempts) == 6
+    harness.intake.answer_with(307, headers={"Location": "/again"})
+    ledger = await post(harness, make_snapshot())
+    assert len(harness.intake.attempts) == 6
     assert ledger.pending == 1
     assert "too many redirects" in caplog.text
 
@@ -157,12 +135,7 @@ class EndlessAnswer(httpx2.AsyncByteStream):
 
 @pytest.mark.parametrize("pause", [0, 1000])
 async def test_endless_answer_is_cut_off(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    pause: float,
+    harness: DatadogHarness, autojump_clock: MockClock, pause: float
 ) -> None:
     stream = EndlessAnswer(pause)
 
@@ -170,8 +143,8 @@ async def test_endless_answer_is_cut_off(
         await trio.lowlevel.checkpoint()
         return httpx2.Response(202, stream=stream)
 
-    intake.respond = respond
-    destination = open_destination()
+    harness.intake.respond = respond
+    destination = harness.open()
     async with running(destination):
         start = trio.current_time()
         destination.put_nowait(make_snapshot())
@@ -184,34 +157,27 @@ async def test_endless_answer_is_cut_off(
 
 @pytest.mark.parametrize("seconds_until_status", [0.0, 0.4])
 async def test_status_counts_though_the_body_hangs_beyond_the_timeout(
-    intake: FakeIntake,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    seconds_until_status: float,
+    harness: DatadogHarness, autojump_clock: MockClock, seconds_until_status: float
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.sleep(seconds_until_status)
         return httpx2.Response(400, stream=EndlessAnswer(1000))
 
-    intake.respond = respond
+    harness.intake.respond = respond
     destination = open_datadog(
         [Account("https://api.example.com", "secret-key")],
-        transport=intake,
+        transport=harness.intake,
         request_timeout_seconds=0.5,
     )
-    async with run_destination(destination):
+    async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
-    assert len(intake.attempts) == 1
+    assert len(harness.intake.attempts) == 1
     assert destination.ledgers()[0].refused == {"400": 1}
 
 
 async def test_status_counts_though_the_body_breaks(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
     class BrokenAnswer(EndlessAnswer):
         async def __aiter__(self) -> Any:  # noqa: ASYNC900 - httpx2 closes it
@@ -223,9 +189,9 @@ async def test_status_counts_though_the_body_breaks(
         await trio.lowlevel.checkpoint()
         return httpx2.Response(202, stream=BrokenAnswer(0))
 
-    intake.respond = respond
-    ledger = await post(intake, open_destination, running, make_snapshot())
-    assert len(intake.attempts) == 1
+    harness.intake.respond = respond
+    ledger = await post(harness, make_snapshot())
+    assert len(harness.intake.attempts) == 1
     assert (ledger.delivered, ledger.resent) == (1, 0)
 
 
@@ -335,7 +301,7 @@ async def post_through(proxy: RefusingProxy, url: str, snapshot: Snapshot) -> st
 
 
 async def test_https_goes_through_the_proxy_with_its_credentials(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
+    nursery: trio.Nursery,
 ) -> None:
     proxy = RefusingProxy(407)
     await proxy.open(nursery)
@@ -349,9 +315,7 @@ async def test_https_goes_through_the_proxy_with_its_credentials(
     assert not any("secret-key" in head for head in proxy.heads)
 
 
-async def test_http_goes_through_a_proxy_of_its_own(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
-) -> None:
+async def test_http_goes_through_a_proxy_of_its_own(nursery: trio.Nursery) -> None:
     proxy = RefusingProxy(502)
     await proxy.open(nursery)
 
@@ -375,7 +339,7 @@ async def test_http_goes_through_a_proxy_of_its_own(
     ],
 )
 async def test_failure_of_a_proxy_says_the_status_and_none_of_its_words(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery, status: int, failure: str
+    nursery: trio.Nursery, status: int, failure: str
 ) -> None:
     proxy = RefusingProxy(status)
     await proxy.open(nursery)
@@ -386,9 +350,7 @@ async def test_failure_of_a_proxy_says_the_status_and_none_of_its_words(
     assert told == failure
 
 
-async def test_answer_whose_headers_never_end_is_none(
-    make_snapshot: MakeSnapshot, nursery: trio.Nursery
-) -> None:
+async def test_answer_whose_headers_never_end_is_none(nursery: trio.Nursery) -> None:
     async def send_half_a_head(stream: trio.SocketStream) -> None:
         await read_head(stream)
         await stream.send_all(b"HTTP/1.1 202 Accepted\r\n")
@@ -401,7 +363,7 @@ async def test_answer_whose_headers_never_end_is_none(
         [Account(f"http://127.0.0.1:{port}", "secret-key")],
         request_timeout_seconds=0.2,
     )
-    async with run_destination(destination):
+    async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
         [ledger] = destination.ledgers()
@@ -541,12 +503,7 @@ def test_excerpt_shows_nothing_secret(shift: int) -> None:
 
 
 async def test_start_of_a_refusal_is_logged_with_route_and_status(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    caplog: pytest.LogCaptureFixture,
+    harness: DatadogHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def refuse(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -554,8 +511,8 @@ async def test_start_of_a_refusal_is_logged_with_route_and_status(
             400, content=f"no route for {attempt.headers['DD-API-KEY']}".encode()
         )
 
-    intake.respond = refuse
-    destination = open_destination()
+    harness.intake.respond = refuse
+    destination = harness.open()
     async with running(destination):
         destination.put_nowait(make_snapshot(series=108))
         await trio.sleep(11)

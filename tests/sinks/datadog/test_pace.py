@@ -2,19 +2,20 @@
 
 import gc
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 import trio
+from snapshots import make_series, make_sketch
 from trio.testing import MockClock
 
-from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
+from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.sinks.console import ConsoleSink
 from statsd_trio.sinks.jsonl import JsonLinesSink
 from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
-from tests.sinks.datadog.conftest import OpenDestination
+from tests.sinks.datadog.conftest import DatadogHarness
 
 # Far above what a slice takes, since a machine may be slow, and far below what the
 # whole would.
@@ -40,9 +41,7 @@ class LongestStep(trio.abc.Instrument):
 
 
 @pytest.fixture
-def large_snapshot(
-    make_series: Callable[..., Series], make_sketch: Callable[..., Sketch]
-) -> Generator[list[Snapshot]]:
+def large_snapshot() -> Generator[list[Snapshot]]:
     """In a list, so that whoever takes it out holds the only reference."""
     series = tuple(
         make_series(f"metric.{number}", tags=(f"user:{number}", "env:test"))
@@ -62,12 +61,12 @@ def large_snapshot(
 
 @pytest.mark.parametrize("compression", ["zstd", "deflate", "none"])
 async def test_large_snapshot_never_holds_the_loop_for_long(
-    open_destination: OpenDestination,
+    harness: DatadogHarness,
     large_snapshot: list[Snapshot],
     autojump_clock: MockClock,
     compression: str,
 ) -> None:
-    destination = open_destination(compression=compression)
+    destination = harness.open(compression=compression)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         destination.put_nowait(large_snapshot.pop())

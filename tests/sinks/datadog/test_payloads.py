@@ -2,12 +2,12 @@ import json
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
+from snapshots import EVENT, SERVICE_CHECK, make_series, make_sketch
 
 from statsd_trio.aggregation.snapshot import (
     Point,
@@ -73,19 +73,14 @@ def read_series(payloads: list[Payload]) -> list[MetricPayload.MetricSeries]:
 
 
 @pytest.fixture
-def full_snapshot(
-    make_series: Callable[..., Series],
-    make_sketch: Callable[..., Sketch],
-    event: Event,
-    service_check: ServiceCheck,
-) -> Snapshot:
+def full_snapshot() -> Snapshot:
     return Snapshot(
         EPOCH,
         10,
         series=(make_series("a", points=3), make_series("b")),
         sketches=(make_sketch("c", points=2),),
-        events=(event, event),
-        service_checks=(service_check, service_check),
+        events=(EVENT, EVENT),
+        service_checks=(SERVICE_CHECK, SERVICE_CHECK),
     )
 
 
@@ -120,7 +115,7 @@ def test_empty_snapshot_has_no_payloads() -> None:
     assert build(Snapshot(EPOCH, 10)) == ([], [])
 
 
-def test_series_without_points_is_not_sent(make_series: Callable[..., Series]) -> None:
+def test_series_without_points_is_not_sent() -> None:
     snapshot = Snapshot(EPOCH, 10, series=(make_series(points=0),))
     assert build(snapshot) == ([], [])
 
@@ -165,10 +160,13 @@ def read_origin(item: Series | Sketch) -> Origin | None:
             sketches=(item,) if isinstance(item, Sketch) else (),
         )
     )
-    message = MetricPayload if isinstance(item, Series) else SketchPayload
-    decoded = message.FromString(decode(payloads[0]))
-    (sent,) = decoded.series if isinstance(item, Series) else decoded.sketches
-    metadata = sent.metadata
+    body = decode(payloads[0])
+    if isinstance(item, Series):
+        (series,) = MetricPayload.FromString(body).series
+        metadata = series.metadata
+    else:
+        (sketch,) = SketchPayload.FromString(body).sketches
+        metadata = sketch.metadata
     if not metadata.HasField("origin"):
         return None
     origin = metadata.origin
@@ -185,12 +183,7 @@ def read_origin(item: Series | Sketch) -> Origin | None:
     ],
 )
 def test_series_and_sketches_bear_their_origin(
-    make_series: Callable[..., Series],
-    make_sketch: Callable[..., Sketch],
-    name: str,
-    tags: tuple[str, ...],
-    jmx_check_name: str | None,
-    origin: Origin | None,
+    name: str, tags: tuple[str, ...], jmx_check_name: str | None, origin: Origin | None
 ) -> None:
     changes: dict[str, Any] = {
         "name": name,
@@ -201,9 +194,7 @@ def test_series_and_sketches_bear_their_origin(
     assert read_origin(attrs.evolve(make_sketch(), **changes)) == origin
 
 
-def test_a_series_without_a_host_has_no_resource_for_it(
-    make_series: Callable[..., Series],
-) -> None:
+def test_a_series_without_a_host_has_no_resource_for_it() -> None:
     payloads, _ = build(Snapshot(EPOCH, 10, series=(make_series(host=""),)))
     (decoded,) = read_series(payloads)
     assert list(decoded.resources) == []
@@ -214,7 +205,7 @@ def test_a_series_without_a_host_has_no_resource_for_it(
     [(SeriesType.COUNT, 1), (SeriesType.RATE, 2), (SeriesType.GAUGE, 3)],
 )
 def test_series_types_have_the_numbers_of_the_intake(
-    make_series: Callable[..., Series], series_type: SeriesType, number: int
+    series_type: SeriesType, number: int
 ) -> None:
     payloads, _ = build(Snapshot(EPOCH, 10, series=(make_series(type=series_type),)))
     assert read_series(payloads)[0].type == number
@@ -238,9 +229,7 @@ def test_sketch_has_the_fields_of_the_agent() -> None:
     assert decoded.metadata.origin.origin_category == 10
 
 
-def test_sketch_payload_ends_with_empty_metadata(
-    make_sketch: Callable[..., Sketch],
-) -> None:
+def test_sketch_payload_ends_with_empty_metadata() -> None:
     payloads, _ = build(Snapshot(EPOCH, 10, sketches=(make_sketch(),)))
     assert decode(payloads[0]).endswith(b"\x12\x00")
     assert SketchPayload.FromString(decode(payloads[0])).HasField("metadata")
@@ -283,8 +272,8 @@ def test_unset_fields_of_an_event_are_left_out() -> None:
     }
 
 
-def test_long_event_is_cut_to_what_the_intake_takes(event: Event) -> None:
-    long = attrs.evolve(event, text="é" * 5000, aggregation_key="k" * 101)
+def test_long_event_is_cut_to_what_the_intake_takes() -> None:
+    long = attrs.evolve(EVENT, text="é" * 5000, aggregation_key="k" * 101)
     payloads, _ = build(Snapshot(EPOCH, 10, events=(long,)))
     decoded = json.loads(payloads[0].body)
     assert len(decoded["text"]) == 4000
@@ -292,14 +281,14 @@ def test_long_event_is_cut_to_what_the_intake_takes(event: Event) -> None:
     assert decoded["aggregation_key"] == "k" * 100
 
 
-def test_event_text_at_the_limit_is_whole(event: Event) -> None:
-    exact = attrs.evolve(event, text="x" * 4000)
+def test_event_text_at_the_limit_is_whole() -> None:
+    exact = attrs.evolve(EVENT, text="x" * 4000)
     payloads, _ = build(Snapshot(EPOCH, 10, events=(exact,)))
     assert json.loads(payloads[0].body)["text"] == "x" * 4000
 
 
-def test_events_are_not_compressed(event: Event) -> None:
-    payloads, _ = build(Snapshot(EPOCH, 10, events=(event,)), "zstd")
+def test_events_are_not_compressed() -> None:
+    payloads, _ = build(Snapshot(EPOCH, 10, events=(EVENT,)), "zstd")
     assert payloads[0].encoding == ""
 
 
@@ -334,18 +323,14 @@ def test_every_encoding_holds_the_same(full_snapshot: Snapshot, encoding: str) -
     assert [decode(payload) for payload in encoded] == [p.body for p in plain]
 
 
-def test_series_of_exactly_the_points_of_a_payload_fits(
-    make_series: Callable[..., Series],
-) -> None:
+def test_series_of_exactly_the_points_of_a_payload_fits() -> None:
     snapshot = Snapshot(EPOCH, 10, series=(make_series(points=10_000),))
     payloads, dropped = build(snapshot)
     assert ([p.points for p in payloads], dropped) == ([10_000], [])
     assert len(read_series(payloads)[0].points) == 10_000
 
 
-def test_series_of_too_many_points_is_dropped_alone(
-    make_series: Callable[..., Series],
-) -> None:
+def test_series_of_too_many_points_is_dropped_alone() -> None:
     snapshot = Snapshot(
         EPOCH,
         10,
@@ -356,15 +341,13 @@ def test_series_of_too_many_points_is_dropped_alone(
     assert dropped == [Dropped(DatadogRoute.SERIES, "b", 10_001, Fault.OVERSIZE)]
 
 
-def test_points_split_payloads_at_the_limit(make_series: Callable[..., Series]) -> None:
+def test_points_split_payloads_at_the_limit() -> None:
     snapshot = Snapshot(EPOCH, 10, series=tuple(make_series() for _ in range(10_001)))
     payloads, _ = build(snapshot, "zstd")
     assert [payload.points for payload in payloads] == [10_000, 1]
 
 
-def test_item_longer_than_a_payload_is_dropped_alone(
-    make_series: Callable[..., Series],
-) -> None:
+def test_item_longer_than_a_payload_is_dropped_alone() -> None:
     giant = make_series("giant", tags=("x" * 6_000_000,))
     snapshot = Snapshot(EPOCH, 10, series=(make_series("a"), giant, make_series("b")))
     payloads, dropped = build(snapshot, "zstd")
@@ -372,17 +355,13 @@ def test_item_longer_than_a_payload_is_dropped_alone(
     assert dropped == [Dropped(DatadogRoute.SERIES, "giant", 1, Fault.OVERSIZE)]
 
 
-def test_item_that_compresses_into_a_payload_is_kept(
-    make_series: Callable[..., Series],
-) -> None:
+def test_item_that_compresses_into_a_payload_is_kept() -> None:
     long = make_series("long", tags=("x" * 1_000_000,))
     payloads, dropped = build(Snapshot(EPOCH, 10, series=(long,)), "zstd")
     assert ([p.points for p in payloads], dropped) == ([1], [])
 
 
-def test_item_that_compresses_too_badly_is_dropped(
-    make_series: Callable[..., Series],
-) -> None:
+def test_item_that_compresses_too_badly_is_dropped() -> None:
     long = make_series("long", points=1, tags=("x" * 600_000,))
     payloads, dropped = build(Snapshot(EPOCH, 10, series=(long,)), "")
     assert (payloads, dropped) == (
@@ -391,9 +370,7 @@ def test_item_that_compresses_too_badly_is_dropped(
     )
 
 
-def test_item_that_cannot_be_encoded_takes_no_other_with_it(
-    make_series: Callable[..., Series],
-) -> None:
+def test_item_that_cannot_be_encoded_takes_no_other_with_it() -> None:
     snapshot = Snapshot(
         EPOCH,
         10,
@@ -412,9 +389,7 @@ def test_item_that_cannot_be_encoded_takes_no_other_with_it(
     ]
 
 
-def test_work_between_two_steps_is_small(
-    make_series: Callable[..., Series], make_sketch: Callable[..., Sketch]
-) -> None:
+def test_work_between_two_steps_is_small() -> None:
     # Steps are counted, since time on a shared machine proves nothing: one a series
     # or a piece of one, and one for each few sketches of 4096 bins.
     snapshot = Snapshot(

@@ -1,37 +1,24 @@
 """One route of an intake that fails, is slow, or is flooded delays no other."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 import trio
+from delivery_harness import check_identity, ledger_of, running
+from fake_intake import Attempt, FakeIntake
+from snapshots import EVENT, SERVICE_CHECK, make_sketch, make_snapshot
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.protocol.messages import Event
 from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.datadog.routes import DatadogRoute
-from statsd_trio.sinks.sink_runner import SinkRunner
-from tests.sinks.datadog.conftest import (
-    Attempt,
-    FakeIntake,
-    OpenDestination,
-    RunDestination,
-)
-
-MakeSnapshot = Callable[..., Snapshot]
-CheckIdentity = Callable[..., None]
+from tests.sinks.datadog.conftest import DatadogHarness
 
 CHECKS = "/api/v1/check_run"
 EVENTS = "/api/v1/events"
 SERIES = "/api/v2/series"
-
-
-def ledger_of(destination: SinkRunner) -> Any:
-    (ledger,) = destination.ledgers()
-    return ledger
 
 
 def answer_by_path(**statuses: int) -> Any:
@@ -52,47 +39,34 @@ def count_paths(intake: FakeIntake) -> Counter[str]:
 
 @pytest.mark.parametrize("status", [404, 429, 503])
 async def test_checks_that_are_not_taken_delay_no_series(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    service_check: ServiceCheck,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    status: int,
+    harness: DatadogHarness, autojump_clock: MockClock, status: int
 ) -> None:
     # Of Vector's datadog_agent source, which answers so: 6 of 119 points in 300 s.
-    destination = open_destination()
-    intake.respond = answer_by_path(check_run=status)
+    destination = harness.open()
+    harness.intake.respond = answer_by_path(check_run=status)
     async with running(destination):
         for number in range(30):
             destination.put_nowait(
-                make_snapshot(number, series=4, service_checks=(service_check,))
+                make_snapshot(number, series=4, service_checks=(SERVICE_CHECK,))
             )
             await wait_all_tasks_blocked()
             assert ledger_of(destination).delivered == 4 * (number + 1)
             await trio.sleep(10)
         check_identity(*destination.ledgers())
         assert ledger_of(destination).pending == 30
-        assert count_paths(intake)[CHECKS] < 12, "its own backoff holds"
+        assert count_paths(harness.intake)[CHECKS] < 12, "its own backoff holds"
 
 
 async def test_each_route_recovers_by_itself(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    service_check: ServiceCheck,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination()
-    intake.respond = answer_by_path(check_run=404, events=429)
-    snapshot = make_snapshot(events=(event,), service_checks=(service_check,))
+    destination = harness.open()
+    harness.intake.respond = answer_by_path(check_run=404, events=429)
+    snapshot = make_snapshot(events=(EVENT,), service_checks=(SERVICE_CHECK,))
     async with running(destination):
         destination.put_nowait(snapshot)
         await trio.sleep(100)
-        intake.respond = answer_by_path(check_run=404)
+        harness.intake.respond = answer_by_path(check_run=404)
         await trio.sleep(100)
         assert ledger_of(destination).delivered == 2
         failing = [
@@ -102,22 +76,17 @@ async def test_each_route_recovers_by_itself(
 
 
 async def test_events_that_hang_delay_no_series(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
     async def hang(attempt: Attempt) -> httpx2.Response:
         if attempt.url.path == EVENTS:
             await trio.sleep_forever()
         return httpx2.Response(202)
 
-    destination = open_destination(max_concurrent_requests=2)
-    intake.respond = hang
+    destination = harness.open(max_concurrent_requests=2)
+    harness.intake.respond = hang
     async with running(destination):
-        destination.put_nowait(make_snapshot(series=0, events=(event,) * 50))
+        destination.put_nowait(make_snapshot(series=0, events=(EVENT,) * 50))
         await trio.sleep(1)
         destination.put_nowait(make_snapshot(1))
         await wait_all_tasks_blocked()
@@ -125,54 +94,44 @@ async def test_events_that_hang_delay_no_series(
 
 
 async def test_requests_of_all_routes_stay_within_their_number(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    make_sketch: Any,
-    event: Event,
-    service_check: ServiceCheck,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(max_concurrent_requests=2)
-    intake.accept_after(1)
+    destination = harness.open(max_concurrent_requests=2)
+    harness.intake.accept_after(1)
     async with running(destination):
         for number in range(20):
             destination.put_nowait(
                 make_snapshot(
                     number,
                     sketches=(make_sketch(),),
-                    events=(event,) * 5,
-                    service_checks=(service_check,),
+                    events=(EVENT,) * 5,
+                    service_checks=(SERVICE_CHECK,),
                 )
             )
             await trio.sleep(0.3)
         await destination.join()
     # Each route may always have one.
-    assert intake.most_in_flight <= 2 + len(DatadogRoute) - 1
+    assert harness.intake.most_in_flight <= 2 + len(DatadogRoute) - 1
 
 
 async def test_metrics_overtake_the_events_that_wait(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    autojump_clock: MockClock,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(max_concurrent_requests=2)
-    intake.accept_after(0.5)
+    destination = harness.open(max_concurrent_requests=2)
+    harness.intake.accept_after(0.5)
     async with running(destination):
         for number in range(10):
             # Twice as many events as requests can take away.
             destination.put_nowait(
-                make_snapshot(number, series=3, events=(event,) * 80)
+                make_snapshot(number, series=3, events=(EVENT,) * 80)
             )
             await trio.sleep(10)
         waits = [
-            attempt.time - intake.attempts[0].time - 10 * number
+            attempt.time - harness.intake.attempts[0].time - 10 * number
             for number, attempt in enumerate(
-                attempt for attempt in intake.attempts if attempt.url.path == SERIES
+                attempt
+                for attempt in harness.intake.attempts
+                if attempt.url.path == SERIES
             )
         ]
         assert len(waits) == 10
@@ -181,22 +140,17 @@ async def test_metrics_overtake_the_events_that_wait(
 
 
 async def test_burst_of_events_evicts_no_series(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
     # 18 MB of events at once, which is more than the retry queue holds by default.
     tags = ("x" * 40_000,)
     events = tuple(Event(f"e{number}", "", tags=tags) for number in range(450))
-    destination = open_destination()
-    intake.accept_after(0.01)
+    destination = harness.open()
+    harness.intake.accept_after(0.01)
     async with running(destination):
         destination.put_nowait(make_snapshot(series=2970, events=events))
         await trio.sleep(5)
-        assert len(intake.count_held()) == 2970
+        assert len(harness.intake.count_held()) == 2970
         await destination.join()
         check_identity(*destination.ledgers())
         ledger = ledger_of(destination)
@@ -204,17 +158,11 @@ async def test_burst_of_events_evicts_no_series(
 
 
 async def test_what_overflows_is_evicted_from_its_own_route_and_logged(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: DatadogHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     events = tuple(Event(f"e{number}", "x" * 4000) for number in range(1000))
-    destination = open_destination(retry_queue_bytes=100_000, report_seconds=2)
-    intake.answer_with(503)
+    destination = harness.open(retry_queue_bytes=100_000, report_seconds=2)
+    harness.intake.answer_with(503)
     async with running(destination):
         destination.put_nowait(make_snapshot(series=100))
         await trio.sleep(1)
@@ -225,32 +173,25 @@ async def test_what_overflows_is_evicted_from_its_own_route_and_logged(
         assert ledger_of(destination).evicted > 2500
         assert "events evicted" in caplog.text, "it is logged within the interval"
         check_identity(*destination.ledgers())
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(600)
-    assert intake.count_held().total() == 100
+    assert harness.intake.count_held().total() == 100
     assert "events evicted, since retry_queue_bytes=100000 are used up" in caplog.text
     assert "series evicted" not in caplog.text
 
 
 async def test_route_that_is_switched_off_gets_nothing(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    service_check: ServiceCheck,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
     metrics = (DatadogRoute.SERIES, DatadogRoute.SKETCHES)
-    destination = open_destination(
+    destination = harness.open(
         accounts=[
             Account("https://victoria.example", "k1", routes=metrics),
             Account("https://api.example.com", "k2", is_additional=True),
         ]
     )
     snapshot = make_snapshot(
-        series=3, events=(event,) * 2, service_checks=(service_check,)
+        series=3, events=(EVENT,) * 2, service_checks=(SERVICE_CHECK,)
     )
     async with running(destination):
         destination.put_nowait(snapshot)
@@ -262,7 +203,7 @@ async def test_route_that_is_switched_off_gets_nothing(
     check_identity(victoria, datadog)
     paths = {
         attempt.url.path
-        for attempt in intake.attempts
+        for attempt in harness.intake.attempts
         if attempt.url.host == "victoria.example"
     }
     assert paths == {SERIES}
@@ -270,14 +211,10 @@ async def test_route_that_is_switched_off_gets_nothing(
 
 
 async def test_item_of_a_route_that_is_switched_off_is_not_counted_as_lost(
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
     giant = Event("giant", "x", tags=("x" * 6_000_000,))
-    destination = open_destination(
+    destination = harness.open(
         accounts=[
             Account("https://victoria.example", "k1", routes=(DatadogRoute.SERIES,)),
             Account("https://api.example.com", "k2"),
@@ -293,19 +230,12 @@ async def test_item_of_a_route_that_is_switched_off_is_not_counted_as_lost(
 
 @pytest.mark.parametrize("retry_queue_bytes", [0, 3000])
 async def test_first_try_needs_no_room_in_the_retry_queue(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    retry_queue_bytes: int,
+    harness: DatadogHarness, autojump_clock: MockClock, retry_queue_bytes: int
 ) -> None:
-    destination = open_destination(retry_queue_bytes=retry_queue_bytes)
-    intake.accept_after(0.1)
+    destination = harness.open(retry_queue_bytes=retry_queue_bytes)
+    harness.intake.accept_after(0.1)
     async with running(destination):
-        destination.put_nowait(make_snapshot(series=500, events=(event,) * 300))
+        destination.put_nowait(make_snapshot(series=500, events=(EVENT,) * 300))
         await destination.join()
         ledger = ledger_of(destination)
         assert (ledger.snapshotted, ledger.delivered) == (800, 800)
@@ -313,44 +243,36 @@ async def test_first_try_needs_no_room_in_the_retry_queue(
 
 
 async def test_empty_retry_queue_means_no_second_try(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(retry_queue_bytes=0)
-    intake.answer_with(503, 202)
+    destination = harness.open(retry_queue_bytes=0)
+    harness.intake.answer_with(503, 202)
     async with running(destination):
         for number in range(5):
             destination.put_nowait(make_snapshot(number))
             await trio.sleep(10)
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(1, 5))
-    assert len(intake.attempts) == 5
+    assert harness.intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(1, 5)
+    )
+    assert len(harness.intake.attempts) == 5
     ledger = ledger_of(destination)
     assert (ledger.delivered, ledger.evicted) == (4, 1)
     check_identity(ledger)
 
 
 async def test_intake_that_comes_back_is_noticed_without_a_retry_queue(
-    intake: FakeIntake,
-    open_destination: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: DatadogHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_destination(retry_queue_bytes=0)
-    intake.answer_with(503)
+    destination = harness.open(retry_queue_bytes=0)
+    harness.intake.answer_with(503)
     async with running(destination):
         for number in range(60):
             if number == 30:
-                intake.accept_all()
+                harness.intake.accept_all()
             destination.put_nowait(make_snapshot(number))
             await trio.sleep(10)
     ledger = ledger_of(destination)
     # The backoff is at 64 seconds by then, and shrinks in three steps.
     assert ledger.delivered >= 30 - 20
-    assert intake.count_held()["s59.m0"] == 1
+    assert harness.intake.count_held()["s59.m0"] == 1
     check_identity(ledger)

@@ -5,65 +5,69 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx2
 import pytest
 import trio
+from delivery_harness import (
+    check_identity,
+    ledger_of,
+    run_inline,
+    running,
+    sender_of,
+    stop,
+)
+from fake_intake import Attempt, FakeIntake
+from snapshots import EPOCH, EVENT, make_series, make_snapshot
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import Snapshot
-from statsd_trio.ledger import SinkLedger
-from statsd_trio.protocol.messages import Event
 from statsd_trio.sinks.datadog.payloads import build_payloads
 from statsd_trio.sinks.datadog.routes import DatadogRoute
 from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spool import name_target
+from statsd_trio.sinks.delivery.spooler import Spooler
 from statsd_trio.sinks.delivery.transaction import Transaction
 from statsd_trio.sinks.delivery.worker_thread import run_in_thread
 from statsd_trio.sinks.sink_runner import SinkRunner
-from tests.sinks.datadog.conftest import (
-    Attempt,
-    FakeIntake,
-    OpenDestination,
-    RunDestination,
-    StopDestination,
-    run_inline,
-)
+from tests.sinks.datadog.conftest import DatadogHarness
 
-EPOCH = 1_700_000_000
-
-MakeSnapshot = Callable[..., Snapshot]
-CheckIdentity = Callable[..., None]
 T = TypeVar("T")
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
+class SpoolHarness(DatadogHarness):
+    """Destinations that keep in one directory what does not fit into memory."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+
+    def open_spooling(self, **options: Any) -> SinkRunner:
+        defaults = {
+            "spool_path": str(self.directory),
+            "spool_max_bytes": 10**6,
+            "run_in_thread": run_inline,
+        }
+        return self.open(None, **{**defaults, **options})
 
 
 @pytest.fixture
-def open_spooling(
-    open_destination: OpenDestination, directory: Path
-) -> OpenDestination:
-    def open_it(**options: object) -> SinkRunner:
-        return open_destination(
-            **{
-                "spool_path": str(directory),
-                "spool_max_bytes": 10**6,
-                "run_in_thread": run_inline,
-            }
-            | options
-        )
-
-    return open_it
+def harness(tmp_path: Path) -> SpoolHarness:
+    return SpoolHarness(tmp_path / "spool")
 
 
-def ledger_of(destination: SinkRunner) -> SinkLedger:
-    (ledger,) = destination.ledgers()
-    return ledger
+def disk_of(destination: SinkRunner) -> DiskQueue:
+    disk = sender_of(destination)._disk
+    assert disk is not None
+    return disk
+
+
+def spooler_of(destination: SinkRunner) -> Spooler:
+    spooler = sender_of(destination)._deliveries[0]._spooler
+    assert spooler is not None
+    return spooler
 
 
 def list_spooled(directory: Path) -> list[str]:
@@ -75,10 +79,7 @@ def list_all(directory: Path) -> list[str]:
 
 
 async def leave_spooled(
-    destination: SinkRunner,
-    intake: FakeIntake,
-    snapshots: list[Snapshot],
-    running: RunDestination,
+    destination: SinkRunner, intake: FakeIntake, snapshots: list[Snapshot]
 ) -> None:
     """Have a server stop while the intake is down."""
     intake.answer_with(500)
@@ -91,16 +92,10 @@ async def leave_spooled(
 
 
 async def test_what_memory_cannot_hold_survives_an_outage(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_spooling(retry_queue_bytes=600)
-    intake.answer_with(500)
+    destination = harness.open_spooling(retry_queue_bytes=600)
+    harness.intake.answer_with(500)
     most_spooled = 0
     async with running(destination):
         for number in range(100):
@@ -108,33 +103,30 @@ async def test_what_memory_cannot_hold_survives_an_outage(
             await trio.sleep(10)
             check_identity(*destination.ledgers())
             most_spooled = max(most_spooled, ledger_of(destination).spooled)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(600)
         ledger = ledger_of(destination)
     assert most_spooled > 50
     assert (ledger.delivered, ledger.spooled, ledger.evicted) == (100, 0, 0)
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(100))
-    assert list_spooled(directory) == []
+    assert harness.intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(100)
+    )
+    assert list_spooled(harness.directory) == []
 
 
 async def test_file_sent_while_another_is_removed_is_removed_too(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     async def run_slowly(function: Callable[[], T]) -> T:
         await trio.sleep(0.5)
         return function()
 
-    first = open_spooling(retry_queue_bytes=0)
+    first = harness.open_spooling(retry_queue_bytes=0)
     await leave_spooled(
-        first, intake, [make_snapshot(number) for number in range(5)], running
+        first, harness.intake, [make_snapshot(number) for number in range(5)]
     )
-    second = open_spooling(run_in_thread=run_slowly)
-    disk, spooler = second._consumer._disk, second._consumer._deliveries[0]._spooler
+    second = harness.open_spooling(run_in_thread=run_slowly)
+    disk, spooler = disk_of(second), spooler_of(second)
     removed: list[Any] = []
     acknowledge = disk.acknowledge
 
@@ -145,69 +137,57 @@ async def test_file_sent_while_another_is_removed_is_removed_too(
         acknowledge(files)
 
     async def accept_one_after_another(attempt: Attempt) -> httpx2.Response:
-        await trio.sleep(0.1 * len(intake.attempts))
+        await trio.sleep(0.1 * len(harness.intake.attempts))
         attempt.is_held = True
         return httpx2.Response(202)
 
     disk.acknowledge = remove_while_more_is_sent
-    intake.respond = accept_one_after_another
+    harness.intake.respond = accept_one_after_another
     async with running(second):
         await trio.sleep(600)
         assert len(removed) == len(set(map(id, removed))) > 1
-        assert list_spooled(directory) == []
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(5))
+        assert list_spooled(harness.directory) == []
+    assert harness.intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(5)
+    )
 
 
 async def test_what_is_left_at_stop_is_sent_after_a_restart(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    first = open_spooling()
+    first = harness.open_spooling()
     snapshots = [make_snapshot(number, series=2) for number in range(5)]
-    await leave_spooled(first, intake, snapshots, running)
+    await leave_spooled(first, harness.intake, snapshots)
     ledger = ledger_of(first)
     assert (ledger.spooled, ledger.abandoned, ledger.pending) == (10, 0, 0)
     check_identity(ledger)
 
-    second = open_spooling()
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(1)
         ledger = ledger_of(second)
         assert (ledger.snapshotted, ledger.delivered, ledger.resent) == (10, 10, 0)
         check_identity(ledger)
-    assert intake.count_held() == Counter(
+    assert harness.intake.count_held() == Counter(
         f"s{number}.m{index}" for number in range(5) for index in range(2)
     )
-    assert list_all(directory) == []
+    assert list_all(harness.directory) == []
 
 
 async def test_spool_holds_no_key_and_no_url(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    await leave_spooled(open_spooling(), intake, [make_snapshot()], running)
-    (name,) = list_spooled(directory)
-    written = (directory / name).read_bytes()
+    await leave_spooled(harness.open_spooling(), harness.intake, [make_snapshot()])
+    (name,) = list_spooled(harness.directory)
+    written = (harness.directory / name).read_bytes()
     assert b"secret-key" not in written
     assert b"example.com" not in written
 
 
 async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
-    open_spooling: OpenDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_spooling()
+    destination = harness.open_spooling()
     destination.put_nowait(make_snapshot(series=3))
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -217,15 +197,10 @@ async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
 
 
 async def test_file_that_was_partly_sent_keeps_only_the_rest(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     snapshots = [make_snapshot(number) for number in range(5)]
-    await leave_spooled(open_spooling(), intake, snapshots, running)
+    await leave_spooled(harness.open_spooling(), harness.intake, snapshots)
 
     async def accept_two(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -234,78 +209,69 @@ async def test_file_that_was_partly_sent_keeps_only_the_rest(
             return httpx2.Response(202)
         return httpx2.Response(500)
 
-    intake.respond = accept_two
-    second = open_spooling()
+    harness.intake.respond = accept_two
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(100)
     ledger = ledger_of(second)
     assert (ledger.delivered, ledger.spooled) == (2, 3)
     check_identity(ledger)
 
-    intake.accept_all()
-    third = open_spooling()
+    harness.intake.accept_all()
+    third = harness.open_spooling()
     async with running(third):
         await trio.sleep(1)
     assert ledger_of(third).delivered == 3
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(5))
+    assert harness.intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(5)
+    )
 
 
 async def test_newest_file_goes_first_after_a_restart(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     snapshots = [make_snapshot(number) for number in range(5)]
-    first = open_spooling(retry_queue_bytes=260)
-    await leave_spooled(first, intake, snapshots, running)
-    async with running(open_spooling(max_concurrent_requests=1)):
+    first = harness.open_spooling(retry_queue_bytes=260)
+    await leave_spooled(first, harness.intake, snapshots)
+    async with running(harness.open_spooling(max_concurrent_requests=1)):
         await trio.sleep(1)
-    names = [attempt.series_names()[0] for attempt in intake.attempts]
+    names = [attempt.series_names()[0] for attempt in harness.intake.attempts]
     assert names == [f"s{number}.m0" for number in (4, 3, 2, 1, 0)]
 
 
 async def test_payload_whose_answer_was_lost_stays_doubtful_on_disk(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    intake.lose_answers()
-    first = open_spooling()
+    harness.intake.lose_answers()
+    first = harness.open_spooling()
     async with running(first):
         first.put_nowait(make_snapshot(series=2))
         await first.join()
-    intake.accept_all()
-    second = open_spooling()
+    harness.intake.accept_all()
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(1)
     assert ledger_of(second).resent == 2
 
 
 async def test_claim_of_a_killed_server_is_resent_and_counted(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    await leave_spooled(open_spooling(), intake, [make_snapshot(series=2)], running)
-    intake.accept_after(30)
-    killed = open_spooling()
+    await leave_spooled(
+        harness.open_spooling(), harness.intake, [make_snapshot(series=2)]
+    )
+    harness.intake.accept_after(30)
+    killed = harness.open_spooling()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(killed.run)
         await trio.sleep(10)
         # What the system does for a process that is killed.
-        lock = killed._consumer._disk._process
+        lock = disk_of(killed)._process
         os.close(lock._descriptor)
         lock._descriptor = os.open(os.devnull, os.O_RDONLY)
 
-        intake.accept_all()
-        second = open_spooling()
+        harness.intake.accept_all()
+        second = harness.open_spooling()
         async with running(second):
             await trio.sleep(1)
         ledger = ledger_of(second)
@@ -315,21 +281,18 @@ async def test_claim_of_a_killed_server_is_resent_and_counted(
 
 
 async def test_two_servers_on_one_spool_send_no_file_twice(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     snapshots = [make_snapshot(number) for number in range(200)]
-    first = open_spooling(retry_queue_bytes=260)
-    await leave_spooled(first, intake, snapshots, running)
-    intake.accept_after(1)
-    second, third = open_spooling(), open_spooling()
+    first = harness.open_spooling(retry_queue_bytes=260)
+    await leave_spooled(first, harness.intake, snapshots)
+    harness.intake.accept_after(1)
+    second, third = harness.open_spooling(), harness.open_spooling()
     async with running(second), running(third):
         await trio.sleep(300)
-    assert intake.count_held() == Counter(f"s{number}.m0" for number in range(200))
+    assert harness.intake.count_held() == Counter(
+        f"s{number}.m0" for number in range(200)
+    )
     delivered = [ledger_of(one).delivered for one in (second, third)]
     assert sum(delivered) == 200
     assert min(delivered) > 0
@@ -337,37 +300,27 @@ async def test_two_servers_on_one_spool_send_no_file_twice(
 
 
 async def test_spool_over_its_bound_loses_the_oldest_and_counts_them(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: SpoolHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    destination = open_spooling(retry_queue_bytes=260, spool_max_bytes=2000)
+    destination = harness.open_spooling(retry_queue_bytes=260, spool_max_bytes=2000)
     snapshots = [make_snapshot(number) for number in range(50)]
-    await leave_spooled(destination, intake, snapshots, running)
+    await leave_spooled(destination, harness.intake, snapshots)
     ledger = ledger_of(destination)
     assert ledger.evicted > 0
     assert ledger.spooled == 50 - ledger.evicted
     check_identity(ledger)
     assert "evicted from the spool" in caplog.text
 
-    async with running(open_spooling()):
+    async with running(harness.open_spooling()):
         await trio.sleep(1)
-    assert intake.count_held() == Counter(
+    assert harness.intake.count_held() == Counter(
         f"s{number}.m0" for number in range(ledger.evicted, 50)
     )
 
 
 async def test_disk_that_fails_costs_what_overflows_and_no_more(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
+    harness: SpoolHarness,
     autojump_clock: MockClock,
-    check_identity: CheckIdentity,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -375,9 +328,9 @@ async def test_disk_that_fails_costs_what_overflows_and_no_more(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    destination = open_spooling(retry_queue_bytes=500)
+    destination = harness.open_spooling(retry_queue_bytes=500)
     snapshots = [make_snapshot(number) for number in range(20)]
-    await leave_spooled(destination, intake, snapshots, running)
+    await leave_spooled(destination, harness.intake, snapshots)
     ledger = ledger_of(destination)
     assert ledger.spooled == 0
     assert ledger.evicted > 0
@@ -387,15 +340,12 @@ async def test_disk_that_fails_costs_what_overflows_and_no_more(
 
 
 async def test_spool_that_cannot_be_read_stops_nothing(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
+    harness: SpoolHarness,
     autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    destination = open_spooling()
+    destination = harness.open_spooling()
 
     def fail(path: object) -> object:
         raise OSError(5, "Input/output error")
@@ -409,17 +359,12 @@ async def test_spool_that_cannot_be_read_stops_nothing(
 
 
 async def test_file_set_aside_is_in_the_ledger(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    await leave_spooled(open_spooling(), intake, [make_snapshot()], running)
-    (name,) = list_spooled(directory)
-    (directory / name).write_bytes(b"torn")
-    second = open_spooling()
+    await leave_spooled(harness.open_spooling(), harness.intake, [make_snapshot()])
+    (name,) = list_spooled(harness.directory)
+    (harness.directory / name).write_bytes(b"torn")
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(1)
     assert ledger_of(second).spool_set_aside == 1
@@ -427,59 +372,44 @@ async def test_file_set_aside_is_in_the_ledger(
 
 
 async def test_refused_payload_leaves_the_spool(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    await leave_spooled(open_spooling(), intake, [make_snapshot()], running)
-    intake.answer_with(400)
-    second = open_spooling()
+    await leave_spooled(harness.open_spooling(), harness.intake, [make_snapshot()])
+    harness.intake.answer_with(400)
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(1)
-        assert list_spooled(directory) == []
+        assert list_spooled(harness.directory) == []
     assert ledger_of(second).refused == {"400": 1}
     check_identity(*second.ledgers())
 
 
 async def test_files_of_a_server_that_stopped_later_are_found(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    healthy = open_spooling()
+    healthy = harness.open_spooling()
     async with running(healthy):
         await trio.sleep(1)
-        other = open_spooling()
+        other = harness.open_spooling()
         other.put_nowait(make_snapshot())
         with trio.CancelScope() as scope:
             scope.cancel()
             await other.run()
         await trio.sleep(11)
-    assert intake.count_held() == {"s0.m0": 1}
+    assert harness.intake.count_held() == {"s0.m0": 1}
 
 
 async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     async def run_slowly(function: Callable[[], T]) -> T:
         await trio.sleep(3)
         return function()
 
     # A file holds two payloads, so that what overflows takes several.
-    first = open_spooling(retry_queue_bytes=600, run_in_thread=run_slowly)
-    spooler = first._consumer._deliveries[0]._spooler
-    intake.answer_with(500)
+    first = harness.open_spooling(retry_queue_bytes=600, run_in_thread=run_slowly)
+    spooler = spooler_of(first)
+    harness.intake.answer_with(500)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(first.run)
         for number in range(1000):
@@ -498,11 +428,11 @@ async def test_stop_in_the_middle_of_spooling_loses_and_doubles_nothing(
     assert ledger.spooled == ledger.snapshotted
     check_identity(ledger)
 
-    intake.accept_all()
-    second = open_spooling()
+    harness.intake.accept_all()
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(5)
-    assert intake.count_held() == Counter(
+    assert harness.intake.count_held() == Counter(
         f"s{number}.m0" for number in range(ledger.snapshotted)
     )
 
@@ -515,17 +445,13 @@ async def hang(function: Callable[[], T]) -> T:
 
 @pytest.mark.parametrize("seconds", [0, 5])
 async def test_frozen_disk_does_not_outlast_the_stop(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    stop: StopDestination,
-    make_snapshot: MakeSnapshot,
+    harness: SpoolHarness,
     autojump_clock: MockClock,
-    check_identity: CheckIdentity,
     caplog: pytest.LogCaptureFixture,
     seconds: int,
 ) -> None:
-    destination = open_spooling(run_in_thread=hang)
-    intake.accept_after(math.inf)
+    destination = harness.open_spooling(run_in_thread=hang)
+    harness.intake.accept_after(math.inf)
     for number in range(3):
         destination.put_nowait(make_snapshot(number))
     took = await stop(destination, seconds)
@@ -536,14 +462,10 @@ async def test_frozen_disk_does_not_outlast_the_stop(
 
 
 async def test_disk_that_froze_before_does_not_outlast_the_stop_either(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_spooling(retry_queue_bytes=200, run_in_thread=hang)
-    intake.answer_with(503)
+    destination = harness.open_spooling(retry_queue_bytes=200, run_in_thread=hang)
+    harness.intake.answer_with(503)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         for number in range(20):
@@ -556,14 +478,10 @@ async def test_disk_that_froze_before_does_not_outlast_the_stop_either(
 
 
 async def test_cancel_waits_for_a_frozen_disk_for_a_second_at_most(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    destination = open_spooling(retry_queue_bytes=200, run_in_thread=hang)
-    intake.answer_with(503)
+    destination = harness.open_spooling(retry_queue_bytes=200, run_in_thread=hang)
+    harness.intake.answer_with(503)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(destination.run)
         for number in range(20):
@@ -576,19 +494,18 @@ async def test_cancel_waits_for_a_frozen_disk_for_a_second_at_most(
 
 
 async def test_failure_of_the_encoding_waits_for_a_frozen_disk_for_a_second_at_most(
-    open_spooling: OpenDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    intake: FakeIntake,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(503)
-    destination = open_spooling(run_in_thread=hang)
-    sender = destination._consumer
+    harness.intake.answer_with(503)
+    destination = harness.open_spooling(run_in_thread=hang)
+    sender = sender_of(destination)
     encode = sender._encode_snapshot
 
+    def fail(_: Snapshot) -> NoReturn:
+        raise ZeroDivisionError
+
     def fail_with_the_second(snapshot: Snapshot) -> Any:
-        sender._encode_snapshot = lambda _: 1 / 0
+        sender._encode_snapshot = fail
         return encode(snapshot)
 
     sender._encode_snapshot = fail_with_the_second
@@ -612,19 +529,12 @@ async def test_thread_that_is_not_waited_for_is_left_to_itself() -> None:
 
 
 async def test_stop_with_a_spool_that_vanished_raises_nothing(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    stop: StopDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: SpoolHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    destination = open_spooling()
-    intake.answer_with(503)
+    destination = harness.open_spooling()
+    harness.intake.answer_with(503)
     destination.put_nowait(make_snapshot(series=2))
-    shutil.rmtree(directory)
+    shutil.rmtree(harness.directory)
     await stop(destination, 5)
     assert ledger_of(destination).abandoned == 2
     check_identity(*destination.ledgers())
@@ -632,28 +542,21 @@ async def test_stop_with_a_spool_that_vanished_raises_nothing(
 
 
 async def test_counts_follow_the_disk(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: SpoolHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    destination = open_spooling(retry_queue_bytes=260)
-    intake.answer_with(503)
+    destination = harness.open_spooling(retry_queue_bytes=260)
+    harness.intake.answer_with(503)
     async with running(destination):
         for number in range(10):
             destination.put_nowait(make_snapshot(number))
             await trio.sleep(10)
         before = ledger_of(destination)
         assert before.spooled > 3
-        newest = list_spooled(directory)[-1]
-        (directory / newest).unlink()
+        newest = list_spooled(harness.directory)[-1]
+        (harness.directory / newest).unlink()
         await trio.sleep(11)
         # Another server takes the rest.
-        async with running(open_spooling()):
+        async with running(harness.open_spooling()):
             await trio.sleep(11)
             after = ledger_of(destination)
             assert (after.spooled, after.spool_gone) == (0, before.spooled)
@@ -663,16 +566,10 @@ async def test_counts_follow_the_disk(
 
 
 async def test_small_files_are_drained_without_reading_the_directory_for_each(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    harness: SpoolHarness, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
-    disk = DiskQueue(directory, 10**6)
+    disk = DiskQueue(harness.directory, 10**6)
     target = name_target("https://api.example.com", 0, DatadogRoute.SERIES)
     for number in range(500):
         *_, payload = build_payloads(make_snapshot(number), "zstd")
@@ -691,7 +588,7 @@ async def test_small_files_are_drained_without_reading_the_directory_for_each(
         return await run_inline(function)
 
     monkeypatch.setattr(os, "scandir", count_scans)
-    second = open_spooling(run_in_thread=count_operations)
+    second = harness.open_spooling(run_in_thread=count_operations)
     async with running(second):
         await trio.sleep(5)
         assert ledger_of(second).delivered == 500
@@ -701,23 +598,17 @@ async def test_small_files_are_drained_without_reading_the_directory_for_each(
 
 @pytest.mark.parametrize("retry_queue_bytes", [0, 100])
 async def test_memory_smaller_than_a_payload_still_probes(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    retry_queue_bytes: int,
+    harness: SpoolHarness, autojump_clock: MockClock, retry_queue_bytes: int
 ) -> None:
-    destination = open_spooling(retry_queue_bytes=retry_queue_bytes)
-    intake.answer_with(503)
+    destination = harness.open_spooling(retry_queue_bytes=retry_queue_bytes)
+    harness.intake.answer_with(503)
     async with running(destination):
         for number in range(5):
             destination.put_nowait(make_snapshot(number))
             await trio.sleep(10)
         ledger = ledger_of(destination)
         assert ledger.spooled + ledger.pending == 5
-        intake.accept_all()
+        harness.intake.accept_all()
         # Nothing new comes: what is on disk probes.
         await trio.sleep(200)
         ledger = ledger_of(destination)
@@ -726,26 +617,20 @@ async def test_memory_smaller_than_a_payload_still_probes(
 
 
 async def test_empty_memory_and_a_full_disk_still_probe(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    monkeypatch: pytest.MonkeyPatch,
+    harness: SpoolHarness, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = open_spooling()
-    await leave_spooled(first, intake, [make_snapshot(n) for n in range(3)], running)
+    first = harness.open_spooling()
+    await leave_spooled(first, harness.intake, [make_snapshot(n) for n in range(3)])
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    intake.answer_with(503)
-    destination = open_spooling(retry_queue_bytes=0)
+    harness.intake.answer_with(503)
+    destination = harness.open_spooling(retry_queue_bytes=0)
     async with running(destination):
         await trio.sleep(100)
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(100)
         ledger = ledger_of(destination)
         assert (ledger.delivered, ledger.evicted) == (3, 0)
@@ -753,38 +638,26 @@ async def test_empty_memory_and_a_full_disk_still_probe(
 
 
 async def test_file_that_was_taken_for_nothing_is_not_written_again(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    first = open_spooling()
-    await leave_spooled(first, intake, [make_snapshot(n) for n in range(3)], running)
-    before = list_spooled(directory)
-    intake.answer_with(503)
-    async with running(open_spooling()):
+    first = harness.open_spooling()
+    await leave_spooled(first, harness.intake, [make_snapshot(n) for n in range(3)])
+    before = list_spooled(harness.directory)
+    harness.intake.answer_with(503)
+    async with running(harness.open_spooling()):
         # Between two tries, so that none is cut off.
         await trio.sleep(25)
-        assert list_spooled(directory) != before
-    assert list_spooled(directory) == before
+        assert list_spooled(harness.directory) != before
+    assert list_spooled(harness.directory) == before
 
 
 async def test_disk_that_does_not_keep_up_costs_payloads_and_not_memory(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    make_series: Any,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    caplog: pytest.LogCaptureFixture,
+    harness: SpoolHarness, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    destination = open_spooling(
+    destination = harness.open_spooling(
         compression="none", retry_queue_bytes=10**6, run_in_thread=hang
     )
-    intake.answer_with(503)
+    harness.intake.answer_with(503)
     large = make_series("large", tags=("x" * 400_000,))
     async with running(destination):
         for number in range(40):
@@ -800,77 +673,60 @@ async def test_disk_that_does_not_keep_up_costs_payloads_and_not_memory(
 
 
 async def test_spool_has_a_part_of_the_stop_to_itself(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    stop: StopDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     async def run_slowly(function: Callable[[], T]) -> T:
         await trio.sleep(1.5)
         return function()
 
-    destination = open_spooling(run_in_thread=run_slowly)
-    intake.accept_after(math.inf)
+    destination = harness.open_spooling(run_in_thread=run_slowly)
+    harness.intake.accept_after(math.inf)
     destination.put_nowait(make_snapshot())
     assert await stop(destination, 5) <= 6
     assert ledger_of(destination).spooled == 1
 
 
 async def test_file_that_was_taken_for_nothing_goes_back_to_a_full_disk(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    monkeypatch: pytest.MonkeyPatch,
-    directory: Path,
+    harness: SpoolHarness, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = open_spooling()
-    await leave_spooled(first, intake, [make_snapshot(n) for n in range(3)], running)
-    before = list_spooled(directory)
-    intake.answer_with(503)
+    first = harness.open_spooling()
+    await leave_spooled(first, harness.intake, [make_snapshot(n) for n in range(3)])
+    before = list_spooled(harness.directory)
+    harness.intake.answer_with(503)
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    second = open_spooling()
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(25)
         assert ledger_of(second).pending == 3
     ledger = ledger_of(second)
     assert (ledger.spooled, ledger.abandoned) == (3, 0)
     check_identity(ledger)
-    assert list_spooled(directory) == before
-    assert list_all(directory) == before
+    assert list_spooled(harness.directory) == before
+    assert list_all(harness.directory) == before
 
 
 async def test_spooled_payloads_of_a_blocked_route_delay_no_other(
-    intake: FakeIntake,
-    open_spooling: OpenDestination,
-    running: RunDestination,
-    make_snapshot: MakeSnapshot,
-    event: Event,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
+    harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
-    first = open_spooling(retry_queue_bytes=260)
-    snapshots = [make_snapshot(n, events=(event,) * 10) for n in range(10)]
-    await leave_spooled(first, intake, snapshots, running)
+    first = harness.open_spooling(retry_queue_bytes=260)
+    snapshots = [make_snapshot(n, events=(EVENT,) * 10) for n in range(10)]
+    await leave_spooled(first, harness.intake, snapshots)
 
     async def refuse_events(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         attempt.is_held = attempt.url.path != "/api/v1/events"
         return httpx2.Response(202 if attempt.is_held else 404)
 
-    intake.respond = refuse_events
-    second = open_spooling()
+    harness.intake.respond = refuse_events
+    second = harness.open_spooling()
     async with running(second):
         await trio.sleep(5)
-        assert len(intake.count_held()) == 10
-        intake.accept_all()
+        assert len(harness.intake.count_held()) == 10
+        harness.intake.accept_all()
         await trio.sleep(60)
         assert ledger_of(second).delivered == 110
         check_identity(*second.ledgers())

@@ -14,19 +14,29 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from delivery_harness import check_identity
+from snapshots import (
+    EPOCH,
+    EVENT,
+    SERVICE_CHECK,
+    make_series,
+    make_sketch,
+    make_snapshot,
+)
 from trio.testing import MockClock
 
-from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
-from statsd_trio.mock_intake import Fault, MockIntake, Route, Rule, open_mock_intake
-from statsd_trio.protocol.messages import Event, ServiceCheck
+from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.mock_intake import (
+    Fault,
+    MockIntake,
+    ReceivedSeries,
+    Route,
+    Rule,
+    open_mock_intake,
+)
 from statsd_trio.sinks.datadog.opening import Account
 from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import open_datadog
-
-EPOCH = 1_700_000_000
-
-MakeSnapshot = Callable[..., Snapshot]
-CheckIdentity = Callable[..., None]
 
 
 @asynccontextmanager
@@ -49,13 +59,7 @@ def has_all(count: int) -> Callable[[MockIntake], bool]:
 
 
 @pytest.mark.parametrize("compression", ["zstd", "deflate", "gzip", "none"])
-async def test_intake_reads_what_was_sent(
-    make_series: Callable[..., Series],
-    make_sketch: Callable[..., Sketch],
-    event: Event,
-    service_check: ServiceCheck,
-    compression: str,
-) -> None:
+async def test_intake_reads_what_was_sent(compression: str) -> None:
     series = make_series("page.views", points=3, device="sda", unit="millisecond")
     sketch = make_sketch("latency", points=2, bins=100)
     snapshot = Snapshot(
@@ -63,8 +67,8 @@ async def test_intake_reads_what_was_sent(
         10,
         series=(series,),
         sketches=(sketch,),
-        events=(event, event),
-        service_checks=(service_check,),
+        events=(EVENT, EVENT),
+        service_checks=(SERVICE_CHECK,),
     )
     async with (
         open_mock_intake() as intake,
@@ -106,12 +110,7 @@ async def test_intake_reads_what_was_sent(
     ],
     ids=lambda rule: f"{rule.fault} {rule.status} {rule.location}"[:30],
 )
-async def test_every_fault_is_survived(
-    make_snapshot: MakeSnapshot,
-    autojump_clock: MockClock,
-    check_identity: CheckIdentity,
-    rule: Rule,
-) -> None:
+async def test_every_fault_is_survived(autojump_clock: MockClock, rule: Rule) -> None:
     async with (
         open_mock_intake(script=[attrs.evolve(rule, route=Route.SERIES)]) as intake,
         delivering(intake.url) as destination,
@@ -129,14 +128,13 @@ async def test_every_fault_is_survived(
     bodies: dict[Any, set[Any]] = {}
     for attempt in intake.attempts:
         for item in attempt.items:
+            assert isinstance(item, ReceivedSeries)
             bodies.setdefault(item.name, set()).add(item)
     assert all(len(versions) == 1 for versions in bodies.values())
 
 
 async def test_outage_of_half_an_hour_over_real_sockets(
-    make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
-    check_identity: CheckIdentity,
 ) -> None:
     faults = [
         Rule(status=500, after_seconds=100, for_seconds=300),
@@ -166,9 +164,7 @@ async def test_outage_of_half_an_hour_over_real_sockets(
 
 
 async def test_intake_restarted_on_its_port_gets_everything(
-    make_snapshot: MakeSnapshot,
     autojump_clock: MockClock,
-    check_identity: CheckIdentity,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -223,9 +219,7 @@ trio.run(main)
 """
 
 
-async def test_killed_server_loses_nothing_that_was_spooled(
-    tmp_path: Path, check_identity: CheckIdentity
-) -> None:
+async def test_killed_server_loses_nothing_that_was_spooled(tmp_path: Path) -> None:
     spool = str(tmp_path / "spool")
     async with open_mock_intake(script=[Rule(status=503)]) as intake:
         process = await trio.lowlevel.open_process(

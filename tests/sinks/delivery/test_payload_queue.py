@@ -12,6 +12,8 @@ from statsd_trio.sinks.delivery.payload_queue import (
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 from statsd_trio.sinks.otlp.routes import OtlpRoute
 
+ROUTES = tuple(DatadogRoute)
+
 
 def make(
     order: tuple[int, int],
@@ -28,7 +30,7 @@ def take_newest(queue: PayloadQueue, now: float = 0.0) -> Transaction | None:
 
 
 def test_newest_is_taken_first() -> None:
-    queue = PayloadQueue(DatadogRoute, 100)
+    queue = PayloadQueue(ROUTES, 100)
     for order in [(2, 1), (3, 2), (1, 3)]:
         queue.push(make(order))
     taken = [take_newest(queue) for _ in range(4)]
@@ -37,7 +39,7 @@ def test_newest_is_taken_first() -> None:
 
 
 def test_what_has_to_wait_is_passed_over_until_its_time() -> None:
-    queue = PayloadQueue(DatadogRoute, 100)
+    queue = PayloadQueue(ROUTES, 100)
     queue.push(make((2, 2), not_before=5.0))
     assert queue.find_next_time(DatadogRoute.SERIES) == 5.0
     queue.push(make((1, 1)))
@@ -49,7 +51,7 @@ def test_what_has_to_wait_is_passed_over_until_its_time() -> None:
 
 
 def test_routes_have_queues_of_their_own() -> None:
-    queue = PayloadQueue(DatadogRoute, 100)
+    queue = PayloadQueue(ROUTES, 100)
     queue.push(make((1, 1), route=DatadogRoute.EVENTS))
     assert queue.find_newest(DatadogRoute.SERIES, 0.0) is None
     assert queue.find_next_time(DatadogRoute.SERIES) == math.inf
@@ -57,14 +59,14 @@ def test_routes_have_queues_of_their_own() -> None:
 
 
 def test_nothing_overflows_at_the_bound() -> None:
-    queue = PayloadQueue(DatadogRoute, 20)
+    queue = PayloadQueue(ROUTES, 20)
     queue.push(make((1, 1)))
     queue.push(make((2, 2)))
     assert queue.take_overflow() == []
 
 
 def test_oldest_overflow_whatever_order_they_came_in() -> None:
-    queue = PayloadQueue(DatadogRoute, 20)
+    queue = PayloadQueue(ROUTES, 20)
     for order in [(3, 1), (1, 2), (2, 3)]:
         queue.push(make(order, not_before=7.0 if order == (1, 2) else -math.inf))
     assert [one.order for one in queue.take_overflow()] == [(1, 2)]
@@ -72,7 +74,7 @@ def test_oldest_overflow_whatever_order_they_came_in() -> None:
 
 
 def test_overflow_can_make_more_room_than_needed() -> None:
-    queue = PayloadQueue(DatadogRoute, 40)
+    queue = PayloadQueue(ROUTES, 40)
     for number in range(5):
         queue.push(make((number, number)))
     assert len(queue.take_overflow(down_to=0.5)) == 3
@@ -80,14 +82,14 @@ def test_overflow_can_make_more_room_than_needed() -> None:
 
 
 def test_item_larger_than_the_bound_does_not_stay() -> None:
-    queue = PayloadQueue(DatadogRoute, 20)
+    queue = PayloadQueue(ROUTES, 20)
     queue.push(make((1, 1), size=21))
     assert [one.size for one in queue.take_overflow()] == [21]
     assert (len(queue), queue.size) == (0, 0)
 
 
 def test_number_of_payloads_is_bounded_too() -> None:
-    queue = PayloadQueue(DatadogRoute, 15 * 1024 * 1024)
+    queue = PayloadQueue(ROUTES, 15 * 1024 * 1024)
     for number in range(30_000):
         queue.push(make((number, 0), size=1, route=DatadogRoute.EVENTS))
         queue.take_overflow()
@@ -95,7 +97,7 @@ def test_number_of_payloads_is_bounded_too() -> None:
 
 
 def test_overflow_is_taken_some_at_a_time() -> None:
-    queue = PayloadQueue(DatadogRoute, 100_000)
+    queue = PayloadQueue(ROUTES, 100_000)
     for number in range(10_001):
         queue.push(make((number, 0)))
     assert len(queue.take_overflow(down_to=0.5)) == 1000
@@ -114,7 +116,7 @@ def test_flood_of_one_route_leaves_the_share_of_another(
 ) -> None:
     if flooding is quiet:
         return
-    queue = PayloadQueue(DatadogRoute, 1600)
+    queue = PayloadQueue(ROUTES, 1600)
     for number in range(160):
         queue.push(make((number, 0), route=quiet))
         queue.take_overflow()
@@ -127,7 +129,7 @@ def test_flood_of_one_route_leaves_the_share_of_another(
 
 
 def test_metrics_take_back_what_events_used_of_their_share() -> None:
-    queue = PayloadQueue(DatadogRoute, 1600)
+    queue = PayloadQueue(ROUTES, 1600)
     for number in range(160):
         queue.push(make((number, 0), route=DatadogRoute.EVENTS))
     overflow = []
@@ -153,7 +155,7 @@ def test_metrics_take_back_what_events_used_of_their_share() -> None:
 def test_size_is_the_sum_of_what_waits(
     pushed: list[tuple[int, int, Route, float]],
 ) -> None:
-    queue = PayloadQueue(DatadogRoute, 100)
+    queue = PayloadQueue(ROUTES, 100)
     gone = 0
     for serial, (age, size, route, not_before) in enumerate(pushed):
         queue.push(make((age, serial), size, route, not_before))
@@ -166,7 +168,7 @@ def test_size_is_the_sum_of_what_waits(
 
 
 def test_new_payloads_need_no_room_for_retries() -> None:
-    waiting = WaitingPayloads(DatadogRoute, new_bytes=100, retry_bytes=0)
+    waiting = WaitingPayloads(ROUTES, new_bytes=100, retry_bytes=0)
     waiting.push_new(make((1, 1)))
     assert waiting.take_overflow() == []
     taken = waiting.take_newest(DatadogRoute.SERIES, 0.0)
@@ -176,7 +178,7 @@ def test_new_payloads_need_no_room_for_retries() -> None:
 
 
 def test_new_payloads_beyond_their_room_wait_with_the_retries() -> None:
-    waiting = WaitingPayloads(DatadogRoute, new_bytes=20, retry_bytes=10)
+    waiting = WaitingPayloads(ROUTES, new_bytes=20, retry_bytes=10)
     for number in range(4):
         waiting.push_new(make((number, 0)))
     assert [one.order for one in waiting.take_overflow()] == [(0, 0)]
@@ -184,7 +186,7 @@ def test_new_payloads_beyond_their_room_wait_with_the_retries() -> None:
 
 
 def test_newest_is_taken_wherever_it_waits() -> None:
-    waiting = WaitingPayloads(DatadogRoute, new_bytes=100, retry_bytes=100)
+    waiting = WaitingPayloads(ROUTES, new_bytes=100, retry_bytes=100)
     waiting.push_new(make((2, 0)))
     waiting.push(make((3, 0)))
     waiting.push(make((1, 0), not_before=9.0))
@@ -195,7 +197,7 @@ def test_newest_is_taken_wherever_it_waits() -> None:
 
 
 def test_payloads_that_a_file_holds_need_no_room(tmp_path: object) -> None:
-    waiting = WaitingPayloads(DatadogRoute, new_bytes=0, retry_bytes=0)
+    waiting = WaitingPayloads(ROUTES, new_bytes=0, retry_bytes=0)
     loaded = make((1, 0))
     loaded.file = SpoolFile("stem", None, 1, is_own=True, is_changed=False)  # type: ignore[arg-type]  # no path is needed here
     waiting.push(loaded)

@@ -1,14 +1,14 @@
 """What becomes of OTLP on its way, in virtual time."""
 
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import httpx2
 import pytest
 import trio
+from delivery_harness import check_identity, run_inline, running, stop
+from fake_intake import Attempt
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from snapshots import EPOCH
 from trio.testing import MockClock
 
 from statsd_trio.aggregation.snapshot import (
@@ -32,17 +33,8 @@ from statsd_trio.sinks.delivery.retry import Outcome
 from statsd_trio.sinks.otlp.routes import classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from statsd_trio.sinks.sink_runner import SinkRunner
-from tests.sinks.datadog.conftest import (
-    EPOCH,
-    Attempt,
-    FakeIntake,
-    RunDestination,
-    StopDestination,
-    open_datadog,
-    run_inline,
-)
-
-Open = Callable[..., SinkRunner]
+from tests.sinks.datadog.conftest import open_datadog
+from tests.sinks.otlp.conftest import OtlpHarness
 
 
 def make_snapshot(number: int = 0, series: int = 1, **fields: Any) -> Snapshot:
@@ -63,22 +55,7 @@ def decode(attempt: Attempt) -> ExportMetricsServiceRequest:
     return ExportMetricsServiceRequest.FromString(gzip.decompress(attempt.body))
 
 
-def check_identity(ledger: SinkLedger) -> None:
-    assert ledger.snapshotted == (
-        ledger.delivered
-        + ledger.pending
-        + ledger.spooled
-        + sum(ledger.refused.values())
-        + ledger.evicted
-        + ledger.oversize
-        + ledger.abandoned
-        + ledger.spool_gone
-    )
-
-
-async def deliver(
-    destination: SinkRunner, running: RunDestination, *snapshots: Snapshot
-) -> SinkLedger:
+async def deliver(destination: SinkRunner, *snapshots: Snapshot) -> SinkLedger:
     async with running(destination):
         for snapshot in snapshots:
             destination.put_nowait(snapshot)
@@ -88,12 +65,10 @@ async def deliver(
     return ledger
 
 
-async def test_a_snapshot_is_posted(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
-) -> None:
-    destination = open_destination(metrics_headers={"api-key": "secret"})
-    ledger = await deliver(destination, running, make_snapshot())
-    (attempt,) = intake.attempts
+async def test_a_snapshot_is_posted(harness: OtlpHarness) -> None:
+    destination = harness.open(metrics_headers={"api-key": "secret"})
+    ledger = await deliver(destination, make_snapshot())
+    (attempt,) = harness.intake.attempts
     assert str(attempt.url) == "https://otlp.example.com/base/v1/metrics"
     assert attempt.headers["Content-Type"] == "application/x-protobuf"
     assert attempt.headers["Content-Encoding"] == "gzip"
@@ -101,20 +76,18 @@ async def test_a_snapshot_is_posted(
     assert "DD-API-KEY" not in attempt.headers
     (resource,) = decode(attempt).resource_metrics
     assert resource.scope_metrics[0].metrics[0].name == "hits"
-    assert intake.validations == []
+    assert harness.intake.validations == []
     assert (ledger.delivered, ledger.pending) == (1, 0)
     assert ledger.name == "otlp:https://otlp.example.com/base/v1/metrics"
     assert ledger.api_key == ""
 
 
-async def test_a_url_for_metrics_is_taken_as_it_is(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
-) -> None:
-    destination = open_destination(
+async def test_a_url_for_metrics_is_taken_as_it_is(harness: OtlpHarness) -> None:
+    destination = harness.open(
         metrics_url="https://u:pass-word@x.example/opentelemetry", compression="none"
     )
-    ledger = await deliver(destination, running, make_snapshot())
-    (attempt,) = intake.attempts
+    ledger = await deliver(destination, make_snapshot())
+    (attempt,) = harness.intake.attempts
     assert str(attempt.url) == "https://x.example/opentelemetry"
     assert attempt.headers["Authorization"].startswith("Basic ")
     assert "Content-Encoding" not in attempt.headers
@@ -145,24 +118,20 @@ def test_statuses_mean_what_the_specification_says(
 
 
 async def test_a_refused_payload_is_dropped_and_said(
-    open_destination: Open,
-    running: RunDestination,
-    intake: FakeIntake,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     async def refuse(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         return httpx2.Response(400, content=b"bad label; your api-key is secret-word")
 
-    intake.respond = refuse
-    destination = open_destination(metrics_headers={"api-key": "secret-word"})
+    harness.intake.respond = refuse
+    destination = harness.open(metrics_headers={"api-key": "secret-word"})
     async with running(destination):
         destination.put_nowait(make_snapshot())
         await destination.join()
         await trio.sleep(11)
         (ledger,) = destination.ledgers()
-    assert len(intake.attempts) == 1
+    assert len(harness.intake.attempts) == 1
     assert ledger.refused == {"400": 1}
     check_identity(ledger)
     assert "lost 1 points in 1 payloads: /v1/metrics answered 400: bad label" in (
@@ -172,32 +141,26 @@ async def test_a_refused_payload_is_dropped_and_said(
 
 
 async def test_a_busy_endpoint_is_given_the_time_that_it_asks_for(
-    open_destination: Open,
-    running: RunDestination,
-    intake: FakeIntake,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, autojump_clock: MockClock
 ) -> None:
-    intake.answer_with(429, headers={"Retry-After": "100"})
-    destination = open_destination()
+    harness.intake.answer_with(429, headers={"Retry-After": "100"})
+    destination = harness.open()
     async with running(destination):
         start = trio.current_time()
         destination.put_nowait(make_snapshot())
         await destination.join()
-        intake.answer_with(200)
+        harness.intake.answer_with(200)
         await trio.sleep(300)
         (ledger,) = destination.ledgers()
-    assert [time - start for time in intake.times()] == [0, 100]
+    assert [time - start for time in harness.intake.times()] == [0, 100]
     assert (ledger.delivered, ledger.pending) == (1, 0)
 
 
 async def test_an_outage_loses_nothing(
-    open_destination: Open,
-    running: RunDestination,
-    intake: FakeIntake,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, autojump_clock: MockClock
 ) -> None:
-    intake.fail_with(httpx2.ConnectError)
-    destination = open_destination()
+    harness.intake.fail_with(httpx2.ConnectError)
+    destination = harness.open()
     async with running(destination):
         for number in range(5):
             destination.put_nowait(make_snapshot(number))
@@ -205,13 +168,13 @@ async def test_an_outage_loses_nothing(
         (ledger,) = destination.ledgers()
         check_identity(ledger)
         assert ledger.failing_since is not None
-        intake.accept_all()
+        harness.intake.accept_all()
         await trio.sleep(300)
         (ledger,) = destination.ledgers()
     assert (ledger.snapshotted, ledger.delivered) == (5, 5)
     points = [
         point
-        for attempt in intake.attempts
+        for attempt in harness.intake.attempts
         if attempt.is_held
         for metrics in decode(attempt).resource_metrics
         for point in metrics.scope_metrics[0].metrics[0].sum.data_points
@@ -221,11 +184,7 @@ async def test_an_outage_loses_nothing(
 
 
 async def test_partial_success_is_counted_and_said(
-    open_destination: Open,
-    running: RunDestination,
-    intake: FakeIntake,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -234,8 +193,8 @@ async def test_partial_success_is_counted_and_said(
         response.partial_success.error_message = "too\x1b old"
         return httpx2.Response(200, content=response.SerializeToString())
 
-    intake.respond = respond
-    destination = open_destination()
+    harness.intake.respond = respond
+    destination = harness.open()
     async with running(destination):
         destination.put_nowait(make_snapshot(series=5))
         await destination.join()
@@ -248,11 +207,7 @@ async def test_partial_success_is_counted_and_said(
 
 
 async def test_partial_success_may_say_much_and_shows_no_secret(
-    open_destination: Open,
-    running: RunDestination,
-    intake: FakeIntake,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -261,8 +216,8 @@ async def test_partial_success_may_say_much_and_shows_no_secret(
         response.partial_success.error_message = "not with secret-word " + "x " * 5000
         return httpx2.Response(200, content=response.SerializeToString())
 
-    intake.respond = respond
-    destination = open_destination(metrics_headers={"api-key": "secret-word"})
+    harness.intake.respond = respond
+    destination = harness.open(metrics_headers={"api-key": "secret-word"})
     async with running(destination):
         destination.put_nowait(make_snapshot(series=5))
         await destination.join()
@@ -273,28 +228,26 @@ async def test_partial_success_may_say_much_and_shows_no_secret(
     assert "secret-word" not in caplog.text
 
 
-async def test_logs_and_metrics_have_headers_of_their_own(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
-) -> None:
-    destination = open_destination(
+async def test_logs_and_metrics_have_headers_of_their_own(harness: OtlpHarness) -> None:
+    destination = harness.open(
         OtlpSettings(started=EPOCH, sends_events=True),
         metrics_headers={"metrics-key": "m"},
         logs_headers={"logs-key": "l"},
     )
-    snapshot = attrs.evolve(make_snapshot(), events=(Event("t", "x", EPOCH),))
-    await deliver(destination, running, snapshot)
+    snapshot = make_snapshot(events=(Event("t", "x", EPOCH),))
+    await deliver(destination, snapshot)
     keys = {
         attempt.url.path.rpartition("/")[2]: (
             attempt.headers.get("metrics-key"),
             attempt.headers.get("logs-key"),
         )
-        for attempt in intake.attempts
+        for attempt in harness.intake.attempts
     }
     assert keys == {"metrics": ("m", None), "logs": (None, "l")}
 
 
 async def test_more_rejected_than_sent_counts_what_was_sent(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
+    harness: OtlpHarness,
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
@@ -303,50 +256,48 @@ async def test_more_rejected_than_sent_counts_what_was_sent(
         response.partial_success.rejected_data_points = 2
         return httpx2.Response(200, content=response.SerializeToString())
 
-    intake.respond = respond
-    ledger = await deliver(open_destination(), running, make_snapshot())
+    harness.intake.respond = respond
+    ledger = await deliver(harness.open(), make_snapshot())
     assert (ledger.delivered, ledger.refused) == (0, {"partial_success": 1})
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff\xff\xff", b"OK"])
 async def test_an_answer_that_is_no_protobuf_says_nothing(
-    open_destination: Open, running: RunDestination, intake: FakeIntake, body: bytes
+    harness: OtlpHarness, body: bytes
 ) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         return httpx2.Response(200, content=body)
 
-    intake.respond = respond
-    ledger = await deliver(open_destination(), running, make_snapshot())
+    harness.intake.respond = respond
+    ledger = await deliver(harness.open(), make_snapshot())
     assert ledger.delivered == 1
 
 
-async def test_logs_that_were_not_taken_are_counted(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
-) -> None:
+async def test_logs_that_were_not_taken_are_counted(harness: OtlpHarness) -> None:
     async def respond(attempt: Attempt) -> httpx2.Response:
         await trio.lowlevel.checkpoint()
         response = ExportLogsServiceResponse()
         response.partial_success.rejected_log_records = 1
         return httpx2.Response(200, content=response.SerializeToString())
 
-    intake.respond = respond
+    harness.intake.respond = respond
     snapshot = Snapshot(EPOCH + 10, 10, events=(Event("t", "x", EPOCH),))
-    destination = open_destination(OtlpSettings(sends_events=True))
-    ledger = await deliver(destination, running, snapshot)
+    destination = harness.open(OtlpSettings(sends_events=True))
+    ledger = await deliver(destination, snapshot)
     assert ledger.refused == {"partial_success": 1}
 
 
 def test_no_validation_is_said(
-    open_destination: Open, caplog: pytest.LogCaptureFixture
+    harness: OtlpHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    open_destination(skip_ssl_validation=True)
+    harness.open(skip_ssl_validation=True)
     assert "skip_ssl_validation is set" in caplog.text
 
 
-def test_a_ca_file_that_is_not_there_is_named(open_destination: Open) -> None:
+def test_a_ca_file_that_is_not_there_is_named(harness: OtlpHarness) -> None:
     with pytest.raises(OSError, match=r"could not read the CA file /nope\.pem"):
-        open_destination(ca_file="/nope.pem")
+        harness.open(ca_file="/nope.pem")
 
 
 EVENTS: dict[str, Any] = {
@@ -355,24 +306,20 @@ EVENTS: dict[str, Any] = {
 }
 
 
-async def test_events_are_counted_as_switched_off(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
-) -> None:
-    ledger = await deliver(open_destination(), running, make_snapshot(**EVENTS))
+async def test_events_are_counted_as_switched_off(harness: OtlpHarness) -> None:
+    ledger = await deliver(harness.open(), make_snapshot(**EVENTS))
     assert (ledger.snapshotted, ledger.delivered, ledger.switched_off) == (1, 1, 2)
-    assert len(intake.attempts) == 1
+    assert len(harness.intake.attempts) == 1
 
 
-async def test_events_are_logs_if_asked_for(
-    open_destination: Open, running: RunDestination, intake: FakeIntake
-) -> None:
+async def test_events_are_logs_if_asked_for(harness: OtlpHarness) -> None:
     settings = OtlpSettings(sends_events=True)
     snapshot = make_snapshot(**EVENTS)
-    ledger = await deliver(open_destination(settings), running, snapshot)
+    ledger = await deliver(harness.open(settings), snapshot)
     assert (ledger.snapshotted, ledger.delivered, ledger.switched_off) == (3, 3, 0)
     names = [
         record.event_name
-        for attempt in intake.attempts
+        for attempt in harness.intake.attempts
         if attempt.url.path == "/base/v1/logs"
         for logs in ExportLogsServiceRequest.FromString(
             gzip.decompress(attempt.body)
@@ -383,74 +330,58 @@ async def test_events_are_logs_if_asked_for(
 
 
 async def test_only_what_is_sent_of_a_histogram_is_counted(
-    open_destination: Open, running: RunDestination
+    harness: OtlpHarness,
 ) -> None:
     figure = Series("h.max", SeriesType.GAUGE, (Point(EPOCH, 1.0),), is_aggregate=True)
     snapshot = Snapshot(EPOCH + 10, 10, (figure,), starts=frozenset({EPOCH}))
-    ledger = await deliver(open_destination(), running, snapshot)
+    ledger = await deliver(harness.open(), snapshot)
     assert (ledger.snapshotted, ledger.switched_off) == (0, 0)
     settings = OtlpSettings(sends_aggregates=True)
-    ledger = await deliver(open_destination(settings), running, snapshot)
+    ledger = await deliver(harness.open(settings), snapshot)
     assert (ledger.snapshotted, ledger.delivered) == (1, 1)
 
 
-async def test_what_cannot_be_sent_is_counted(
-    open_destination: Open, running: RunDestination
-) -> None:
+async def test_what_cannot_be_sent_is_counted(harness: OtlpHarness) -> None:
     bad = Series("\ud800", SeriesType.GAUGE, (Point(EPOCH, 1.0),))
     long = Series("long", SeriesType.GAUGE, (Point(EPOCH, 1.0),), ("x" * 2_000_000,))
     snapshot = Snapshot(EPOCH + 10, 10, (bad, long))
-    ledger = await deliver(open_destination(), running, snapshot)
+    ledger = await deliver(harness.open(), snapshot)
     assert ledger.snapshotted == 2
     assert ledger.oversize == 1
     assert ledger.refused == {"unencodable": 1}
 
 
-async def test_joined_tags_are_counted(
-    open_destination: Open, running: RunDestination
-) -> None:
+async def test_joined_tags_are_counted(harness: OtlpHarness) -> None:
     series = Series("a", SeriesType.GAUGE, (Point(EPOCH, 1.0),), ("a:1", "a:2"))
-    ledger = await deliver(
-        open_destination(), running, Snapshot(EPOCH + 10, 10, (series,))
-    )
+    ledger = await deliver(harness.open(), Snapshot(EPOCH + 10, 10, (series,)))
     assert ledger.joined_tags == 1
 
 
 async def test_what_is_left_at_a_stop_is_spooled_and_sent_by_the_next(
-    open_destination: Open,
-    running: RunDestination,
-    stop: StopDestination,
-    intake: FakeIntake,
-    tmp_path: Path,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     spool: dict[str, Any] = {
         "spool_path": str(tmp_path / "spool"),
         "spool_max_bytes": 1_000_000,
         "run_in_thread": run_inline,
     }
-    intake.fail_with(httpx2.ConnectError)
-    destination = open_destination(**spool)
+    harness.intake.fail_with(httpx2.ConnectError)
+    destination = harness.open(**spool)
     destination.put_nowait(make_snapshot())
     await stop(destination, 1.0)
     (ledger,) = destination.ledgers()
     assert ledger.spooled == 1
     check_identity(ledger)
-    intake.accept_all()
-    intake.attempts.clear()
-    destination = open_destination(**spool)
+    harness.intake.accept_all()
+    harness.intake.attempts.clear()
+    destination = harness.open(**spool)
     async with running(destination):
         await trio.sleep(30)
-    assert len(intake.attempts) == 1
+    assert len(harness.intake.attempts) == 1
 
 
 async def test_both_sinks_share_a_spool(
-    open_destination: Open,
-    running: RunDestination,
-    stop: StopDestination,
-    intake: FakeIntake,
-    tmp_path: Path,
-    autojump_clock: MockClock,
+    harness: OtlpHarness, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     spool: dict[str, Any] = {
         "spool_path": str(tmp_path / "spool"),
@@ -461,21 +392,21 @@ async def test_both_sinks_share_a_spool(
     def open_both() -> list[SinkRunner]:
         datadog = open_datadog(
             [Account("https://api.example.com", "key")],
-            transport=intake,
+            transport=harness.intake,
             wall_clock=lambda: EPOCH,
             choose_fraction=lambda: 0.0,
             **spool,
         )
-        return [datadog, open_destination(**spool)]
+        return [datadog, harness.open(**spool)]
 
-    intake.fail_with(httpx2.ConnectError)
+    harness.intake.fail_with(httpx2.ConnectError)
     for destination in open_both():
         destination.put_nowait(make_snapshot())
         await stop(destination, 1.0)
         (ledger,) = destination.ledgers()
         assert ledger.spooled == 1
-    intake.accept_all()
-    intake.attempts.clear()
+    harness.intake.accept_all()
+    harness.intake.attempts.clear()
     datadog, otlp = open_both()
     async with running(datadog), running(otlp):
         await trio.sleep(30)
@@ -483,7 +414,7 @@ async def test_both_sinks_share_a_spool(
         (ledger,) = destination.ledgers()
         assert (ledger.delivered, ledger.spooled) == (1, 0)
         check_identity(ledger)
-    assert sorted(attempt.url.path for attempt in intake.attempts) == [
+    assert sorted(attempt.url.path for attempt in harness.intake.attempts) == [
         "/api/v2/series",
         "/base/v1/metrics",
     ]
