@@ -75,14 +75,14 @@ class _Search:
         factor = _FIRST_STEP
         halvings = slow = 0
         while halvings <= _HALVINGS and rate <= max_rate:
-            verdict = self._try(rate)
-            if verdict == "sender":
+            result = self._try(rate)
+            if result == "sender":
                 slow += 1
                 if slow >= _SLOW_TRIES:
                     return self._found(good, "the sender can no more")
                 continue
             slow = 0
-            if verdict == "good":
+            if result == "good":
                 good = rate
             else:
                 halvings += 1

@@ -16,7 +16,7 @@ from statsd_trio.server.views import bind_views
 from statsd_trio.sinks.memory import MemorySink
 
 
-def observed(**changes: object) -> Config:
+def make_config(**changes: object) -> Config:
     settings: dict[str, object] = {
         "host": "127.0.0.1",
         "port": 0,
@@ -36,7 +36,7 @@ async def get(server: Server, path: str) -> tuple[int, Any]:
 async def test_ledger_over_http_counts_what_was_read(
     nursery: trio.Nursery, memory: MemorySink
 ) -> None:
-    server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
+    server: Server = await nursery.start(partial(serve, make_config(), sinks=[memory]))
     server.submit(b"page.views:1|c\npage.views:2|c")
     await server.flush()
 
@@ -48,7 +48,7 @@ async def test_ledger_over_http_counts_what_was_read(
 async def test_costly_names_over_http_are_those_of_the_contexts(
     nursery: trio.Nursery, memory: MemorySink
 ) -> None:
-    server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
+    server: Server = await nursery.start(partial(serve, make_config(), sinks=[memory]))
     server.submit(b"a:1|c|#user:1\na:1|c|#user:2\nb:1|c|#env:x")
     await server.flush()
 
@@ -66,7 +66,7 @@ async def test_costly_names_over_http_are_those_of_the_contexts(
 async def test_server_that_works_is_ready(
     nursery: trio.Nursery, memory: MemorySink
 ) -> None:
-    server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
+    server: Server = await nursery.start(partial(serve, make_config(), sinks=[memory]))
 
     assert await get(server, "/readyz") == (
         200,
@@ -78,7 +78,7 @@ async def test_server_whose_intake_is_away_is_not_ready(nursery: trio.Nursery) -
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))  # and never listens
         url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
-        config = observed(
+        config = make_config(
             sinks=("datadog",),
             dd_url=url,
             api_key=Secret("0" * 32),
@@ -100,7 +100,7 @@ async def test_ranking_lets_others_run(
     nursery: trio.Nursery, memory: MemorySink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("statsd_trio.pace.SLICE_SECONDS", 0.0)
-    server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
+    server: Server = await nursery.start(partial(serve, make_config(), sinks=[memory]))
     for begin in range(0, 5000, 100):
         server.submit(b"\n".join(b"m%d:1|c" % (begin + i) for i in range(100)))
     await server.flush()
@@ -121,7 +121,7 @@ async def test_ranking_lets_others_run(
 async def test_nothing_is_served_unless_asked_for(
     nursery: trio.Nursery, memory: MemorySink
 ) -> None:
-    config = observed(http=None)
+    config = make_config(http=None)
     server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
 
     assert server.http_addresses == ()
@@ -136,12 +136,14 @@ async def test_views_without_the_extra_say_what_to_install(
     with pytest.raises(
         ConfigError, match=r"^http: starlette is missing; .*'statsd-trio\[http\]'"
     ):
-        await serve(observed(), sinks=[memory])
+        await serve(make_config(), sinks=[memory])
 
 
 async def test_views_are_gone_after_a_stop(memory: MemorySink) -> None:
     async with trio.open_nursery() as nursery:
-        server: Server = await nursery.start(partial(serve, observed(), sinks=[memory]))
+        server: Server = await nursery.start(
+            partial(serve, make_config(), sinks=[memory])
+        )
         [address] = server.http_addresses
         assert (await get(server, "/readyz"))[0] == 200
         nursery.cancel_scope.cancel()
@@ -157,7 +159,7 @@ async def test_taken_address_is_named_and_nothing_stays_bound(
         address = f"127.0.0.1:{taken.getsockname()[1]}"
 
         with pytest.raises(OSError, match=f"http://{address}"):
-            await serve(observed(http=address), sinks=[memory])
+            await serve(make_config(http=address), sinks=[memory])
 
 
 async def test_taken_port_of_a_listener_leaves_no_views_bound(
@@ -168,7 +170,7 @@ async def test_taken_port_of_a_listener_leaves_no_views_bound(
         address = finder.getsockname()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
-        config = observed(
+        config = make_config(
             port=taken.getsockname()[1], http=f"{address[0]}:{address[1]}"
         )
 

@@ -47,7 +47,7 @@ export class Stream {
     source.addEventListener("error", () => {
       if (source !== this.source) return;
       this.heard.link(false);
-      // A browser tries again by itself after a lost connection, not after a refusal.
+      // A browser tries again by itself after a lost connection, not after an error status.
       if (source.readyState === EventSource.CLOSED) {
         this.retry = setTimeout(() => this.follow(), RETRY_MILLISECONDS);
       }
