@@ -110,7 +110,7 @@ def test_service_checks_are_read(body: object) -> None:
         ('{"series":[1]}', "^series, entry 1: must be a table, not 1$"),
         ('{"series":[{"metric":1}]}', "^series, entry 1, metric: must be text, not 1$"),
         ('{"series":[{}]}', "^series, entry 1, metric: is missing$"),
-        ('{"series":[{"metric":"a","type":4}]}', "entry 1, type: there is no type 4$"),
+        ('{"series":[{"metric":"a","type":4}]}', "entry 1, type: the type is 4; known"),
         (
             '{"series":[{"metric":"a","type":true}]}',
             ", type: must be a whole number, not True$",
@@ -170,7 +170,7 @@ def test_an_event_that_makes_no_sense_is_refused(body: str, message: str) -> Non
     [
         ("3", "^check 1: must be a table, not 3$"),
         ('[{"check":"a"}]', "^check 1, status: is missing$"),
-        ('[{"check":"a","status":4}]', "^check 1: there is no status 4$"),
+        ('[{"check":"a","status":4}]', "^check 1: the status is 4; known are 0"),
         ('[{"status":0}]', "^check 1, check: is missing$"),
         ('[{"check":"","status":0}]', "^check 1: a service check has no name$"),
     ],

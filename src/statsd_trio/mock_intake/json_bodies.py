@@ -21,8 +21,6 @@ from statsd_trio.mock_intake.received import (
 )
 from statsd_trio.structuring import StrictConverter, list_problems
 
-_METRIC_TYPES: Final = tuple(ReceivedType)
-
 # A body may have as many problems as members; the first few are enough to act on.
 _MAX_PROBLEMS: Final = 5
 
@@ -84,10 +82,7 @@ def _structure(value: Any, cls: type[_T], *place: str) -> _T:
 
 
 def _read_type(value: Any, _cls: type) -> ReceivedType:
-    number = _CONVERTER.structure(value, int)
-    if not 0 <= number < len(_METRIC_TYPES):
-        raise ValueError(f"there is no type {number}")
-    return _METRIC_TYPES[number]
+    return ReceivedType.from_number(_CONVERTER.structure(value, int))
 
 
 _CONVERTER: Final = StrictConverter()

@@ -9,7 +9,6 @@ SketchPayload).
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from statsd_trio.mock_intake.received import (
     PayloadError,
@@ -32,8 +31,6 @@ from statsd_trio.mock_intake.wire import (
     read_varints,
     unzigzag,
 )
-
-_METRIC_TYPES: Final = tuple(ReceivedType)
 
 
 def read_series_protobuf(body: bytes) -> Iterator[ReceivedSeries]:
@@ -93,11 +90,13 @@ def _read_one_series(data: bytes) -> ReceivedSeries:  # noqa: C901 -- a case a f
                 origin = _read_metadata(as_bytes(value, "metadata"))
             case _:
                 pass
-    if number >= len(_METRIC_TYPES):
-        raise PayloadError(f"series {name!r}: there is no type {number}")
+    try:
+        series_type = ReceivedType.from_number(number)
+    except PayloadError as error:
+        raise PayloadError(f"series {name!r}: {error}") from error
     return ReceivedSeries(
         name=name,
-        type=_METRIC_TYPES[number],
+        type=series_type,
         points=tuple(points),
         tags=tuple(tags),
         resources=tuple(resources),

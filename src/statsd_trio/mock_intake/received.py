@@ -8,7 +8,7 @@ sink under test would agree with each of its mistakes.
 import enum
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import attrs
 
@@ -29,6 +29,19 @@ class ReceivedType(enum.StrEnum):
     COUNT = "count"
     RATE = "rate"
     GAUGE = "gauge"
+
+    @classmethod
+    def from_number(cls, number: int) -> Self:
+        """Return the type that has *number* in a payload.
+
+        Raises:
+            PayloadError: if there is none.
+        """
+        types = tuple(cls)
+        if not 0 <= number < len(types):
+            known = ", ".join(f"{place} ({name})" for place, name in enumerate(types))
+            raise PayloadError(f"the type is {number}; known are {known}")
+        return types[number]
 
 
 class Route(enum.StrEnum):
@@ -204,7 +217,10 @@ class ReceivedServiceCheck:
         if not self.name:
             raise PayloadError("a service check has no name")
         if not 0 <= self.status <= 3:
-            raise PayloadError(f"there is no status {self.status}")
+            raise PayloadError(
+                f"the status is {self.status}; known are 0 (ok), 1 (warning), "
+                "2 (critical) and 3 (unknown)"
+            )
 
 
 ReceivedItem = ReceivedSeries | ReceivedSketch | ReceivedEvent | ReceivedServiceCheck

@@ -163,22 +163,34 @@ class Receiving:
         """
         max_body_bytes = place.max_body_bytes if place else 0
         data = await _read_body(request, max_body_bytes, body)
+        path = _read_path(request)
         if place is None:
-            raise _RefusedError(404, f"there is no route {_read_path(request)}")
+            known = ", ".join(_PLACES)
+            raise _RefusedError(404, f"there is no route {path!r}; known are {known}")
         if request.method != place.method:
-            raise _RefusedError(405, f"{_read_path(request)} takes {place.method}")
+            raise _RefusedError(
+                405, f"{path} takes {place.method}, not {request.method}"
+            )
         self._check_key(request)
         if place.route is Route.VALIDATE:
             return
         if body.body_bytes > max_body_bytes:
-            raise _RefusedError(413, f"the body is over {max_body_bytes} bytes")
+            raise _RefusedError(413, f"the body has more than {max_body_bytes} bytes")
         content_type = request.headers.get("content-type", "").partition(";")[0]
         reader = place.readers.get(content_type.strip().lower())
         if reader is None:
-            raise _RefusedError(415, f"{content_type!r} is no Content-Type for this")
+            raise _RefusedError(
+                415,
+                f"the Content-Type is {content_type!r}; {path} takes "
+                f"{' and '.join(place.readers)}",
+            )
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if encoding not in ENCODINGS:
-            raise _RefusedError(415, f"{encoding!r} is no Content-Encoding for this")
+            raise _RefusedError(
+                415,
+                f"the Content-Encoding is {encoding!r}; known are "
+                f"{', '.join(filter(None, sorted(ENCODINGS)))}",
+            )
         try:
             raw = await _decode(data, encoding, place.max_raw_bytes, body)
             body.items = await _read_items(reader(raw), body)
@@ -191,9 +203,11 @@ class Receiving:
         key = request.headers.get("dd-api-key")
         key = key or dict(split_query(_read_query(request))).get("api_key")
         if not key:
-            raise _RefusedError(403, "there is no API key")
+            raise _RefusedError(403, "there is no API key; send it as DD-API-KEY")
         if self._api_keys is not None and key not in self._api_keys:
-            raise _RefusedError(403, "the API key is not known")
+            raise _RefusedError(
+                403, "the API key is not one that this intake was given"
+            )
 
     def _record(
         self,
@@ -251,7 +265,9 @@ async def _read_body(request: Request, limit_bytes: int, body: _Body) -> bytes:
             if len(data) <= limit_bytes:
                 data += chunk
             elif body.body_bytes > MAX_READ_BYTES:
-                raise _RefusedError(413, f"the body is over {MAX_READ_BYTES} bytes")
+                raise _RefusedError(
+                    413, f"the body has more than {MAX_READ_BYTES} bytes"
+                )
     return bytes(data)
 
 
