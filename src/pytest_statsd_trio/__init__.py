@@ -2,9 +2,8 @@
 
 PYTEST_DONT_REWRITE
 
-Every pytest of an environment that has this package imports this module, so it
-imports nothing: what it needs is imported by the fixtures, in a test run that uses
-them.
+Every pytest of an environment that has this package imports this module. It therefore
+imports nothing else: what the fixtures need is imported when a test run uses them.
 """
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncDogStatsd", "DogStatsd"]
 
-# What finds problems of a test at its end; it is told whether the run is strict.
+# Finds problems of a test at its end; it is told whether the run is strict.
 _Finder = Callable[..., list[str]]
 _FINDERS = pytest.StashKey[list[_Finder]]()
 
@@ -64,17 +63,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         result = yield
         is_strict = item.config.getoption("dogstatsd_strict")
     finally:
-        # A test that failed by itself is asked too, so that no coroutine is left.
+        # This is also called for a test that failed by itself, so that no coroutine is
+        # left.
         for find_problems in item.stash.setdefault(_FINDERS, []):
             problems += find_problems(is_strict=is_strict)
     if problems:
-        # There is no line of the test to show; two fixtures may say the same.
+        # There is no line of the test to show, and two fixtures may say the same.
         pytest.fail("\n\n".join(dict.fromkeys(problems)), pytrace=False)
     return result
 
 
 def read_timeout(config: pytest.Config) -> float:
-    """Read how many seconds an assertion waits."""
+    """Return how many seconds an assertion waits."""
     chosen: float | None = config.getoption("dogstatsd_timeout")
     if chosen is not None:
         return chosen
@@ -83,19 +83,19 @@ def read_timeout(config: pytest.Config) -> float:
         return float(written)
     except ValueError as error:
         raise pytest.UsageError(
-            f"dogstatsd_timeout is {written!r}, which is no number of seconds"
+            f"dogstatsd_timeout is {written!r}, which is not a number of seconds"
         ) from error
 
 
 def read_counts_telemetry(config: pytest.Config) -> bool:
-    """Read whether the telemetry of clients counts as metrics of a test."""
+    """Return whether the telemetry of clients counts as metrics of a test."""
     return bool(
         config.getoption("dogstatsd_telemetry") or config.getini("dogstatsd_telemetry")
     )
 
 
 def __getattr__(name: str) -> Any:
-    # The types of the fixtures, for the annotations of tests.
+    # The types of the fixtures, for annotations in tests.
     if name in __all__:
         from pytest_statsd_trio import fixture
 
@@ -127,9 +127,9 @@ def _dogstatsd_test(
 
 @pytest.fixture
 def dogstatsd(request: pytest.FixtureRequest, _dogstatsd_test: Any) -> Any:
-    """A DogStatsD server on real sockets, and assertions on what it receives.
+    """A DogStatsD server on real sockets, with assertions on what it receives.
 
-    The environment points clients made in the test at it.
+    The environment directs clients that are made in the test to it.
     """
     from pytest_statsd_trio.checks import find_problems
     from pytest_statsd_trio.fixture import make_fixture
@@ -164,7 +164,7 @@ def _dogstatsd_folder() -> Iterator[Any]:
         yield folder
 
 
-# Asked for by Trio tests alone, for which pytest-trio runs it.
+# Only Trio tests ask for this fixture, and pytest-trio runs it for them.
 @pytest.fixture
 async def _dogstatsd_trio(
     request: pytest.FixtureRequest,

@@ -1,7 +1,7 @@
-"""What the methods of a fixture do, and the ways to run it.
+"""The work behind the methods of a fixture, and the ways to run it.
 
-Each does its work in a coroutine. That runs in the thread of a test which may block, in
-another thread while the loop of a test runs on, or in that loop itself.
+Each method does its work in a coroutine. It runs in the thread of a test that may
+block, in another thread while the loop of the test runs on, or in that loop itself.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, _T]]
 
 
 class Checks:
-    """Checks of what *session* receives; each waits for it first.
+    """Checks of what *session* receives; each one waits until everything has arrived.
 
-    It waits for as many seconds as it is told, or as the session says.
+    A check waits for as many seconds as it is told, or as the session says.
     """
 
     def __init__(self, session: Session) -> None:
@@ -54,14 +54,14 @@ class Checks:
             )
 
     async def settle(self, seconds: float | None = None) -> None:
-        """Wait until all that was sent is received."""
+        """Wait until everything that was sent is received."""
         __tracebackhide__ = True
         silent = await self._session.waiter.settle(self._choose_seconds(seconds))
         if silent:
             raise AssertionError(write_silence(silent))
 
     async def write_snapshot(self, mask: bool | Iterable[str]) -> str:
-        """Write all that was sent."""
+        """Return everything that was sent as text."""
         __tracebackhide__ = True
         await self.settle()
         return write_snapshot(self._session.recorder.read(), mask)
@@ -69,7 +69,7 @@ class Checks:
     async def check_nothing(
         self, expectation: NothingExpectation, seconds: float | None
     ) -> None:
-        """Check that what *expectation* names was not sent."""
+        """Check that nothing was sent which *expectation* describes."""
         __tracebackhide__ = True
         await self.settle(seconds)
         circumstances = self._look()
@@ -104,7 +104,7 @@ def run_now(work: Work[_T]) -> _T:
     """Do *work* in this thread, which waits for it.
 
     Raises:
-        RuntimeError: if an event loop runs in this thread.
+        RuntimeError: if an event loop is running in this thread.
     """
     __tracebackhide__ = True
     loop = _find_running_loop()
@@ -141,16 +141,16 @@ async def run_in_loop(work: Work[_T]) -> _T:
 
 
 class Run(Protocol):
-    """A way to do work that is to be awaited."""
+    """A way to do work that is awaited."""
 
     def __call__(self, work: Work[_T], /) -> Coroutine[Any, Any, _T]: ...  # noqa: D102
 
 
 class Calls:
-    """The calls of one test that are to be awaited; those forgotten can be found.
+    """The calls of one test that must be awaited; forgotten ones can be found.
 
     Args:
-        run: how the work of a call is done.
+        run: does the work of a call.
     """
 
     def __init__(self, run: Run) -> None:
@@ -158,18 +158,18 @@ class Calls:
         self._calls: list[tuple[Coroutine[Any, Any, Any], str]] = []
 
     def start(self, work: Work[_T]) -> Coroutine[Any, Any, _T]:
-        """Return what does *work* once it is awaited, and remember it until then."""
+        """Return a coroutine that does *work*, and remember it until it is awaited."""
         coroutine = self._run(work)
         self._calls = [call for call in self._calls if _is_waiting(call[0])]
         self._calls.append((coroutine, _describe_call()))
         return coroutine
 
     def take_forgotten(self) -> list[str]:
-        """Take the calls that were never awaited, as text; they cannot run any more."""
+        """Return descriptions of the calls that were never awaited, and close them."""
         forgotten = [call for call in self._calls if _is_waiting(call[0])]
         self._calls = []
         for coroutine, _ in forgotten:
-            # Otherwise Python warns of it, at some later time and in another test.
+            # Otherwise Python would warn about it at some later time, in another test.
             coroutine.close()
         return [text for _, text in forgotten]
 
@@ -179,7 +179,7 @@ def _is_waiting(coroutine: Coroutine[Any, Any, Any]) -> bool:
 
 
 def _describe_call() -> str:
-    """Say which method of a fixture was called, and where."""
+    """Describe which method of a fixture was called, and where."""
     frame = inspect.currentframe()
     method = ""
     while frame is not None and frame.f_globals.get("__package__") == __package__:
@@ -192,12 +192,12 @@ def _describe_call() -> str:
 def find_problems(
     session: Session, calls: Calls | None = None, *, is_strict: bool
 ) -> list[str]:
-    """Say what is wrong with a test that has ended.
+    """Return what is wrong with a test that has ended.
 
     Args:
-        session: what the test used.
-        calls: those that it had to await.
-        is_strict: whether lines that were rejected are a problem.
+        session: the session that the test used.
+        calls: the calls that it had to await.
+        is_strict: whether rejected lines are a problem.
     """
     problems = list(map(write_forgotten, calls.take_forgotten() if calls else ()))
     if is_strict:

@@ -1,4 +1,4 @@
-"""Where a server listens: what a client needs to know, and sockets to each address."""
+"""The addresses of a server, as clients need them, and sockets to each address."""
 
 import contextlib
 import itertools
@@ -19,7 +19,7 @@ STREAM: Final = "unixstream"
 
 
 class SocketPaths(NamedTuple):
-    """Where Unix sockets shall be; None where the system has none."""
+    """The paths for Unix sockets; None if the system does not have such sockets."""
 
     datagram: str | None
     stream: str | None
@@ -30,7 +30,7 @@ class Endpoint:
     """The addresses of one server.
 
     Attributes:
-        address: of UDP.
+        address: the host and port of UDP.
     """
 
     address: tuple[str, int]
@@ -38,12 +38,12 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The UDP address as ``DD_DOGSTATSD_URL`` has it."""
+        """The UDP address in the form of ``DD_DOGSTATSD_URL``."""
         return "udp://{}:{}".format(*self.address)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that clients read, with these addresses."""
+        """The environment variables that clients read, with these addresses."""
         host, port = self.address
         return {
             "DD_AGENT_HOST": host,
@@ -56,10 +56,10 @@ class Endpoint:
 
 @contextlib.contextmanager
 def open_socket_folder() -> Generator[Iterator[SocketPaths]]:
-    """Make a folder and yield ever new paths in it; the folder goes at the end.
+    """Make a folder and yield new paths in it; the folder is removed at the end.
 
-    Its name is short, since a Unix socket's path may have about a hundred bytes,
-    which pytest's ``tmp_path`` easily exceeds.
+    Its name is short, because the path of a Unix socket may only have about a hundred
+    bytes, which pytest's ``tmp_path`` easily exceeds.
     """
     if not hasattr(socket, "AF_UNIX"):
         yield itertools.repeat(SocketPaths(None, None))
@@ -75,7 +75,7 @@ def open_socket_folder() -> Generator[Iterator[SocketPaths]]:
 
 
 class MarkerSocket:
-    """A connected, non-blocking socket to one listener; connects when first used."""
+    """A non-blocking socket to one listener; it connects when it is first used."""
 
     def __init__(
         self,
@@ -91,15 +91,16 @@ class MarkerSocket:
         self._sock: socket.socket | None = None
 
     def fileno(self) -> int:
-        """The descriptor, to wait for; -1 while there is no connection."""
+        """The file descriptor to wait for; -1 while there is no connection."""
         return -1 if self._sock is None else self._sock.fileno()
 
     def send_nowait(self, number: int) -> None:
         """Send marker *number*, over a new connection if the old one is gone.
 
         Raises:
-            BlockingIOError: if the listener's queue is full; of packets, or of
-                connections, and then there is nothing to wait for.
+            BlockingIOError: if the listener's queue is full: either the queue of
+                packets, or that of connections, in which case there is no socket to
+                wait for.
             OSError: if nobody listens.
         """
         data = format_marker(self.transport, number)
@@ -114,7 +115,7 @@ class MarkerSocket:
             self._connect().send(data)
 
     def close(self) -> None:
-        """Close the connection; the next marker opens another."""
+        """Close the connection; the next marker opens a new one."""
         if self._sock is not None:
             self._sock.close()
             self._sock = None
@@ -133,7 +134,7 @@ class MarkerSocket:
 
 
 def open_marker_sockets(endpoint: Endpoint) -> list[MarkerSocket]:
-    """Make a socket for each address of *endpoint*."""
+    """Return a socket for each address of *endpoint*."""
     sockets = [MarkerSocket(UDP, socket.AF_INET, socket.SOCK_DGRAM, endpoint.address)]
     for transport, kind, path in (
         (DATAGRAM, socket.SOCK_DGRAM, endpoint.paths.datagram),

@@ -1,4 +1,4 @@
-"""What the end of waiting is: an assertion made into a value.
+"""Expectations: assertions as values, which can be checked again and again.
 
 An expectation says whether what was received meets it and, if not, what came nearest.
 """
@@ -21,7 +21,8 @@ from pytest_statsd_trio.received import Received
 from pytest_statsd_trio.wanted import Figure, Tags, WantedTag, find_missing, read_tags
 from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck, ServiceStatus
 
-# How far one difference is off, against others: the nearest messages are shown first.
+# How much a difference counts compared with others; the nearest messages are shown
+# first.
 _TAG_OFF: Final = 1.0
 _FIELD_OFF: Final = 2.0
 _TYPE_OFF: Final = 2.5
@@ -32,12 +33,12 @@ _LEAST_SIMILARITY: Final = 0.75
 
 @attrs.frozen
 class Miss:
-    """A message that is not what was asked for.
+    """A message that differs from what was asked for.
 
     Attributes:
-        distance: from what was asked for; the nearest come first.
+        distance: how far it is from what was asked for; the nearest are shown first.
         parts: which parts of *line* differ.
-        reasons: in what they differ, one clause each.
+        reasons: how they differ, one clause per difference.
     """
 
     distance: float
@@ -50,20 +51,20 @@ class Expectation(Protocol):
     """What a test waits for."""
 
     def is_met(self, received: Received) -> bool:
-        """Return whether it is there."""
+        """Return whether what was received meets the expectation."""
         ...
 
     def describe(self) -> str:
-        """Say what is asked for, in the words of the assertion."""
+        """Describe what is asked for, in the words of the assertion."""
         ...
 
     def find_misses(self, received: Received) -> list[Miss]:
-        """Find what comes near, in no order."""
+        """Return the messages that come near, in any order."""
         ...
 
 
 class _Comparison:
-    """The differences of one message, noted one by one."""
+    """The differences of one message, collected one by one."""
 
     def __init__(self) -> None:
         self._distance = 0.0
@@ -71,7 +72,7 @@ class _Comparison:
         self._reasons: list[str] = []
 
     def note(self, distance: float, part: str, reason: str) -> None:
-        """Note that *part* differs, and in what."""
+        """Note that *part* differs, and how."""
         self._distance += distance
         self._parts.append(part)
         self._reasons.append(reason)
@@ -79,7 +80,7 @@ class _Comparison:
     def compare_tags(
         self, wanted: tuple[WantedTag, ...], tags: tuple[str, ...]
     ) -> None:
-        """Note which of *wanted* are not among *tags*."""
+        """Note which of *wanted* are missing in *tags*."""
         for missing in find_missing(wanted, tags):
             others = [tag for tag in tags if tag.startswith(f"{missing.key}:")]
             self._distance += _TAG_OFF
@@ -93,13 +94,13 @@ class _Comparison:
         return not self._parts
 
     def make_miss(self, line: Line) -> Miss:
-        """Make a miss of all that was noted."""
+        """Return a miss with everything that was noted."""
         return Miss(self._distance, line, tuple(self._parts), tuple(self._reasons))
 
 
 @attrs.frozen
 class MetricExpectation:
-    """Lines of one metric, with some tags, that together are a figure."""
+    """Lines of one metric with some tags, which together have some figure."""
 
     name: str
     type: MetricType
@@ -112,7 +113,7 @@ class MetricExpectation:
         return bool(lines) and not self.figure.complain(lines)
 
     def describe(self) -> str:
-        """Say what is asked for."""
+        """Describe what is asked for."""
         text = f"{TYPE_NAMES[self.type]} {self.name}"
         figure = self.figure.describe()
         if figure:
@@ -123,7 +124,7 @@ class MetricExpectation:
         return text
 
     def find_misses(self, received: Received) -> list[Miss]:
-        """Find lines of this name, and of names that are nearly this one."""
+        """Return lines with this name, and with names that are similar."""
         complaint = self.figure.complain(self._find_lines(received))
         misses: list[Miss] = []
         distances = {
@@ -165,7 +166,7 @@ class FieldsExpectation:
 
     Attributes:
         kind: ``event`` or ``service check``.
-        fields: by name; those that may be anything are left out.
+        fields: the wanted values by name, without fields that may have any value.
     """
 
     kind: str
@@ -173,13 +174,13 @@ class FieldsExpectation:
     tags: tuple[WantedTag, ...]
 
     def is_met(self, received: Received) -> bool:
-        """Return whether there is one."""
+        """Return whether there is such a message."""
         return any(
             self._compare(message).is_equal for message in self._select(received)
         )
 
     def describe(self) -> str:
-        """Say what is asked for."""
+        """Describe what is asked for."""
         clauses = [
             f"{name}={value if name == 'status' else repr(value)}"
             for name, value in self.fields.items()
@@ -189,7 +190,7 @@ class FieldsExpectation:
         return f"{self.kind} with {' and '.join(clauses)}" if clauses else self.kind
 
     def find_misses(self, received: Received) -> list[Miss]:
-        """Find all of the kind; those with more fields right are nearer."""
+        """Return all messages of this kind; those with more fields right are nearer."""
         return [
             self._compare(message).make_miss(_write(message))
             for message in self._select(received)
@@ -224,14 +225,17 @@ def expect_service_check(
     """Expect a service check; its status is a number or a name.
 
     Raises:
-        ValueError: naming a status that there is not, and that would never be met.
+        ValueError: if there is no such status, so that the expectation would never be
+            met; the message names it.
     """
     if isinstance(status, str):
         try:
             status = ServiceStatus[status.upper()]
         except KeyError:
             names = ", ".join(each.name for each in ServiceStatus)
-            raise ValueError(f"{status!r} is no status; there are {names}") from None
+            raise ValueError(
+                f"{status!r} is not a status; use one of {names}"
+            ) from None
     elif isinstance(status, int):
         status = ServiceStatus(status)
     fields = {"name": name, "status": status, "message": message}
@@ -244,30 +248,30 @@ def _leave_any_out(fields: Mapping[str, object]) -> Mapping[str, object]:
 
 @attrs.frozen
 class NothingExpectation:
-    """No line of a metric, or none at all.
+    """No line of a metric, or no message at all.
 
     Attributes:
-        name: None for any message.
+        name: the metric's name; None for any message.
     """
 
     name: str | None
     tags: tuple[WantedTag, ...] = attrs.field(converter=read_tags)
 
     def is_met(self, received: Received) -> bool:
-        """Return whether there is none."""
+        """Return whether there is no such message."""
         if self.name is None and not self.tags:
             return not len(received)
         return not self._find_lines(received)
 
     def describe(self) -> str:
-        """Say what is not to be there."""
+        """Describe what must not be there."""
         text = "a message" if self.name is None else f"metric {self.name}"
         if self.tags:
             text += f" with tags {','.join(map(str, self.tags))}"
         return text
 
     def find_misses(self, received: Received) -> list[Miss]:
-        """Find what is there in spite of it."""
+        """Return what is there in spite of it."""
         return [Miss(0, write_sample(sample)) for sample in self._find_lines(received)]
 
     def _find_lines(self, received: Received) -> list[Sample]:
@@ -280,16 +284,17 @@ class NothingExpectation:
 
 
 def measure_distance(wanted: str, name: str) -> float | None:
-    """Measure from 0, the same, to 1; None for names that have nothing in common.
+    """Return a distance from 0, the same name, to 1; None for unrelated names.
 
-    A name within the other counts as near: a namespace may be missing, or too much.
+    A name that is contained in the other is near: a namespace may be missing, or added.
     """
     if wanted == name:
         return 0.0
     if wanted.endswith(f".{name}") or name.endswith(f".{wanted}"):
         return 0.1
     matcher = difflib.SequenceMatcher(None, wanted, name)
-    # The quick ones are upper bounds: names of another length are soon done with.
+    # The quick ratios are upper bounds, so names of very different lengths are done
+    # quickly.
     if (
         matcher.real_quick_ratio() < _LEAST_SIMILARITY
         or matcher.quick_ratio() < _LEAST_SIMILARITY

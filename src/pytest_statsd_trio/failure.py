@@ -1,6 +1,6 @@
-"""The text of a failed assertion: the nearest misses first, then all there is.
+"""Write the text of a failed assertion: the nearest misses first, then the rest.
 
-Where nothing arrived, guesses say why, which a person can check.
+If nothing arrived, the text guesses why, with reasons that a person can check.
 """
 
 import inspect
@@ -33,11 +33,11 @@ _TELEMETRY_IS_APART: Final = (
 
 @attrs.frozen
 class Circumstances:
-    """What else explains a failure.
+    """What else may explain a failure.
 
     Attributes:
-        received: in this test.
-        late: what came between the former test and this one.
+        received: what arrived in this test.
+        late: what arrived between the previous test and this one.
         endpoint: where the server listens.
     """
 
@@ -52,10 +52,10 @@ def write_absence(
     silent: Sequence[str],
     seconds: float,
 ) -> str:
-    """Write why *expectation* was not met within *seconds*.
+    """Describe why *expectation* was not met within *seconds*.
 
     Args:
-        silent: the transports by which the server gave no answer.
+        silent: the transports over which the server did not answer.
     """
     headline = f"no {expectation.describe()} arrived within {seconds:g} s"
     lines = [headline]
@@ -72,35 +72,37 @@ def write_absence(
 
 
 def write_unwanted(expectation: Expectation, circumstances: Circumstances) -> str:
-    """Write what arrived that was not to."""
+    """Describe what arrived although it should not."""
     misses = expectation.find_misses(circumstances.received)
-    lines = [f"{expectation.describe()} arrived, but none was to"]
+    lines = [f"{expectation.describe()} arrived, but none should have"]
     if misses:
         lines += ["", *_write_lines([miss.line for miss in misses])]
     return "\n".join([*lines, *_write_all(circumstances)])
 
 
 def write_silence(silent: Sequence[str]) -> str:
-    """Write that a barrier did not come through."""
+    """Describe that a barrier did not get through."""
     return (
-        f"the server takes in nothing by {' and '.join(silent)}, "
-        "so what was sent cannot be told"
+        f"the server receives nothing over {' and '.join(silent)}, "
+        "so it is not known what was sent"
     )
 
 
 def write_invalid(rejected: Sequence[Rejected]) -> str:
-    """Write which lines were rejected."""
+    """Describe which lines were rejected."""
     lines = "1 line was" if len(rejected) == 1 else f"{len(rejected)} lines were"
     return "\n".join([f"{lines} rejected", *_write_rejections(rejected)])
 
 
 def write_forgotten(call: str) -> str:
-    """Write that *call* checked nothing."""
-    return f"{call} was not awaited, so it has checked nothing: put `await` before it"
+    """Describe that *call* did not check anything."""
+    return (
+        f"{call} was not awaited, so it did not check anything: put `await` before it"
+    )
 
 
 def write_losses(losses: Sequence[str]) -> str:
-    """Write what the ledger says was lost; see `find_losses`."""
+    """Describe what was lost according to the ledger; see `find_losses`."""
     return "\n".join(["lost in this test:", *(f"  {loss}" for loss in losses)])
 
 
@@ -161,7 +163,7 @@ def _count_rest(rest: int) -> Iterator[str]:
 
 
 def _guess_why(endpoint: Endpoint) -> Iterator[str]:
-    """Guess why nothing arrived at *endpoint*; what can be seen is looked at."""
+    """Guess why nothing arrived at *endpoint*, from what can be observed."""
     host, port = endpoint.address
     client: Any = getattr(sys.modules.get("datadog"), "statsd", None)
     if client is None:
@@ -188,7 +190,7 @@ def _guess_why(endpoint: Endpoint) -> Iterator[str]:
 
 
 def _holds_metrics_back(client: Any) -> bool:
-    """Look whether *client* buffers or aggregates, or others do by default."""
+    """Return whether *client* buffers or aggregates, or clients do by default."""
     names = ("disable_buffering", "disable_aggregation")
     if any(getattr(client, f"_{name}", True) is False for name in names):
         return True
@@ -200,7 +202,7 @@ def _holds_metrics_back(client: Any) -> bool:
 
 
 def find_losses(before: Ledger, after: Ledger) -> Iterator[str]:
-    """Say what of all that was sent between the two never reached a metric.
+    """Yield what was sent between the two ledgers and never reached a metric.
 
     Rejected lines are not lost: they arrived, and are kept with their reasons.
     """

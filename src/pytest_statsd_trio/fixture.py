@@ -1,7 +1,7 @@
-"""What the fixtures `dogstatsd` and `dogstatsd_async` hand to a test.
+"""The objects that the fixtures `dogstatsd` and `dogstatsd_async` give to a test.
 
-Both are the same class. A method makes a check of what the test wrote; whoever made
-the fixture says how it is run: at once, in this thread, or when the test awaits it.
+Both have the same class. A method turns what the test wrote into a check; the fixture
+decides how it is run: at once in this thread, or when the test awaits it.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -23,19 +23,19 @@ from pytest_statsd_trio.wanted import LastValue, Members, Tags, Total, Values
 from statsd_trio import Ledger, Snapshot
 from statsd_trio.protocol import Event, MetricType, Sample, ServiceCheck
 
-# What an assertion returns, and what a snapshot does: None and a text, or each of them
-# to be awaited.
+# What an assertion returns, and what a snapshot returns: None and a text, or an
+# awaitable of each.
 _Done = TypeVar("_Done")
 _Text = TypeVar("_Text")
 
 
 class Fixture(Generic[_Done, _Text]):
-    """What one test sends, and assertions on it.
+    """What one test sends, and assertions about it.
 
-    An assertion waits for what it names, at most *timeout* seconds, and returns as
-    soon as it is there: first everything that was sent before is taken in, so that a
-    counter is never read half-way. Values may be `ANY`, `pytest.approx` and whatever
-    else compares with ``==``. Tags are those a line must have; it may have others.
+    An assertion waits for at most *timeout* seconds and returns as soon as it is met.
+    Everything that was sent before is processed first, so a counter is never read
+    half-way. Values may be `ANY`, `pytest.approx` or anything else that can be compared
+    with ``==``. *tags* are the tags that a line must have; it may have others.
     """
 
     def __init__(
@@ -51,12 +51,15 @@ class Fixture(Generic[_Done, _Text]):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What points a client at this server; it is set during the test."""
+        """The environment variables that direct clients to this server.
+
+        They are set during the test.
+        """
         return self._session.endpoint.environment
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port of UDP."""
+        """The host and port of UDP."""
         return self._session.endpoint.address
 
     @property
@@ -76,17 +79,17 @@ class Fixture(Generic[_Done, _Text]):
 
     @property
     def socket_path(self) -> str | None:
-        """The path of the Unix datagram socket; None where the system has none."""
+        """The path of the Unix datagram socket; None if the system has none."""
         return self._session.endpoint.paths.datagram
 
     @property
     def stream_socket_path(self) -> str | None:
-        """The path of the Unix stream socket; None where the system has none."""
+        """The path of the Unix stream socket; None if the system has none."""
         return self._session.endpoint.paths.stream
 
     @property
     def metrics(self) -> tuple[Sample, ...]:
-        """The metric lines received so far, in order; waits for nothing."""
+        """The metric lines received so far, in order; this does not wait."""
         return self._received.metrics
 
     @property
@@ -101,49 +104,53 @@ class Fixture(Generic[_Done, _Text]):
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
-        """The lines that were refused so far."""
+        """The lines that were rejected so far."""
         return self._received.rejected
 
     @property
     def telemetry(self) -> tuple[Sample, ...]:
-        """What Datadog's clients reported of themselves so far.
+        """What Datadog's clients reported about themselves so far.
 
-        It is kept apart from `metrics`, and no assertion counts it, unless pytest is
-        run with ``--dogstatsd-telemetry``.
+        It is kept apart from `metrics`, and no assertion counts it, unless you run
+        pytest with ``--dogstatsd-telemetry``.
         """
         return self._received.telemetry
 
     @property
     def late(self) -> Received:
-        """What came between the former test and this one; no assertion counts it."""
+        """What arrived between the previous test and this one.
+
+        No assertion counts it.
+        """
         return self._session.recorder.late
 
     @property
     def flushed(self) -> Sequence[Snapshot]:
-        """In a Trio test, what the server has aggregated so far, a snapshot a bucket.
+        """In a Trio test, what the server has aggregated: one snapshot per bucket.
 
-        Elsewhere there is none.
+        In other tests there are none.
         """
         return self._session.flushed
 
     def ledger(self) -> Ledger:
-        """Read the server's ledger, of all tests so far."""
+        """Return the server's ledger, which covers all tests so far."""
         return self._session.read_ledger()
 
     def settle(self, timeout: float | None = None) -> _Done:
-        """Wait until all that was sent so far, by any socket, is received.
+        """Wait until everything sent so far, over any socket, is received.
 
-        For plain assertions on `metrics` and the like. What a client still holds in
-        its own buffer has not been sent.
+        Use this before plain assertions on `metrics` and the like. What a client still
+        holds in its own buffer has not been sent.
         """
         __tracebackhide__ = True
         return self._check(partial(self._checks.settle, timeout))
 
     def snapshot(self, mask: bool | Iterable[str] = ()) -> _Text:
-        """Write all that was sent so far as sorted text, one line a metric.
+        """Return everything sent so far as sorted text, one line per metric.
 
         Args:
-            mask: whose values to write as ``*``: patterns of names, or True for all.
+            mask: the metrics whose values are written as ``*``: a list of patterns for
+                names, or True for all.
         """
         __tracebackhide__ = True
         return self._write(partial(self._checks.write_snapshot, mask))
@@ -156,7 +163,7 @@ class Fixture(Generic[_Done, _Text]):
         tags: Tags = None,
         timeout: float | None = None,
     ) -> _Done:
-        """Wait for a counter whose total is *value*; sample rates are accounted for."""
+        """Wait for a counter whose total is *value*, with sample rates considered."""
         __tracebackhide__ = True
         figure = Total(value)
         return self._wait_for(
@@ -186,7 +193,7 @@ class Fixture(Generic[_Done, _Text]):
         tags: Tags = None,
         timeout: float | None = None,
     ) -> _Done:
-        """Wait for a set with exactly *members*; a number tells how many."""
+        """Wait for a set with exactly *members*; a number says how many."""
         __tracebackhide__ = True
         figure = Members(members)
         return self._wait_for(
@@ -295,8 +302,8 @@ class Fixture(Generic[_Done, _Text]):
     ) -> _Done:
         """Check that no metric *name* was sent so far; without a name, nothing at all.
 
-        It waits for no time to pass: a marker through each socket shows that all that
-        was sent before has been read. Nothing is waited for but the markers.
+        This does not wait for time to pass: markers sent through each socket show that
+        everything sent before has been read.
         """
         __tracebackhide__ = True
         expectation = NothingExpectation(name, tags)
@@ -308,7 +315,7 @@ class Fixture(Generic[_Done, _Text]):
         return self._check(self._checks.check_valid)
 
     def assert_lossless(self) -> _Done:
-        """Check by the ledger that nothing sent so far in this test was lost."""
+        """Check in the ledger that nothing sent in this test was lost."""
         __tracebackhide__ = True
         return self._check(self._checks.check_lossless)
 
@@ -326,10 +333,10 @@ AsyncDogStatsd: TypeAlias = Fixture[Coroutine[Any, Any, None], Coroutine[Any, An
 
 
 def make_fixture(session: Session) -> DogStatsd:
-    """Make a fixture whose assertions wait in the thread of the test."""
+    """Return a fixture whose assertions wait in the thread of the test."""
     return Fixture(session, run_now, run_now)
 
 
 def make_async_fixture(session: Session, calls: Calls) -> AsyncDogStatsd:
-    """Make a fixture whose assertions are to be awaited."""
+    """Return a fixture whose assertions must be awaited."""
     return Fixture(session, calls.start, calls.start)

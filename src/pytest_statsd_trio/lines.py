@@ -1,4 +1,4 @@
-"""Messages as text: one line whose parts can be marked, or all of them, sorted."""
+"""Write messages as text: as a line with parts to mark, or all of them, sorted."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -25,7 +25,7 @@ TYPE_NAMES: Final = {
 
 
 class Part(NamedTuple):
-    """A stretch of a line, and the name by which to mark it; "" for no name."""
+    """A part of a line, with the name by which it can be marked; "" for no name."""
 
     text: str
     name: str = ""
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 @attrs.frozen
 class Line:
-    """Parts that make one line of text."""
+    """Parts that together are one line of text."""
 
     parts: tuple[Part, ...]
 
@@ -44,9 +44,9 @@ class Line:
         return text[: _SHOWN_CHARACTERS - len(_CUT)] + _CUT
 
     def underline(self, names: Iterable[str]) -> str:
-        """Make the line of carets that marks the parts *names*.
+        """Return a line of carets that marks the parts *names*.
 
-        A part that the line lacks is marked behind its end.
+        A part that the line does not have is marked after its end.
         """
         wanted = set(names)
         present = {part.name for part in self.parts}
@@ -60,12 +60,15 @@ class Line:
 
 
 def format_number(number: float) -> str:
-    """Write a number as short as it is."""
+    """Return a number in its shortest form."""
     return repr(float(number)).removesuffix(".0")
 
 
 def write_sample(sample: Sample) -> Line:
-    """Write a metric as on the wire; parts: name, values, type, ``tag <tag>``."""
+    """Return a metric as in the protocol.
+
+    Its parts are name, values, type, ``tag <tag>``.
+    """
     values = ":".join(
         escape(value) if isinstance(value, str) else format_number(value)
         for value in sample.values
@@ -95,7 +98,7 @@ def _write_tags(tags: tuple[str, ...]) -> list[Part]:
 
 
 def write_event(event: Event) -> Line:
-    """Write an event's fields; each is a part by its name."""
+    """Return an event's fields; each field is a part with its name."""
     fields: dict[str, object] = {"title": event.title, "text": event.text}
     if event.alert_type != "info":
         fields["alert_type"] = event.alert_type
@@ -109,7 +112,7 @@ def write_event(event: Event) -> Line:
 
 
 def write_service_check(check: ServiceCheck) -> Line:
-    """Write a service check's fields; each is a part by its name."""
+    """Return a service check's fields; each field is a part with its name."""
     fields: dict[str, object] = {"name": check.name, "status": check.status.name}
     if check.message:
         fields["message"] = check.message
@@ -125,7 +128,7 @@ def _write_fields(head: str, fields: dict[str, object], tags: tuple[str, ...]) -
 
 
 def write_rejected(rejected: Rejected) -> Line:
-    """Write a rejected line; the byte that is wrong is the part ``wrong``."""
+    """Return a rejected line; the first wrong byte is the part ``wrong``."""
     shown = [
         escape(piece.decode("utf-8", "backslashreplace"))
         for piece in (
@@ -138,15 +141,17 @@ def write_rejected(rejected: Rejected) -> Line:
 
 
 def write_snapshot(received: Received, mask: bool | Iterable[str]) -> str:
-    """Write one line a metric, with its tags and value, then events and checks.
+    """Return one line per metric, with tags and value, then events and checks.
 
-    Neither the order of arrival nor how values were packed in lines shows.
+    The result does not depend on the order of arrival, or on how values were packed
+    into lines.
 
     Args:
-        mask: which metrics' values to hide, as patterns such as ``*.ms``; True for all.
+        mask: the metrics whose values are hidden, as patterns such as ``*.ms``; True
+            for all.
     """
     if isinstance(mask, str):
-        raise TypeError(f"mask is a list of patterns, not the string {mask!r}")
+        raise TypeError(f"mask must be a list of patterns, not the string {mask!r}")
     patterns = ["*"] if mask is True else [] if mask is False else list(mask)
     groups: dict[tuple[str, str, tuple[str, ...]], list[Sample]] = {}
     for sample in received.metrics:

@@ -1,4 +1,4 @@
-"""What arrived at the server, kept for the test in which it arrived."""
+"""Record what arrives at the server, for the test in which it arrives."""
 
 import contextlib
 import threading
@@ -14,8 +14,8 @@ from statsd_trio.transports.packet import Origin
 
 _MARKER: Final = "pytest_statsd_trio.marker"
 
-# Datadog's clients send metrics of themselves with a flush that comes ten seconds or
-# more after the one before. Source: datadogpy 0.56.0, datadog/dogstatsd/base.py.
+# Datadog's clients send metrics about themselves with a flush that comes ten seconds or
+# more after the previous one. Source: datadogpy 0.56.0, datadog/dogstatsd/base.py.
 TELEMETRY_PREFIX: Final = "datadog.dogstatsd.client."
 
 
@@ -24,9 +24,9 @@ class Rejected:
     """A line that DogStatsD does not allow.
 
     Attributes:
-        line: as it was sent.
-        column: 0-based offset in bytes of the first byte that is wrong.
-        sender: who sent it, as text for a person; "" where the transport cannot tell.
+        line: the line as it was sent.
+        column: the offset of the first wrong byte, in bytes and counted from 0.
+        sender: the sender as text for people; "" if the transport does not know it.
     """
 
     line: bytes
@@ -38,10 +38,11 @@ class Rejected:
 
 @attrs.frozen
 class Received:
-    """All that arrived during a stretch of time, in the order of its arrival.
+    """Everything that arrived during some time, in the order of arrival.
 
     Attributes:
-        telemetry: what clients report of themselves; it is no part of the rest.
+        telemetry: what clients report about themselves; it is not in the other
+            attributes.
     """
 
     metrics: tuple[Sample, ...] = ()
@@ -60,20 +61,20 @@ class Received:
 
 
 def format_marker(transport: str, number: int) -> bytes:
-    """Write the marker that a recorder notes as *number* of *transport*."""
+    """Return the marker that a recorder notes as *number* of *transport*."""
     return f"{_MARKER}:{number}|{MetricType.GAUGE}|#{transport}".encode()
 
 
 class Recorder:
-    """Keeps what arrives through the server's hooks.
+    """Records what arrives, through the server's hooks.
 
     It is filled by the server's thread and read by the test's. Markers, which a waiter
     sends, are noted and dropped, so that a test never sees them.
 
     Args:
         notify: called by the server's thread after each arrival and each marker.
-        counts_telemetry: keep the telemetry of clients among the metrics, and not
-            apart from them.
+        counts_telemetry: whether to keep the telemetry of clients among the metrics,
+            instead of apart from them.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Recorder:
     def make_config(
         self, socket_path: str | None, stream_socket_path: str | None
     ) -> Config:
-        """Return the configuration of a server whose hooks are this recorder's."""
+        """Return the configuration of a server that uses this recorder as its hooks."""
         return Config(
             host="127.0.0.1",
             port=0,
@@ -129,7 +130,7 @@ class Recorder:
                 self._service_checks.append(message)
 
     def take_rejected(self, error: ParseError, line: bytes, origin: Origin) -> None:
-        """Keep a line that was refused."""
+        """Keep a rejected line."""
         with self._arriving():
             self._rejected.append(
                 Rejected(line, error.reason, error.column, error.message, origin.sender)
@@ -137,12 +138,12 @@ class Recorder:
 
     @property
     def arrivals(self) -> int:
-        """How many messages have arrived, of all tests."""
+        """How many messages have arrived, in all tests."""
         return self._arrivals
 
     @property
     def late(self) -> Received:
-        """What arrived between the former test and this one."""
+        """What arrived between the previous test and this one."""
         return self._late
 
     def read(self) -> Received:
@@ -151,18 +152,18 @@ class Recorder:
             return self._read()
 
     def begin(self) -> None:
-        """Set what has arrived since `end` apart, and begin a test with nothing."""
+        """Begin a test; what has arrived since `end` becomes *late*."""
         with self._lock:
             self._late = self._read()
             self._clear()
 
     def end(self) -> None:
-        """Forget a test; what comes from here on is late."""
+        """End a test and forget its messages; what arrives from here on is late."""
         with self._lock:
             self._clear()
 
     def has_passed(self, transport: str, number: int) -> bool:
-        """Return whether marker *number* of *transport*, or a later one, arrived."""
+        """Return whether marker *number* of *transport* has arrived, or a later one."""
         return self._markers.get(transport, 0) >= number
 
     def _read(self) -> Received:

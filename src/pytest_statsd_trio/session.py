@@ -1,8 +1,8 @@
-"""A running server, and what a test needs to see what it receives.
+"""Run a server for tests, and provide what a test needs to see what it receives.
 
-There are two ways to run one. Outside of Trio a server runs in a thread, for all tests
-of a run, and each test gets its part of what arrives. In a Trio test it runs in the
-test's own loop, on the test's clock, and ends with the test.
+There are two ways to run one. Outside of Trio, one server runs in a thread for all
+tests of a run, and each test gets its part of what arrives. In a Trio test, a server
+runs in the test's own loop, on the test's clock, and ends with the test.
 """
 
 import contextlib
@@ -39,12 +39,12 @@ EPOCH: Final = 1_700_000_000 - 1_700_000_000 % 3600
 
 @attrs.frozen
 class Session:
-    """A running server, and how to see what it receives.
+    """A running server, with ways to see what it receives.
 
     Attributes:
-        read_ledger: reads the server's ledger, of all tests so far.
-        collect: takes in what is on its way, outside of any loop; returns the
-            transports that gave no answer.
+        read_ledger: returns the server's ledger, which covers all tests so far.
+        collect: receives what is on its way, without any event loop; returns the
+            transports that did not answer.
         flushed: what a server in a Trio test has aggregated so far.
     """
 
@@ -64,7 +64,7 @@ def open_session(
     """Run a server in a thread for as long as the block lasts.
 
     Raises:
-        OSError: if the system has no port or no path left.
+        OSError: if the system has no free port or path.
     """
     pauses = BlockingPauses()
     recorder = Recorder(pauses.notify, counts_telemetry=counts_telemetry)
@@ -90,7 +90,7 @@ def open_session(
 
 @contextlib.contextmanager
 def begin_test(session: Session) -> Generator[None]:
-    """Begin a test with nothing received; what comes after its end is late."""
+    """Begin a test with nothing received; what arrives after its end is late."""
     session.collect()
     session.recorder.begin()
     try:
@@ -107,12 +107,12 @@ async def open_trio_session(
     *,
     counts_telemetry: bool,
 ) -> Session:
-    """Start a server in *nursery*, which ends it; then close the waiter.
+    """Start a server in *nursery*, which ends it, and close the waiter after that.
 
-    With Trio's mock clock its buckets move on virtual time, from `EPOCH` on.
+    With Trio's mock clock, the server's buckets follow virtual time from `EPOCH` on.
 
     Raises:
-        OSError: if the system has no port or no path left.
+        OSError: if the system has no free port or path.
     """
     pauses = TrioPauses()
     recorder = Recorder(pauses.notify, counts_telemetry=counts_telemetry)
@@ -133,7 +133,8 @@ async def open_trio_session(
         waiter,
         server.ledger,
         timeout_seconds,
-        # Outside of its loop the server has stopped, and so taken in all there was.
+        # Outside of its loop the server has stopped, and has received everything by
+        # then.
         collect=list,
         flushed=memory.snapshots,
     )
@@ -150,14 +151,14 @@ def _make_wall_clock() -> Callable[[], float]:
 def _silence_thread(thread: threading.Thread) -> Generator[None]:
     """Drop what *thread* logs through the loggers of the server.
 
-    A test may check what its program logs, and a warning about a line of one test
-    would show up in another. Servers that a test starts itself log as ever.
+    A test may check what its program logs, and a warning about a line of another test
+    would show up in it. Servers that a test starts itself log as usual.
     """
 
     def is_other(record: logging.LogRecord) -> bool:
         return record.thread != thread.ident
 
-    # A filter acts on one logger, not on those below it.
+    # A filter acts on one logger only, not on the loggers below it.
     loggers = [
         logging.getLogger(name)
         for name in list(logging.root.manager.loggerDict)

@@ -1,15 +1,15 @@
-"""Waiting until what arrived will do, each time behind a barrier.
+"""Wait until what has arrived is enough, and use barriers to know what has arrived.
 
-A barrier lets nothing pass that was sent after it: a marker goes through each socket,
-and is waited for. A datagram socket has one queue whoever writes to it, so there the
-marker is behind all else. The connections of a stream are accepted in order and then
-read in turns, so there each barrier connects anew: once its marker is read, every
-connection made before had a turn. A turn may leave some of a long stream behind, so
-markers go on until one arrives alone.
+A barrier shows that everything sent before it was received: a marker is sent through
+each socket, and waited for. A datagram socket has one queue for all its senders, so
+there the marker is behind everything else. The connections of a stream are accepted in
+order and then read in turns, so there each barrier connects anew: once its marker is
+read, every connection made before has had a turn. A turn may leave a part of a long
+stream behind, so markers are sent until one arrives alone.
 
-There is one waiter. What differs between a thread that may block and a loop that must
-run on is how to pause; a thread's pauses never give control away, so that
-`run_blocking` can run the same coroutine from its beginning to its end.
+There is only one waiter. The difference between a thread that may block and a loop that
+must run on is how to pause. The pauses of a thread never return control, so that
+`run_blocking` can run the same coroutine from beginning to end.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ from pytest_statsd_trio.received import Recorder
 
 _T = TypeVar("_T")
 
-# How long what was sent may take to be taken in, on a machine with much to do. A
-# server that is gone is noticed at once.
+# How long the server may take, on a busy machine, to receive what was sent. A server
+# that is gone is noticed at once.
 BARRIER_SECONDS: Final = 30.0
 
-# A marker itself may be lost, where UDP overflows; it is sent again after this long.
+# A marker itself may be lost if UDP overflows, so it is sent again after this time.
 RESEND_SECONDS: Final = 0.1
 
 Clock = Callable[[], float]
@@ -46,36 +46,36 @@ class Limit:
 
     @classmethod
     def after(cls, seconds: float, clocks: Sequence[Clock]) -> "Limit":
-        """Return the limit that is *seconds* away by each of *clocks*."""
+        """Return the limit that is *seconds* away on each of *clocks*."""
         return cls(tuple((clock, clock() + seconds) for clock in clocks))
 
     def measure_rests(self) -> list[float]:
-        """Return how many seconds are left by each clock."""
+        """Return how many seconds are left on each clock."""
         return [max(0.0, deadline - clock()) for clock, deadline in self._deadlines]
 
     def measure_rest(self) -> float:
-        """Return how many seconds are left; 0 when it is over."""
+        """Return how many seconds are left; 0 when the limit is reached."""
         return min(self.measure_rests())
 
 
 class Pauses(Protocol):
-    """How to wait, without or with a loop that runs on."""
+    """A way to wait, either by blocking or in a loop that runs on."""
 
     @property
     def clocks(self) -> Sequence[Clock]:
-        """What limits are measured by."""
+        """The clocks by which limits are measured."""
         ...
 
     def notify(self) -> None:
-        """Have `until` look again; called after each arrival, by any thread."""
+        """Make `until` check again; called after each arrival, from any thread."""
         ...
 
     async def until(self, is_done: Callable[[], bool], limit: Limit) -> None:
-        """Wait until *is_done* or until *limit* is over."""
+        """Wait until *is_done*, or until *limit* is reached."""
         ...
 
     async def until_writable(self, sock: "Marked", limit: Limit) -> None:
-        """Wait until *sock* has room or until *limit* is over."""
+        """Wait until *sock* has room, or until *limit* is reached."""
         ...
 
 
@@ -90,7 +90,7 @@ class Marked(Protocol):
 
 
 class BlockingPauses:
-    """Pauses of a thread that is not the server's; they block it."""
+    """Pauses that block a thread, which is not the server's."""
 
     clocks: Sequence[Clock] = (time.monotonic,)
 
@@ -98,25 +98,25 @@ class BlockingPauses:
         self._condition = threading.Condition()
 
     def notify(self) -> None:
-        """Have `until` look again."""
+        """Make `until` check again."""
         with self._condition:
             self._condition.notify_all()
 
     async def until(self, is_done: Callable[[], bool], limit: Limit) -> None:
-        """Wait until *is_done* or until *limit* is over."""
+        """Wait until *is_done*, or until *limit* is reached."""
         with self._condition:
             self._condition.wait_for(is_done, limit.measure_rest())
 
     async def until_writable(self, sock: Marked, limit: Limit) -> None:
-        """Wait until *sock* has room or until *limit* is over."""
+        """Wait until *sock* has room, or until *limit* is reached."""
         select.select([], [sock], [], limit.measure_rest())
 
 
 class TrioPauses:
     """Pauses in the loop in which the server runs too, on that loop's clock.
 
-    A mock clock that stands still would have a failing assertion wait for ever, so
-    beside a mock clock a real one counts, too.
+    With a mock clock that stands still, a failing assertion would wait forever. Beside
+    a mock clock, a real clock is therefore considered too.
     """
 
     def __init__(self) -> None:
@@ -126,11 +126,11 @@ class TrioPauses:
             self.clocks = (trio.current_time, time.monotonic)
 
     def notify(self) -> None:
-        """Have `until` look again; the server runs in this loop."""
+        """Make `until` check again; the server runs in this loop."""
         self._changed.unpark_all()
 
     async def until(self, is_done: Callable[[], bool], limit: Limit) -> None:
-        """Wait until *is_done* or until *limit* is over."""
+        """Wait until *is_done*, or until *limit* is reached."""
         if is_done():
             return
         with self._give_up_at(limit):
@@ -138,7 +138,7 @@ class TrioPauses:
                 await self._changed.park()
 
     async def until_writable(self, sock: Marked, limit: Limit) -> None:
-        """Wait until *sock* has room or until *limit* is over."""
+        """Wait until *sock* has room, or until *limit* is reached."""
         with self._give_up_at(limit):
             await trio.lowlevel.wait_writable(sock)
 
@@ -168,7 +168,7 @@ class Outcome(NamedTuple):
     """How a wait ended.
 
     Attributes:
-        silent: the transports by which the server took in nothing.
+        silent: the transports over which the server received nothing.
     """
 
     is_met: bool
@@ -176,11 +176,11 @@ class Outcome(NamedTuple):
 
 
 class Waiter:
-    """Waits for arrivals at *recorder*.
+    """Waits for what arrives at *recorder*.
 
     Args:
-        sockets: to the server whose hooks are those of *recorder*.
-        pauses: notified by *recorder*.
+        sockets: sockets to the server whose hooks are those of *recorder*.
+        pauses: the way to wait; *recorder* notifies it.
     """
 
     def __init__(
@@ -194,9 +194,9 @@ class Waiter:
     async def wait_until(self, is_met: Callable[[], bool], seconds: float) -> Outcome:
         """Wait until *is_met*, for *seconds* at most.
 
-        It is asked only when all that was sent is recorded: what was sent together
-        is judged together, and a counter is never read half-way. Even with no seconds
-        to wait, what was sent before is taken in.
+        *is_met* is only called when everything sent is recorded, so that what was sent
+        together is judged together, and a counter is never read half-way. Even with 0
+        seconds to wait, everything sent before is received first.
         """
         limit = self._limit(seconds)
         barrier_limit = self._limit(max(seconds, BARRIER_SECONDS))
@@ -209,15 +209,15 @@ class Waiter:
                 return Outcome(is_met=False, silent=silent)
 
     async def _wait_for_more(self, arrivals: int, limit: Limit) -> bool:
-        """Wait for more than *arrivals*; return False if *limit* was over first."""
+        """Wait for more than *arrivals*; return False if *limit* was reached first."""
         await self._pauses.until(lambda: self._recorder.arrivals > arrivals, limit)
         return self._recorder.arrivals > arrivals
 
     async def settle(self, seconds: float) -> list[str]:
-        """Wait until all that was sent is recorded.
+        """Wait until everything that was sent is recorded.
 
         Returns:
-            The transports that gave no answer in time.
+            The transports that did not answer in time.
         """
         return await self.pass_barrier(self._limit(max(seconds, BARRIER_SECONDS)))
 
@@ -227,10 +227,10 @@ class Waiter:
             sock.close()
 
     async def pass_barrier(self, limit: Limit) -> list[str]:
-        """Wait until all that was sent so far is recorded.
+        """Wait until everything that was sent so far is recorded.
 
         Returns:
-            The transports that gave no answer before *limit* was over.
+            The transports that did not answer before *limit* was reached.
         """
         streams = [sock for sock in self._sockets if sock.transport == STREAM]
         arrivals = self._recorder.arrivals
@@ -256,7 +256,7 @@ class Waiter:
         while True:
             for sock in list_silent():
                 if not await self._send(sock, number, limit):
-                    # The server is gone, and with it the other listeners.
+                    # The server is gone, and its other listeners with it.
                     return [sock.transport for sock in list_silent()]
             resend_in = min(RESEND_SECONDS, limit.measure_rest())
             await self._pauses.until(lambda: not list_silent(), self._limit(resend_in))
@@ -265,7 +265,7 @@ class Waiter:
                 return [sock.transport for sock in silent]
 
     async def _send(self, sock: Marked, number: int, limit: Limit) -> bool:
-        """Send marker *number* if the listener has room before *limit* is over.
+        """Send marker *number* if the listener has room before *limit* is reached.
 
         Returns:
             False if nobody listens.
@@ -280,7 +280,7 @@ class Waiter:
             except (ConnectionError, FileNotFoundError):
                 return False
             except OSError:
-                # Such as no memory for it: the marker's absence says so.
+                # For example, there was not enough memory; the missing marker shows it.
                 return True
             else:
                 return True
@@ -290,11 +290,11 @@ class Waiter:
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine that waits by `BlockingPauses`, in this thread."""
+    """Run a coroutine that only waits by `BlockingPauses`, in this thread."""
     __tracebackhide__ = True
     try:
         coroutine.send(None)
     except StopIteration as done:
         result: _T = done.value
         return result
-    raise AssertionError("a coroutine of blocking pauses gave control away")
+    raise AssertionError("a coroutine with blocking pauses returned control")

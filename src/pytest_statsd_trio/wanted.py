@@ -1,4 +1,4 @@
-"""What a test asks of the lines of a metric: their tags, and what they add up to."""
+"""What a test asks of the lines of a metric: their tags, and their total."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ Tags = Mapping[str, object] | Iterable[str] | None
 
 @attrs.frozen
 class WantedTag:
-    """One tag that a message must have; others do not matter.
+    """One tag that a message must have; its other tags do not matter.
 
     Attributes:
         value: None for a tag without a colon, ANY for any value.
@@ -37,15 +37,15 @@ class WantedTag:
 
 
 def read_tags(tags: Tags) -> tuple[WantedTag, ...]:
-    """Read what a test wrote: ``{"env": "test"}`` or ``["env:test", "canary"]``.
+    """Parse what a test wrote: ``{"env": "test"}`` or ``["env:test", "canary"]``.
 
     Raises:
-        TypeError: if *tags* is one string, whose characters would be taken for tags.
+        TypeError: if *tags* is a string, whose characters would be taken for tags.
     """
     if tags is None:
         return ()
     if isinstance(tags, str):
-        raise TypeError(f"tags are a mapping or a list, not the string {tags!r}")
+        raise TypeError(f"tags must be a mapping or a list, not the string {tags!r}")
     if isinstance(tags, Mapping):
         pairs = cast("Mapping[str, object]", tags).items()
         return tuple(WantedTag(key, value) for key, value in pairs)
@@ -59,25 +59,25 @@ def read_tags(tags: Tags) -> tuple[WantedTag, ...]:
 def find_missing(
     wanted: tuple[WantedTag, ...], tags: tuple[str, ...]
 ) -> list[WantedTag]:
-    """Find which of *wanted* are not among *tags*."""
+    """Return which of *wanted* are missing in *tags*."""
     return [each for each in wanted if not any(map(each.matches, tags))]
 
 
 class Figure(Protocol):
-    """What all lines of a metric together are to be."""
+    """What all lines of a metric together should be."""
 
     def describe(self) -> str:
-        """Say what is asked for; "" if anything will do."""
+        """Describe what is asked for; "" if any figure is right."""
         ...
 
     def complain(self, lines: Sequence[Sample]) -> str:
-        """Say what is wrong with *lines*; "" if nothing is."""
+        """Describe what is wrong with *lines*; "" if nothing is."""
         ...
 
 
 @attrs.frozen
 class Total:
-    """The sum of all values, each by its sample rate."""
+    """The sum of all values, with their sample rates considered."""
 
     wanted: object
 
@@ -85,7 +85,7 @@ class Total:
         _refuse_text("a counter's total", self.wanted)
 
     def describe(self) -> str:
-        """Say what is asked for."""
+        """Describe what is asked for."""
         return "" if self.wanted is ANY else f"total {self.wanted}"
 
     def complain(self, lines: Sequence[Sample]) -> str:
@@ -101,7 +101,7 @@ class Total:
 
 @attrs.frozen
 class LastValue:
-    """The value that came last."""
+    """The value that arrived last."""
 
     wanted: object
 
@@ -109,7 +109,7 @@ class LastValue:
         _refuse_text("a gauge's value", self.wanted)
 
     def describe(self) -> str:
-        """Say what is asked for."""
+        """Describe what is asked for."""
         return "" if self.wanted is ANY else f"last value {self.wanted}"
 
     def complain(self, lines: Sequence[Sample]) -> str:
@@ -121,12 +121,12 @@ class LastValue:
 
 
 def _read_members(members: object) -> object:
-    """Read members that are all to be there; whatever else is compared as it is."""
+    """Return a collection of members as a frozen set, and anything else as it is."""
     if isinstance(members, str | bytes):
-        # Its characters would be the members.
+        # Its characters would be taken for the members.
         raise TypeError(
-            f"members are a collection, or a number of them, not the text {members!r}; "
-            f"write {{{members!r}}}"
+            f"members must be a collection, or a number of them, not the text "
+            f"{members!r}; write {{{members!r}}}"
         )
     if members is ANY or not isinstance(members, Iterable):
         return members
@@ -144,7 +144,7 @@ class Members:
     wanted: object = attrs.field(converter=_read_members)
 
     def describe(self) -> str:
-        """Say what is asked for."""
+        """Describe what is asked for."""
         if self.wanted is ANY:
             return ""
         if isinstance(self.wanted, int):
@@ -165,7 +165,7 @@ class Members:
 
 @attrs.frozen
 class Values:
-    """Single values: how many, within which bounds, or which, in order."""
+    """Single values: how many, within which bounds, or which ones in order."""
 
     count: object
     between: tuple[float, float] | None
@@ -180,7 +180,7 @@ class Values:
             _refuse_text("a value", value)
 
     def describe(self) -> str:
-        """Say what is asked for."""
+        """Describe what is asked for."""
         clauses: list[str] = []
         if self.count is not ANY:
             clauses.append(f"{self.count} value{'' if self.count == 1 else 's'}")
@@ -214,7 +214,7 @@ def _list_values(values: object) -> Iterable[object]:
 
 
 def _equals(value: object, wanted: object) -> bool:
-    """Compare as ``==`` does, but for what sums of floats lose."""
+    """Compare like ``==``, but ignore what sums of floats lose by rounding."""
     if isinstance(value, int | float) and isinstance(wanted, int | float):
         return math.isclose(value, wanted, rel_tol=1e-9)
     return bool(value == wanted)
@@ -225,10 +225,10 @@ def _count(number: int, noun: str) -> str:
 
 
 def _refuse_text(what: str, value: object) -> None:
-    """Refuse a number that is written as text, which equals no number.
+    """Refuse a number that is written as text, because text never equals a number.
 
     Raises:
-        TypeError: naming *value*.
+        TypeError: if *value* is text; the message names it.
     """
     if not isinstance(value, str | bytes):
         return

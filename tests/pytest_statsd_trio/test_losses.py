@@ -49,7 +49,7 @@ def test_server_that_is_gone_is_not_taken_for_one_that_received_nothing() -> Non
     with open_session(0.01) as session, begin_test(session):
         received = make_fixture(session)
         session.read_ledger.__self__.stop()
-        with pytest.raises(AssertionError, match="takes in nothing by udp and unixg"):
+        with pytest.raises(AssertionError, match="receives nothing over udp and unixg"):
             received.assert_none("hits")
-        with pytest.raises(AssertionError, match="takes in nothing by udp and unixg"):
+        with pytest.raises(AssertionError, match="receives nothing over udp and unixg"):
             received.assert_counter("hits")

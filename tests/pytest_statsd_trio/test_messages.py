@@ -274,7 +274,7 @@ def test_unwanted_metric_is_shown(show: Callable[..., str]) -> None:
         "send(dogstatsd, b'failures:1|c', b'orders:1|c')",
         "dogstatsd.assert_none('failures')",
     ) == (
-        "AssertionError: metric failures arrived, but none was to\n"
+        "AssertionError: metric failures arrived, but none should have\n"
         "\n"
         "  failures:1|c\n"
         "\n"
