@@ -1,8 +1,9 @@
 """A DogStatsD server for Python, on Trio, with a ledger that balances.
 
-Public is what `statsd_trio`, `statsd_trio.dev`, `statsd_trio.mock_intake`,
-`statsd_trio.protocol`, `statsd_trio.testing` and `pytest_statsd_trio` list in their
-``__all__``. Everything else is internal and may change.
+The public names are those that `statsd_trio`, `statsd_trio.dev`,
+`statsd_trio.mock_intake`, `statsd_trio.protocol`, `statsd_trio.testing` and
+`pytest_statsd_trio` list in their ``__all__``. Everything else is internal and may
+change.
 """
 
 from statsd_trio.aggregation.ranking import ContextRanking

@@ -1,4 +1,4 @@
-"""``python -m statsd_trio``."""
+"""Run the command line with ``python -m statsd_trio``."""
 
 from statsd_trio.cli import main
 

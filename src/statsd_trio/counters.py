@@ -1,7 +1,7 @@
 """The counters that the stages fill while they run.
 
-Each stage is handed the counters that it fills, and `freeze` copies them into the
-classes of the ledger, where it stands what is counted.
+Each stage is given the counters that it fills. `freeze` copies them into the classes of
+the ledger, where the meaning of each count is described.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from statsd_trio.ledger import (
 
 @attrs.define
 class ListenerCounters:
-    """Counts for one listener, filled by its reader."""
+    """Counts of one listener, filled by its reader."""
 
     name: str
     packets: int = 0
@@ -38,13 +38,13 @@ class ListenerCounters:
     failure: str = ""
 
     def freeze(self) -> ListenerLedger:
-        """Copy the counts as they are now."""
+        """Return a copy of the current counts."""
         return ListenerLedger(**_copied(self))
 
 
 @attrs.define
 class ForwardCounters:
-    """Counts of packets sent on, filled by the forwarder."""
+    """Counts of forwarded packets, filled by the forwarder."""
 
     name: str
     packets: int = 0
@@ -53,7 +53,7 @@ class ForwardCounters:
     refused: Counter[str] = attrs.field(factory=Counter[str])
 
     def freeze(self) -> ForwardLedger:
-        """Copy the counts as they are now."""
+        """Return a copy of the current counts."""
         return ForwardLedger(**_copied(self))
 
 
@@ -72,7 +72,7 @@ class LineCounters:
     hook_failures: Counter[str] = attrs.field(factory=Counter[str])
 
     def freeze(self) -> LinesLedger:
-        """Copy the counts as they are now."""
+        """Return a copy of the current counts."""
         return LinesLedger(**_copied(self))
 
 
@@ -87,7 +87,7 @@ class SampleCounters:
     events_dropped: int = 0
 
     def freeze(self, *, condensed: int = 0) -> SamplesLedger:
-        """Copy the counts as they are now, with one that the engine keeps."""
+        """Return a copy of the current counts, with one that the engine keeps."""
         return SamplesLedger(**_copied(self), condensed=condensed)
 
 
@@ -101,7 +101,7 @@ class ContextCounters:
     type_clashes: int = 0
 
     def freeze(self) -> ContextsLedger:
-        """Copy the counts as they are now."""
+        """Return a copy of the current counts."""
         return ContextsLedger(**_copied(self))
 
 
@@ -109,11 +109,11 @@ class ContextCounters:
 class SinkCounters:
     """Counts of points, filled by one destination.
 
-    A point is ``pending`` from `expect` until one of the other methods moves it to
-    another count, so that the ledger's identity holds at any moment.
+    A point is ``pending`` from `expect` until another method moves it to another count,
+    so that the ledger's identity holds at any moment.
 
-    ``resent`` counts points sent again after an answer that was lost; they stand
-    in no identity, since the point itself is already in another count.
+    ``resent`` counts points that were sent again because the answer was lost. They are
+    in no identity, because the point itself is already in another count.
     """
 
     name: str
@@ -136,7 +136,7 @@ class SinkCounters:
     routes: tuple[RouteLedger, ...] = ()
 
     def expect(self, points: int) -> None:
-        """Count *points* that the destination is to deliver."""
+        """Count *points* that the destination should deliver."""
         self.snapshotted += points
         self.pending += points
 
@@ -151,7 +151,7 @@ class SinkCounters:
         self.refused[reason] += points
 
     def evict(self, points: int) -> None:
-        """Count pending *points* as lost, because there was no room for them."""
+        """Count pending *points* as lost for lack of room."""
         self.pending -= points
         self.evicted += points
 
@@ -161,12 +161,12 @@ class SinkCounters:
         self.oversize += points
 
     def abandon(self, points: int) -> None:
-        """Count pending *points* as left behind at a stop."""
+        """Count pending *points* as not delivered when the server stopped."""
         self.pending -= points
         self.abandoned += points
 
     def freeze(self) -> SinkLedger:
-        """Copy the counts as they are now."""
+        """Return a copy of the current counts."""
         return SinkLedger(**_copied(self))
 
 

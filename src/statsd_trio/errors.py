@@ -1,4 +1,4 @@
-"""The errors that travel: each names the one to blame."""
+"""The exceptions of this package; each one shows who is to blame."""
 
 import enum
 from collections.abc import Generator
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 
 class Reason(enum.StrEnum):
-    """Why a line was rejected: stable codes, counted by the ledger.
+    """Why a line was rejected: stable codes, by which the ledger counts.
 
-    The protocol page of the documentation has a row for each.
+    The documentation of the protocol has a row for each.
     """
 
     TRUNCATED = "truncated"
@@ -45,7 +45,7 @@ class Reason(enum.StrEnum):
 
 
 def describe_os_error(error: OSError) -> str:
-    """Return what the system said, and of which file, without an error number."""
+    """Return the system's message and the file concerned, without the error number."""
     reason = error.strerror or str(error) or type(error).__name__
     name = error.filename
     if name is None or str(name) in reason:
@@ -55,10 +55,10 @@ def describe_os_error(error: OSError) -> str:
 
 @contextmanager
 def explain_os_error(attempt: str, hint: str) -> Generator[None]:
-    """Put into an `OSError` of the block what was attempted, and what to check.
+    """Add what was attempted, and what to check, to an `OSError` of the block.
 
-    ``explain_os_error("read the CA file /ca.pem", "Check ca_file.")`` makes it
-    ``could not read the CA file /ca.pem: No such file or directory. Check ca_file.``
+    ``explain_os_error("read the CA file /ca.pem", "Check ca_file.")`` makes it ``could
+    not read the CA file /ca.pem: No such file or directory. Check ca_file.``
     """
     try:
         yield
@@ -72,7 +72,7 @@ class ConfigError(Exception):
     """The operator's configuration cannot be used.
 
     Attributes:
-        problems: every problem found, one line each, each naming its source.
+        problems: one line for each problem, which names its source.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -84,9 +84,9 @@ class ParseError(Exception):
     """A client sent a line that DogStatsD does not allow.
 
     Attributes:
-        reason: the stable code that the ledger counts by.
-        column: 0-based offset, in bytes, of the first byte that is wrong.
-        message: a sentence that a person can act on.
+        reason: the stable code by which the ledger counts.
+        column: the offset of the first wrong byte, in bytes and counted from 0.
+        message: a sentence that tells a person what to do.
     """
 
     def __init__(self, reason: Reason, column: int, message: str) -> None:

@@ -1,12 +1,12 @@
-"""Where lines are written: a file that is opened each time, or a stream.
+"""Write lines to a file, which is opened each time, or to a stream.
 
-Each line arrives whole or not at all. What an error left of a line is taken back
-where that is possible, which it is in files, and the error says how many lines
-arrived before it.
+Each line is written completely or not at all. If an error leaves a part of a line, that
+part is removed if possible, which it is in files. The error says how many lines were
+written before it.
 
-Everything goes past Python's own buffers. They would write what an error left in them
-at some later time, and a thread that waits in one for a reader that stalls would hold
-the lock of standard output when the process wants to end.
+Python's own buffers are bypassed. They would write what an error left in them at some
+later time. Also, a thread that waits in such a buffer for a slow reader would hold the
+lock of standard output when the process wants to end.
 """
 
 import errno
@@ -21,11 +21,11 @@ from typing import Any, BinaryIO, Final, TextIO
 
 from statsd_trio.errors import explain_os_error
 
-# What is written may be anybody's metrics.
+# The metrics that are written may be private, so only the owner may read them.
 _MODE: Final = 0o600
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
-# The other end of a pipe or of a connection is gone, and does not come back.
+# The other end of a pipe or a connection is gone, and will not come back.
 _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
@@ -34,8 +34,8 @@ class OutputError(Exception):
 
     Attributes:
         reason: the system's name for the error, such as ``ENOSPC``.
-        lines: how many arrived.
-        is_gone: nobody reads the stream any more, and nobody ever will.
+        lines: how many lines were written.
+        is_gone: whether nobody reads the stream any more.
     """
 
     def __init__(self, message: str, *, reason: str, lines: int, is_gone: bool) -> None:
@@ -49,7 +49,7 @@ class LineOutput:
     """A file, a stream, or standard output.
 
     Attributes:
-        name: for a person.
+        name: a name for people.
     """
 
     def __init__(
@@ -57,22 +57,25 @@ class LineOutput:
         path: str | os.PathLike[str] | None = None,
         stream: TextIO | BinaryIO | None = None,
     ) -> None:
-        """Write to the file at *path*, else to *stream*, else to standard output."""
+        """Write to the file at *path* or to *stream*.
+
+        Without either, to standard output.
+        """
         self._path = None if path is None else Path(path)
         self._stream = stream
         self.name = "standard output" if path is None else str(path)
 
     @property
     def encoding(self) -> str:
-        """What text is to be encoded in."""
+        """The encoding for text."""
         stream = None if self._path is not None else self._stream or sys.stdout
         return getattr(stream, "encoding", None) or "utf-8"
 
     def check(self) -> None:
-        """Make the file if it is missing, and find out whether it can be written to.
+        """Create the file if it is missing, and check that it can be written to.
 
         Raises:
-            OSError: naming the output, if it cannot.
+            OSError: if it cannot; the message names the output.
         """
         if self._path is not None:
             with explain_os_error(f"write to {self.name}", "Check jsonl_path."):
@@ -84,7 +87,7 @@ class LineOutput:
             _check_stream(self._find_stream())
 
     def write(self, pieces: Iterable[bytes]) -> None:
-        """Write *pieces*, each of which holds whole lines; blocks.
+        """Write *pieces*, each of which has whole lines; this blocks.
 
         Raises:
             OutputError: if not all of it could be written.
@@ -94,7 +97,7 @@ class LineOutput:
             if self._path is None:
                 writer.write_to_stream(self._find_stream())
             else:
-                # A FIFO waits here for its reader.
+                # Opening a FIFO waits here for its reader.
                 descriptor = os.open(self._path, _FLAGS, _MODE)
                 with io.FileIO(descriptor, "ab") as file:
                     writer.write(file)
@@ -111,8 +114,8 @@ class LineOutput:
             ) from error
 
     def _find_stream(self) -> TextIO | BinaryIO:
-        # Standard output may be another than it was when the sink was made, and is
-        # None in a process that was started without.
+        # Standard output may have changed since the sink was made, and is None in a
+        # process that was started without it.
         stream: TextIO | BinaryIO | None = self._stream or sys.stdout
         if stream is None or stream.closed:
             raise OSError(errno.EBADF, "it is closed")
@@ -120,10 +123,10 @@ class LineOutput:
 
 
 class _Writer:
-    """Writes pieces, and counts the lines that arrived.
+    """Writes pieces, and counts the lines that were written.
 
     Attributes:
-        lines: so far.
+        lines: how many lines were written so far.
     """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
@@ -131,7 +134,7 @@ class _Writer:
         self.lines = 0
 
     def write_to_stream(self, stream: TextIO | BinaryIO) -> None:
-        # What the program printed itself goes first.
+        # What the program itself has printed must come first.
         stream.flush()
         if isinstance(stream, io.TextIOBase) and not hasattr(stream, "buffer"):
             self._write_text(stream)
@@ -140,7 +143,7 @@ class _Writer:
         self.write(getattr(buffer, "raw", buffer))
 
     def _write_text(self, stream: io.TextIOBase) -> None:
-        """Write to what stands in for a file and takes text alone."""
+        """Write to an object that stands in for a file and only takes text."""
         for piece in self._pieces:
             stream.write(piece.decode(stream.encoding or "utf-8", "replace"))
             self.lines += piece.count(b"\n")
@@ -154,7 +157,7 @@ class _Writer:
                 while done < len(view):
                     taken: int | None = raw.write(view[done:])
                     if taken is None:
-                        # Somebody who shares it made it non-blocking.
+                        # Another process that shares it made it non-blocking.
                         _wait_writable(raw.fileno())
                     done += taken or 0
             except OSError:
@@ -170,7 +173,8 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError:
         is_fifo = False
     if is_fifo:
-        # Opening it would wait for a reader, and closing it end that reader's input.
+        # Opening it would wait for a reader, and closing it would end that reader's
+        # input.
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return
@@ -181,7 +185,7 @@ def _check_stream(stream: TextIO | BinaryIO) -> None:
     try:
         descriptor = stream.fileno()
     except io.UnsupportedOperation:
-        # No file of the system's is behind it.
+        # There is no file of the system behind it.
         return
     os.write(descriptor, b"")
 
@@ -193,7 +197,7 @@ def _wait_writable(descriptor: int) -> None:
 
 
 def _take_back(raw: Any, size: int) -> None:
-    """Cut the last *size* bytes off a file, unless somebody wrote behind them."""
+    """Cut the last *size* bytes off a file, unless somebody wrote after them."""
     if not size:
         return
     try:
@@ -204,5 +208,5 @@ def _take_back(raw: Any, size: int) -> None:
             os.ftruncate(descriptor, end - size)
             os.lseek(descriptor, end - size, os.SEEK_SET)
     except OSError:
-        # A pipe or a terminal: what is written there is written.
+        # What was written to a pipe or a terminal cannot be taken back.
         return

@@ -1,4 +1,4 @@
-"""When a long piece of work lets others run: the one place that decides it."""
+"""Decide when a long piece of work lets other tasks run."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -12,33 +12,36 @@ SLICE_SECONDS: Final = 0.0005
 class Pace:
     """Measures how long a task has held the event loop.
 
-    Work that may take longer than a millisecond is a generator that yields after each
-    small step, and `run` drives it; or it looks at `is_over` itself and awaits `rest`.
+    Work that may take longer than a millisecond is written as a generator that yields
+    after each small step, and is driven by `run`. Alternatively, a task checks
+    `is_over` itself and awaits `rest`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Begin a slice.
+        """Begin a slice of work.
 
         Args:
-            clock: seconds, which go on while work is done; Trio's own clock may not.
+            clock: returns seconds and advances during work, unlike Trio's own clock in
+                some tests.
         """
         self._clock = clock
         self._slice_end = clock() + SLICE_SECONDS
 
     def begin(self) -> None:
-        """Begin a slice, after something that let others run."""
+        """Begin a slice, after other tasks were able to run."""
         self._slice_end = self._clock() + SLICE_SECONDS
 
     def is_over(self) -> bool:
-        """Whether the slice is used up, and `rest` is due."""
+        """Whether the slice is used up, so that `rest` should be awaited."""
         return self._clock() >= self._slice_end
 
     async def rest(self, *, is_shielded: bool = False) -> None:
-        """Let others run.
+        """Let other tasks run.
 
         Args:
-            is_shielded: no cancel comes in, and no Ctrl-C, which even a shielded scope
-                and protected code lets in at a checkpoint of the main task.
+            is_shielded: whether to keep out a cancel, and a Ctrl-C, which even a
+                shielded scope and protected code allow at a checkpoint of the main
+                task.
         """
         if is_shielded:
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -53,12 +56,13 @@ class Pace:
         *,
         is_shielded: bool = False,
     ) -> None:
-        """Do all *steps*, and let others run whenever a slice is used up.
+        """Do all *steps*, and let other tasks run whenever a slice is used up.
 
         Args:
             steps: does a small piece of work for each item.
-            on_rested: called each time after others could run.
-            is_shielded: neither a cancel nor a Ctrl-C comes between two steps.
+            on_rested: called each time after other tasks were able to run.
+            is_shielded: whether to keep a cancel or a Ctrl-C from interrupting the
+                steps.
         """
         for _ in steps:
             if self.is_over():

@@ -1,10 +1,10 @@
-"""Text from outside, made printable: it cannot steer a terminal."""
+"""Make text from outside printable, so that it cannot control a terminal."""
 
 import unicodedata
 
 
 def escape(text: str) -> str:
-    """Return *text* with everything that is not printable written as an escape."""
+    """Return *text* with every character that is not printable as an escape."""
     if text.isprintable():
         return text
     return "".join(
@@ -14,7 +14,7 @@ def escape(text: str) -> str:
 
 
 def measure_width(text: str) -> int:
-    """Count the cells of a terminal that *text* takes."""
+    """Return how many cells of a terminal *text* takes."""
     return sum(
         0 if unicodedata.combining(each) else 1 + _is_wide(each) for each in text
     )

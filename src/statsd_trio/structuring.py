@@ -1,7 +1,7 @@
-"""Makes attrs classes of what JSON, TOML and YAML hold, and says what does not fit.
+"""Convert JSON, TOML and YAML to attrs classes, and describe what does not fit.
 
-cattrs on its own reads the text ``"5"`` as the number 5, and a text as the list of its
-characters. `StrictConverter` takes each value only as the type that it has.
+By default, cattrs reads the text ``"5"`` as the number 5, and a text as the list of its
+characters. `StrictConverter` accepts each value only as the type that it has.
 """
 
 import reprlib
@@ -16,8 +16,8 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from statsd_trio.suggestion import find_nearest
 
-# In the metadata of an attribute: the name of its member, where that is another; None
-# where no member stands for it.
+# Metadata of an attribute: the name of its member in the input, if it is another one;
+# None if there is no member for it.
 MEMBER: Final = "member"
 
 _WORDS: Final[Mapping[type, str]] = {
@@ -32,10 +32,10 @@ _Structure = Callable[[Any, Any], Any]
 
 
 class StrictConverter(cattrs.Converter):
-    """A converter that takes every value only as the type that it has.
+    """A converter that accepts every value only as the type that it has.
 
-    A member that is null counts as left out. Named tuples are tables, as attrs classes
-    are.
+    A member that is null counts as missing. Named tuples are tables, like attrs
+    classes.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -67,11 +67,11 @@ class StrictConverter(cattrs.Converter):
 
 
 def list_problems(error: Exception, *place: str) -> Iterator[str]:
-    """Yield what is wrong with a value, each problem behind the place where it is.
+    """Yield what is wrong with a value, each problem with its place.
 
     Args:
-        error: what structuring the value raised.
-        place: names of where the value itself is, from the outside in.
+        error: the error of structuring the value.
+        place: the names that lead to the value, from the outside in.
     """
     if isinstance(error, cattrs.ClassValidationError):
         noted, others = error.group_exceptions()
@@ -107,7 +107,7 @@ def _describe(error: Exception) -> str:
         )
     if isinstance(error, KeyError):
         return "is missing"
-    # A library may have added objects of its own behind the words.
+    # A library may have added objects of its own after the text.
     return str(error.args[0] if error.args else error)
 
 

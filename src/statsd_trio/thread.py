@@ -1,7 +1,7 @@
-"""The same server for programs that are not Trio: `serve` in a thread of its own.
+"""Run `serve` in a thread of its own, for programs that do not use Trio.
 
-It waits for a thread by itself, rather than by anyio's portal, since a stop has to
-outlast a Ctrl-C: what was received is delivered first. See the page on architecture.
+This does not use anyio's portal to wait for the thread, because a stop must outlast a
+Ctrl-C: what was received is delivered first. See the page on architecture.
 """
 
 import os
@@ -29,14 +29,14 @@ _NOT_STARTED: Final = (
 class ServerThread:
     """Runs a server in a thread: in a ``with`` block, or from `start` until `stop`.
 
-    Each runs once; make another for another run. Its methods may be called from any
-    thread. A child that the program forks has no server: `stop`, and so the end of
-    the block, does nothing there, and every other use is an error.
+    Each object runs once; make another one to run again. Its methods may be called from
+    any thread. A child process that the program forks has no server: there `stop`, and
+    the end of the block, do nothing, and any other use is an error.
 
     Raises:
         ConfigError: on entering, as `serve`.
         OSError: on entering, as `serve`.
-        BaseExceptionGroup: on leaving, if a stage of the server had failed.
+        BaseExceptionGroup: on leaving, if a stage of the server has failed.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ServerThread:
         sinks: Sequence[Sink] | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take what `serve` takes; nothing is started yet."""
+        """Take the arguments of `serve`; nothing is started yet."""
         self._config = config
         self._sinks = sinks
         self._wall_clock = wall_clock
@@ -74,10 +74,10 @@ class ServerThread:
         self.stop()
 
     def start(self) -> None:
-        """Start the server, and return once every address is bound.
+        """Start the server, and return when every address is bound.
 
-        For a shell, where a ``with`` block is in the way. Call `stop` at the end:
-        what was not delivered when the program ends is lost.
+        This is for interactive shells, where a ``with`` block is inconvenient. Call
+        `stop` at the end, because what was not delivered when the program ends is lost.
 
         Raises:
             ConfigError: as `serve`.
@@ -94,7 +94,7 @@ class ServerThread:
         try:
             self._is_started.wait()
         except KeyboardInterrupt:
-            # Nobody who gets this knows that there is something to stop.
+            # Whoever gets this error does not know that there is something to stop.
             self._is_started.wait()
             self._finish()
             raise
@@ -103,14 +103,13 @@ class ServerThread:
         self._raise_error()
 
     def stop(self) -> None:
-        """Stop the server, and return once what it received is delivered.
+        """Stop the server, and return when what it received is delivered.
 
-        That takes ``shutdown_seconds`` at most. Calling it again does nothing. A
-        Ctrl-C that comes meanwhile is raised at the end of it; a second one gives up
-        waiting.
+        This takes ``shutdown_seconds`` at most. Calling it again does nothing. A Ctrl-C
+        during the wait is raised at its end; a second one stops waiting.
 
         Raises:
-            BaseExceptionGroup: if a stage of the server had failed.
+            BaseExceptionGroup: if a stage of the server has failed.
             RuntimeError: if it was never started.
         """
         if not self._process:
@@ -132,19 +131,19 @@ class ServerThread:
 
     @property
     def http_addresses(self) -> tuple[tuple[str, int], ...]:
-        """Where the server shows itself over HTTP, as `Server.http_addresses`."""
+        """The addresses of the server's HTTP views, as `Server.http_addresses`."""
         return self._find_server().http_addresses
 
     def ledger(self) -> Ledger:
-        """Return what became of everything; it may be read after the end, too."""
+        """Return the ledger of the server; it can be read after the end, too."""
         return self._call(self._find_server().ledger)
 
     def flush(self) -> None:
-        """Take what was read so far and see it off, as `Server.flush`.
+        """Send what was received so far to the sinks, as `Server.flush`.
 
         Raises:
-            RuntimeError: if the server has stopped, before or meanwhile; it has then
-                delivered what it had, as far as `shutdown_seconds` allowed.
+            RuntimeError: if the server has stopped, before the call or during it. It
+                has then delivered what it had, as far as `shutdown_seconds` allowed.
         """
         server = self._find_server()
         has_stopped = False
@@ -155,11 +154,11 @@ class ServerThread:
         if has_stopped:
             raise RuntimeError(
                 "the server has stopped, and delivered what it had at its end: "
-                "nothing is left to flush"
+                "there is nothing left to flush"
             )
 
     def reload(self, config: Config) -> None:
-        """Take over what can change while it runs, as `Server.reload`.
+        """Apply what can change in a running server, as `Server.reload`.
 
         Raises:
             ConfigError: with every problem of *config*; nothing has changed then.
@@ -177,13 +176,13 @@ class ServerThread:
     def enter(
         self, open_: Callable[[Server], AbstractAsyncContextManager[_T]]
     ) -> Generator[_T]:
-        """Enter, in the server's own loop, what *open_* makes of the server.
+        """Enter the context manager that *open_* returns, in the server's own loop.
 
-        It lasts for a block of this thread, or until the server stops.
+        It stays open for the block in this thread, or until the server stops.
 
         Raises:
             RuntimeError: if the server has stopped.
-            Exception: what it raises on entering, or on leaving.
+            Exception: whatever the context manager raises on entering or leaving.
         """
         stay = _Stay(self._find_server(), open_)
         thread = threading.Thread(target=stay.run, args=(self._token,), daemon=True)
@@ -197,7 +196,7 @@ class ServerThread:
         stay.raise_error()
 
     def submit(self, packet: bytes | bytearray | memoryview) -> bool:
-        """Queue *packet* as if it had come from a socket; False if refused."""
+        """Queue *packet* as if it had arrived at a socket; return False if refused."""
         server = self._find_server()
         return self._call(lambda: server.submit(packet))
 
@@ -212,13 +211,13 @@ class ServerThread:
         return self._server
 
     def _finish(self) -> None:
-        """Cancel the server, and wait until it has ended, in spite of one Ctrl-C."""
+        """Cancel the server, and wait until it has ended, even if Ctrl-C comes once."""
         interrupt: KeyboardInterrupt | None = None
         while not self._has_ended.is_set():
             try:
                 self._call(self._scope.cancel)
-                # Not by `join`: up to Python 3.12 it takes the thread for ended once
-                # a Ctrl-C has come while it waits.
+                # `join` would not do: up to Python 3.12 it takes the thread for ended
+                # if a Ctrl-C comes while it waits.
                 self._has_ended.wait()
             except KeyboardInterrupt as error:
                 if interrupt is not None:
@@ -228,7 +227,7 @@ class ServerThread:
             raise interrupt
 
     def _raise_error(self) -> None:
-        """Raise what ended the server, the first time that somebody asks."""
+        """Raise the error that ended the server, but only once."""
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -238,7 +237,7 @@ class ServerThread:
             return trio.from_thread.run_sync(function, trio_token=self._token)
         except trio.RunFinishedError:
             self._has_ended.wait()
-            return function()  # nobody else can be using it any more
+            return function()  # nobody else can use it any more
 
     def _run(self) -> None:
         try:
@@ -265,7 +264,7 @@ class ServerThread:
 
 
 class _Stay(Generic[_T]):
-    """An asynchronous context manager that is entered in the loop of a server."""
+    """An asynchronous context manager that is entered in the server's loop."""
 
     def __init__(
         self, server: Server, open_: Callable[[Server], AbstractAsyncContextManager[_T]]
@@ -279,11 +278,11 @@ class _Stay(Generic[_T]):
         self.is_entered = threading.Event()
 
     def run(self, token: trio.lowlevel.TrioToken | None) -> None:
-        """Enter, stay until `leave`, and leave; in a thread of its own."""
+        """Enter, stay until `leave`, and leave; this runs in a thread of its own."""
         self._token = token
         try:
             trio.from_thread.run(self._stay, trio_token=token)
-        # The server has stopped, and with it what was entered.
+        # The server has stopped, and has left the context manager too.
         except (trio.RunFinishedError, trio.Cancelled):  # noqa: ASYNC103 - not ours
             pass
         except BaseException as error:  # noqa: ASYNC103, BLE001 - raised by `get`
@@ -303,12 +302,12 @@ class _Stay(Generic[_T]):
         return self._values[0]
 
     def leave(self) -> None:
-        """Leave, if it is entered still."""
+        """Leave, unless that has happened already."""
         with suppress(trio.RunFinishedError):
             trio.from_thread.run_sync(self._is_left.set, trio_token=self._token)
 
     def raise_error(self) -> None:
-        """Raise what was raised on entering or leaving."""
+        """Raise the error of entering or leaving, if there was one."""
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -321,7 +320,7 @@ class _Stay(Generic[_T]):
 
 
 class _Started:
-    """What `serve` reports to in place of a nursery."""
+    """Receives what `serve` reports, in place of a nursery."""
 
     def __init__(self, take_server: Callable[[Server], None]) -> None:
         self._take_server = take_server

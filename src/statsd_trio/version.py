@@ -1,4 +1,4 @@
-"""The version of the package, as it was installed."""
+"""The version of the installed package."""
 
 import importlib.metadata
 from typing import Final

@@ -260,7 +260,8 @@ def test_none_and_another_sink_are_told_that_none_stands_alone() -> None:
 
     assert done.exit_code == 2
     assert done.stderr == (
-        "--sink=none,console: none stands alone; leave it out, or all the others\n"
+        "--sink=none,console: none cannot be combined with others; remove it, or the "
+        "others\n"
     )
 
 

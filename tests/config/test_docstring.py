@@ -25,7 +25,8 @@ def test_help_documents_every_field(field: attrs.Attribute) -> None:
 
 def test_help_tells_what_a_program_needs_to_know() -> None:
     assert document("port") == (
-        "port: UDP port; 0 takes any free port, None turns UDP off. Default: 8125."
+        "port: UDP port to listen on; 0 picks a free one, None turns UDP off. "
+        "Default: 8125."
     )
     assert document("counter_type").endswith("Known are rate, count. Default: 'rate'.")
     assert document("log_level").endswith("Live.")
@@ -36,7 +37,7 @@ def test_help_tells_what_a_program_needs_to_know() -> None:
 def test_python_shows_it() -> None:
     shown = pydoc.render_doc(Config, renderer=pydoc.plaintext)
 
-    assert "port: UDP port; 0 takes any free port" in shown
+    assert "port: UDP port to listen on; 0 picks a free one" in shown
 
 
 def test_start_may_be_missing_as_it_is_under_optimisation() -> None:

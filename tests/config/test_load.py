@@ -217,7 +217,11 @@ def test_the_timeout_of_open_telemetry_is_in_milliseconds() -> None:
     ("variable", "text", "problem"),
     [
         ("OTEL_EXPORTER_OTLP_HEADERS", "a b=x", "'a b' is not the name of a header"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "a=%0d%0ax", "has a character that it cannot"),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "a=%0d%0ax",
+            "has a character that is not allowed",
+        ),
         ("OTEL_EXPORTER_OTLP_HEADERS", "Host=x", "set by the sink itself"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "not key=value,key=value"),
         ("OTEL_RESOURCE_ATTRIBUTES", "=x", "a value without a key"),
@@ -518,7 +522,7 @@ def test_problem_stays_on_one_short_line() -> None:
         ({"dd_url": "https://"}, "not a URL"),
         ({"dd_url": "https://a b"}, "has a space"),
         ({"dd_url": "https://host:99999"}, "not a URL"),
-        ({"dd_url": "https://u:p/q@host"}, "a password in it is percent-encoded"),
+        ({"dd_url": "https://u:p/q@host"}, "a password in it must be percent-encoded"),
         ({"dd_url": "https://host?a=b"}, "has a query or a fragment"),
         ({"dd_url": "https://host/#a"}, "has a query or a fragment"),
         ({"site": "https://datadoghq.eu"}, "not a site"),
@@ -588,7 +592,7 @@ def test_missing_key_is_told_to_the_shell_in_its_words() -> None:
 @pytest.mark.parametrize("sinks", ["none console", "console,none", '["none","jsonl"]'])
 def test_no_sink_stands_alone(sinks: str) -> None:
     assert find_problems_of(sinks=sinks) == [
-        f"--sink={sinks}: none stands alone; leave it out, or all the others"
+        f"--sink={sinks}: none cannot be combined with others; remove it, or the others"
     ]
 
 

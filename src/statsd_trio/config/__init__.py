@@ -1,4 +1,4 @@
-"""One frozen `Config`: what a server needs to know, from wherever it came."""
+"""The configuration of a server: one frozen `Config`, read from any source."""
 
 from statsd_trio.config.config import Config
 from statsd_trio.config.load import SourcedConfig, load_config, load_sourced_config

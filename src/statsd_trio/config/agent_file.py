@@ -1,4 +1,4 @@
-"""What an Agent reads past in its own file, so that a server starts with it too."""
+"""Ignore what an Agent ignores in its own file, so that a server starts with it too."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from statsd_trio.config.sources import Found
 
 
 def leave_out_unknown(found: dict[str, Found], warnings: list[str]) -> None:
-    """Leave out of the Agent's lists what it leaves out itself, and warn of it."""
+    """Remove from the Agent's lists the items that it ignores, with a warning."""
     for name, each in found.items():
         option_type = OPTIONS[name].type
         if not each.is_agents or not isinstance(option_type, CheckedList):
@@ -20,7 +20,7 @@ def leave_out_unknown(found: dict[str, Found], warnings: list[str]) -> None:
         try:
             items = option_type.parse(each.raw)
         except ValueError:
-            # Not a list at all, which will be refused.
+            # It is not a list at all, and will be refused.
             continue
         known: list[object] = []
         for item in items:
@@ -36,7 +36,7 @@ def leave_out_unknown(found: dict[str, Found], warnings: list[str]) -> None:
 def leave_out_halves(
     config: Config, found: Mapping[str, Found], warnings: list[str]
 ) -> Config:
-    """Take back what has no effect in the Agent without another key."""
+    """Undo settings that have no effect in the Agent without another key."""
     halves: dict[str, Any] = {}
     for name, other, effect in (
         ("forward_host", "forward_port", "nothing is forwarded"),

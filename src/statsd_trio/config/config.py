@@ -1,7 +1,8 @@
-"""`Config`: everything that a server can be told, each option declared once.
+"""`Config`: all options of a server, each declared once.
 
-A field's default stands where attrs has it. Its metadata hold the rest: the type of
-the option, its names outside of Python, whether it is live, and its help.
+The default of a field is in its usual place for attrs. Its metadata have the rest: the
+type of the option, its names outside of Python, whether a reload changes it, and its
+help.
 """
 
 import functools
@@ -96,7 +97,7 @@ DEFAULT_NAMESPACE_EXCLUDE: Final = (
 )
 
 
-# The headings under which they are documented.
+# The headings under which the options are documented.
 _listening = functools.partial(option, "Listening")
 _limits = functools.partial(option, "Buffers and limits")
 _lines = functools.partial(option, "Lines")
@@ -120,12 +121,12 @@ def _convert_queue_size(value: int | None) -> int:
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """Everything a server can be told.
+    """All settings of a server.
 
-    Nothing is checked here but types that would go unnoticed: `load_config` and
-    `serve` refuse a configuration that cannot work, with every problem at once.
-    `Config()` needs no key. A server takes a new value of a field that is live when it
-    reloads.
+    Only types that would go unnoticed are checked here. `load_config` and `serve`
+    refuse a configuration that cannot work, and list every problem at once. `Config()`
+    needs no key. When a server reloads, it uses the new value of every field that is
+    marked as live.
     """
 
     use_dogstatsd: bool = attrs.field(
@@ -133,8 +134,8 @@ class Config:
         metadata=_listening(
             Boolean(),
             "DD_USE_DOGSTATSD",
-            help="Without it `serve` binds nothing, says so and ends with 0.",
-            in_python="Without it serve binds nothing and raises ConfigError.",
+            help="Whether to run a server. If false, `serve` says so and ends with 0.",
+            in_python="Whether to run a server. If False, serve raises ConfigError.",
         ),
     )
     host: str = attrs.field(
@@ -159,20 +160,24 @@ class Config:
         metadata=_listening(
             Port(),
             "DD_DOGSTATSD_PORT",
-            help="UDP port; 0 turns UDP off, __random__ takes any free port.",
-            in_python="UDP port; 0 takes any free port, None turns UDP off.",
+            help="UDP port to listen on; 0 turns UDP off, __random__ picks a free one.",
+            in_python="UDP port to listen on; 0 picks a free one, None turns UDP off.",
         ),
     )
     socket_path: str | None = attrs.field(
         default=None,
         metadata=_listening(
-            FilePath(), "DD_DOGSTATSD_SOCKET", help="Unix datagram socket to make."
+            FilePath(),
+            "DD_DOGSTATSD_SOCKET",
+            help="Path of the Unix datagram socket to listen on.",
         ),
     )
     stream_socket_path: str | None = attrs.field(
         default=None,
         metadata=_listening(
-            FilePath(), "DD_DOGSTATSD_STREAM_SOCKET", help="Unix stream socket to make."
+            FilePath(),
+            "DD_DOGSTATSD_STREAM_SOCKET",
+            help="Path of the Unix stream socket to listen on.",
         ),
     )
     tcp_port: int | None = attrs.field(
@@ -180,9 +185,9 @@ class Config:
         metadata=_listening(
             Port(),
             "DD_DOGSTATSD_TCP_PORT",
-            help="TCP port for lines that end in a newline.",
-            in_python="TCP port for lines that end in a newline; 0 takes any free"
-            " port.",
+            help="TCP port to listen on, for lines that end in a newline.",
+            in_python="TCP port to listen on, for lines that end in a newline; 0 picks "
+            "a free one.",
         ),
     )
     pipe_name: str | None = attrs.field(
@@ -191,13 +196,13 @@ class Config:
             FilePath(),
             "DD_DOGSTATSD_WINDOWS_PIPE_NAME",
             "DD_DOGSTATSD_PIPE_NAME",
-            help="Named pipe: a name on Windows, a FIFO's path elsewhere.",
+            help="Named pipe to read from: a name on Windows, a FIFO's path elsewhere.",
         ),
     )
     sockets: tuple[socket.socket, ...] = attrs.field(
         default=(),
         converter=to_sockets,
-        metadata=for_programs("Sockets handed in, already bound."),
+        metadata=for_programs("Sockets to use that are already bound."),
     )
     origin_detection: bool = attrs.field(
         default=False,
@@ -212,13 +217,13 @@ class Config:
         metadata=_listening(
             OptionalText(),
             "DD_STATSD_FORWARD_HOST",
-            help="Host to which each packet is sent on as it came.",
+            help="Host to which each packet is forwarded unchanged.",
         ),
     )
     forward_port: int | None = attrs.field(
         default=None,
         metadata=_listening(
-            Port(), "DD_STATSD_FORWARD_PORT", help="UDP port of that host."
+            Port(), "DD_STATSD_FORWARD_PORT", help="UDP port to forward to."
         ),
     )
     buffer_size: int = attrs.field(
@@ -227,7 +232,7 @@ class Config:
         metadata=_limits(
             Bytes(),
             "DD_DOGSTATSD_BUFFER_SIZE",
-            help="Longest packet; what a sender has beyond it is cut off.",
+            help="Size of the longest packet; the rest of a longer one is cut off.",
         ),
     )
     queue_size: int = attrs.field(
@@ -236,7 +241,7 @@ class Config:
         metadata=_limits(
             Integer(0),
             "DD_DOGSTATSD_QUEUE_SIZE",
-            help="Packets of each listener that may wait for the processor.",
+            help="How many packets of each listener may wait to be processed.",
         ),
     )
     so_rcvbuf: int = attrs.field(
@@ -244,7 +249,7 @@ class Config:
         metadata=_limits(
             Bytes(),
             "DD_DOGSTATSD_SO_RCVBUF",
-            help="Receive buffer asked of the kernel for each socket.",
+            help="Receive buffer to ask the kernel for, for each socket.",
         ),
     )
     max_rest_seconds: float = attrs.field(
@@ -258,20 +263,22 @@ class Config:
         default=1024,
         metadata=_limits(
             Integer(),
-            help="Connections of a stream listener; the longest idle one yields.",
+            help="Most connections of a stream listener; a further one replaces the "
+            "one that was idle longest.",
         ),
     )
     frame_timeout_seconds: float = attrs.field(
         default=10.0,
         metadata=_limits(
-            Seconds(), help="How long a stream's sender may take over one frame."
+            Seconds(),
+            help="How long the sender on a stream may take to send one frame.",
         ),
     )
     max_contexts: int = attrs.field(
         default=100_000,
         metadata=_limits(
             Integer(),
-            help="Different series at a time; the values of further ones are dropped.",
+            help="Most series at a time; the values of further ones are dropped.",
         ),
     )
     max_memory_bytes: int = attrs.field(
@@ -296,7 +303,7 @@ class Config:
         metadata=_lines(
             Boolean(),
             "DD_DOGSTATSD_NO_AGGREGATION_PIPELINE",
-            help="Pass samples that carry a timestamp on as they are.",
+            help="Whether to send samples with a timestamp without aggregating them.",
         ),
     )
     tags: tuple[str, ...] = attrs.field(
@@ -341,7 +348,7 @@ class Config:
             Strings(),
             "DD_STATSD_METRIC_NAMESPACE_BLACKLIST",
             "DD_STATSD_METRIC_NAMESPACE_BLOCKLIST",
-            help="Starts of names that get no prefix.",
+            help="Names that start like this do not get the prefix.",
             is_live=True,
         ),
     )
@@ -351,7 +358,7 @@ class Config:
         metadata=_naming(
             Profiles(),
             "DD_DOGSTATSD_MAPPER_PROFILES",
-            help="Patterns that make tags of parts of names.",
+            help="Patterns that turn parts of names into tags.",
             is_live=True,
         ),
     )
@@ -360,7 +367,7 @@ class Config:
         metadata=_naming(
             Integer(0),
             "DD_DOGSTATSD_MAPPER_CACHE_SIZE",
-            help="Names for which the mapper remembers its answer.",
+            help="How many names the mapper remembers its answer for.",
             is_live=True,
         ),
     )
@@ -382,7 +389,7 @@ class Config:
             Boolean(),
             "DD_METRIC_FILTERLIST_MATCH_PREFIX",
             "DD_STATSD_METRIC_BLOCKLIST_MATCH_PREFIX",
-            help="Take that list for starts of names.",
+            help="Whether all entries of that list are starts of names.",
             is_live=True,
         ),
     )
@@ -399,7 +406,8 @@ class Config:
     interval_seconds: int = attrs.field(
         default=10,
         metadata=_aggregation(
-            WholeSeconds(), help="Width of a bucket, and time from flush to flush."
+            WholeSeconds(),
+            help="Width of a bucket, which is the time between two flushes.",
         ),
     )
     histogram_aggregates: tuple[str, ...] = attrs.field(
@@ -408,7 +416,7 @@ class Config:
         metadata=_aggregation(
             Choices("min", "max", "median", "avg", "sum", "count"),
             "DD_HISTOGRAM_AGGREGATES",
-            help="Series that are made of each histogram and timer.",
+            help="Aggregates to send for each histogram and timer.",
         ),
     )
     histogram_percentiles: tuple[str, ...] = attrs.field(
@@ -417,7 +425,7 @@ class Config:
         metadata=_aggregation(
             Percentiles(),
             "DD_HISTOGRAM_PERCENTILES",
-            help="Percentiles that are made of each histogram and timer.",
+            help="Percentiles to send for each histogram and timer.",
         ),
     )
     histogram_copy_to_distribution: bool = attrs.field(
@@ -425,7 +433,7 @@ class Config:
         metadata=_aggregation(
             Boolean(),
             "DD_HISTOGRAM_COPY_TO_DISTRIBUTION",
-            help="Make a distribution of each histogram and timer as well.",
+            help="Whether to send each histogram and timer as a distribution too.",
         ),
     )
     histogram_copy_to_distribution_prefix: str = attrs.field(
@@ -448,7 +456,7 @@ class Config:
         metadata=_aggregation(
             SecondsOrZero(),
             "DD_DOGSTATSD_EXPIRY_SECONDS",
-            help="How long a counter that is quiet reports zero.",
+            help="How long zeros are sent for a counter that gets no values.",
         ),
     )
     context_expiry_seconds: float = attrs.field(
@@ -456,7 +464,7 @@ class Config:
         metadata=_aggregation(
             SecondsOrZero(),
             "DD_DOGSTATSD_CONTEXT_EXPIRY_SECONDS",
-            help="How long a series that is quiet is remembered.",
+            help="How long a series that gets no values is remembered.",
         ),
     )
     sinks: tuple[str, ...] = attrs.field(
@@ -464,9 +472,9 @@ class Config:
         converter=to_strings,
         metadata=_delivery(
             Choices("datadog", "otlp", "console", "jsonl", none="none"),
-            help="Where to deliver; none is for nowhere.",
-            in_python="Where to deliver; () is for nowhere. Sinks that are handed"
-            " to serve take the place of these.",
+            help="Where to deliver metrics; none delivers them nowhere.",
+            in_python="Where to deliver metrics; () delivers them nowhere. Sinks "
+            "passed to serve replace these.",
             flag="sink",
         ),
     )
@@ -525,7 +533,7 @@ class Config:
         converter=to_routes_of_endpoints,
         metadata=_delivery(
             EndpointRoutes(),
-            help="What to send to the additional endpoints that do not take all of it.",
+            help="What to send to additional endpoints that should not get everything.",
         ),
     )
     compression: str = attrs.field(
@@ -550,8 +558,8 @@ class Config:
         metadata=_delivery(
             Integer(),
             "DD_FORWARDER_MAX_CONCURRENT_REQUESTS",
-            help="Requests under way at a time, for each intake and key; each route"
-            " may have one beyond it.",
+            help="Most requests at a time for each intake and key; each route may have "
+            "one more.",
         ),
     )
     request_timeout_seconds: float = attrs.field(
@@ -568,7 +576,7 @@ class Config:
             Alias("DD_PROXY_HTTPS", key="proxy.https", counts_if_empty=True),
             "HTTPS_PROXY",
             "https_proxy",
-            help="Proxy on the way to intakes whose URL begins with https.",
+            help="Proxy for intakes whose URL begins with https.",
         ),
     )
     proxy_http: Secret | None = attrs.field(
@@ -579,7 +587,7 @@ class Config:
             Alias("DD_PROXY_HTTP", key="proxy.http", counts_if_empty=True),
             "HTTP_PROXY",
             "http_proxy",
-            help="Proxy on the way to intakes whose URL begins with http.",
+            help="Proxy for intakes whose URL begins with http.",
         ),
     )
     no_proxy: tuple[str, ...] = attrs.field(
@@ -590,13 +598,13 @@ class Config:
             Alias("DD_PROXY_NO_PROXY", key="proxy.no_proxy", counts_if_empty=True),
             "NO_PROXY",
             "no_proxy",
-            help="Hosts that are reached without a proxy.",
+            help="Hosts to connect to without a proxy.",
         ),
     )
     ca_file: str | None = attrs.field(
         default=None,
         metadata=_delivery(
-            FilePath(), help="Certificates to trust beside the system's."
+            FilePath(), help="Certificates to trust in addition to the system's."
         ),
     )
     skip_ssl_validation: bool = attrs.field(
@@ -604,7 +612,7 @@ class Config:
         metadata=_delivery(
             Boolean(),
             "DD_SKIP_SSL_VALIDATION",
-            help="Trust any certificate: anyone on the way can read the key.",
+            help="Trust any certificate; anyone in between can then read the key.",
         ),
     )
     retry_queue_bytes: int = attrs.field(
@@ -612,7 +620,7 @@ class Config:
         metadata=_delivery(
             Bytes(),
             "DD_FORWARDER_RETRY_QUEUE_PAYLOADS_MAX_SIZE",
-            help="Payloads kept in memory for another try; 0 for no retries.",
+            help="Bytes of payloads kept in memory for retries; 0 turns retries off.",
         ),
     )
     spool_path: str | None = attrs.field(
@@ -629,7 +637,7 @@ class Config:
         metadata=_delivery(
             Bytes(),
             "DD_FORWARDER_STORAGE_MAX_SIZE_IN_BYTES",
-            help="Room in that folder; 0 spools nothing.",
+            help="Most bytes in that folder; 0 turns the spool off.",
         ),
     )
     otlp_endpoint: Secret = attrs.field(
@@ -638,8 +646,8 @@ class Config:
         metadata=_otlp(
             Url(),
             "OTEL_EXPORTER_OTLP_ENDPOINT",
-            help="Base URL of what takes OTLP over HTTP; /v1/metrics and /v1/logs are"
-            " appended to it.",
+            help="Base URL of an OTLP receiver over HTTP; /v1/metrics and /v1/logs are "
+            "appended to it.",
         ),
     )
     otlp_metrics_endpoint: Secret | None = attrs.field(
@@ -648,8 +656,8 @@ class Config:
         metadata=_otlp(
             Url(),
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-            help="URL for metrics, taken as it is, instead of one made of"
-            " otlp_endpoint.",
+            help="URL for metrics, used unchanged instead of one made from "
+            "otlp_endpoint.",
         ),
     )
     otlp_logs_endpoint: Secret | None = attrs.field(
@@ -658,7 +666,7 @@ class Config:
         metadata=_otlp(
             Url(),
             "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-            help="The same for the logs that otlp_events makes.",
+            help="URL for the logs that otlp_events sends, used unchanged.",
         ),
     )
     otlp_headers: Mapping[str, Secret] = attrs.field(
@@ -747,7 +755,7 @@ class Config:
         metadata=_otlp(
             Text(),
             "OTEL_SERVICE_NAME",
-            help="service.name of what has no service tag.",
+            help="The service.name of metrics without a service tag.",
         ),
     )
     otlp_resource_attributes: Mapping[str, str] = attrs.field(
@@ -756,20 +764,20 @@ class Config:
         metadata=_otlp(
             Pairs(),
             "OTEL_RESOURCE_ATTRIBUTES",
-            help="Attributes of every resource.",
+            help="Attributes to add to every resource.",
         ),
     )
     self_metrics: bool = attrs.field(
         default=True,
         metadata=_operating(
-            Boolean(), help="Send the ledger as metrics, statsd_trio.*."
+            Boolean(), help="Whether to send the ledger as metrics named statsd_trio.*."
         ),
     )
     shutdown_seconds: float = attrs.field(
         default=5.0,
         metadata=_operating(
             SecondsOrZero(),
-            help="How long the last delivery may take once told to stop.",
+            help="How long the last delivery may take when the server stops.",
         ),
     )
     http: str | None = attrs.field(
@@ -782,7 +790,7 @@ class Config:
         default="auto",
         metadata=_operating(
             Choice("auto", "plain", "native"),
-            help="What aggregates: auto is native where that is installed.",
+            help="Engine that aggregates; auto uses the native one if it is installed.",
         ),
     )
     log_level: str = attrs.field(
@@ -798,7 +806,7 @@ class Config:
                 aliases={"warn": "warning", "trace": "debug"},
             ),
             "DD_LOG_LEVEL",
-            help="Least level of what is logged.",
+            help="Lowest level of messages that are logged.",
             is_live=True,
         ),
     )
@@ -809,28 +817,28 @@ class Config:
     on_sample: Callable[[Sample], Sample | None] | None = attrs.field(
         default=None,
         metadata=for_programs(
-            "Sees each metric line as a Sample; what it returns is aggregated, and"
-            " None drops it. Every line is parsed then, which costs speed."
+            "Called with each metric line as a Sample; what it returns is aggregated, "
+            "and None drops the line. Every line is parsed then, which costs speed."
         ),
     )
     on_rejected: Callable[[ParseError, bytes, Origin], None] | None = attrs.field(
         default=None,
         metadata=for_programs(
-            "Sees each line that is rejected when it is read: the ParseError,"
-            " the line and where it came from. A bad number may be found later, and is"
-            " then counted only."
+            "Called for each line that is rejected when it is read, with the "
+            "ParseError, the line and its origin. A bad number may only be found "
+            "later, and is only counted then."
         ),
     )
     on_event: Callable[[Event | ServiceCheck], None] | None = attrs.field(
         default=None,
-        metadata=for_programs("Sees each event and service check."),
+        metadata=for_programs("Called with each event and service check."),
     )
 
     def __attrs_post_init__(self) -> None:
         if self.spool_max_bytes and not self.spool_path:
-            # As attrs advises for a frozen class.
+            # This is how attrs advises to set attributes of a frozen class.
             object.__setattr__(self, "spool_path", find_state_folder())
 
 
-# From the metadata, so that nothing is said twice.
+# From the metadata, so that everything is said only once.
 Config.__doc__ = extend_docstring(Config.__doc__, attrs.fields(Config))

@@ -1,4 +1,4 @@
-"""What ``help(Config)`` says of each field, from the field's metadata."""
+"""Write what ``help(Config)`` says about each field, from the field's metadata."""
 
 import inspect
 import textwrap
@@ -11,14 +11,14 @@ from statsd_trio.config.option import read_option
 
 _WIDTH: Final = 79
 
-# A default that is longer than this is no help to anybody.
+# A default that is longer than this would not help anybody.
 _MAX_DEFAULT: Final = 60
 
 
 def extend_docstring(
     start: str | None, fields: Iterable["attrs.Attribute[Any]"]
 ) -> str:
-    """Return *start* and a section with every one of *fields*."""
+    """Return *start* and a section that describes each of *fields*."""
     sections = [inspect.cleandoc(start or ""), "Attributes:"]
     sections += [
         textwrap.fill(

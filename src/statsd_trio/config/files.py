@@ -1,4 +1,4 @@
-"""A configuration file in; one table of what stands in it out."""
+"""Read a configuration file into one table."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,25 +7,28 @@ from typing import Any, Final, cast
 
 from statsd_trio.errors import ConfigError
 
-# The Agent ships a datadog.yaml of a quarter of this, nearly all of it comments.
+# The Agent comes with a datadog.yaml of a quarter of this size, nearly all comments.
 MAX_FILE_BYTES: Final = 1024 * 1024
 
-# C code walks the tree by calling itself; a thousand brackets would end it.
+# C code recurses for each level; a thousand brackets would crash it.
 MAX_YAML_DEPTH: Final = 50
 
 _YAML_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
 def is_agent_file(path: Path) -> bool:
-    """Tell whether *path* holds the Agent's keys, in YAML, or ours, in TOML."""
+    """Return whether *path* is YAML with the Agent's keys.
+
+    Otherwise it is TOML with ours.
+    """
     return path.suffix.lower() in _YAML_SUFFIXES
 
 
 def read_file(path: Path) -> Mapping[str, object]:
-    """Read the whole of *path*.
+    """Return the contents of *path* as a table.
 
     Raises:
-        ConfigError: if it cannot be read or understood.
+        ConfigError: if the file cannot be read or understood.
     """
     text = _read_text(path)
     try:
@@ -50,10 +53,10 @@ def _read_text(path: Path) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
-            [f"{path}: is no text in UTF-8: byte {error.start} is wrong"]
+            [f"{path}: is not UTF-8 text: byte {error.start} is wrong"]
         ) from None
     if "\0" in text:
-        raise ConfigError([f"{path}: is no text: it has a zero byte"])
+        raise ConfigError([f"{path}: is not a text file: it has a zero byte"])
     return text
 
 
@@ -65,7 +68,7 @@ def _parse_yaml(text: str) -> Mapping[str, object]:
         depth = 0
         for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.AliasEvent):
-                # Nine lines of them stand for a billion values.
+                # Nine lines of aliases can stand for a billion values.
                 problem = _place(event.start_mark, "an alias is not supported")
                 raise ValueError(problem)  # noqa: TRY004 - the file's mistake, not ours
             if isinstance(event, yaml.CollectionStartEvent):
@@ -76,7 +79,7 @@ def _parse_yaml(text: str) -> Mapping[str, object]:
                 raise ValueError(_place(event.start_mark, "nested too deeply"))
         table = cast("object", yaml.load(text, Loader=loader))  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
-        # Its own text shows the line, which may hold a key.
+        # The error's own text shows the line, which may contain a key.
         problem = " ".join(str(error.problem).split())
         raise ValueError(_place(error.problem_mark, problem)) from None
     except yaml.YAMLError:
@@ -84,7 +87,7 @@ def _parse_yaml(text: str) -> Mapping[str, object]:
     if table is None:
         return {}
     if not isinstance(table, dict):
-        raise ValueError("is no table of keys and values")  # noqa: TRY004 - the file's mistake, not ours
+        raise ValueError("is not a table of keys and values")  # noqa: TRY004 - the file's mistake, not ours
     items = cast("dict[object, object]", table)
     return {str(key): value for key, value in items.items()}
 

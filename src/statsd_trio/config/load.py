@@ -1,7 +1,7 @@
-"""Makes one `Config` of files, the environment and flags, or says all that is wrong.
+"""Make a `Config` from files, the environment and flags, or list what is wrong.
 
-Only what is left once later sources have replaced what earlier ones say is read and
-checked.
+A later source replaces what an earlier one says. Only what is left after that is parsed
+and checked.
 """
 
 import functools
@@ -37,14 +37,16 @@ DEFAULT_SOURCE: Final = "default"
 
 @attrs.frozen
 class SourcedConfig:
-    """A `Config`, and for each field where its value came from.
+    """A `Config`, with the source of the value of each field.
 
     Attributes:
-        config: what could be read; the default of a field stands for what could not.
-        sources: name of each field that could be read to words for a person.
-        warnings: what the sources say without effect, one line each.
+        config: everything that could be read; fields that could not be have their
+            defaults.
+        sources: for each field that could be read, a description of its source.
+        warnings: settings without effect, one line each.
         problems: what cannot be read or used, one line each.
-        contradictions: why a server could not run what was read, one line each.
+        contradictions: why a server could not run with this configuration, one line
+            each.
     """
 
     config: Config
@@ -60,15 +62,17 @@ def load_config(
     path: str | os.PathLike[str] | None = None,
     flags: Mapping[str, object] | None = None,
 ) -> Config:
-    """Put together what the file, the environment and the flags say.
+    """Combine what the file, the environment and the flags say.
 
     Args:
-        environ: the environment.
-        path: a TOML file, or a ``datadog.yaml``; ``STATSD_TRIO_CONFIG`` otherwise.
-        flags: names of fields to what the command line says; None for nothing.
+        environ: the environment variables.
+        path: a TOML file, or a ``datadog.yaml``; by default the file in
+            ``STATSD_TRIO_CONFIG``.
+        flags: the values of fields from the command line, by name; None if there is no
+            command line.
 
     Raises:
-        ConfigError: with every problem, one line each, naming its source.
+        ConfigError: with one line for each problem, which names its source.
     """
     sourced = load_sourced_config(environ=environ, path=path, flags=flags)
     for warning in sourced.warnings:
@@ -83,10 +87,11 @@ def load_sourced_config(
     flags: Mapping[str, object] | None = None,
     sockets: Sequence[socket.socket] = (),
 ) -> SourcedConfig:
-    """Do as `load_config`, and remember where each value came from.
+    """Load a configuration like `load_config`, with the source of each value.
 
-    With *sockets*, which a service manager bound, the default port is not bound: one
-    of them may be it. A port that somebody asked for stays.
+    With *sockets*, which a service manager has bound, the default port is not bound,
+    because one of them may have it. A port that was asked for explicitly is still
+    bound.
     """
     sourced = read_config(environ=environ, path=path, flags=flags, sockets=sockets)
     problems = [*sourced.problems, *sourced.contradictions]
@@ -102,7 +107,7 @@ def read_config(
     flags: Mapping[str, object] | None = None,
     sockets: Sequence[socket.socket] = (),
 ) -> SourcedConfig:
-    """Do as `load_sourced_config`, and return the problems with what could be read."""
+    """Load a configuration like `load_sourced_config`, but return its problems."""
     path = path or environ.get(FILE_VARIABLE) or None
     findings = search_sources(
         environ, None if path is None else Path(path), flags or {}
@@ -118,7 +123,7 @@ def read_config(
         port = config.port if "port" in found else None
         config = attrs.evolve(config, sockets=sockets, port=port)
     contradictions: list[str] = []
-    # What a file says that nobody could read may be what is missed.
+    # If the file could not be read, a missing setting may be in it.
     if findings.has_whole_file and config.use_dogstatsd:
         contradictions = find_contradictions(
             config,
@@ -142,7 +147,7 @@ def read_config(
 def _structure(
     found: Mapping[str, Found], problems: list[str]
 ) -> tuple[Config, set[str]]:
-    """Make a `Config` of all that can be read, and name the fields that cannot."""
+    """Return a `Config` of everything that can be read, and the bad fields' names."""
     import cattrs  # noqa: PLC0415 - only who reads a configuration pays for it
 
     raw = {name: each.raw for name, each in found.items()}
@@ -189,7 +194,8 @@ def _converter() -> Any:
 
         return structure
 
-    # Any, or a checker would take an override for one of the function's own options.
+    # Any, because a type checker would take an override for an option of the function
+    # itself.
     overrides: dict[str, Any] = {
         field.name: override(struct_hook=make_hook(OPTIONS[field.name]))
         if field.name in OPTIONS

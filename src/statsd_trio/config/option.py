@@ -1,4 +1,4 @@
-"""How an option is declared, in the metadata of a field of `Config`."""
+"""Declare options, in the metadata of the fields of `Config`."""
 
 from typing import Any, Final
 
@@ -26,13 +26,14 @@ class Alias:
 
     Attributes:
         variable: the environment variable.
-        key: its key in a ``datadog.yaml``, where a dot stands for a table; None if
-            there is none.
-        tag: the name of the tag whose value is given, where the option is a list of
-            tags.
-        unit: what a number there is in, where that is not the option's own unit.
-        counts_if_empty: whether an empty variable replaces what an earlier source
-            says, or is as good as absent.
+        key: its key in a ``datadog.yaml``, where a dot means a table; None if it has no
+            key.
+        tag: for options that are lists of tags, the name of the tag whose value is
+            given.
+        unit: the unit of a number given under this name, if it is not the option's own
+            unit.
+        counts_if_empty: whether an empty variable replaces what an earlier source says;
+            otherwise it counts as not set.
     """
 
     variable: str
@@ -46,20 +47,20 @@ class Alias:
 
 @attrs.frozen(kw_only=True)
 class Option:
-    """A field of `Config` that has a name outside of Python too.
+    """A field of `Config` that also has names outside of Python.
 
     Attributes:
-        name: the field's.
-        default: the field's; None if it depends on the machine.
-        default_words: words for a default that depends on the machine.
+        name: the name of the field.
+        default: the default of the field; None if it depends on the machine.
+        default_words: a description of a default that depends on the machine.
         section: the heading under which it is documented.
-        type: what it may hold.
-        help: one or two sentences for a flag's help and for the page.
-        in_python: the same for a program, where it differs.
-        aliases: its names outside of Python; the first that is set wins.
+        type: the type of its values.
+        help: one or two sentences for the flag's help and the documentation.
+        in_python: the same for programs, if it differs.
+        aliases: its names outside of Python; the first one that is set counts.
         flag: its name on the command line, without dashes.
-        adds_up: all of the aliases count rather than the first.
-        is_live: a running server takes a new value when it reloads.
+        adds_up: whether all aliases count, instead of only the first one.
+        is_live: whether a running server uses a new value when it reloads.
     """
 
     name: str
@@ -96,10 +97,10 @@ def option(
     adds_up: bool = False,
     is_live: bool = False,
 ) -> dict[str, object]:
-    """Return the metadata that makes an `Option` of a field.
+    """Return the metadata that make a field an `Option`.
 
-    Without *aliases* its variable is the field's name in capitals behind
-    ``STATSD_TRIO_``; without *flag*, its flag is that name with hyphens.
+    Without *aliases*, its variable is ``STATSD_TRIO_`` followed by the field's name in
+    capitals. Without *flag*, its flag is that name with hyphens.
     """
     return {
         "section": section,
@@ -122,7 +123,7 @@ def for_programs(help: str) -> dict[str, object]:  # noqa: A002 - as above
 
 
 def read_option(field: "attrs.Attribute[Any]") -> Option | None:
-    """Return the option that *field* is; None if only a program can set it."""
+    """Return the option of *field*; None if only a program can set the field."""
     declared = dict(field.metadata)
     if "type" not in declared:
         return None

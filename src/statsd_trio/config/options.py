@@ -1,7 +1,7 @@
-"""The options of `Config`, as the fields of the class declare them.
+"""All options of `Config`, as the fields of the class declare them.
 
-The environment, the files, the flags, ``config show``, the JSON Schema and the page
-of the documentation are all made from this one table.
+The environment, the files, the flags, ``config show``, the JSON Schema and the
+documentation are all made from this one table.
 """
 
 from typing import Final
@@ -11,10 +11,10 @@ import attrs
 from statsd_trio.config.config import Config
 from statsd_trio.config.option import Option, read_option
 
-# Where a file is, if no path is given.
+# The variable with the path of a file, if no path is given.
 FILE_VARIABLE: Final = "STATSD_TRIO_CONFIG"
 
-# Variables that begin with the prefix and are no options: the file, how to build the
+# Variables that begin with the prefix but are not options: the file, how to build the
 # package, and which engine runs.
 OTHER_VARIABLES: Final = (
     FILE_VARIABLE,
@@ -29,7 +29,7 @@ OPTIONS: Final = {
 }
 
 
-# The heading over each section to the options in it.
+# The heading before each section, with its options.
 SECTIONS: Final[dict[str, list[Option]]] = {}
 for _option in OPTIONS.values():
     SECTIONS.setdefault(_option.section, []).append(_option)

@@ -1,6 +1,6 @@
-"""The options on the documentation's page about the configuration.
+"""Write the options into the documentation's page about the configuration.
 
-``python -m statsd_trio.config.page docs/configuration.md`` renews them there.
+To update the page, run ``python -m statsd_trio.config.page docs/configuration.md``.
 """
 
 import json
@@ -19,14 +19,14 @@ _END: Final = "<!-- Options end. -->"
 
 
 def renew_page(page: str) -> str:
-    """Put the options as they are now into the text of the page."""
+    """Return the text of the page with the current options."""
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n\n{render_options()}\n{_END}{after}"
 
 
 def render_options() -> str:
-    """Write a part of the page for each section of options."""
+    """Return a part of the page for each section of options."""
     return "\n".join(
         _render_section(title, options) for title, options in SECTIONS.items()
     )

@@ -1,7 +1,7 @@
-"""How texts, lists and addresses that a person wrote are read.
+"""Parse texts, lists and addresses that people write.
 
-Each function takes text, or the value that TOML or YAML made of it, and raises
-`ValueError` with words that fit behind ``NAME=value:``.
+Each function takes text, or the value that TOML or YAML turned it into, and raises
+`ValueError` with a text that fits after ``NAME=value:``.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import cast
 
 
 def parse_text(raw: object) -> str:
-    """Read text; a number that YAML made of it is text again."""
+    """Return text; a number that YAML made of a text becomes text again."""
     if isinstance(raw, str):
         return raw.strip()
     if isinstance(raw, int | float) and not isinstance(raw, bool):
@@ -21,9 +21,9 @@ def parse_text(raw: object) -> str:
 
 
 def parse_strings(raw: object) -> tuple[str, ...]:
-    """Read a list: JSON, or separated by commas, or else by spaces.
+    """Parse a list: JSON, or items separated by commas or, without commas, by spaces.
 
-    Items that are empty, or null, are left out.
+    Empty and null items are left out.
     """
     if isinstance(raw, str):
         if raw.lstrip().startswith("["):
@@ -37,12 +37,12 @@ def parse_strings(raw: object) -> tuple[str, ...]:
 
 
 def drop_empty(values: Iterable[object]) -> list[object]:
-    """Return *values* without null and empty text, which are as good as absent."""
+    """Return *values* without null and empty texts, which count as missing."""
     return [value for value in values if value not in (None, "")]
 
 
 def parse_json(raw: str) -> object:
-    """Read JSON that stands in one environment variable."""
+    """Parse the JSON in an environment variable."""
     try:
         return cast("object", json.loads(raw))
     except (ValueError, RecursionError) as error:
@@ -50,7 +50,7 @@ def parse_json(raw: str) -> object:
 
 
 def parse_percentile(fraction: str) -> int:
-    """Read a fraction of 1, such as ``0.95``, as percent.
+    """Parse a fraction of 1, such as ``0.95``, as percent.
 
     Source: datadog-agent, pkg/metrics/histogram.go, ParsePercentiles.
     """
@@ -69,7 +69,7 @@ def split_address(address: str, default_host: str = "127.0.0.1") -> tuple[str, i
     """Split ``HOST:PORT``, ``[::1]:PORT``, ``:PORT`` or ``PORT``.
 
     Raises:
-        ValueError: if it is none of these.
+        ValueError: if *address* has none of these forms.
     """
     if "://" in address:
         raise ValueError("write HOST:PORT, such as 127.0.0.1:8129, without a scheme")

@@ -1,4 +1,4 @@
-"""What is wrong with a `Config`, a line for each problem."""
+"""Find what is wrong with a `Config`, with one line for each problem."""
 
 import enum
 from collections.abc import Callable, Collection
@@ -14,7 +14,7 @@ _PORTS: Final = "port 0 turns UDP off, __random__ takes any free port"
 
 
 class Wording(enum.Enum):
-    """How a problem speaks of fields to whoever can mend it."""
+    """How a problem names fields, depending on who can solve it."""
 
     PYTHON = "a program that makes a Config"
     ENVIRONMENT = "a program that has one loaded"
@@ -22,19 +22,19 @@ class Wording(enum.Enum):
 
 
 class Contradiction(NamedTuple):
-    """Fields that cannot stand together."""
+    """Fields that contradict each other."""
 
     fields: frozenset[str]
     problem: str
 
 
 def find_problems(config: Config, *, has_sinks: bool = False) -> list[str]:
-    """Tell everything that keeps a server from running *config*.
+    """Return every reason why a server cannot run with *config*.
 
     Args:
-        config: as a program made it.
-        has_sinks: whether the program hands over sinks of its own, so that those
-            which *config* names are not used.
+        config: a configuration made by a program.
+        has_sinks: whether the program passes sinks of its own, so that those named in
+            *config* are not used.
     """
     problems: list[str] = []
     bad: set[str] = set()
@@ -49,7 +49,7 @@ def find_problems(config: Config, *, has_sinks: bool = False) -> list[str]:
 
 
 def check_value(option: Option, value: Any) -> list[str]:
-    """Tell what is wrong with the *value* of one field."""
+    """Return what is wrong with the *value* of one field."""
     try:
         option.type.check(value)
     except ConfigError as error:
@@ -68,7 +68,7 @@ def find_contradictions(
     bad: Collection[str] = (),
     wording: Wording = Wording.PYTHON,
 ) -> list[str]:
-    """Return which fields cannot stand together, but for those already *bad*."""
+    """Return which fields contradict each other, except those already *bad*."""
     found = [
         contradiction
         for find in _FINDERS
@@ -128,7 +128,7 @@ def _find_half_a_forward(config: Config, _wording: Wording) -> Contradiction | N
         return None
     return Contradiction(
         frozenset({"forward_host", "forward_port"}),
-        "forward_host and forward_port are set only together",
+        "forward_host and forward_port must be set together",
     )
 
 
@@ -164,9 +164,9 @@ _FINDERS: tuple[Callable[[Config, Wording], Contradiction | None], ...] = (
 
 
 def show_value(raw: object, mask: Callable[[str], str] = mask_urls) -> str:
-    """Return *raw* as one short line, with what *mask* hides in it hidden."""
+    """Return *raw* as one short line, with its secret parts hidden by *mask*."""
     if isinstance(raw, list):
-        # As it would be written in a variable or a flag.
+        # In the form used in a variable or a flag.
         raw = ",".join(map(str, cast("list[object]", raw)))
     text = str(raw) if raw is None or isinstance(raw, Secret) else mask(str(raw))
     if len(text) > 60:

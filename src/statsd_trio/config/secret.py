@@ -1,4 +1,4 @@
-"""A key or a password, which only `Secret.reveal` shows."""
+"""A key or a password, whose text only `Secret.reveal` returns."""
 
 import re
 from typing import Final, final
@@ -7,7 +7,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CREDENTIALS: Final = re.compile(r"://\S*@")
 _QUERY: Final = re.compile(r"(://[^\s?]*\?)\S+")
 
-# A shorter secret would be given away by its last characters.
+# The last characters of a shorter secret would give it away.
 _SHOWN_CHARACTERS: Final = 4
 _LEAST_HIDDEN_CHARACTERS: Final = 15
 
@@ -16,7 +16,8 @@ _LEAST_HIDDEN_CHARACTERS: Final = 15
 class Secret:
     """Text that no ``repr``, log line, f-string or dump shows.
 
-    Not a kind of `str`, so that what would print it fails, or prints the mask.
+    It is not a subclass of `str`, so code that would print it fails, or prints the
+    mask.
     """
 
     __slots__ = ("_mask", "_text")
@@ -51,8 +52,8 @@ def _mask(text: str) -> str:
 def mask_credentials(url: str) -> str:
     """Replace the user name, the password and the query in *url* by ``***``.
 
-    All that stands between the scheme and the last ``@`` counts as credentials, since
-    a password that is not percent-encoded may contain any character. A query may hold
+    Everything between the scheme and the last ``@`` counts as credentials, because a
+    password that is not percent-encoded may contain any character. A query may contain
     a key.
     """
     scheme = _SCHEME.match(url)
@@ -69,11 +70,11 @@ def mask_urls(text: str) -> str:
 
 
 def hide_credentials(url: str | Secret) -> Secret:
-    """Return *url* as a `Secret` that shows everything but its credentials."""
+    """Return *url* as a `Secret` that shows everything except its credentials."""
     return Secret(url, mask=mask_credentials(url)) if isinstance(url, str) else url
 
 
 def strip_credentials(url: Secret) -> str:
-    """Return *url* without its credentials, and without a slash at its end."""
+    """Return *url* without its credentials, and without a final slash."""
     scheme, _, rest = url.reveal().partition("://")
     return f"{scheme}://{rest.rpartition('@')[2].rstrip('/')}"

@@ -1,4 +1,4 @@
-"""What may be shown of a `Config`, its values, and of the options, a JSON Schema."""
+"""Show the values of a `Config` without its secrets, and its JSON Schema."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
@@ -14,7 +14,7 @@ from statsd_trio.rules.tag_filter import TagFilterEntry
 
 
 class ShownField(NamedTuple):
-    """One field, its value as JSON has it, and where that came from."""
+    """One field, with its value as JSON and the source of the value."""
 
     name: str
     value: Any
@@ -22,7 +22,7 @@ class ShownField(NamedTuple):
 
 
 def show_fields(sourced: SourcedConfig) -> list[ShownField]:
-    """Show every field that could be read, secrets masked."""
+    """Return every field that could be read, with secrets masked."""
     return [
         ShownField(name, to_json(getattr(sourced.config, name)), source)
         for name, source in sourced.sources.items()
@@ -30,7 +30,7 @@ def show_fields(sourced: SourcedConfig) -> list[ShownField]:
 
 
 def to_json(value: object) -> Any:
-    """Turn *value* into what JSON knows; a secret into its mask."""
+    """Convert *value* to what JSON knows; a secret becomes its mask."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Secret):
@@ -45,16 +45,16 @@ def to_json(value: object) -> Any:
             field.name: to_json(getattr(value, field.name))
             for field in attrs.fields(type(value))
         }
-    # A program's own way to a key.
+    # A program's own function that returns a key.
     return f"<{type(value).__name__}>"
 
 
 def make_schema() -> dict[str, Any]:
-    """Describe a TOML file as JSON Schema."""
+    """Return a JSON Schema for a TOML file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "statsd-trio",
-        "description": "The configuration of a statsd-trio server, as TOML has it.",
+        "description": "The configuration of a statsd-trio server, as TOML.",
         "type": "object",
         "additionalProperties": False,
         "properties": {name: _describe(option) for name, option in OPTIONS.items()},

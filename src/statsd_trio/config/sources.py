@@ -1,8 +1,9 @@
-"""What a file, the environment and flags say of each field.
+"""Find what a file, the environment and flags say about each field.
 
-A later source replaces what an earlier one says of a field: a file, the environment,
-the command line. Where the names of a field add up, as those for tags do, a later
-source replaces what an earlier one says under the same name; a flag replaces all.
+A later source replaces what an earlier one says about a field; the order is: a file,
+the environment, the command line. If the names of a field add up, as those for tags do,
+a later source replaces only what an earlier one says under the same name, but a flag
+replaces everything.
 """
 
 import re
@@ -19,9 +20,9 @@ from statsd_trio.config.parsing import parse_strings, parse_text
 from statsd_trio.errors import ConfigError
 from statsd_trio.suggestion import find_nearest
 
-# What Kubernetes, and Docker before it, sets for a service whose name begins with
-# `statsd-trio`.
-# Source: kubernetes.io, "Discovering services", environment variables.
+# Variables that Kubernetes, and Docker before it, set for a service whose name begins
+# with `statsd-trio`. Source: kubernetes.io, "Discovering services", environment
+# variables.
 _OF_A_SERVICE: Final = re.compile(
     r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
 )
@@ -37,11 +38,11 @@ _OTHER_WORDS: Final = {
     "flushinterval": "interval_seconds",
 }
 
-# How the names of variables begin that are for any program that sends OTLP.
+# The prefix of variables that are for any program that sends OTLP.
 _FOREIGN: Final = "OTEL_"
 
-# The first that is set counts.
-# Source: opentelemetry-specification, protocol/exporter.md.
+# The first one that is set counts. Source: opentelemetry-specification,
+# protocol/exporter.md.
 _PROTOCOLS: Final = (
     "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
     "OTEL_EXPORTER_OTLP_PROTOCOL",
@@ -49,14 +50,15 @@ _PROTOCOLS: Final = (
 
 
 class Found(NamedTuple):
-    """What one source says.
+    """What one source says about a field.
 
     Attributes:
-        raw: text, or what TOML or YAML made of it.
-        source: words for a person.
-        rank: which of the Agent's several names for the field it was.
-        is_agents: whether it stands in a file of the Agent's, which is good for us if
-            it is good for the Agent.
+        raw: text, or what TOML or YAML turned it into.
+        source: a description of the source for people.
+        rank: the index of the name that was used, among the Agent's names for the
+            field.
+        is_agents: whether it is in a file of the Agent, where the Agent's rules for bad
+            values apply.
     """
 
     raw: object
@@ -70,11 +72,11 @@ class Findings:
     """What all sources say together.
 
     Attributes:
-        found: name of a field to the last that was said of it.
-        problems: what cannot be read or names nothing, one line each.
-        meant: the fields that names which do not exist were probably meant for.
-        has_whole_file: False if the file could not be read, so that nobody knows what
-            it says.
+        found: for each field, what the last source says.
+        problems: what cannot be read, or is not the name of a field, one line each.
+        meant: the fields that unknown names were probably meant for.
+        has_whole_file: False if the file could not be read, so that its contents are
+            not known.
     """
 
     found: dict[str, Found] = attrs.field(factory=dict[str, Found])
@@ -83,7 +85,7 @@ class Findings:
     has_whole_file: bool = True
 
 
-# Name of a field to what one source says under each of its names, by their rank.
+# For each field, what one source says under each of its names, by rank.
 _ByRank = dict[str, dict[int, Found]]
 
 
@@ -148,7 +150,7 @@ def _suggest_key(key: str, findings: Findings) -> str:
 
 
 def _search_agent_table(path: Path, table: Mapping[str, object]) -> _ByRank:
-    # Other keys are the rest of the Agent's.
+    # Other keys belong to other parts of the Agent.
     return {
         option.name: {
             rank: Found(
@@ -183,7 +185,7 @@ def _search_environ(environ: Mapping[str, str]) -> _ByRank:
 
 
 def _check_variables(environ: Mapping[str, str], findings: Findings) -> None:
-    """Find variables that look like ours and are not."""
+    """Find variables that look like ours but are unknown."""
     known = [name for option in OPTIONS.values() for name in option.environ]
     ours = [*(name for name in known if name.startswith(PREFIX)), *OTHER_VARIABLES]
     for name, text in environ.items():
@@ -217,7 +219,7 @@ def _suggest_variable(name: str, ours: list[str], findings: Findings) -> str:
 
 
 def _read_alias(alias: Alias, raw: object) -> object:
-    """Return what *alias* says of its option, where it is *raw*."""
+    """Return the value of the option of *alias*, which was given as *raw*."""
     if alias.unit and str(raw).strip().isdecimal():
         return f"{raw}{alias.unit}"
     if alias.tag is None:
@@ -225,7 +227,7 @@ def _read_alias(alias: Alias, raw: object) -> object:
     try:
         return [f"{alias.tag}:{parse_text(raw)}"]
     except ValueError:
-        # As one value of a list it will be refused, under its own name.
+        # As one item of a list it will be refused, under its own name.
         return [raw]
 
 
@@ -235,14 +237,14 @@ def _combine(candidates: list[Found]) -> Found:
         try:
             strings += parse_strings(candidate.raw)
         except ValueError:
-            # Alone, it will be refused under its own name.
+            # It is the only one, and will be refused under its own name.
             return candidate
     strings = list(dict.fromkeys(strings))
     return Found(strings, " + ".join(candidate.source for candidate in candidates))
 
 
 def find_other_protocols(environ: Mapping[str, str]) -> list[str]:
-    """Return a line where OpenTelemetry's variables ask for another protocol."""
+    """Return a line if OpenTelemetry's variables ask for another protocol."""
     for name in _PROTOCOLS:
         asked = environ.get(name, "").strip()
         if asked and asked != "http/protobuf":
@@ -254,7 +256,7 @@ def find_other_protocols(environ: Mapping[str, str]) -> list[str]:
 def _leave_out_foreign(found: dict[str, Found]) -> None:
     """Drop OpenTelemetry's variables, unless OTLP is sent.
 
-    They may be there for a program beside us, and say what we could not use.
+    They may be meant for another program, with values that cannot be used here.
     """
     sinks = found.get("sinks")
     try:
@@ -262,7 +264,7 @@ def _leave_out_foreign(found: dict[str, Found]) -> None:
             sinks.raw
         )
     except ValueError:
-        # Nobody knows what was meant; it is refused later.
+        # It is not known what was meant; this is refused later.
         sends_otlp = True
     if sends_otlp:
         return
@@ -272,10 +274,10 @@ def _leave_out_foreign(found: dict[str, Found]) -> None:
 
 
 def _separate_filterlists(found: dict[str, Found]) -> None:
-    """Drop a match_prefix that belongs to the other of the Agent's two lists.
+    """Drop a match_prefix that belongs to the other one of the Agent's two lists.
 
-    Source: datadog-agent, comp/filterlist/impl/filterlist.go: the older pair of keys
-    is read only when ``metric_filterlist`` is empty, and then as a pair.
+    Source: datadog-agent, comp/filterlist/impl/filterlist.go: the older pair of keys is
+    read only when ``metric_filterlist`` is empty, and then as a pair.
     """
     ranks = [
         found[name].rank if name in found else None

@@ -1,4 +1,4 @@
-"""The folder where a server may keep state, if nobody names another."""
+"""Find the folder in which a server may keep state, if none is configured."""
 
 import os
 
@@ -6,9 +6,10 @@ import os
 def find_state_folder() -> str:
     """Return the platform's folder for the state of this program.
 
-    That is what systemd made for the service (``StateDirectory=``), or else the
-    user's: ``$XDG_STATE_HOME/statsd-trio`` or ``~/.local/state/statsd-trio`` on Linux,
-    its like on macOS and Windows. It may not exist yet.
+    This is the folder that systemd made for the service (``StateDirectory=``) or,
+    without one, the user's: ``$XDG_STATE_HOME/statsd-trio`` or
+    ``~/.local/state/statsd-trio`` on Linux, and the usual folders on macOS and Windows.
+    It may not exist yet.
 
     Source: systemd.exec(5), STATE_DIRECTORY: paths with colons between them.
     """

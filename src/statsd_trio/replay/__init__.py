@@ -1,1 +1,1 @@
-"""Capture files: what arrived, written down, read back and sent again."""
+"""Capture files: record packets, read them back and send them again."""

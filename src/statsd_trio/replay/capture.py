@@ -1,8 +1,8 @@
-"""Packets with the time of their arrival, as lines of JSON; pure.
+"""Packets with the times of their arrival, as lines of JSON.
 
-A capture file of ours is one object a line: ``time`` (unix seconds), ``source`` (the
-transport and, where it is known, the sender) and ``data`` (base64). It can be cut,
-joined and filtered line by line.
+Our capture file has one object per line: ``time`` (unix seconds), ``source`` (the
+transport and, if known, the sender) and ``data`` (base64). It can be cut, joined and
+filtered line by line.
 """
 
 import base64
@@ -13,7 +13,7 @@ import cattrs
 
 from statsd_trio.structuring import StrictConverter, list_problems
 
-# A packet of UDP at its longest, in base64, and room for the rest.
+# A UDP packet of the greatest size in base64, and room for the rest.
 MAX_LINE_BYTES: Final = 128 * 1024
 
 
@@ -22,7 +22,7 @@ class CapturedPacket(NamedTuple):
 
     Attributes:
         time: unix seconds.
-        source: who sent it, for a person.
+        source: who sent it, as text for people.
     """
 
     time: float
@@ -31,11 +31,11 @@ class CapturedPacket(NamedTuple):
 
 
 class CaptureError(Exception):
-    """A file is no capture, or broken; the message says where."""
+    """A file is not a capture, or is damaged; the message says where."""
 
 
 def format_packet(packet: CapturedPacket) -> str:
-    """Write *packet* as one line, without its newline."""
+    """Return *packet* as one line, without its newline."""
     return json.dumps(
         {
             "time": packet.time,
@@ -47,10 +47,10 @@ def format_packet(packet: CapturedPacket) -> str:
 
 
 def parse_packet(line: str | bytes) -> CapturedPacket:
-    """Read one line.
+    """Parse one line.
 
     Raises:
-        CaptureError: if it is none that `format_packet` writes.
+        CaptureError: if `format_packet` could not have written it.
     """
     try:
         packet = _CONVERTER.structure(json.loads(line), CapturedPacket)

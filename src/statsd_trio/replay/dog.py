@@ -1,8 +1,8 @@
-"""Reads the packets in the Agent's capture files, ``.dog``.
+"""Read the packets in the Agent's capture files, ``.dog``.
 
-Eight bytes of header, the fifth of which holds the version, then records: a
-little-endian uint32 length and a protobuf message. A length of zero ends them; what
-follows is the Agent's own state and of no use to anyone else.
+A file begins with a header of eight bytes, the fifth of which has the version. Then
+come records: a little-endian uint32 length and a protobuf message. A length of zero
+ends them. What follows is the Agent's own state, which nobody else can use.
 
 Source: datadog-agent, comp/dogstatsd/replay/impl/file_common.go and writer.go.
 """
@@ -32,10 +32,13 @@ def is_dog(header: bytes) -> bool:
 
 
 def read_records(read: Callable[[int], bytes]) -> Iterator[CapturedPacket]:
-    """Read packets until the end of the records; *read* gives fewer bytes at an end.
+    """Yield packets until the end of the records.
+
+    *read* returns fewer bytes than asked for at the end of the file.
 
     Raises:
-        CaptureError: if the version is newer than is known, or a record is broken.
+        CaptureError: if the version is newer than the known ones, or a record is
+            damaged.
     """
     header = read(HEADER_BYTES)
     if len(header) < HEADER_BYTES or not is_dog(header):
@@ -43,7 +46,7 @@ def read_records(read: Callable[[int], bytes]) -> Iterator[CapturedPacket]:
     version = header[4] & ~_VERSION_MARK
     if header[4] & _VERSION_MARK != _VERSION_MARK or version > _NEWEST_VERSION:
         raise CaptureError(f"a capture of version {version} is not known")
-    # Nanoseconds from version 3 on.
+    # Times are in nanoseconds from version 3 on.
     unit = 1e-9 if version >= 3 else 1.0
     number = 0
     while prefix := read(_LENGTH.size):
@@ -53,7 +56,7 @@ def read_records(read: Callable[[int], bytes]) -> Iterator[CapturedPacket]:
             return
         record = read(length) if 0 < length <= _MAX_RECORD_BYTES else b""
         if len(record) != length:
-            raise CaptureError(f"record {number} is broken or cut")
+            raise CaptureError(f"record {number} is damaged or cut off")
         try:
             yield _parse_record(record, unit)
         except DecodeError as error:

@@ -1,4 +1,4 @@
-"""A capture file's path in, its packets out, whatever its format and compression."""
+"""Read the packets of a capture file, whatever its format and compression."""
 
 import sys
 from collections.abc import Iterator
@@ -22,11 +22,12 @@ _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 
 
 def read_capture(path: Path) -> Iterator[CapturedPacket]:
-    """Read packets one by one: of our captures or the Agent's, compressed or not.
+    """Yield the packets of our captures or the Agent's, compressed or not.
 
     Raises:
-        CaptureError: if it is no capture or broken, naming the line or record.
-        OSError: if it cannot be read.
+        CaptureError: if the file is not a capture or is damaged; the message names the
+            line or record.
+        OSError: if the file cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(HEADER_BYTES)

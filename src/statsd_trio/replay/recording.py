@@ -1,4 +1,4 @@
-"""Addresses to listen on in, captured packets out."""
+"""Listen on addresses and record the packets that arrive."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
 
-# As large as a packet can be: what a server would cut is worth seeing whole.
+# The largest possible packet: packets that a server would cut are worth seeing whole.
 _BUFFER_BYTES: Final = 65_536
 _RECEIVE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 _QUEUE_PACKETS: Final = 1024
@@ -32,7 +32,8 @@ async def bind_addresses(addresses: Iterable[Address]) -> list[Listener]:
     """Bind all of *addresses*.
 
     Raises:
-        OSError: if one cannot be bound, naming it; nothing stays bound.
+        OSError: if one of them cannot be bound; the message names it, and no socket
+            stays open.
     """
     listeners: list[Listener] = []
     with ExitStack() as stack:
@@ -51,9 +52,9 @@ async def record(
     *,
     wall_clock: Callable[[], float] = time.time,
 ) -> None:
-    """Hand *write* what arrives until cancelled, then what had arrived by then.
+    """Pass packets to *write* until cancelled, including those that arrived by then.
 
-    An error of *write* ends it, in an `ExceptionGroup`.
+    An error of *write* ends the recording, and is raised in an `ExceptionGroup`.
     """
     queue = PacketQueue(_QUEUE_PACKETS)
     listeners = list(listeners)
@@ -73,7 +74,7 @@ async def _write_packets(
     write: Callable[[CapturedPacket], None],
     wall_clock: Callable[[], float],
 ) -> None:
-    """Write until every listener has closed its end, which they do when cancelled."""
+    """Write until every listener has closed its end, as they do when cancelled."""
     with packets, trio.CancelScope(shield=True):
         async for data, origin, _ in packets:
             source = f"{origin.transport} {origin.sender}".rstrip()

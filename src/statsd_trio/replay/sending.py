@@ -1,4 +1,4 @@
-"""Packets of a capture in, sent to an address again with their timing."""
+"""Send the packets of a capture to an address again, with their timing."""
 
 import errno
 import math
@@ -17,16 +17,16 @@ from statsd_trio.transports.addresses import Address
 
 Send = Callable[[bytes], Awaitable[None]]
 
-# After so many packets without a wait others run.
+# After this many packets without a wait, other tasks may run.
 _MAX_PACKETS_A_STRETCH: Final = 64
 
 
 @asynccontextmanager
 async def open_sender(address: Address) -> AsyncGenerator[Send]:
-    """Connect to *address*; gives what sends a packet there, framed as it must be.
+    """Connect to *address*; yield a function that sends a packet there.
 
     Raises:
-        OSError: if it cannot be connected to.
+        OSError: if the connection fails.
     """
     if address.transport == "pipe":
         descriptor = await trio.to_thread.run_sync(_open_pipe, address.path)
@@ -65,11 +65,11 @@ async def replay(
     """Send each of *packets* when its time has come.
 
     Args:
-        packets: in the order of their arrival; one that is earlier than the one
-            before it is sent at once.
-        send: sends one.
-        report: told of each that was sent.
-        speed: how many times as fast; infinite for as fast as it goes.
+        packets: in the order of their arrival; a packet with an earlier time than the
+            one before it is sent at once.
+        send: sends one packet.
+        report: called with each packet after it was sent.
+        speed: how many times as fast as recorded; infinite to send without pauses.
     """
     started = trio.current_time()
     first: float | None = None
@@ -89,7 +89,7 @@ def _end_line(data: bytes) -> bytes:
 
 
 def _open_pipe(path: str) -> int:
-    # In a thread: the open waits for a reader.
+    # This needs a thread, because opening the pipe waits for a reader.
     return os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
 
 
@@ -98,7 +98,9 @@ async def _connect(address: Address) -> trio.socket.SocketType:
     kind = socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM
     if address.path:
         if sys.platform == "win32":
-            raise OSError(errno.EAFNOSUPPORT, f"{address}: no Unix sockets here")
+            raise OSError(
+                errno.EAFNOSUPPORT, f"{address}: this system has no Unix sockets"
+            )
         candidates: list[tuple[int, object]] = [(socket.AF_UNIX, address.path)]
     else:
         found = await trio.socket.getaddrinfo(address.host, address.port, type=kind)

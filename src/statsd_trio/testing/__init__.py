@@ -1,4 +1,4 @@
-"""What tests of clients and servers can use; needs the extra ``testing``."""
+"""Tools for tests of clients and servers; they need the extra ``testing``."""
 
 from statsd_trio.testing import strategies
 

@@ -1,8 +1,8 @@
-r"""Hypothesis strategies for messages of the protocol and for their lines.
+"""Hypothesis strategies for messages of the protocol and for their lines.
 
-`messages` gives what the wire can carry, so that formatting never fails; `lines`
-gives anything from valid lines to noise, most of it nearly valid, since noise alone
-never gets past the first check. `packets` and `streams` are made of such lines.
+`messages` generates what the protocol can carry, so formatting never fails. `lines`
+generates everything from valid lines to noise, most of it nearly valid, because pure
+noise never gets past the first check. `packets` and `streams` consist of such lines.
 """
 
 import math
@@ -30,7 +30,7 @@ _RESERVED_TAGS: Final = (
 )
 _MAX_INT64: Final = 2**63 - 1
 
-# What decides something somewhere in a line.
+# Characters that have a meaning somewhere in a line.
 _FRAGMENTS: Final = (
     *"|:,#@T_.+-0159 \r\0{}",
     "_e{",
@@ -47,7 +47,7 @@ _FRAGMENTS: Final = (
 
 
 def texts(without: str = "", *, min_size: int = 0) -> SearchStrategy[str]:
-    """Text that UTF-8 can carry, without newlines and the characters *without*."""
+    """Text that UTF-8 can carry, without newlines and the characters in *without*."""
     characters = st.characters(codec="utf-8", exclude_characters=without + "\n")
     return st.text(characters, min_size=min_size, max_size=30)
 
@@ -62,7 +62,7 @@ def names() -> SearchStrategy[str]:
 
 
 def tags() -> SearchStrategy[tuple[str, ...]]:
-    """Tags that are not reserved, with repetitions and empty ones among them."""
+    """Tags that are not reserved, including repeated and empty ones."""
     plain = st.builds(
         "{}:{}".format,
         st.sampled_from(["env", "service", "device", "dd.internal.resource"]),
@@ -75,7 +75,7 @@ def tags() -> SearchStrategy[tuple[str, ...]]:
 
 
 def origins() -> SearchStrategy[ClientOrigin | None]:
-    """What a client may say of where it runs."""
+    """What a client may say about where it runs."""
     part = st.none() | texts("|,", min_size=1)
     origin = st.builds(
         ClientOrigin,
@@ -90,7 +90,7 @@ def origins() -> SearchStrategy[ClientOrigin | None]:
 
 
 def numbers() -> SearchStrategy[float]:
-    """Every number that a sample may hold."""
+    """Every number that a sample may have."""
     return st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -104,7 +104,7 @@ def sample_rates() -> SearchStrategy[float]:
 
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
-    """Samples of every type, as a parser gives them."""
+    """Samples of every type, as a parser returns them."""
     metric_type = draw(st.sampled_from(MetricType))
     values: tuple[float, ...] | tuple[str, ...]
     if metric_type is MetricType.SET:
@@ -126,7 +126,7 @@ def samples(draw: st.DrawFn) -> Sample:
 
 
 def events() -> SearchStrategy[Event]:
-    r"""Events, with newlines but without ``\n`` spelt out in title and text."""
+    r"""Events whose title and text may have newlines, but no literal ``\n``."""
     body = st.text(st.characters(codec="utf-8"), max_size=60).filter(
         lambda text: "\\n" not in text
     )
@@ -164,12 +164,12 @@ def service_checks() -> SearchStrategy[ServiceCheck]:
 
 
 def messages() -> SearchStrategy[Message]:
-    """Any message that the wire can carry."""
+    """Any message that the protocol can carry."""
     return st.one_of(samples(), events(), service_checks())
 
 
 def valid_lines() -> SearchStrategy[bytes]:
-    """Lines that are accepted, without a newline."""
+    """Lines that are accepted, without their newline."""
     return messages().map(format_message)
 
 
@@ -181,7 +181,7 @@ def lines() -> SearchStrategy[bytes]:
         st.sampled_from(["a:1|c|", "a:1:2|g|", "_e{5,4}:title|text|", "_sc|a|0|"]),
         nearly,
     )
-    # Lengths that lie, and that end within characters.
+    # Lengths that are wrong, and lengths that end within characters.
     misled = st.builds(
         "_e{{{},{}{}:{}{}".format,
         st.integers(0, 9),
@@ -205,7 +205,7 @@ def packets(max_bytes: int = 8192) -> SearchStrategy[bytes]:
     """Datagrams of several lines, the last with or without its newline.
 
     Args:
-        max_bytes: no packet is longer.
+        max_bytes: the greatest size of a packet.
     """
     joined = st.builds(
         _join, st.lists(lines(), max_size=5), st.sampled_from([b"", b"\n"])
@@ -214,9 +214,10 @@ def packets(max_bytes: int = 8192) -> SearchStrategy[bytes]:
 
 
 def streams() -> SearchStrategy[tuple[list[bytes], bytes]]:
-    """Packets, and the bytes by which a Unix stream socket carries them.
+    """Packets, with the bytes that carry them over a Unix stream socket.
 
-    Each follows its length, a little-endian uint32; cut the bytes where you like.
+    Each packet follows its length, a little-endian uint32. You may cut the bytes
+    anywhere.
     """
     return st.lists(packets(), max_size=5).map(_frame)
 
@@ -242,5 +243,5 @@ def _optional_timestamps() -> SearchStrategy[int | None]:
 
 
 def _hosts() -> SearchStrategy[str | None]:
-    # A host goes into the field h:, and "no host" only into a tag.
+    # A host is written in the field h:, but "no host" can only be written as a tag.
     return st.none() | texts("|")

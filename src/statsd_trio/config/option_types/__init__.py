@@ -1,1 +1,1 @@
-"""The types of value that an option may have, each a class."""
+"""The types of values that options have, one class for each."""

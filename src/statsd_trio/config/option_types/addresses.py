@@ -1,4 +1,4 @@
-"""The types of option that lead to other machines: keys, URLs, addresses."""
+"""The types of options about other machines: keys, URLs, addresses."""
 
 import re
 import urllib.parse
@@ -18,7 +18,7 @@ from statsd_trio.config.secret import Secret, hide_credentials, mask_credentials
 
 T = TypeVar("T")
 
-# What is sent to an intake, the most important first.
+# What can be sent to an intake, the most important first.
 ROUTE_NAMES: Final = ("series", "sketches", "service_checks", "events")
 
 
@@ -40,17 +40,19 @@ class SecretText(OptionType):
             return
         key = value.reveal()
         if key.startswith("ENC["):
-            raise ValueError("is a handle of the Agent's secret backend, which we lack")
+            raise ValueError(
+                "is a handle of the Agent's secret backend, which is not supported here"
+            )
         if not key.isascii() or not key.isprintable() or " " in key:
-            # It goes into a header.
-            raise ValueError("has a character that no key has")
+            # It is sent in a header.
+            raise ValueError("has a character that cannot be in a key")
 
     def mask(self, text: str) -> str:
         return "***"
 
 
 class Url(OptionType):
-    """A URL of HTTP, or None."""
+    """An HTTP URL, or None."""
 
     words = "URL; its credentials are never shown"
     metavar = "URL"
@@ -71,7 +73,7 @@ class Url(OptionType):
 
 
 class ProxyUrl(Url):
-    """A URL whose scheme may be left out."""
+    """A URL that may be given without its scheme."""
 
     def parse(self, raw: object) -> Secret | None:
         text = optional_text(raw)
@@ -81,7 +83,7 @@ class ProxyUrl(Url):
 
 
 class Site(FilledText):
-    """A site of Datadog's, such as ``datadoghq.eu``."""
+    """A Datadog site, such as ``datadoghq.eu``."""
 
     def check(self, value: str) -> None:
         if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value):
@@ -91,7 +93,7 @@ class Site(FilledText):
 class Address(OptionType):
     """An address to listen on, or None."""
 
-    words = "`HOST:PORT`; a port alone is one of the loopback address"
+    words = "`HOST:PORT`; a port alone means the loopback address"
     metavar = "HOST:PORT"
 
     def make_schema(self) -> dict[str, object]:
@@ -110,7 +112,7 @@ class Address(OptionType):
 
 
 class Routes(Choices):
-    """What is sent to an intake; at least one of the routes."""
+    """What is sent to an intake: one route or more."""
 
     def __init__(self) -> None:
         super().__init__(*ROUTE_NAMES)
@@ -122,7 +124,7 @@ class Routes(Choices):
 
 
 class Endpoints(OptionType):
-    """Further intakes, each with its keys."""
+    """Additional intakes, each with its keys."""
 
     words = "table of URLs, each with a list of keys; in one variable, as JSON"
     metavar = "JSON"
@@ -134,7 +136,8 @@ class Endpoints(OptionType):
     def parse(self, raw: object) -> dict[Secret, tuple[Secret, ...]]:
         endpoints: dict[Secret, tuple[Secret, ...]] = {}
         for url, keys in _parse_table(raw, "keys").items():
-            # As in the Agent: each key counts once, and there may be none.
+            # As in the Agent, a repeated key counts once, and there may be no keys at
+            # all.
             unique = dict.fromkeys(parse_strings([] if keys is None else keys))
             endpoints[hide_credentials(parse_text(url))] = tuple(map(Secret, unique))
         return endpoints
@@ -151,7 +154,7 @@ class Endpoints(OptionType):
 
 
 class EndpointRoutes(OptionType):
-    """What is sent to further intakes."""
+    """What is sent to each additional intake."""
 
     words = "table of URLs, each with a list of routes; in one variable, as JSON"
     metavar = "JSON"
@@ -163,7 +166,7 @@ class EndpointRoutes(OptionType):
         return {
             hide_credentials(parse_text(url)): Routes().parse(routes)
             for url, routes in _parse_table(raw, "routes").items()
-            # What is present but empty counts as absent.
+            # A setting that is present but empty counts as not set.
             if routes not in (None, "", [])
         }
 
@@ -196,13 +199,13 @@ def _check_url(value: Secret) -> None:
     try:
         parts = urllib.parse.urlsplit(url)
         is_usable = parts.scheme in {"http", "https"} and parts.hostname
-        # Asked for because it may be no number, or one that is too large.
+        # `port` is read because it may not be a number, or may be too large.
         _ = parts.port
     except ValueError:
         is_usable = False
     if not is_usable:
-        hint = "; a password in it is percent-encoded" if "@" in url else ""
+        hint = "; a password in it must be percent-encoded" if "@" in url else ""
         raise ValueError(f"not a URL, such as https://example.com{hint}")
     if "?" in url or "#" in url:
-        # Routes are appended to it, and a query might hold a key.
-        raise ValueError("has a query or a fragment; give the part before it alone")
+        # Routes are appended to the URL, and a query might contain a key.
+        raise ValueError("has a query or a fragment; give only the part before it")

@@ -1,4 +1,4 @@
-"""The types of option that hold a number with a unit: sizes and durations."""
+"""The types of options that are a number with a unit: sizes and durations."""
 
 import math
 import re
@@ -69,7 +69,7 @@ class Seconds(OptionType):
 
 
 class SecondsOrZero(Seconds):
-    """A duration that may be 0."""
+    """A duration that may be 0 seconds."""
 
     def check(self, value: float) -> None:
         if not math.isfinite(value) or value < 0:

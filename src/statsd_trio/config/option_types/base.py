@@ -1,4 +1,4 @@
-"""What every type of option has in common."""
+"""The base of all types of options."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,17 +8,17 @@ from statsd_trio.config.secret import mask_urls
 
 
 class OptionType:
-    """A type of value: how it is read, checked, masked and described.
+    """A type of value: how to read, check, mask and describe it.
 
-    `parse` and `check` raise `ValueError` with words that fit behind ``NAME=value:``,
-    or `ConfigError` with several lines of them.
+    `parse` and `check` raise `ValueError` with a text that fits after ``NAME=value:``,
+    or `ConfigError` with several such lines.
 
     Attributes:
-        words: what the documentation says of it.
-        metavar: what stands for a value in a command's help.
+        words: the description of the type in the documentation.
+        metavar: the placeholder for a value in a command's help.
         is_list: whether its flag can be repeated.
-        known: the words that a value is one of, or any of; empty if there are others.
-        items: the class of the items, where `parse` leaves them tables.
+        known: the words that may be chosen; empty if any word is possible.
+        items: the class of the items, if `parse` returns them as tables.
     """
 
     words: str
@@ -28,35 +28,35 @@ class OptionType:
     items: type | None = None
 
     def make_schema(self) -> dict[str, object]:
-        """Return what JSON Schema says of it."""
+        """Return the JSON Schema of the type."""
         raise NotImplementedError
 
     def parse(self, raw: object) -> Any:
-        """Read what a source gives: text, or what TOML or YAML made of it."""
+        """Read a value: text, or what TOML or YAML turned it into."""
         raise NotImplementedError
 
     def check(self, value: Any) -> None:
-        """Refuse a value that no server can use, wherever it came from."""
+        """Raise an error for a value that no server can use, whatever its source."""
 
     def mask(self, text: str) -> str:
-        """Hide in a value, as somebody wrote it, what nobody else may see."""
+        """Return a value, as it was written, with its secret parts hidden."""
         return mask_urls(text)
 
 
 class CheckedList(OptionType):
-    """A list of which the Agent leaves out the items that it does not know."""
+    """A list whose unknown items the Agent ignores."""
 
     is_list = True
 
     def check_item(self, item: str) -> None:
-        """Refuse one item."""
+        """Raise an error if *item* is not allowed."""
         raise NotImplementedError
 
     def parse(self, raw: object) -> tuple[str, ...]:
-        """Read a list: JSON, or separated by commas, or else by spaces."""
+        """Read a list: JSON, or items separated by commas, or only by spaces."""
         return parse_strings(raw)
 
     def check(self, value: Sequence[str]) -> None:
-        """Refuse a list if one of its items is refused."""
+        """Raise an error if one of the items is not allowed."""
         for item in value:
             self.check_item(item)

@@ -1,4 +1,4 @@
-"""The types of option that hold a list of words, of numbers or of tables."""
+"""The types of options that are lists of words, numbers or tables."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -35,7 +35,7 @@ class Strings(OptionType):
 
 
 class Hosts(Strings):
-    """A list of hosts, which commas and spaces separate alike.
+    """A list of hosts, separated by commas or spaces.
 
     Source: datadog-agent, pkg/config/setup/config.go: DD_PROXY_NO_PROXY is split at
     spaces and commas, and NO_PROXY at commas.
@@ -50,7 +50,7 @@ class Hosts(Strings):
 
 
 class Choices(CheckedList):
-    """Any of the words *known*; the word *none* stands for none of them."""
+    """Any of the words *known*; the word *none*, alone, means an empty list."""
 
     def __init__(self, *known: str, none: str | None = None) -> None:
         self.words = "any of " + ", ".join(f"`{word}`" for word in known)
@@ -67,7 +67,7 @@ class Choices(CheckedList):
             return words
         if len(words) > 1:
             raise ValueError(
-                f"{self._none} stands alone; leave it out, or all the others"
+                f"{self._none} cannot be combined with others; remove it, or the others"
             )
         return ()
 
@@ -129,7 +129,7 @@ class Profiles(OptionType):
 
 
 class TagFilters(OptionType):
-    """A list of tables, each with the tags to keep on, or drop from, one metric."""
+    """A list of tables, each with the tags to keep, or to drop, for one metric."""
 
     words = "list of tables, see below; in one variable, as JSON"
     metavar = "JSON"
@@ -160,7 +160,7 @@ def _parse_tables(raw: object) -> list[object]:
 
 
 def _prune(value: object) -> object:
-    """Leave out what is present but empty, at any depth."""
+    """Remove what is present but empty, at any depth."""
     if isinstance(value, list):
         return [_prune(item) for item in drop_empty(cast("list[object]", value))]
     if isinstance(value, dict):

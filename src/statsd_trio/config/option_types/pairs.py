@@ -1,4 +1,4 @@
-"""The types of option that hold names with a text each, as OpenTelemetry writes them.
+"""The types of options that are names with values, in OpenTelemetry's form.
 
 Source: opentelemetry-specification, resource/sdk.md and protocol/exporter.md:
 ``key=value,key=value``, in which values, and keys too, may be percent-encoded.
@@ -17,7 +17,7 @@ from statsd_trio.config.secret import Secret
 # Source: RFC 9110, 5.6.2.
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-# What a request must have as we write it.
+# Headers that every request sets itself.
 _OWN_HEADERS: Final = frozenset(
     {"content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
 )
@@ -27,8 +27,8 @@ class Pairs(OptionType):
     """A table of texts."""
 
     words = (
-        "table of texts; in one variable, `key=value,key=value`, in which what is"
-        " special is percent-encoded"
+        "table of texts; in one variable, `key=value,key=value`, in which special"
+        " characters are percent-encoded"
     )
     metavar = "KEY=VALUE,..."
 
@@ -50,7 +50,7 @@ class Pairs(OptionType):
 
 
 class Headers(Pairs):
-    """A table of headers of HTTP, whose values are never shown."""
+    """A table of HTTP headers, whose values are never shown."""
 
     words = f"{Pairs.words}; values are never shown"
 
@@ -65,7 +65,9 @@ class Headers(Pairs):
                 raise ValueError(f"the header {name} is set by the sink itself")
             text = secret.reveal()
             if not text.isascii() or not text.isprintable():
-                raise ValueError(f"the header {name} has a character that it cannot")
+                raise ValueError(
+                    f"the header {name} has a character that is not allowed"
+                )
 
     def mask(self, text: str) -> str:
         return "***"

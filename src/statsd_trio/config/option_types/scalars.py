@@ -1,4 +1,4 @@
-"""The types of option that hold one text, one word or one number."""
+"""The types of options that are one text, one word or one number."""
 
 import math
 import re
@@ -11,24 +11,24 @@ from statsd_trio.suggestion import suggest
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
-# Go's strconv.ParseBool, which the Agent reads them with, and what people write.
+# What the Agent accepts, by Go's strconv.ParseBool, and what people write.
 _TRUE: Final = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE: Final = frozenset({"0", "f", "false", "n", "no", "off"})
 
 
 def optional_text(raw: object) -> str | None:
-    """Read text; none at all is None."""
+    """Read text; empty text becomes None."""
     return parse_text(raw) or None
 
 
 def check_text(value: str) -> None:
-    """Refuse line breaks and the like."""
+    """Raise an error for line breaks and other characters that do not print."""
     if not value.isprintable():
         raise ValueError("has a character that does not print")
 
 
 def check_least(value: float, least: int) -> None:
-    """Refuse what is less than *least*, or no number."""
+    """Raise an error if *value* is less than *least*, or not a number."""
     if not math.isfinite(value) or value < least:
         raise ValueError(f"must be at least {least}")
 
@@ -50,7 +50,7 @@ class Text(OptionType):
 
 
 class FilledText(Text):
-    """Text that may not be empty."""
+    """Text that must not be empty."""
 
     def check(self, value: str) -> None:
         if not value:
@@ -59,7 +59,7 @@ class FilledText(Text):
 
 
 class OptionalText(Text):
-    """Text, or None where there is none."""
+    """Text, or None if it is empty."""
 
     def parse(self, raw: object) -> str | None:
         return optional_text(raw)
@@ -77,11 +77,11 @@ class FilePath(OptionalText):
 
     def check(self, value: str | None) -> None:
         if value is not None and "\0" in value:
-            raise ValueError("has a zero byte, which no path can have")
+            raise ValueError("has a zero byte, which a path cannot have")
 
 
 class Boolean(OptionType):
-    """True or false; its flag is one of a pair, ``--x`` and ``--no-x``."""
+    """True or false; it has two flags, ``--x`` and ``--no-x``."""
 
     words = "true or false"
     metavar = ""
@@ -101,7 +101,7 @@ class Boolean(OptionType):
 
 
 class Integer(OptionType):
-    """A whole number of at least *least*, and at most *most*."""
+    """A whole number of at least *least* and at most *most*."""
 
     words = "whole number"
     metavar = "NUMBER"
@@ -129,9 +129,10 @@ class Integer(OptionType):
 
 
 class Port(OptionType):
-    """A port; 0 for any that is free, and None for none.
+    """A port: 0 picks a free one, and None means no port.
 
-    Outside of Python it is as in the Agent: 0 is none, ``__random__`` is any free one.
+    Outside of Python, the words are the Agent's: 0 means no port, and ``__random__``
+    picks a free one.
     """
 
     words = "port"
@@ -160,7 +161,7 @@ class Port(OptionType):
 
 
 class Choice(OptionType):
-    """One word out of *known*; *aliases* are other words for some of them."""
+    """One word of *known*; *aliases* are other words for some of them."""
 
     def __init__(self, *known: str, aliases: Mapping[str, str] | None = None) -> None:
         self.words = "one of " + ", ".join(f"`{word}`" for word in known)
