@@ -21,6 +21,7 @@ from pytest_statsd_trio.lines import (
 )
 from pytest_statsd_trio.received import TELEMETRY_PREFIX, Received, Rejected
 from statsd_trio import Ledger
+from statsd_trio.plural import describe_count
 
 _SHOWN_MISSES: Final = 5
 _SHOWN_LINES: Final = 20
@@ -90,7 +91,7 @@ def write_silence(silent: Sequence[str]) -> str:
 
 def write_invalid(rejected: Sequence[Rejected]) -> str:
     """Describe which lines were rejected."""
-    lines = "1 line was" if len(rejected) == 1 else f"{len(rejected)} lines were"
+    lines = describe_count(len(rejected), "line was", "lines were")
     return "\n".join([f"{lines} rejected", *_write_rejections(rejected)])
 
 
@@ -209,9 +210,11 @@ def find_losses(before: Ledger, after: Ledger) -> Iterator[str]:
     for old, new in zip(before.listeners, after.listeners, strict=True):
         dropped = (new.kernel_dropped or 0) - (old.kernel_dropped or 0)
         if dropped:
-            yield f"{dropped} packets dropped by the kernel on {new.name}"
+            packets = describe_count(dropped, "packet")
+            yield f"{packets} dropped by the kernel on {new.name}"
         if new.truncated > old.truncated:
-            yield f"{new.truncated - old.truncated} packets cut short on {new.name}"
+            packets = describe_count(new.truncated - old.truncated, "packet")
+            yield f"{packets} cut short on {new.name}"
         for reason, count in new.refused.items():
             refused = count - old.refused.get(reason, 0)
             if refused:
@@ -219,7 +222,10 @@ def find_losses(before: Ledger, after: Ledger) -> Iterator[str]:
     for reason, count in after.samples.dropped.items():
         dropped = count - before.samples.dropped.get(reason, 0)
         if dropped:
-            yield f"{dropped} values dropped: {reason}"
+            yield f"{describe_count(dropped, 'value')} dropped: {reason}"
     dropped = after.samples.events_dropped - before.samples.events_dropped
     if dropped:
-        yield f"{dropped} events and service checks dropped"
+        what = describe_count(
+            dropped, "event or service check", "events and service checks"
+        )
+        yield f"{what} dropped"

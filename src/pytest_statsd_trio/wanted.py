@@ -8,6 +8,7 @@ from unittest.mock import ANY
 import attrs
 
 from pytest_statsd_trio.lines import format_number
+from statsd_trio.plural import describe_count
 from statsd_trio.protocol import Sample
 
 Tags = Mapping[str, object] | Iterable[str] | None
@@ -95,7 +96,7 @@ class Total:
         )
         if _equals(total, self.wanted):
             return ""
-        count = _count(len(lines), "line")
+        count = describe_count(len(lines), "line")
         return f"the total of {count} is {format_number(total)}, not {self.wanted}"
 
 
@@ -148,7 +149,7 @@ class Members:
         if self.wanted is ANY:
             return ""
         if isinstance(self.wanted, int):
-            return f"{self.wanted} members"
+            return describe_count(self.wanted, "member")
         return f"members {_sort_set(self.wanted)}"
 
     def complain(self, lines: Sequence[Sample]) -> str:
@@ -157,7 +158,8 @@ class Members:
         if isinstance(self.wanted, int):
             if len(members) == self.wanted:
                 return ""
-            return f"{len(members)} members, not {self.wanted}: {sorted(members)}"
+            count = describe_count(len(members), "member")
+            return f"{count}, not {self.wanted}: {sorted(members)}"
         if self.wanted is ANY or members == self.wanted:
             return ""
         return f"the members are {sorted(members)}"
@@ -183,7 +185,9 @@ class Values:
         """Describe what is asked for."""
         clauses: list[str] = []
         if self.count is not ANY:
-            clauses.append(f"{self.count} value{'' if self.count == 1 else 's'}")
+            clauses.append(
+                f"{self.count} value" if self.count == 1 else f"{self.count} values"
+            )
         if self.between is not None:
             clauses.append("values between {} and {}".format(*self.between))
         if self.values is not ANY:
@@ -195,7 +199,9 @@ class Values:
         received = [float(value) for line in lines for value in line.values]
         complaints: list[str] = []
         if not _equals(len(received), self.count):
-            complaints.append(f"{_count(len(received), 'value')}, not {self.count}")
+            complaints.append(
+                f"{describe_count(len(received), 'value')}, not {self.count}"
+            )
         if self.between is not None:
             low, high = self.between
             outside = [value for value in received if not low <= value <= high]
@@ -218,10 +224,6 @@ def _equals(value: object, wanted: object) -> bool:
     if isinstance(value, int | float) and isinstance(wanted, int | float):
         return math.isclose(value, wanted, rel_tol=1e-9)
     return bool(value == wanted)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _refuse_text(what: str, value: object) -> None:

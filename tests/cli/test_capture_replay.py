@@ -104,7 +104,7 @@ async def test_what_arrives_is_captured_until_a_signal(
     packet = parse_packet(output.getvalue())
     assert packet.data == b"a:1|c"
     assert packet.source == f"unixgram pid {os.getpid()}"
-    assert str(progress).startswith("captured 1 packets, 5 bytes in")
+    assert str(progress).startswith("captured 1 packet, 5 bytes in")
 
 
 def test_a_capture_ends_after_its_seconds(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_show_tells_what_was_set_and_by_what() -> None:
         "port     9125     DD_DOGSTATSD_PORT",
         "sinks    console  --sink",
         "api_key  ***cdef  DD_API_KEY",
-        f"{len(OPTIONS) - 3} more are defaults; --all shows them.",
+        f"{len(OPTIONS) - 3} more fields at their default; --all shows them.",
     ]
 
 
@@ -79,7 +79,10 @@ def test_show_of_a_fresh_machine_needs_no_key() -> None:
     done = run("show", DD_API_KEY=None)
 
     assert done.exit_code == 0
-    assert done.stdout == f"{len(OPTIONS)} more are defaults; --all shows them.\n"
+    assert (
+        done.stdout
+        == f"{len(OPTIONS)} more fields at their default; --all shows them.\n"
+    )
     [problem] = done.stderr.splitlines()
     assert problem.startswith("no API key")
 
@@ -130,7 +133,7 @@ def test_show_leaves_out_what_cannot_be_read_and_says_why() -> None:
     assert done.stdout.splitlines() == [
         "queue_size  7        --queue-size",
         "api_key     ***cdef  DD_API_KEY",
-        f"{len(OPTIONS) - 4} more are defaults; --all shows them.",
+        f"{len(OPTIONS) - 4} more fields at their default; --all shows them.",
     ]
     assert done.stderr.splitlines() == [
         "--port=x: not a port",

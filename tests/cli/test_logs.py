@@ -130,6 +130,6 @@ def test_dropped_lines_are_told_in_the_format_of_the_log(
         logger.info("a")
         logger.info("b")
 
-    assert "2 lines of the log were dropped here" in log.text
+    assert "dropped 2 lines of the log here" in log.text
     if log_format == "json":
         assert json.loads(log.text)["level"] == "warning"

@@ -99,7 +99,7 @@ def test_very_many_frames_are_refused(encoding: str) -> None:
 
 
 def test_what_follows_a_deflated_body_is_refused() -> None:
-    with pytest.raises(EncodingError, match="4 bytes follow"):
+    with pytest.raises(EncodingError, match="4 bytes come after"):
         decode(zlib.compress(b"a") + b"more", "deflate")
 
 

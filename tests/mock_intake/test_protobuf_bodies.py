@@ -107,7 +107,7 @@ def test_a_series_that_makes_no_sense_is_refused(
     [
         ("", {}, "a sketch has no name"),
         ("a", None, "sketch 'a' has no points"),
-        ("a", {"counts": [1]}, "3 keys but 1 counts"),
+        ("a", {"counts": [1]}, "3 keys but 1 count"),
         ("a", {"summary": (math.nan, 1, 1, 1)}, "not finite"),
     ],
     ids=str,

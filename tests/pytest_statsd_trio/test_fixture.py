@@ -236,7 +236,7 @@ def test_lossless_fails_for_a_packet_that_was_cut(
     send_udp(dogstatsd, b"hits:1|c")
     dogstatsd.assert_lossless()
     send_udp(dogstatsd, b"hits:1|c\n" * 1000)
-    with pytest.raises(AssertionError, match="1 packets cut short on udp"):
+    with pytest.raises(AssertionError, match="1 packet cut short on udp"):
         dogstatsd.assert_lossless()
 
 

@@ -41,7 +41,7 @@ def test_refused_values_and_events_are_counted(before: Ledger) -> None:
     )
     assert list(find_losses(before, attrs.evolve(before, samples=samples))) == [
         "5 values dropped: max_contexts",
-        "1 events and service checks dropped",
+        "1 event or service check dropped",
     ]
 
 

@@ -101,7 +101,7 @@ def test_other_value_is_marked_and_the_total_told(show: Callable[..., str]) -> N
             "users:ann|s",
             "assert_set('users', 2)",
             "set users with 2 members",
-            "      ^^^ 1 members, not 2: ['ann']",
+            "      ^^^ 1 member, not 2: ['ann']",
         ),
         (
             "took:7|h",
@@ -320,7 +320,7 @@ def test_lossless_shows_what_was_lost(show: Callable[..., str]) -> None:
     assert show(
         "send(dogstatsd, b'orders:1|c\\n' * 1000)", "dogstatsd.assert_lossless()"
     ) == (
-        "AssertionError: lost in this test:\n  1 packets cut short on udp://HOST:PORT\n"
+        "AssertionError: lost in this test:\n  1 packet cut short on udp://HOST:PORT\n"
     )
 
 

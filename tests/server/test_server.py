@@ -418,7 +418,7 @@ async def test_hook_that_raises_never_ends_the_server(
         "on_event": 2,
         "on_rejected": 1,
     }
-    assert "the hook on_sample raised 1 times, the first: KeyError: " in caplog.text
+    assert "the hook on_sample raised 1 time, the first: KeyError: " in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ async def test_failure_outside_the_program_is_one_line_a_while(
     await wait_all_tasks_blocked()
 
     told = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
-    assert told == ["2 points are lost", "5 points are lost", "1 points are lost"]
+    assert told == ["2 points lost", "5 points lost", "1 point lost"]
     assert all(record.exc_info is None for record in caplog.records)
 
 

@@ -15,6 +15,7 @@ from statsd_trio.cli.flags import (
 from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
+from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
 from statsd_trio.server import find_rule_warnings, find_unusable
 
@@ -59,7 +60,8 @@ def _print_fields(fields: list[ShownField], *, as_json: bool, is_all: bool) -> N
     for line in _align(fields if is_all else given):
         click.echo(line)
     if not is_all:
-        click.echo(f"{len(fields) - len(given)} more are defaults; --all shows them.")
+        defaults = describe_count(len(fields) - len(given), "more field")
+        click.echo(f"{defaults} at their default; --all shows them.")
 
 
 def _align(fields: list[ShownField]) -> list[str]:

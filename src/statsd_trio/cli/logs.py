@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final, TextIO
 
 from statsd_trio.cli.writer import BackgroundWriter
+from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
 
 _LEVELS: Final = {
@@ -87,8 +88,8 @@ class _BackgroundHandler(logging.Handler):
             logging.WARNING,
             __file__,
             0,
-            "%d lines of the log were dropped here: whoever reads them is too slow",
-            (count,),
+            "dropped %s of the log here: whoever reads it is too slow",
+            (describe_count(count, "line"),),
             None,
         )
         return f"{self.format(record)}\n"

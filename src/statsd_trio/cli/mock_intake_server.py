@@ -15,7 +15,15 @@ from statsd_trio.mock_intake import (
     load_script,
     open_mock_intake,
 )
+from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
+
+# Of what an attempt brings; `series` is both.
+_SINGULARS: Final = {
+    "events": "event",
+    "service checks": "service check",
+    "sketches": "sketch",
+}
 
 # How many names one line shows.
 _NAMES_SHOWN: Final = 3
@@ -67,7 +75,8 @@ async def run_mock_intake(
 
 
 def _describe_dropped(count: int) -> str:
-    return f"({count} attempts were not shown here: whoever reads them is too slow)\n"
+    attempts = describe_count(count, "attempt")
+    return f"({attempts} not shown here: whoever reads this is too slow)\n"
 
 
 def describe_attempt(attempt: Attempt) -> str:
@@ -79,8 +88,11 @@ def describe_attempt(attempt: Attempt) -> str:
         answer,
     ]
     if attempt.items:
-        kind = str(attempt.route).replace("_", " ")
-        words.append(f"{len(attempt.items)} {kind}, {attempt.count_points()} points")
+        kinds = str(attempt.route).replace("_", " ")
+        kind = _SINGULARS.get(kinds, kinds)
+        items = describe_count(len(attempt.items), kind, kinds)
+        points = describe_count(attempt.count_points(), "point")
+        words.append(f"{items}, {points}")
         words.append(_describe_names(attempt))
     if attempt.body_bytes:
         words.append(_describe_size(attempt))
@@ -103,4 +115,5 @@ def _describe_names(attempt: Attempt) -> str:
 
 def _describe_size(attempt: Attempt) -> str:
     encoding = attempt.encoding or "identity"
-    return f"{attempt.body_bytes} bytes {encoding}, {attempt.raw_bytes} decoded"
+    sent = describe_count(attempt.body_bytes, "byte")
+    return f"{sent} {encoding}, {attempt.raw_bytes} decoded"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from statsd_trio.cli.writer import BackgroundWriter
+from statsd_trio.plural import describe_count
 
 
 class Progress:
@@ -44,6 +45,7 @@ class Progress:
     def __str__(self) -> str:
         seconds = self._clock() - self._started
         return (
-            f"{self._verb} {self.packets} packets, {self.bytes} bytes "
+            f"{self._verb} {describe_count(self.packets, 'packet')}, "
+            f"{describe_count(self.bytes, 'byte')} "
             f"in {seconds:.1f} s"
         )

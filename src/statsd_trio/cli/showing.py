@@ -22,6 +22,7 @@ from statsd_trio.dev.port_owner import find_port_owner
 from statsd_trio.dev.program import make_environment, run_program
 from statsd_trio.errors import ConfigError
 from statsd_trio.ledger import Ledger
+from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
 from statsd_trio.server import Server, serve
 
@@ -205,9 +206,7 @@ def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) 
 
 
 def _count(count: int, what: str) -> str:
-    if not count:
-        return ""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    return describe_count(count, what) if count else ""
 
 
 def _announce(server: Server, shown: DevPage, *, is_program: bool) -> None:

@@ -15,6 +15,7 @@ from statsd_trio.dev.rejected import RejectedLines
 from statsd_trio.engine.engine import MakeEngine
 from statsd_trio.errors import ParseError
 from statsd_trio.ledger import Ledger
+from statsd_trio.plural import describe_count
 from statsd_trio.protocol.messages import Event, Sample, ServiceCheck
 from statsd_trio.rules import Rules
 from statsd_trio.transports.packet import Origin
@@ -277,6 +278,6 @@ def _describe_forgotten(contexts: int, limit: int) -> str:
     if not contexts:
         return ""
     return (
-        f"Forgot the history of {contexts} contexts, the oldest and least active "
-        f"first, to stay within {limit / _MIB:.4g} MiB."
+        f"Forgot the history of {describe_count(contexts, 'context')}, the oldest and "
+        f"least active first, to stay within {limit / _MIB:.4g} MiB."
     )

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from statsd_trio.explain.trial import has_effective_rate
+from statsd_trio.plural import describe_count
 from statsd_trio.protocol.messages import (
     Event,
     Message,
@@ -192,7 +193,7 @@ def _check_timestamp(message: Message, now: float) -> Iterator[LineWarning]:
         is_dropped = isinstance(message, Sample) and -ago > _FUTURE_SECONDS
         yield LineWarning(
             WarningCode.FUTURE_TIMESTAMP,
-            f"The timestamp is {-ago} seconds in the future"
+            f"The timestamp is {describe_count(-ago, 'second')} in the future"
             f"{', and Datadog drops it' if is_dropped else ''}.",
         )
     elif isinstance(message, Sample) and ago > _PAST_SECONDS:

@@ -9,6 +9,7 @@ from statsd_trio.aggregation.aggregator import Aggregator
 from statsd_trio.aggregation.settings import AggregationSettings
 from statsd_trio.aggregation.snapshot import Series, SeriesType, Snapshot
 from statsd_trio.counters import ContextCounters, SampleCounters
+from statsd_trio.plural import describe_count
 from statsd_trio.protocol.messages import MetricType, Sample
 from statsd_trio.rules import Rules
 
@@ -152,10 +153,11 @@ def _describe(snapshot: Snapshot, sample: Sample) -> Iterator[BuiltSeries]:
 def _word(series: Series, value: float, sample: Sample) -> str:
     """Describe in words what *value*, a point of *series*, is."""
     interval = series.interval_seconds
+    within = f"in {describe_count(interval, 'second')}"
     if series.type is SeriesType.RATE:
-        return f"per second: {value * interval:.12g} in {interval} seconds"
+        return f"per second: {value * interval:.12g} {within}"
     if series.type is SeriesType.COUNT:
-        return f"in {interval} seconds"
+        return within
     if sample.type is MetricType.GAUGE:
         return "the last value"
     if sample.type is MetricType.SET:

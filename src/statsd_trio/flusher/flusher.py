@@ -12,6 +12,7 @@ from statsd_trio.aggregation.snapshot import Series, Snapshot
 from statsd_trio.aggregation.warnings import EngineFailure, MemoryFull, Warned
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.pace import Pace
+from statsd_trio.plural import describe_count
 from statsd_trio.sinks.sink import Destination
 
 logger = logging.getLogger(__name__)
@@ -22,9 +23,9 @@ logger = logging.getLogger(__name__)
 _MAX_LAG_SECONDS: Final = 1.0
 
 _DROPPED: Final = {
-    "context_memory": "values of new contexts",
-    "set_memory": "new strings of sets",
-    "value_memory": "values of histograms, timers and distributions",
+    "context_memory": ("value", "of new contexts"),
+    "set_memory": ("new string", "of sets"),
+    "value_memory": ("value", "of histograms, timers and distributions"),
 }
 
 # The longest part of a name that is shown in the log.
@@ -184,9 +185,9 @@ def _add_series(snapshot: Snapshot, series: tuple[Series, ...]) -> Snapshot:
 def _tell(warning: Warned) -> None:
     if isinstance(warning, TypeClashes):
         logger.warning(
-            "metrics arrived %d times with another type than before; the two types are "
+            "metrics arrived %s with another type than before; the two types are "
             "kept apart, as two series. The first: %s",
-            warning.count,
+            describe_count(warning.count, "time"),
             ", ".join(map(_describe_clash, warning.first)),
         )
         return
@@ -210,9 +211,9 @@ def _tell(warning: Warned) -> None:
         )
         return
     logger.warning(
-        "dropped %d values of new contexts: max_contexts = %d is used up; "
+        "dropped %s of new contexts: max_contexts = %d is used up; "
         "most contexts: %s; tags with most values: %s",
-        warning.dropped,
+        describe_count(warning.dropped, "value"),
         warning.limit,
         _list(warning.ranking.names),
         _list(warning.ranking.tag_keys),
@@ -225,9 +226,11 @@ def _describe_clash(clash: TypeClash) -> str:
 
 
 def _list_dropped(dropped: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{count} {_DROPPED[reason]} ({reason})" for reason, count in dropped.items()
-    )
+    shown: list[str] = []
+    for reason, count in dropped.items():
+        noun, of_what = _DROPPED[reason]
+        shown.append(f"{describe_count(count, noun)} {of_what} ({reason})")
+    return ", ".join(shown)
 
 
 def _list(counts: Sequence[tuple[str, int]]) -> str:

@@ -10,6 +10,7 @@ import attrs
 
 from statsd_trio.counters import LineCounters
 from statsd_trio.errors import ParseError
+from statsd_trio.plural import describe_count
 from statsd_trio.transports.packet import Origin
 
 logger = logging.getLogger(__name__)
@@ -83,26 +84,26 @@ class Rejections:
         causes, self._causes = self._causes, {}
         for reason, cause in causes.items():
             logger.warning(
-                "rejected %d lines (%s), the first: %s",
-                cause.count,
+                "rejected %s (%s), the first: %s",
+                describe_count(cause.count, "line"),
                 reason,
                 cause.example,
             )
         hooks, self._hooks = self._hooks, {}
         for hook, cause in hooks.items():
             logger.warning(
-                "the hook %s raised %d times, the first: %s; the log at DEBUG has all "
+                "the hook %s raised %s, the first: %s; the log at DEBUG has all "
                 "with their traceback",
                 hook,
-                cause.count,
+                describe_count(cause.count, "time"),
                 cause.example,
             )
         repaired, self._repaired = self._repaired, _Cause()
         if repaired.count:
             logger.warning(
-                "replaced bytes that are not UTF-8 in %d lines, the first: %s; encode "
+                "replaced bytes that are not UTF-8 in %s, the first: %s; encode "
                 "tags and texts as UTF-8",
-                repaired.count,
+                describe_count(repaired.count, "line"),
                 repaired.example,
             )
 

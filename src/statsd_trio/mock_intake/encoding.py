@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Generator, Iterator
 from typing import Final
 
+from statsd_trio.plural import describe_count
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -63,7 +65,9 @@ def _decode_nothing(body: bytes) -> Iterator[bytes]:
 def _decode_deflate(body: bytes) -> Iterator[bytes]:
     rest = yield from _inflate(body, zlib.MAX_WBITS)
     if rest:
-        raise EncodingError(f"{len(rest)} bytes follow the deflated body")
+        raise EncodingError(
+            f"{describe_count(len(rest), 'byte')} come after the deflated body"
+        )
 
 
 def _decode_gzip(body: bytes) -> Iterator[bytes]:

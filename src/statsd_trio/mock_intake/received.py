@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 import attrs
 
+from statsd_trio.plural import describe_count
 from statsd_trio.structuring import MEMBER
 
 
@@ -141,7 +142,8 @@ class ReceivedSketchPoint:
     def __attrs_post_init__(self) -> None:
         if len(self.keys) != len(self.counts):
             raise PayloadError(
-                f"a sketch has {len(self.keys)} keys but {len(self.counts)} counts"
+                f"a sketch has {describe_count(len(self.keys), 'key')} but"
+                f" {describe_count(len(self.counts), 'count')}"
             )
         if not all(map(math.isfinite, (self.min, self.max, self.average, self.sum))):
             raise PayloadError("a sketch's min, max, avg or sum is not finite")

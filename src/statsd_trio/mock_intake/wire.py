@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from statsd_trio.plural import describe_count
+
 _VARINT: Final = 0
 _FIXED64: Final = 1
 _LENGTH_DELIMITED: Final = 2
@@ -63,7 +65,7 @@ def read_fields(  # noqa: C901, PLR0912 -- flat, since it runs for every field
             length, position = _read_varint(data, position)
             if length > end - position:
                 raise WireError(
-                    f"field {number} is {length} bytes long but"
+                    f"field {number} is {describe_count(length, 'byte')} long but"
                     f" {end - position} are left"
                 )
             yield number, data[position : position + length]

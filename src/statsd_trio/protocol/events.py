@@ -10,6 +10,7 @@ Source: datadog-agent, comp/dogstatsd/server/impl/parse_events.go.
 from typing import Final
 
 from statsd_trio.errors import ParseError, Reason
+from statsd_trio.plural import describe_count
 from statsd_trio.protocol.encoding import (
     decode_escaped,
     encode_escaped,
@@ -51,15 +52,16 @@ def parse_event(line: str) -> Event:
     end = text_start + text_length
     if len(body) < end:
         message = (
-            f"The lengths promise {end} bytes after the ':' (title, '|', text), and "
-            f"there are {len(body)}; count the bytes of the UTF-8 text as sent."
+            f"The lengths promise {describe_count(end, 'byte')} after the ':' (title, "
+            f"'|', text), and there are {len(body)}; count the bytes of the UTF-8 text "
+            "as sent."
         )
         raise ParseError(Reason.EVENT_TOO_SHORT, len(raw), message)
     shared = SharedFields()
     if body[title_length:text_start] != b"|":
         shared.warnings.append(
-            f"The byte after the {title_length} bytes of the title is not '|'; the "
-            "title's length is probably wrong."
+            f"The byte after the {describe_count(title_length, 'byte')} of the title "
+            "is not '|'; the title's length is probably wrong."
         )
     is_utf8 = not has_escaped(line)
     title = _decode(body[:title_length], start, is_utf8)
@@ -67,8 +69,8 @@ def parse_event(line: str) -> Event:
     rest = _decode(body[end:], start + end, is_utf8)
     if rest and not rest.startswith("|"):
         shared.warnings.append(
-            f"The byte after the {text_length} bytes of the text is not '|'; the "
-            "text's length is probably wrong."
+            f"The byte after the {describe_count(text_length, 'byte')} of the text is "
+            "not '|'; the text's length is probably wrong."
         )
     return _read_fields(_unescape(title), _unescape(text), rest, shared)
 

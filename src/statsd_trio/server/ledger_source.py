@@ -16,6 +16,7 @@ from statsd_trio.counters import (
 from statsd_trio.ingest import Ingest
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import Ledger, QueueLedger
+from statsd_trio.plural import describe_count
 from statsd_trio.sinks.sink import Destination
 from statsd_trio.transports.forward import Forwarder
 from statsd_trio.transports.listener import Listener
@@ -82,18 +83,21 @@ def log_ledger(ledger: Ledger) -> None:
     lost += [f"{count} {reason}" for reason, count in sorted(refused.items())]
     dropped_bytes = sum(listener.dropped_bytes for listener in ledger.listeners)
     if dropped_bytes:
-        lost.append(f"{dropped_bytes} bytes of streams left out")
+        lost.append(f"{describe_count(dropped_bytes, 'byte')} of streams left out")
     points = "; ".join(
-        f"{sink.name}: {sink.delivered} of {sink.snapshotted} points delivered"
+        f"{sink.name}: {sink.delivered} of"
+        f" {describe_count(sink.snapshotted, 'point')} delivered"
         for sink in ledger.sinks
     )
     logger.info(
-        "stopped: %d packets (%s), %d lines (%d rejected), %d samples (%d dropped); %s",
-        sum(listener.packets for listener in ledger.listeners),
+        "stopped: %s (%s), %s (%d rejected), %s (%d dropped); %s",
+        describe_count(
+            sum(listener.packets for listener in ledger.listeners), "packet"
+        ),
         ", ".join(lost),
-        lines.read,
+        describe_count(lines.read, "line"),
         sum(lines.rejected.values()),
-        samples.parsed,
+        describe_count(samples.parsed, "sample"),
         sum(samples.dropped.values()),
         points or "no sinks",
     )

@@ -12,6 +12,7 @@ from statsd_trio.aggregation.snapshot import SnapshotPoints
 from statsd_trio.counters import SinkCounters
 from statsd_trio.errors import describe_os_error
 from statsd_trio.ledger import SinkLedger
+from statsd_trio.plural import describe_count
 from statsd_trio.sinks.sink import Sink, SinkError
 from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 from statsd_trio.sinks.stop_time import StopTime
@@ -57,9 +58,9 @@ class SinkCaller:
         """Count a snapshot that had to make room."""
         self._counters.evict(points.total)
         logger.warning(
-            "%s: lost %d points in a snapshot: the sink is too slow",
+            "%s: lost %s in a snapshot: the sink is too slow",
             self._counters.name,
-            points.total,
+            describe_count(points.total, "point"),
         )
 
     async def run(self, queue: SnapshotQueue, stop: StopTime) -> None:
@@ -121,10 +122,10 @@ class SinkCaller:
 
     def _report(self, error: Exception | None) -> None:
         logger.error(
-            "%s: %s; %d points are lost",
+            "%s: %s; %s lost",
             self._counters.name,
             self._last_failure,
-            self._unreported,
+            describe_count(self._unreported, "point"),
             exc_info=error,
         )
         self._unreported = 0
@@ -140,5 +141,9 @@ class SinkCaller:
             counters.refuse(left, self._end_reason)
             queue.end()
         elif left:
-            logger.warning("%s: abandoned %d points at stop", counters.name, left)
+            logger.warning(
+                "%s: abandoned %s at stop",
+                counters.name,
+                describe_count(left, "point"),
+            )
             counters.abandon(left)

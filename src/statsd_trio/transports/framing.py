@@ -9,6 +9,8 @@ import struct
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from statsd_trio.plural import describe_count
+
 # Source: datadog-agent, comp/dogstatsd/listeners/uds_stream.go.
 _LENGTH: Final = struct.Struct("<I")
 
@@ -158,7 +160,8 @@ class FrameFramer:
         if there < _LENGTH.size:
             return f"{there} of the 4 bytes of a frame's length had arrived"
         (length,) = _LENGTH.unpack_from(self._buffer)
-        return f"{there - _LENGTH.size} of the {length} bytes of a frame had arrived"
+        size = describe_count(length, "byte")
+        return f"{there - _LENGTH.size} of the {size} of a frame had arrived"
 
 
 class LineFramer:

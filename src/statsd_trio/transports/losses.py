@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from statsd_trio.counters import ListenerCounters
+from statsd_trio.plural import describe_count
 from statsd_trio.transports.packet import Origin
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ _EXPLAINED: Final = {
     ),
 }
 _KERNEL_DROPPED: Final = (
-    "%s: the kernel dropped %d packets because its receive buffer (%s bytes) was full. "
+    "%s: the kernel dropped %s because its receive buffer (%s bytes) was full. "
     "Raise so_rcvbuf (on Linux net.core.rmem_max too), or send fewer, larger packets"
 )
 
@@ -146,7 +147,7 @@ class Losses:
             logger.warning(
                 _KERNEL_DROPPED,
                 self.counters.name,
-                dropped - self._kernel_dropped,
+                describe_count(dropped - self._kernel_dropped, "packet"),
                 self.counters.granted_buffer_bytes,
             )
             self._kernel_dropped = dropped

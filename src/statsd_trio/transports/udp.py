@@ -6,6 +6,7 @@ import struct
 from typing import Final
 
 from statsd_trio.counters import ListenerCounters
+from statsd_trio.plural import describe_count
 from statsd_trio.transports.addresses import format_host_port
 from statsd_trio.transports.binding import bind_name
 from statsd_trio.transports.buffer import (
@@ -89,7 +90,9 @@ class UdpListener:
         self._drops_seen = read_drops(sock)
         if self._drops_seen:
             logger.warning(
-                "%s: dropped %d packets before it was handed in", name, self._drops_seen
+                "%s: dropped %s before it was handed in",
+                name,
+                describe_count(self._drops_seen, "packet"),
             )
         self.counters = ListenerCounters(
             name,

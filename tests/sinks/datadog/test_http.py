@@ -518,7 +518,7 @@ async def test_start_of_a_refusal_is_logged_with_route_and_status(
         await trio.sleep(11)
     name = "datadog:https://api.example.com"
     assert (
-        f"{name}: lost 108 points in 1 payloads: /api/v2/series answered 400:"
+        f"{name}: lost 108 points in 1 payload: /api/v2/series answered 400:"
         " no route for ***" in caplog.text
     )
     assert "secret-key" not in caplog.text

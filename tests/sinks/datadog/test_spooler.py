@@ -538,7 +538,7 @@ async def test_stop_with_a_spool_that_vanished_raises_nothing(
     await stop(destination, 5)
     assert ledger_of(destination).abandoned == 2
     check_identity(*destination.ledgers())
-    assert "lost 2 points in 1 payloads: abandoned, not spooled" in caplog.text
+    assert "lost 2 points in 1 payload: abandoned, not spooled" in caplog.text
 
 
 async def test_counts_follow_the_disk(

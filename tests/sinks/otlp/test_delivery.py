@@ -134,7 +134,7 @@ async def test_a_refused_payload_is_dropped_and_said(
     assert len(harness.intake.attempts) == 1
     assert ledger.refused == {"400": 1}
     check_identity(ledger)
-    assert "lost 1 points in 1 payloads: /v1/metrics answered 400: bad label" in (
+    assert "lost 1 point in 1 payload: /v1/metrics answered 400: bad label" in (
         caplog.text
     )
     assert "secret-word" not in caplog.text

@@ -30,6 +30,7 @@ from typing import Final
 
 import attrs
 
+from statsd_trio.plural import describe_count
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.process_lock import (
     ProcessLock,
@@ -244,9 +245,9 @@ class DiskQueue:
                 index.remove(entry, Fate.EVICTED)
         if of_others:
             logger.warning(
-                "dropped the %d oldest files of the spool, which other processes"
-                " wrote: it may hold no more than %d bytes",
-                of_others,
+                "dropped %s that other processes wrote to the spool, oldest first:"
+                " it may hold no more than %d bytes",
+                describe_count(of_others, "file"),
                 self.max_bytes,
             )
         index.list_waiting()

@@ -3,6 +3,8 @@
 import logging
 from collections import Counter
 
+from statsd_trio.plural import describe_count
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,10 +42,10 @@ class LossReport:
         for cause, points in self._points.items():
             payloads, detail = self._payloads[cause], self._details[cause]
             logger.warning(
-                "%s: lost %d points%s: %s%s",
+                "%s: lost %s%s: %s%s",
                 self._name,
-                points,
-                f" in {payloads} payloads" if payloads else "",
+                describe_count(points, "point"),
+                f" in {describe_count(payloads, 'payload')}" if payloads else "",
                 cause,
                 f": {detail}" if detail else "",
             )

@@ -18,6 +18,7 @@ import trio
 from statsd_trio.counters import SinkCounters
 from statsd_trio.ki import protect_from_ki
 from statsd_trio.ledger import SinkLedger
+from statsd_trio.plural import describe_count
 from statsd_trio.sinks.delivery.disk_queue import SpoolFullError
 from statsd_trio.sinks.delivery.losses import LossReport
 from statsd_trio.sinks.delivery.payload import Route
@@ -119,7 +120,8 @@ class Spooler:
             self._losses.add(cause, counts.evicted - before.evicted, payloads=0)
         if counts.gone > before.gone:
             self._losses.complain(
-                f"files of the spool with {counts.gone - before.gone} points are not"
+                "files of the spool with"
+                f" {describe_count(counts.gone - before.gone, 'point')} are not"
                 " there any more: another server took them, or they were removed"
             )
 
