@@ -102,8 +102,7 @@ def _describe(error: Exception) -> str:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         known = [_name_member(error.cl, field.name) for field in attrs.fields(error.cl)]
         return ", ".join(
-            _describe_unknown(name, known)
-            for name in sorted(map(str, error.extra_fields))
+            _describe_unknown(name, known) for name in sorted(error.extra_fields)
         )
     if isinstance(error, KeyError):
         return "is missing"
@@ -137,7 +136,8 @@ def _take(value: Any, kind: Any) -> Any:
 def _take_members(structure: _Structure) -> _Structure:
     def take(value: Any, cls: Any) -> Any:
         members = cast("dict[Any, Any]", _take(value, dict))
-        given = {name: each for name, each in members.items() if each is not None}
+        # A key may be a number in YAML; cattrs wants text to name it.
+        given = {str(name): each for name, each in members.items() if each is not None}
         return structure(given, cls)
 
     return take
