@@ -146,13 +146,14 @@ def _send(
     started = time.monotonic()
     deadline = started + sending.max_seconds
     with selectors.DefaultSelector() as selector:
+        stream: _Stream
         for stream in streams:
             selector.register(stream.sock, selectors.EVENT_WRITE, stream)
         while selector.get_map() and (now := time.monotonic()) < (
             deadline + _PATIENCE_SECONDS
         ):
             for key, _ in selector.select(_POLL_SECONDS):
-                stream: _Stream = key.data
+                stream = key.data
                 size = _PIECE_BYTES
                 if sending.bytes_each:
                     size = min(size, sending.bytes_each - stream.sent)

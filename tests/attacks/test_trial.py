@@ -1,6 +1,7 @@
 """A trial notes each bound that is broken, and each identity that is off."""
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -79,7 +80,7 @@ def test_what_holds_breaks_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_each_bound_that_is_broken_is_said(
-    change: dict[str, object], said: str, tmp_path: Path
+    change: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     trial = Trial("loud", tmp_path)
     trial.judge(attrs.evolve(GOOD, **change))

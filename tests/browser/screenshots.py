@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from datadog.dogstatsd import DogStatsd
+from datadog.dogstatsd.base import DogStatsd
 from PIL import Image
 from playwright.sync_api import Browser
 from show import Show, open_browser

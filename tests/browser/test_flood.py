@@ -33,7 +33,7 @@ def test_a_flood_harms_neither_page_nor_server(
     page: Page, show: Show, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = 3.5 * PHASE_MILLISECONDS / 1000
-    command = [FLOOD, str(show.port), str(LINES_PER_SECOND), str(seconds)]
+    command = [str(FLOOD), str(show.port), str(LINES_PER_SECOND), str(seconds)]
     with subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.PIPE, text=True
     ) as flood:

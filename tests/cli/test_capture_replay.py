@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from statsd_trio.transports.addresses import Address
 
 
 @pytest.fixture
-def target():  # noqa: ANN201 - a generator of a socket
+def target() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock

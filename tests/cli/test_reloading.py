@@ -1,4 +1,5 @@
 import logging
+from typing import NoReturn
 
 import pytest
 
@@ -24,6 +25,9 @@ class FakeServer:
         self.configs.append(config)
 
     def ledger(self) -> Ledger:
+        raise NotImplementedError
+
+    async def wait_sinks_ended(self) -> NoReturn:
         raise NotImplementedError
 
 

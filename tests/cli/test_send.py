@@ -72,7 +72,7 @@ async def test_server_receives_what_was_sent(
     )
     server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
     [bound] = server.addresses
-    where = paths.get(transport) or "{}:{}".format(*bound)  # type: ignore[misc]  # host, port
+    where = paths.get(transport) or "{}:{}".format(*bound)
 
     done = await trio.to_thread.run_sync(
         send, f"{transport}://{where}", "sum:{i}|c", "n:1|c", "--count", "4"

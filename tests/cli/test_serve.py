@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
@@ -123,6 +124,12 @@ def test_serves_until_a_signal_and_exits_with_0(number: signal.Signals) -> None:
 
 class FakeServer:
     def ledger(self) -> Ledger:
+        raise AssertionError("nobody asks")
+
+    async def wait_sinks_ended(self) -> NoReturn:
+        raise AssertionError("nobody asks")
+
+    def reload(self, config: Config, /) -> None:
         raise AssertionError("nobody asks")
 
 

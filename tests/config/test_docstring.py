@@ -17,7 +17,7 @@ def document(name: str) -> str:
 
 
 @pytest.mark.parametrize("field", attrs.fields(Config), ids=lambda field: field.name)
-def test_help_documents_every_field(field: attrs.Attribute) -> None:
+def test_help_documents_every_field(field: "attrs.Attribute[object]") -> None:
     words = field.metadata.get("in_python") or field.metadata["help"]
 
     assert document(field.name).startswith(f"{field.name}: {words}")
@@ -35,7 +35,7 @@ def test_help_tells_what_a_program_needs_to_know() -> None:
 
 
 def test_python_shows_it() -> None:
-    shown = pydoc.render_doc(Config, renderer=pydoc.plaintext)
+    shown = pydoc.render_doc(Config, renderer=pydoc.plaintext)  # type: ignore[attr-defined]  # of typeshed
 
     assert "port: UDP port to listen on; 0 picks a free one" in shown
 

@@ -2,6 +2,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -60,7 +61,8 @@ def test_defaults_stand_their_own_checks() -> None:
 def test_zero_logs_an_error_and_takes_the_default(
     name: str, default: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = Config(**{name: 0})
+    changes: dict[str, Any] = {name: 0}
+    config = Config(**changes)
 
     assert getattr(config, name) == default
     [record] = caplog.records

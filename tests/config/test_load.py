@@ -3,6 +3,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -567,7 +568,7 @@ def test_problem_stays_on_one_short_line() -> None:
     ],
     ids=shorten,
 )
-def test_unusable_value_is_one_problem(flags: dict[str, object], words: str) -> None:
+def test_unusable_value_is_one_problem(flags: dict[str, Any], words: str) -> None:
     [problem] = find_problems_of(**flags)
 
     assert words in problem
@@ -631,7 +632,8 @@ def test_no_sink_is_possible() -> None:
     ],
 )
 def test_no_problem_shows_a_secret(name: str, text: str) -> None:
-    problems = find_problems_of(**{name: text})
+    flags: dict[str, Any] = {name: text}
+    problems = find_problems_of(**flags)
 
     assert problems
     assert KEY not in "\n".join(problems)

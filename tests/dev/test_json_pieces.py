@@ -38,5 +38,5 @@ def test_number_that_json_lacks_is_null(number: float) -> None:
 
 def test_long_list_of_objects_is_written_in_steps() -> None:
     pieces: list[str] = []
-    rows = [{"name": "a", "spark": [1.0] * 60}] * 500
-    assert sum(1 for _ in write_json({"rows": rows}, pieces)) >= 500
+    rows: list[Any] = [{"name": "a", "spark": [1.0] * 60}] * 500
+    assert len(list(write_json({"rows": rows}, pieces))) >= 500

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from dev_bench import open_bench
 from stage import EPOCH
@@ -66,7 +68,7 @@ def test_lines_that_a_pause_and_that_an_overload_keep_out_are_counted_apart(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, *, has_hook: bool
 ) -> None:
     monkeypatch.setattr("statsd_trio.dev.recorder.MAX_WAITING_BYTES", 0)
-    hook = {"on_sample": _keep} if has_hook else {}
+    hook: dict[str, Any] = {"on_sample": _keep} if has_hook else {}
     bench = open_bench(make_engine, stage=hook, **hook)
     bench.send(b"page.views:1|c", b"page.views:1|c\npage.views:1|c")
     state = bench.read("state")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -54,19 +55,20 @@ async def test_intake_receives_the_same_figures(
         addon = "unix-dgram" if transport == "unixgram" else "hot-shots"
         if not has_hot_shots(addon):
             pytest.skip(f"needs node, and {addon} from npm on NODE_PATH")
-    where: dict[str, object] = {
+    places: dict[str, dict[str, Any]] = {
         "udp": {"port": 0},
         "tcp": {"port": None, "tcp_port": 0},
         "unixgram": {"port": None, "socket_path": str(tmp_path / "s")},
         "unixstream": {"port": None, "stream_socket_path": str(tmp_path / "s")},
-    }[transport]
+    }
+    where = places[transport]
     async with open_mock_intake() as intake:
         config = Config(
             host="127.0.0.1",
             api_key="key",
             dd_url=intake.url,
             self_metrics=False,
-            **where,  # type: ignore[arg-type]
+            **where,
         )
         async with trio.open_nursery() as nursery:
             server: Server = await nursery.start(serve, config)

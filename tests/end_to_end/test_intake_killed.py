@@ -29,12 +29,13 @@ def running_intake(port: int) -> Iterator[str]:
 def add_up(url: str, name: str) -> float:
     with urllib.request.urlopen(f"{url}/mock/series") as answer:
         received = json.load(answer)["series"]
-    return sum(
-        value * series["interval"]
+    total: float = sum(
+        float(value) * series["interval"]
         for series in received
         if series["name"] == name
         for _, value in series["points"]
     )
+    return total
 
 
 async def test_killed_and_restarted_intake_gets_everything() -> None:

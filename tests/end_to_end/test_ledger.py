@@ -5,12 +5,14 @@ from collections.abc import Callable
 from functools import partial
 
 import trio
+from bound import host_and_port
 from trio.testing import MockClock
 
 from statsd_trio import Config, Ledger, Server, serve
 from statsd_trio.aggregation.snapshot import Snapshot
 from statsd_trio.ledger import ListenerLedger
 from statsd_trio.sinks.memory import MemorySink
+from statsd_trio.sinks.sink import Sink
 
 AddUp = Callable[[list[Snapshot], str], float]
 CheckLedger = Callable[[Ledger], None]
@@ -48,7 +50,7 @@ async def test_every_packet_under_load_is_accounted_for(
     config = Config(host="127.0.0.1", port=0, self_metrics=False, queue_size=4)
     async with trio.open_nursery() as nursery:
         server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
-        await trio.to_thread.run_sync(send_all, server.addresses[0])
+        await trio.to_thread.run_sync(send_all, host_and_port(server.addresses[0]))
         nursery.cancel_scope.cancel()
     ledger = server.ledger()
     check_ledger(ledger)
@@ -91,7 +93,7 @@ async def test_slow_sink_delays_no_other(
     async def take_an_hour(snapshot: Snapshot) -> None:
         await trio.sleep(3600)
 
-    sinks = [take_an_hour, memory]
+    sinks: list[Sink] = [take_an_hour, memory]
     start = partial(serve, QUIET, sinks=sinks, wall_clock=wall_clock)
     began = wall_clock()
     server: Server = await nursery.start(start)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from bound import host_and_port
 from trio.testing import MockClock
 
 from statsd_trio import Config, Server, serve
@@ -53,7 +54,7 @@ async def test_lines_without_a_newline_over_tcp_are_said_once_an_interval(
         server = await start(nursery, wall_clock, host="127.0.0.1", tcp_port=0)
         senders: list[str] = []
         for _ in range(10):
-            with socket.create_connection(server.addresses[0]) as client:
+            with socket.create_connection(host_and_port(server.addresses[0])) as client:
                 senders.append("{}:{}".format(*client.getsockname()))
                 client.send(b"jobs:10|c")
         await wait_for(server, "half_frame", 10)

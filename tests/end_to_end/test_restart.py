@@ -1,5 +1,6 @@
 """What one server sends, the next one on the same host does not send again."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from statsd_trio import Config, Server, serve
-from statsd_trio.aggregation.snapshot import Snapshot
+from statsd_trio.aggregation.snapshot import Series, Sketch, Snapshot
 from statsd_trio.sinks.memory import MemorySink
 
 LINES = b"hits:1|c\nload:2|g\nusers:a|s\ntimes:5|ms\nsizes:7|d"
@@ -17,11 +18,15 @@ LINES = b"hits:1|c\nload:2|g\nusers:a|s\ntimes:5|ms\nsizes:7|d"
 
 def count_stamps(snapshots: list[Snapshot]) -> Counter[tuple[str, int]]:
     """Count the points of each series and second."""
-    return Counter(
-        (item.name, point.timestamp)
+    metrics = [
+        metric
         for snapshot in snapshots
-        for item in (*snapshot.series, *snapshot.sketches)
-        for point in item.points
+        for metric in itertools.chain[Series | Sketch](
+            snapshot.series, snapshot.sketches
+        )
+    ]
+    return Counter(
+        (metric.name, point.timestamp) for metric in metrics for point in metric.points
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+from bound import host_and_port
 from trio.testing import MockClock
 
 from statsd_trio import Config, Server, serve
@@ -140,7 +141,8 @@ async def test_flood_does_not_hold_the_stop_up(memory: MemorySink) -> None:
     async with trio.open_nursery() as outer:
         async with trio.open_nursery() as nursery:
             server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
-            outer.start_soon(trio.to_thread.run_sync, flood, server.addresses[0])
+            address = host_and_port(server.addresses[0])
+            outer.start_soon(partial(trio.to_thread.run_sync, flood, address))
             while not server.ledger().lines.read:
                 await trio.lowlevel.checkpoint()
             nursery.cancel_scope.cancel()
@@ -191,7 +193,7 @@ async def test_every_packet_of_a_flood_is_accounted_for_at_a_stop(
 
     async with trio.open_nursery() as outer, trio.open_nursery() as nursery:
         server: Server = await nursery.start(partial(serve, QUIET, sinks=[memory]))
-        outer.start_soon(flood, server.addresses[0][1])
+        outer.start_soon(flood, host_and_port(server.addresses[0])[1])
         while server.ledger().lines.read < 10_000:
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()

@@ -113,7 +113,9 @@ def test_a_summary_with_little_room_is_filled_exactly(
 def test_a_copy_takes_what_its_histogram_takes() -> None:
     copy = make_buffer()
     context = Context(("h", HISTOGRAM, "", ()))
-    buffer = ValueBuffer(context, Histogram(pytest.fail), [], Share())
+    buffer = ValueBuffer(
+        context, Histogram(lambda _: pytest.fail("it takes no memory")), [], Share()
+    )
     buffer.copy = copy
     buffer.last_seen = 7
     assert buffer.add([1.0, 2.0], 0.5) == 0

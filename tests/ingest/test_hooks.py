@@ -9,15 +9,20 @@ from statsd_trio.protocol.messages import ClientOrigin, MetricType, Sample
 GOOD = Sample("a", MetricType.COUNTER, (1.0,))
 
 
+def change(**fields: Any) -> Sample:
+    """Change a good sample, also to what its types do not allow."""
+    return attrs.evolve(GOOD, **fields)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         None,
         GOOD,
-        attrs.evolve(GOOD, values=[1, 2.5], sample_rate=1, tags=["x"], timestamp=5),
-        attrs.evolve(GOOD, host="", origin=ClientOrigin(container_id="x")),
+        change(values=[1, 2.5], sample_rate=1, tags=["x"], timestamp=5),
+        change(host="", origin=ClientOrigin(container_id="x")),
         # What the values are is for `check_values` to say.
-        attrs.evolve(GOOD, values=("x", None)),
+        change(values=("x", None)),
     ],
 )
 def test_what_can_be_aggregated_is_given_back(answer: Sample | None) -> None:
@@ -29,22 +34,22 @@ def test_what_can_be_aggregated_is_given_back(answer: Sample | None) -> None:
     [
         (True, "returned True, not a Sample or None"),
         ("a:1|c", "not a Sample or None"),
-        (attrs.evolve(GOOD, name=b"a"), "whose name is b'a'"),
-        (attrs.evolve(GOOD, name=""), "without a name"),
-        (attrs.evolve(GOOD, type="c"), "whose type is 'c'"),
-        (attrs.evolve(GOOD, values=1.0), "whose values is 1.0"),
-        (attrs.evolve(GOOD, sample_rate="1"), "whose sample_rate is '1'"),
-        (attrs.evolve(GOOD, sample_rate=0.0), "whose sample_rate is 0.0"),
-        (attrs.evolve(GOOD, sample_rate=2), "whose sample_rate is 2"),
-        (attrs.evolve(GOOD, sample_rate=float("nan")), "whose sample_rate is nan"),
-        (attrs.evolve(GOOD, sample_rate=1e-320), "whose sample_rate is 1e-320"),
-        (attrs.evolve(GOOD, tags="env:x"), "whose tags is 'env:x'"),
-        (attrs.evolve(GOOD, tags=("a", 1)), "whose tags are ('a', 1)"),
-        (attrs.evolve(GOOD, tags=None), "whose tags is None"),
-        (attrs.evolve(GOOD, timestamp="5"), "whose timestamp is '5'"),
-        (attrs.evolve(GOOD, host=1), "whose host is 1"),
-        (attrs.evolve(GOOD, origin={}), "whose origin is {}"),
-        (attrs.evolve(GOOD, dropped=None), "whose dropped is None"),
+        (change(name=b"a"), "whose name is b'a'"),
+        (change(name=""), "without a name"),
+        (change(type="c"), "whose type is 'c'"),
+        (change(values=1.0), "whose values is 1.0"),
+        (change(sample_rate="1"), "whose sample_rate is '1'"),
+        (change(sample_rate=0.0), "whose sample_rate is 0.0"),
+        (change(sample_rate=2), "whose sample_rate is 2"),
+        (change(sample_rate=float("nan")), "whose sample_rate is nan"),
+        (change(sample_rate=1e-320), "whose sample_rate is 1e-320"),
+        (change(tags="env:x"), "whose tags is 'env:x'"),
+        (change(tags=("a", 1)), "whose tags are ('a', 1)"),
+        (change(tags=None), "whose tags is None"),
+        (change(timestamp="5"), "whose timestamp is '5'"),
+        (change(host=1), "whose host is 1"),
+        (change(origin={}), "whose origin is {}"),
+        (change(dropped=None), "whose dropped is None"),
     ],
 )
 def test_what_cannot_be_aggregated_is_named(answer: Any, words: str) -> None:

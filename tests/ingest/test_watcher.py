@@ -1,7 +1,6 @@
 from typing import Any
 
 import attrs
-import pytest
 from stage import UDP, Stage, open_stage
 
 from statsd_trio.aggregation.snapshot import Snapshot
@@ -56,8 +55,10 @@ def test_watcher_sees_every_line_also_one_that_is_known(
     watcher = watch(stage)
     stage.process(*[b"page.views:1|c"] * 4)
     assert watcher.seen == [("lines", b"page.views:1|c", UDP)] * 4
+    given_back: list[bytes] = []
     # The engine knows the line by now: it is parsed no more.
-    assert stage.aggregator.take(b"page.views:1|c", pytest.fail) == (1, 0, 1)
+    assert stage.aggregator.take(b"page.views:1|c", given_back.append) == (1, 0, 1)
+    assert given_back == []
 
 
 def test_watcher_sees_what_is_rejected(make_engine: MakeEngine) -> None:

@@ -15,7 +15,7 @@ def read_samples(text: str) -> dict[tuple[str, ...], float]:
         (sample.name, *(part for pair in sample.labels.items() for part in pair)): (
             sample.value
         )
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
         for sample in family.samples
     }
 
@@ -84,7 +84,7 @@ def test_a_family_is_announced_once_and_its_names_do_not_change(
 ) -> None:
     text = render(ledger)
 
-    families = list(text_string_to_metric_families(text))
+    families = list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
     names = [family.name for family in families]
     assert len(names) == len(set(names))
     assert all(name.startswith("statsd_trio_") for name in names)

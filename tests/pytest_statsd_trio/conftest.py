@@ -48,6 +48,7 @@ def send_each() -> Iterator[dict[str, Callable[..., None]]]:
             datagram.sendto(packet, to.socket_path)
 
         def send_stream(to: Target, packet: bytes) -> None:
+            assert to.stream_socket_path is not None
             with contextlib.suppress(OSError):  # connected already
                 stream.connect(to.stream_socket_path)
             stream.sendall(struct.pack("<I", len(packet)) + packet)

@@ -60,6 +60,7 @@ async def test_settling_takes_in_all_of_a_long_stream(
     dogstatsd_async: AsyncDogStatsd, autojump_clock: MockClock
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        assert dogstatsd_async.stream_socket_path is not None
         client.connect(dogstatsd_async.stream_socket_path)
         # Many times the packets that a connection reads in one turn.
         client.sendall(b"\x08\0\0\0hits:1|c" * 2000)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from unittest.mock import ANY
 
 import pytest
-from datadog.dogstatsd import DogStatsd as Client
+from datadog.dogstatsd.base import DogStatsd as Client
 
 from pytest_statsd_trio.fixture import DogStatsd, make_fixture
 from pytest_statsd_trio.session import begin_test, open_session
@@ -199,6 +199,7 @@ def test_none_sees_what_was_sent_just_before(
 def test_none_sees_all_of_many_connections(dogstatsd: DogStatsd) -> None:
     frame = b"\x08\0\0\0hits:1|c"
     with contextlib.ExitStack() as stack:
+        assert dogstatsd.stream_socket_path is not None
         for _ in range(50):
             client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             stack.enter_context(client).connect(dogstatsd.stream_socket_path)

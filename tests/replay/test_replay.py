@@ -2,7 +2,6 @@
 
 import itertools
 import socket
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def to_address(listener: Listener) -> Address:
 
 
 @pytest.fixture
-def udp() -> Iterator[Address]:
+def udp() -> Address:
     """A free port; nothing else takes it meanwhile."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))

@@ -113,10 +113,10 @@ class Counter:
 
     def repeat(
         self,
-        node: tuple,
+        node: tuple,  # type: ignore[type-arg]  # as above
         least: int,
         most: int,
-        start: int,  # type: ignore[type-arg]  # as above
+        start: int,
     ) -> Iterator[int]:
         if most:
             for end in self.match(node, start):

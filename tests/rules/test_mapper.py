@@ -9,11 +9,11 @@ from hypothesis import given, strategies as st
 from statsd_trio.errors import ConfigError
 from statsd_trio.rules import regex
 from statsd_trio.rules.mapper import (
-    MAX_REGEX_NAME_LENGTH,
     Mapper,
     MapperProfile,
     MetricMapping,
 )
+from statsd_trio.rules.regex import MAX_REGEX_NAME_LENGTH
 from statsd_trio.rules.template import Groups, expand
 
 

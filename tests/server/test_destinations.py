@@ -1,5 +1,6 @@
 import inspect
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -110,7 +111,8 @@ def test_unreadable_ca_file_of_otlp_is_blamed_on_the_option_that_names_it(
     option: str, shown: str, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "ca.pem")
-    config = Config(sinks=["otlp"], **{option: path})
+    changes: dict[str, Any] = {option: path}
+    config = Config(sinks=["otlp"], **changes)
 
     with pytest.raises(OSError, match="could not read the CA file") as info:
         open_destinations(config)

@@ -24,7 +24,7 @@ async def test_port_of_a_socket_handed_in_is_that_socket(
         port = handed_in.getsockname()[1]
 
         [listener] = await bind_listeners(
-            Config(**{"port": None, field: port}, sockets=[handed_in])  # type: ignore[arg-type]
+            Config(**{"port": None, field: port}, sockets=[handed_in])
         )
 
         assert listener.address == ("127.0.0.1", port)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pytest
@@ -19,6 +19,7 @@ from statsd_trio.protocol.messages import Sample
 from statsd_trio.server.listeners import bind_listeners
 from statsd_trio.sinks.memory import MemorySink
 from statsd_trio.sinks.sink import Sink, SinkError
+from statsd_trio.sinks.sink_runner import SinkRunner
 from statsd_trio.transports.listener import Listener
 
 
@@ -243,6 +244,10 @@ def fail(*_: object) -> Any:
     raise ZeroDivisionError
 
 
+def fail_on_sample(sample: Sample) -> NoReturn:
+    raise ZeroDivisionError
+
+
 async def fail_later(_: object) -> None:
     await trio.lowlevel.checkpoint()
     raise ZeroDivisionError
@@ -270,7 +275,7 @@ def test_processor_that_fails_loses_what_it_had_in_hand_only(
 ) -> None:
     def arrange(server: Server) -> None:
         rules = server._pipeline.ingest._processor.rules
-        rules.apply = fail  # type: ignore[method-assign]  # a bug
+        rules.apply = fail_on_sample
         for _ in range(5):
             server.submit(b"new:1|c")
 
@@ -293,7 +298,7 @@ async def test_readers_hand_on_what_waits_though_the_processor_failed(
             server: Server = await nursery.start(partial(serve, config, sinks=[memory]))
             servers.append(server)
             rules = server._pipeline.ingest._processor.rules
-            rules.apply = fail  # type: ignore[method-assign]
+            rules.apply = fail_on_sample
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 for _ in range(20):
                     client.sendto(b"new:1|c", server.addresses[0])
@@ -308,6 +313,8 @@ async def test_readers_hand_on_what_waits_though_the_processor_failed(
 def test_clock_that_fails_loses_nothing(
     memory: MemorySink, check_ledger: Callable[[Ledger], None]
 ) -> None:
+    is_broken = False
+
     def read_clock() -> float:
         if is_broken:
             raise ZeroDivisionError
@@ -318,7 +325,6 @@ def test_clock_that_fails_loses_nothing(
         is_broken = True
         server.submit(b"new:1|c")
 
-    is_broken = False
     server, error = serve_until_it_fails(memory, arrange, wall_clock=read_clock)
     check_end(server, error, memory.snapshots, check_ledger)
     assert server.ledger().queue.dropped == 1
@@ -334,6 +340,7 @@ def test_destination_that_fails_takes_no_other_with_it(
 
     def arrange(server: Server) -> None:
         broken = server._pipeline.destinations[1]
+        assert isinstance(broken, SinkRunner)
         monkeypatch.setattr(broken._consumer, "_deliver", fail_later)
         broken.put_nowait(Snapshot(0, 10))
 
@@ -348,7 +355,7 @@ def test_flusher_that_fails_delivers_what_it_took(
     def arrange(server: Server) -> None:
         server._pipeline.flusher._describe_self = fail
         rules = server._pipeline.ingest._processor.rules
-        rules.apply = fail  # type: ignore[method-assign]  # a bug
+        rules.apply = fail_on_sample
         server.submit(b"new:1|c")
 
     server, error = serve_until_it_fails(memory, arrange)
@@ -384,7 +391,7 @@ async def test_flush_does_not_wait_for_a_processor_that_failed(
             start = partial(serve, quiet(), sinks=[memory])
             server: Server = await nursery.start(start)
             rules = server._pipeline.ingest._processor.rules
-            rules.apply = fail  # type: ignore[method-assign]  # a bug
+            rules.apply = fail_on_sample
             server.submit(b"new:1|c")
             with trio.CancelScope(shield=True), contextlib.suppress(RuntimeError):
                 await server.flush()

@@ -3,14 +3,15 @@
 import asyncio
 import shutil
 import subprocess
+from typing import Any
 
 import aiodogstatsd
 import statsd
-from datadog.dogstatsd import DogStatsd
+from datadog.dogstatsd.base import DogStatsd
 
 
 def send_with_datadog(transport: str, address: object) -> None:
-    where: dict[str, object] = {}
+    where: dict[str, Any] = {}
     if transport == "udp":
         assert isinstance(address, tuple)
         where = {"host": address[0], "port": address[1]}

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from datadog.dogstatsd import DogStatsd
+from datadog.dogstatsd.base import DogStatsd
 from playwright.sync_api import Browser, Page, sync_playwright
 
 _ANNOUNCEMENT = re.compile(r"(http://\S+:(\d+)/) shows what comes to udp://\S+:(\d+)")

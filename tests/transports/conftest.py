@@ -93,7 +93,15 @@ class Resolver(trio.abc.HostnameResolver):
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts
 
-    async def getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):  # noqa: A002, ANN001, ANN201 - as the standard library names and leaves them
+    async def getaddrinfo(
+        self,
+        host: bytes | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 - as the standard library names it
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
         await trio.lowlevel.checkpoint()
         return [
             (socket.AF_INET6, type, 17, "", (name, port, 0, 0))
@@ -102,7 +110,7 @@ class Resolver(trio.abc.HostnameResolver):
             for name in self.hosts
         ]
 
-    async def getnameinfo(self, sockaddr, flags):  # noqa: ANN001, ANN201 - as above
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
         raise NotImplementedError
 
 

@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
+from bound import host_and_port
 from senders import (
     has_hot_shots,
     send_with_aiodogstatsd,
@@ -47,7 +49,7 @@ PLAIN_LINES = [line.removesuffix(b"|#env:prod") for line in LINES]
 
 
 async def bind(transport: str, path: Path) -> Listener:
-    limits = {"max_connections": 10, "frame_timeout_seconds": 10.0}
+    limits: dict[str, Any] = {"max_connections": 10, "frame_timeout_seconds": 10.0}
     match transport:
         case "udp":
             [udp] = await bind_udp(
@@ -88,7 +90,9 @@ async def test_datadog(transport: str, tmp_path: Path, receiving: Receiving) -> 
 async def test_statsd(transport: str, tmp_path: Path, receiving: Receiving) -> None:
     listener = await bind(transport, tmp_path)
     async with receiving(listener) as packets:
-        await trio.to_thread.run_sync(send_with_statsd, transport, listener.address)
+        await trio.to_thread.run_sync(
+            send_with_statsd, transport, host_and_port(listener.address)
+        )
         lines = await receive_lines(packets, len(PLAIN_LINES))
     assert [line.replace(b"21.000000", b"21") for line in lines] == sorted(PLAIN_LINES)
 
@@ -96,7 +100,9 @@ async def test_statsd(transport: str, tmp_path: Path, receiving: Receiving) -> N
 async def test_aiodogstatsd(tmp_path: Path, receiving: Receiving) -> None:
     listener = await bind("udp", tmp_path)
     async with receiving(listener) as packets:
-        await trio.to_thread.run_sync(send_with_aiodogstatsd, listener.address)
+        await trio.to_thread.run_sync(
+            send_with_aiodogstatsd, host_and_port(listener.address)
+        )
         lines = await receive_lines(packets, 4)
     assert lines == sorted([*LINES[:3], b"payload.spread:512|d|#env:prod"])
 
@@ -135,7 +141,7 @@ async def test_the_shell(
         pytest.skip("needs socat")
     listener = await bind(transport, tmp_path)
     where = listener.address
-    text = where if isinstance(where, str) else ":".join(map(str, where))  # type: ignore[call-overload]  # host and port
+    text = where if isinstance(where, str) else ":".join(map(str, where))
     async with receiving(listener) as packets:
         await trio.run_process(command.format(text), shell=True)
         assert (await packets.receive()).data.strip() == b"a:1|c"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from bound import host_and_port
 from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -265,7 +266,7 @@ async def test_lines_over_tcp_that_are_left_are_counted(
     line = b"page.views:1|c\n"
     # It fits into the receive buffer: what does not is no matter of ours yet.
     sent = 4000
-    with socket.create_connection(listener.address) as client:
+    with socket.create_connection(host_and_port(listener.address)) as client:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.receive, channel)
             client.sendall(line * sent)

@@ -42,7 +42,7 @@ def open_listener(sock: socket.socket) -> Listener:
     ],
 )
 async def test_what_arrives_after_a_stop_waits_for_the_next_server(
-    family: int,
+    family: socket.AddressFamily,
     kind: socket.SocketKind,
     name: str,
     tmp_path: Path,

@@ -132,8 +132,8 @@ async def test_frames_of_several_connections_arrive_in_their_order(
             for index, client in enumerate(clients):
                 client.send(frame(b"%d:%d" % (index, number)))
         for _ in range(600):
-            index, _, number = (await packets.receive()).data.partition(b":")
-            got.setdefault(index, []).append(int(number))
+            sender, _, place = (await packets.receive()).data.partition(b":")
+            got.setdefault(sender, []).append(int(place))
     assert list(got.values()) == [list(range(200))] * 3
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
+from bound import host_and_port
 from queues import open_queue
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -63,7 +64,7 @@ async def test_a_line_without_its_newline_is_refused_at_the_end(
 async def test_a_reset_is_a_close(receiving: Receiving) -> None:
     [listener] = await bind()
     async with receiving(listener) as packets:
-        with socket.create_connection(listener.address) as client:
+        with socket.create_connection(host_and_port(listener.address)) as client:
             client.send(b"a:1|c\n")
             await packets.receive()
             client.setsockopt(
@@ -91,7 +92,7 @@ async def test_a_stop_does_not_wait_for_a_sender_that_goes_on(
 ) -> None:
     [listener] = await bind()
     send, receive = open_queue(listener.counters, 1)
-    with socket.create_connection(listener.address) as client:
+    with socket.create_connection(host_and_port(listener.address)) as client:
         client.setblocking(False)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.receive, send)
@@ -140,5 +141,5 @@ async def test_a_restart_does_not_wait_for_the_last_runs_connections(
     ):
         await client.send_all(b"a:1|c\n")
         await packets.receive()
-    [again] = await bind(port=listener.address[1])
+    [again] = await bind(port=host_and_port(listener.address)[1])
     again.close()

@@ -3,6 +3,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 import trio
@@ -361,7 +362,9 @@ async def test_any_port_is_chosen_again_when_the_next_address_has_it_taken(
     calls: list[int] = []
     real_bind = binding._bind
 
-    def bind_once_taken(family, address, kind):  # noqa: ANN001, ANN202 - as replaced
+    def bind_once_taken(
+        family: socket.AddressFamily, address: tuple[Any, ...], kind: socket.SocketKind
+    ) -> socket.socket:
         calls.append(address[1])
         if len(calls) == 2:
             raise OSError(errno.EADDRINUSE, "taken")
