@@ -288,3 +288,8 @@ def test_what_fails_on_entering_is_raised_there() -> None:
         thread.enter(fail),
     ):
         pass
+
+
+async def test_inside_trio_it_says_what_to_do_instead() -> None:
+    with pytest.raises(RuntimeError, match=r"await nursery\.start\(statsd_trio\.serve"):
+        ServerThread(Config(port=0, sinks=())).start()

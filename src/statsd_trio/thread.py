@@ -25,6 +25,11 @@ _NOT_STARTED: Final = (
     "this ServerThread is not running: use it in a `with` block, or call `start()`"
 )
 
+_INSIDE_TRIO: Final = (
+    "a ServerThread would block the event loop of this Trio program. Run the server in "
+    "a nursery instead: `server = await nursery.start(statsd_trio.serve, config)`"
+)
+
 
 class ServerThread:
     """Runs a server in a thread: in a ``with`` block, or from `start` until `stop`.
@@ -82,8 +87,10 @@ class ServerThread:
         Raises:
             ConfigError: as `serve`.
             OSError: as `serve`.
-            RuntimeError: if it was started before.
+            RuntimeError: if it was started before, or in a program of Trio's.
         """
+        if trio.lowlevel.in_trio_run():
+            raise RuntimeError(_INSIDE_TRIO)
         if self._process:
             raise RuntimeError(
                 "this ServerThread was started before, and runs only once; "

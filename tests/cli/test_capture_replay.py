@@ -116,6 +116,8 @@ def test_a_capture_ends_after_its_seconds(tmp_path: Path) -> None:
         ["capture", str(file), "--listen", f"unix://{path}", "--seconds", "0"],
     )
     assert done.exit_code == 0
+    said = f"Listening on unixgram://{path}. Ctrl-C ends it."
+    assert said in done.stderr
     assert "captured 0 packets, 0 bytes in" in done.stderr
     assert list(read_capture(file)) == []
     if os.name == "posix":

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterator
+from typing import cast
 
 import attrs
 import pytest
@@ -41,7 +42,10 @@ def show(*views: View) -> str:
 
 def test_rates_are_those_between_two_readings() -> None:
     shown = show(make_view(10, 1000), make_view(12, 5000))
-    assert "lines 5,000 (2,000/s)  packets 500 (200/s)" in shown
+    lines, contexts = shown.splitlines()[1:3]
+    assert lines.startswith("lines    5,000 (2,000/s)  packets 500 (200/s)")
+    # The columns of the two lines stand below each other.
+    assert contexts.index("queue") == lines.index("packets")
 
 
 def test_first_reading_and_a_restart_have_no_rate() -> None:
@@ -84,7 +88,16 @@ def test_server_that_goes_away_is_awaited() -> None:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        screen.show(read, lambda: None)
+        screen.show(read, lambda: False)
 
     away, back = file.getvalue().find("unreachable"), file.getvalue().find("(500/s)")
     assert 0 < away < back
+
+
+def test_screen_ends_when_asked_to() -> None:
+    console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True)
+    screen = Screen("http://127.0.0.1:8127", make_view(10, 1000), console)
+
+    screen.show(lambda: make_view(12, 2000), iter([False, True]).__next__)
+
+    assert "(500/s)" in cast("io.StringIO", console.file).getvalue()

@@ -8,7 +8,9 @@ from click.testing import CliRunner, Result
 
 from statsd_trio import Config, Server, serve
 from statsd_trio.cli import main
+from statsd_trio.cli.status import describe_duration
 from statsd_trio.sinks.memory import MemorySink
+from statsd_trio.version import __version__
 
 CONFIG = Config(host="127.0.0.1", port=0, self_metrics=False, http="127.0.0.1:0")
 
@@ -36,9 +38,26 @@ async def test_table_tells_what_became_of_the_lines(server: Server) -> None:
     assert done.exit_code == 0
     rows = [line.split() for line in done.stdout.splitlines()]
     assert rows[0] == [f"http://{address_of(server)}:", "ready"]
-    assert ["engine:", *server.ledger().engine.split()] in rows
+    assert ["engine", *server.ledger().engine.split()] in rows
+    assert ["version", __version__] in rows
+    assert any(row[:2] == ["up", "for"] for row in rows)
+    assert any("lines and" in line for line in done.stdout.splitlines())
     assert ["read", "3"] in rows
     assert ["rejected:", "no_colon", "1"] in rows
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.4, "0 seconds"),
+        (1, "1 second"),
+        (61.9, "1 minute 1 second"),
+        (7200, "2 hours"),
+        (90_061, "1 day 1 hour"),
+    ],
+)
+def test_duration_has_two_units_at_most(seconds: float, shown: str) -> None:
+    assert describe_duration(seconds) == shown
 
 
 async def test_json_is_one_object(server: Server) -> None:

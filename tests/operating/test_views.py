@@ -1,13 +1,17 @@
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
+from starlette.routing import Route
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.ledger import Ledger
 from statsd_trio.operating.views import LIMITS, make_views
+from statsd_trio.version import __version__
 from statsd_trio.web import serve_web
 
 
@@ -58,6 +62,19 @@ async def get(port: int, path: str) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
+async def test_the_index_lists_every_view(ledger: Ledger) -> None:
+    server = FakeServer(ledger)
+    async with serving(server) as port:
+        status, body = await get(port, "/")
+
+    listed = re.findall(r"^/\w+", body.decode(), re.MULTILINE)
+    routes = [
+        route.path for route in make_views(server).routes if isinstance(route, Route)
+    ]
+    assert status == 200
+    assert sorted(["/", *listed]) == sorted(routes)
+
+
 async def test_a_server_that_answers_is_alive(ledger: Ledger) -> None:
     async with serving(FakeServer(ledger)) as port:
         assert await get(port, "/healthz") == (200, b"alive\n")
@@ -68,7 +85,13 @@ async def test_readiness_says_why_not(ledger: Ledger, mock_clock: MockClock) -> 
     async with serving(server) as port:
         status, body = await get(port, "/readyz")
         assert status == 200
-        assert json.loads(body) == {"ready": True, "reasons": [], "conditions": {}}
+        assert json.loads(body) == {
+            "ready": True,
+            "reasons": [],
+            "conditions": {},
+            "version": __version__,
+            "uptime_seconds": 0,
+        }
         server.unready = ["no intake"]
         # Until then, the answer is the one that is shared.
         mock_clock.jump(1.1)
@@ -79,6 +102,8 @@ async def test_readiness_says_why_not(ledger: Ledger, mock_clock: MockClock) -> 
         "ready": False,
         "reasons": ["no intake"],
         "conditions": {},
+        "version": __version__,
+        "uptime_seconds": pytest.approx(1.1),
     }
 
 

@@ -76,6 +76,9 @@ async def _capture(
 
     with catch_stop_signal() as stop:
         listeners = await bind_addresses(addresses)
+        names = " and ".join(listener.counters.name for listener in listeners)
+        # Beside the progress, since the packets may go to standard output.
+        click.echo(f"Listening on {names}. Ctrl-C ends it.", err=True)
         async with trio.open_nursery() as nursery:
 
             async def stop_on_signal() -> None:

@@ -22,11 +22,15 @@ class Readiness:
 
     Attributes:
         conditions: what is wrong all the same, by its name.
+        version: of the server; "" if it is older than 0.1.0.
+        uptime_seconds: how long it has run.
     """
 
     ready: bool
     reasons: tuple[str, ...]
     conditions: dict[str, str] = attrs.field(factory=dict[str, str])
+    version: str = ""
+    uptime_seconds: float = 0.0
 
 
 @attrs.frozen

@@ -1,6 +1,7 @@
 """What ``statsd-trio top`` shows. Needs the extra ``top``, for rich."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from rich.console import Console, Group
@@ -52,11 +53,13 @@ class Screen:
         """Print all there is, without rates: they take two readings."""
         self._console.print(self.render(max_names=20, max_keys=20))
 
-    def show(self, read: Callable[[], View], wait: Callable[[], None]) -> None:
-        """Fill the terminal until interrupted; a server that is away is awaited."""
+    def show(self, read: Callable[[], View], wait: Callable[[], bool]) -> None:
+        """Fill the terminal until *wait* returns True.
+
+        While the server cannot be reached, the last view stays, with the reason.
+        """
         with Live(self._render_to_height(), console=self._console, screen=True) as live:
-            while True:
-                wait()
+            while not wait():
                 try:
                     self.update(read())
                 except RemoteError as error:
@@ -96,14 +99,19 @@ class Screen:
             head.append("  not ready", style="red")
         for reason in reasons:
             head.append(f"\n{escape(reason)}", style="not bold red")
-        head.append(
-            f"\nlines {ledger.lines.read:,}{self._rate_lines()}"
-            f"  packets {view.packets:,}{self._rate_packets()}"
-            f"\ncontexts {ledger.contexts.current:,}"
-            f"  queue {ledger.queue.used:,} of {ledger.queue.capacity:,}"
-            f"  rejected {sum(ledger.lines.rejected.values()):,}",
-            style="not bold",
-        )
+        counts = [
+            [
+                f"lines    {ledger.lines.read:,}{self._rate_lines()}",
+                f"packets {view.packets:,}{self._rate_packets()}",
+                f"rejected {sum(ledger.lines.rejected.values()):,}",
+            ],
+            [
+                f"contexts {ledger.contexts.current:,}",
+                f"queue   {ledger.queue.used:,} of {ledger.queue.capacity:,}",
+            ],
+        ]
+        for line in align_columns(counts):
+            head.append(f"\n{line}", style="not bold")
         head.no_wrap = True
         head.overflow = "ellipsis"
         return head
@@ -146,6 +154,14 @@ class Screen:
         for key, count in [*self._view.usage.tag_values.items()][:max_rows]:
             table.add_row(f"{count:,}", Text(escape(key)))
         return table
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write each row with its cells below those of the row above."""
+    widths = [
+        max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")
+    ]
+    return ["  ".join(map(str.ljust, row, widths[: len(row)])).rstrip() for row in rows]
 
 
 def _make_table() -> Table:

@@ -13,6 +13,7 @@ from statsd_trio.cli.remote import (
     url_option,
 )
 from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
+from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
 
 
@@ -52,7 +53,9 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     yield from (f"  {escape(reason)}" for reason in readiness.reasons)
     for name, trouble in readiness.conditions.items():
         yield f"  {escape(name)}: {escape(trouble)}"
-    yield f"  engine: {escape(ledger.engine)}"
+    yield f"  version {escape(readiness.version or 'unknown')}"
+    yield f"  engine {escape(ledger.engine)}"
+    yield from _render_uptime(readiness.uptime_seconds, ledger)
     for listener in ledger.listeners:
         yield ""
         yield escape(listener.name)
@@ -102,6 +105,28 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
         yield ""
         yield escape(sink.name)
         yield from _render_sink(sink)
+
+
+def _render_uptime(seconds: float, ledger: Ledger) -> Iterator[str]:
+    """Write how long it has run, and what it received meanwhile."""
+    if seconds <= 0:
+        return
+    yield f"  up for {describe_duration(seconds)}"
+    packets = sum(listener.packets for listener in ledger.listeners)
+    yield (
+        f"  {ledger.lines.read / seconds:,.1f} lines and {packets / seconds:,.1f}"
+        " packets a second since the start"
+    )
+
+
+def describe_duration(seconds: float) -> str:
+    """Write a duration by its two largest units, as ``2 days 3 hours``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    counts = {"day": days, "hour": hours, "minute": minutes, "second": rest}
+    shown = [describe_count(count, unit) for unit, count in counts.items() if count]
+    return " ".join(shown[:2]) or "0 seconds"
 
 
 def _render_listener(listener: ListenerLedger) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Final, TextIO
 
 import click
 
+from statsd_trio.cli.keyboard import open_keyboard
 from statsd_trio.cli.remote import RemoteError, fail, url_option
 
 _INTERVAL_SECONDS: Final = 2.0
@@ -17,7 +18,7 @@ _INTERVAL_SECONDS: Final = 2.0
     Example: statsd-trio serve --http 127.0.0.1:8127 ...
              statsd-trio top --url http://127.0.0.1:8127
 
-    Ctrl-C ends it. Exit codes: 0 once it was shown, 1 if the server cannot be
+    q or Ctrl-C ends it. Exit codes: 0 once it was shown, 1 if the server cannot be
     reached, 2 for wrong usage.
     """,
 )
@@ -43,12 +44,12 @@ def command(url: str, *, once: bool) -> None:
             if once or stream is None or not stream.isatty():
                 screen.print_once()
             else:
-                screen.show(lambda: read_view(remote, time.monotonic()), _wait)
+                with open_keyboard(sys.stdin) as wait_for_quit:
+                    screen.show(
+                        lambda: read_view(remote, time.monotonic()),
+                        lambda: wait_for_quit(_INTERVAL_SECONDS),
+                    )
     except RemoteError as error:
         fail(error)
     except KeyboardInterrupt:
         sys.exit(0)
-
-
-def _wait() -> None:
-    time.sleep(_INTERVAL_SECONDS)

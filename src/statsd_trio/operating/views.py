@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from statsd_trio.aggregation.ranking import ContextRanking
 from statsd_trio.operating.openmetrics import CONTENT_TYPE, render_openmetrics
 from statsd_trio.operating.viewed_server import ViewedServer
+from statsd_trio.version import __version__
 from statsd_trio.web import JsonResponse, Limits, Page, make_application
 
 # A monitor or two, a person, and some that forgot to leave. What they ask for together
@@ -30,9 +31,25 @@ LIMITS: Final = Limits(
     answers_per_second=100.0,
 )
 
+_INDEX: Final = f"""\
+statsd-trio {__version__}
+
+/healthz   answers as long as the server runs
+/readyz    whether it can do its work, and why not; its version and uptime
+/metrics   the ledger as OpenMetrics, for Prometheus
+/ledger    what became of every packet, line, sample and point, as JSON
+/contexts  the names with most contexts and the tags with most values, as JSON
+
+`statsd-trio status` and `statsd-trio top` show the same in a terminal.
+"""
+
 
 def make_views(server: ViewedServer) -> Starlette:
     """Make the views of *server*."""
+    started = trio.current_time()
+
+    def show_index() -> Response:
+        return PlainTextResponse(_INDEX)
 
     def show_health() -> Response:
         return PlainTextResponse("alive\n")
@@ -43,6 +60,8 @@ def make_views(server: ViewedServer) -> Starlette:
             "ready": not reasons,
             "reasons": reasons,
             "conditions": dict(server.find_conditions()),
+            "version": __version__,
+            "uptime_seconds": trio.current_time() - started,
         }
         return JsonResponse(body, 503 if reasons else 200)
 
@@ -58,6 +77,7 @@ def make_views(server: ViewedServer) -> Starlette:
 
     return make_application(
         {
+            "/": _make_page(show_index),
             "/healthz": _make_page(show_health),
             "/readyz": _make_page(show_readiness),
             "/metrics": _make_page(show_metrics),

@@ -182,7 +182,15 @@ def _log_start(pipeline: Pipeline) -> None:
     why = f" ({engine.why_plain})" if engine.why_plain else ""
     logger.info("the engine is %s%s", pipeline.aggregator.engine_name, why)
     for listener in pipeline.listeners:
-        logger.info("listening on %s", listener.counters.name)
+        counters = listener.counters
+        if counters.granted_buffer_bytes is None:
+            logger.info("listening on %s", counters.name)
+        else:
+            logger.info(
+                "listening on %s, with a receive buffer of %d bytes",
+                counters.name,
+                counters.granted_buffer_bytes,
+            )
 
 
 def _log_failure(error: Exception) -> None:

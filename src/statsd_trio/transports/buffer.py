@@ -44,8 +44,8 @@ def request_buffer(sock: socket.socket, asked_bytes: int) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
-def log_granted(name: str, asked_bytes: int, granted_bytes: int) -> None:
-    """Log the size that *request_buffer* returned, with advice if it is too small."""
+def warn_if_smaller(name: str, asked_bytes: int, granted_bytes: int) -> None:
+    """Log a WARNING with advice if less was granted than was asked for."""
     if granted_bytes < asked_bytes:
         logger.warning(
             "%s: receive buffer of %d bytes granted, %d asked; "
@@ -54,8 +54,6 @@ def log_granted(name: str, asked_bytes: int, granted_bytes: int) -> None:
             granted_bytes,
             asked_bytes,
         )
-    else:
-        logger.info("%s: receive buffer of %d bytes granted", name, granted_bytes)
 
 
 def read_waiting_bytes(sock: socket.socket) -> int:

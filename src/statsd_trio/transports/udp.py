@@ -11,10 +11,10 @@ from statsd_trio.transports.addresses import format_host_port
 from statsd_trio.transports.binding import bind_name
 from statsd_trio.transports.buffer import (
     PACKET_OVERHEAD_BYTES,
-    log_granted,
     read_drops,
     read_waiting_bytes,
     request_buffer,
+    warn_if_smaller,
 )
 from statsd_trio.transports.datagram import DatagramReader, DrainLimit
 from statsd_trio.transports.losses import Losses
@@ -84,7 +84,7 @@ class UdpListener:
         self.address: tuple[str, int] = sock.getsockname()[:2]
         name = f"udp://{format_host_port(*self.address)}"
         granted = request_buffer(sock, receive_buffer_bytes)
-        log_granted(name, receive_buffer_bytes, granted)
+        warn_if_smaller(name, receive_buffer_bytes, granted)
         # What the socket dropped before it was handed in is not counted for this
         # listener.
         self._drops_seen = read_drops(sock)
