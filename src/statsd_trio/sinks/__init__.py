@@ -1,1 +1,1 @@
-"""A snapshot in, the outside world out."""
+"""Deliver snapshots to Datadog, an OTLP receiver, a file, the console or memory."""

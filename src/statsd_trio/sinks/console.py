@@ -1,4 +1,4 @@
-"""Snapshots as a table that a person can read, one a flush."""
+"""Print each snapshot as a table for people."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from statsd_trio.printable import escape
 from statsd_trio.sinks.line_writer import write_lines
 
 _HEADINGS: Final = ("METRIC", "TYPE", "VALUE", "TAGS")
-# Longer names push their row to the right, and no other.
+# A longer name moves only its own row to the right.
 _MAX_WIDTH: Final = 48
 
 
@@ -37,7 +37,7 @@ class ConsoleSink:
         self._output = LineOutput(stream=stream)
 
     def check(self) -> None:
-        """Find out whether anything can be written.
+        """Check that the stream can be written to.
 
         Raises:
             OSError: if standard output is closed.
@@ -45,20 +45,20 @@ class ConsoleSink:
         self._output.check()
 
     async def __call__(self, snapshot: Snapshot, /) -> None:
-        """Write *snapshot*; nothing at all if it is empty.
+        """Write *snapshot*; if it is empty, nothing is written.
 
         Raises:
-            SinkError: if it could not be written to its end.
+            SinkError: if it could not be written completely.
         """
-        # Twice over the snapshot, first for the widths of the columns: to keep so
-        # many rows and free them at once would hold the event loop.
+        # The snapshot is read twice, first for the widths of the columns. To keep so
+        # many rows, and free them at once, would hold the event loop.
         pace, widths = Pace(), [len(heading) for heading in _HEADINGS]
         for row in _describe_metrics(snapshot):
             for column, cell in enumerate(row):
                 widths[column] = max(widths[column], min(len(cell), _MAX_WIDTH))
             if pace.is_over():
                 await pace.rest()
-        # What the stream cannot show must not cost the whole table.
+        # Characters that the stream cannot show must not make the whole table fail.
         encoding = self._output.encoding
         lines = (
             f"{line}\n".encode(encoding, "replace")

@@ -1,11 +1,11 @@
-"""Snapshots as JSON, one object a line, to a file or to standard output.
+"""Write snapshots as JSON, one object per line, to a file or standard output.
 
-Every line has ``kind``; the rest follows from it:
+Every line has ``kind``, which decides its other keys:
 
 * ``point``: ``name``, ``type`` (count, rate or gauge), ``timestamp``, ``value``,
-  ``tags``, ``host``, ``device``, ``resources`` (pairs of type and name),
-  ``interval`` (seconds), ``unit``
-* ``sketch``, one a bucket: ``name``, ``timestamp``, ``count``, ``min``, ``max``,
+  ``tags``, ``host``, ``device``, ``resources`` (pairs of type and name), ``interval``
+  (seconds), ``unit``
+* ``sketch``, one per bucket: ``name``, ``timestamp``, ``count``, ``min``, ``max``,
   ``sum``, ``average``, ``keys``, ``counts``, ``tags``, ``host``
 * ``event``: ``title``, ``text``, ``timestamp``, ``host``, ``aggregation_key``,
   ``priority``, ``source_type_name``, ``alert_type``, ``tags``
@@ -13,7 +13,7 @@ Every line has ``kind``; the rest follows from it:
   ``message``, ``tags``
 
 Timestamps are unix seconds. The file is opened for each snapshot and appended to, so
-that it may be rotated at any time. It is made with mode 0600, since it holds what
+you can rotate it at any time. It is created with mode 0600, because it contains what
 clients send.
 """
 
@@ -41,24 +41,27 @@ class JsonLinesSink:
         path: str | os.PathLike[str] | None = None,
         stream: BinaryIO | None = None,
     ) -> None:
-        """Write to the file at *path*, else to *stream*, else to standard output."""
+        """Write to the file at *path* or to *stream*.
+
+        Without either, to standard output.
+        """
         self._output = LineOutput(path, stream)
 
     def check(self) -> None:
-        """Make the file if it is missing, and find out whether it can be written to.
+        """Create the file if it is missing, and check that it can be written to.
 
         Raises:
-            OSError: naming the file, or standard output, if it cannot.
+            OSError: if it cannot; the message names the file, or standard output.
         """
         self._output.check()
 
     async def __call__(self, snapshot: Snapshot, /) -> None:
-        """Write *snapshot*; each line arrives whole or not at all.
+        """Write *snapshot*; each line is written completely or not at all.
 
         Raises:
-            SinkError: if it could not be written to its end.
+            SinkError: if it could not be written completely.
         """
-        # ASCII, so that no string a host program hands in can break the line.
+        # ASCII only, so that no string passed by a host program can break the line.
         lines = (
             json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
             for fields in _describe_snapshot(snapshot)

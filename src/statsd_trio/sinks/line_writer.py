@@ -1,4 +1,4 @@
-"""Writes the lines of a snapshot to an output, without holding the event loop."""
+"""Write the lines of a snapshot to an output, without holding up the event loop."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -19,12 +19,12 @@ async def write_lines(
     """Encode *lines*, in slices, and write them in a worker thread.
 
     Args:
-        output: where to.
-        lines: with their line ends; each arrives whole or not at all.
-        is_line_a_point: whether each line that arrived counts as a delivered point.
+        output: the output to write to.
+        lines: lines with their line ends; each is written completely or not at all.
+        is_line_a_point: whether each line that was written counts as a delivered point.
 
     Raises:
-        SinkError: if not all of them could be written.
+        SinkError: if not all lines could be written.
     """
     pieces, piece, pace = list[bytes](), bytearray(), Pace()
     for line in lines:

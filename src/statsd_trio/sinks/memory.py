@@ -1,4 +1,4 @@
-"""A sink that keeps what it is given, for tests and for looking."""
+"""A sink that keeps all snapshots in memory, for tests and experiments."""
 
 from statsd_trio.aggregation.snapshot import Snapshot
 
@@ -7,7 +7,7 @@ class MemorySink:
     """Keeps every snapshot.
 
     Attributes:
-        snapshots: in the order they came.
+        snapshots: the snapshots in the order in which they arrived.
     """
 
     def __init__(self) -> None:

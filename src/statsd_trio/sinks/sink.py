@@ -1,4 +1,4 @@
-"""What a sink is, and what the server needs of a destination around it."""
+"""The interface of a sink, and of the destination that the server makes of it."""
 
 from collections.abc import Awaitable
 from typing import Protocol
@@ -8,14 +8,14 @@ from statsd_trio.ledger import SinkLedger
 
 
 class SinkError(Exception):
-    """A sink could not deliver all of a snapshot, for a reason outside the program.
+    """A sink could not deliver a whole snapshot, for a reason outside the program.
 
-    It is logged in one line, without a traceback, as an `OSError` is.
+    Like an `OSError`, it is logged in one line without a traceback.
 
     Attributes:
-        reason: what the ledger counts the lost points under.
-        delivered: how many points of the snapshot arrived all the same.
-        is_final: the sink can never deliver anything again.
+        reason: the reason by which the ledger counts the lost points.
+        delivered: how many points of the snapshot were delivered nevertheless.
+        is_final: whether the sink can never deliver anything again.
     """
 
     def __init__(
@@ -33,18 +33,18 @@ class Sink(Protocol):
     def __call__(self, snapshot: Snapshot, /) -> Awaitable[None]:
         """Deliver *snapshot*.
 
-        An exception means that none of it arrived, unless it is a `SinkError` that
-        says otherwise.
+        An exception means that nothing of it was delivered, unless it is a `SinkError`
+        that says otherwise.
         """
         ...
 
 
 class Destination(Protocol):
-    """A sink with a bounded queue and a ledger, so that none delays another.
+    """A sink with a limited queue and a ledger, so that no sink delays another.
 
-    Its life: `run` delivers what is put, until the queue is closed and empty, or the
-    time that `close` allows is over, or it is cancelled. When it has ended, every
-    point is in a count of the ledger.
+    `run` delivers what is put into the queue, until the queue is closed and empty, the
+    time given to `close` is over, or it is cancelled. When it has ended, every point is
+    in a count of the ledger.
     """
 
     def ledgers(self) -> tuple[SinkLedger, ...]:
@@ -52,28 +52,28 @@ class Destination(Protocol):
         ...
 
     def put_nowait(self, snapshot: Snapshot) -> None:
-        """Queue *snapshot*, evicting and counting the oldest if there is no room."""
+        """Queue *snapshot*; without room, the oldest one is evicted and counted."""
         ...
 
     async def run(self) -> None:
-        """Deliver what is queued to its end.
+        """Deliver everything that is queued.
 
-        It also ends when nothing can ever be delivered again; what is put after that
-        is refused and counted.
+        It also ends if nothing can ever be delivered again; what is put after that is
+        refused and counted.
         """
         ...
 
     async def join(self) -> None:
-        """Wait until all that was put is delivered, refused or kept for a retry.
+        """Wait until everything put so far is delivered, refused or kept for a retry.
 
-        Needs `run` to be running.
+        `run` must be running.
         """
         ...
 
     def close(self, seconds: float) -> None:
-        """Put nothing more; let `run` deliver the rest for *seconds* at most.
+        """End the queue; `run` may deliver the rest for *seconds* at most.
 
-        What is left then is spooled if there is a spool, which may take a second
+        What is left after that is spooled if there is a spool, which may take a second
         more, and counted as abandoned otherwise.
         """
         ...

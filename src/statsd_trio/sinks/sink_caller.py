@@ -1,4 +1,4 @@
-"""Calls a sink with each snapshot, and counts what came of it."""
+"""Call a sink with each snapshot, and count the results."""
 
 import logging
 import math
@@ -19,16 +19,16 @@ from statsd_trio.sinks.stop_time import StopTime
 
 logger = logging.getLogger(__name__)
 
-# Failures that come faster than this share a line of the log.
+# Failures that follow each other faster than this share a line in the log.
 _REPORT_SECONDS: Final = 5.0
 
 
 class SinkCaller:
     """A `Consumer` that calls a sink.
 
-    What the sink raises means that none of that snapshot arrived: it is counted as
-    refused, by the name of the exception, and the next one is tried. A `SinkError`
-    may say that a part of it arrived, or that nothing ever will again.
+    If the sink raises, nothing of that snapshot was delivered: it is counted as
+    refused, by the name of the exception, and the next one is tried. A `SinkError` may
+    say that a part was delivered, or that nothing ever will be again.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class SinkCaller:
         self._counters = SinkCounters(name)
         # Why nothing can be delivered any more.
         self._end_reason = ""
-        # What failed since the last line of the log about it.
+        # What has failed since the last line in the log about it.
         self._unreported = 0
         self._last_failure = ""
         self._next_report = -math.inf
@@ -49,13 +49,13 @@ class SinkCaller:
         return (self._counters.freeze(),)
 
     def expect(self, points: SnapshotPoints) -> None:
-        """Count a snapshot that was queued; one that comes after the end is refused."""
+        """Count a snapshot that was queued; after the end it is counted as refused."""
         self._counters.expect(points.total)
         if self._end_reason:
             self._counters.refuse(points.total, self._end_reason)
 
     def evict(self, points: SnapshotPoints) -> None:
-        """Count a snapshot that had to make room."""
+        """Count a snapshot that made room for others."""
         self._counters.evict(points.total)
         logger.warning(
             "%s: lost %s in a snapshot: the sink is too slow",
@@ -64,9 +64,9 @@ class SinkCaller:
         )
 
     async def run(self, queue: SnapshotQueue, stop: StopTime) -> None:
-        """Call the sink until *queue* is closed and empty, or the sink is over.
+        """Call the sink until *queue* is closed and empty, or the sink has ended.
 
-        What is left when *stop* has no time left is abandoned.
+        What is left when *stop* is over is counted as abandoned.
         """
         try:
             with stop.limit():
@@ -80,7 +80,7 @@ class SinkCaller:
             self._count_rest(queue)
 
     async def join(self) -> None:
-        """Wait for nothing: what was taken out of the queue has had its try."""
+        """Return at once: what was taken out of the queue has been tried."""
         await trio.lowlevel.checkpoint()
 
     async def _deliver(self, entry: Entry) -> None:
@@ -97,10 +97,10 @@ class SinkCaller:
         except OSError as error:
             failure = describe_os_error(error)
             self._fail(points, type(error).__name__, failure, None)
-        # The one place that takes what somebody else's sink raises.
+        # This is the only place that catches what somebody else's sink raises.
         except Exception as error:  # noqa: BLE001  (see above)
             name = type(error).__name__
-            # Its words may hold what nobody else should read; the log has them.
+            # The error's text may be private, so it is only in the log.
             self._fail(points, name, f"the sink raised {name}", error)
         else:
             counters.deliver(points)

@@ -1,7 +1,7 @@
-"""Makes a `Destination` of what consumes snapshots: its queue, its task, its stop.
+"""Turn a consumer of snapshots into a `Destination`, with a queue and a stop.
 
-The same for a sink of somebody else and for what is delivered over HTTP: what differs
-stands in the `Consumer`, which is `SinkCaller` or `PayloadSender`.
+This is the same for other people's sinks and for delivery over HTTP. What differs is in
+the `Consumer`, which is a `SinkCaller` or a `PayloadSender`.
 """
 
 from typing import Final, Protocol
@@ -29,27 +29,27 @@ class Consumer(Protocol):
         ...
 
     def evict(self, points: SnapshotPoints) -> None:
-        """Count the *points* of a snapshot that had to make room in the queue."""
+        """Count the *points* of a snapshot that made room for others in the queue."""
         ...
 
     async def run(self, queue: SnapshotQueue, stop: StopTime) -> None:
         """Deliver what comes out of *queue*, until it is closed and empty.
 
-        It ends earlier when *stop* has no time left, or when nothing can ever be
-        delivered again. Then every point that was expected is in a count of the ledger.
+        It ends earlier when *stop* is over, or when nothing can ever be delivered
+        again. Every point that was expected is in a count of the ledger then.
         """
         ...
 
     async def join(self) -> None:
-        """Wait until all that was taken out of the queue has had its try."""
+        """Wait until everything that was taken out of the queue has been tried."""
         ...
 
 
 class SinkRunner:
-    """Hands snapshots to a consumer one by one, oldest first.
+    """Passes snapshots to a consumer one by one, the oldest first.
 
-    A cancel of `run` is a stop without time: the consumer still keeps and counts what
-    is left.
+    A cancel of `run` is a stop without time: the consumer still keeps or counts what is
+    left.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class SinkRunner:
         return self._consumer.ledgers()
 
     def put_nowait(self, snapshot: Snapshot) -> None:
-        """Queue *snapshot*, evicting and counting the oldest if there is no room."""
+        """Queue *snapshot*; without room, the oldest one is evicted and counted."""
         self._queue.put_nowait(snapshot)
 
     @protect_from_ki
     async def run(self) -> None:
-        """Deliver what is queued to its end."""
+        """Deliver everything that is queued."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._close_when_cancelled)
             with trio.CancelScope(shield=True):
@@ -80,12 +80,12 @@ class SinkRunner:
             nursery.cancel_scope.cancel()
 
     async def join(self) -> None:
-        """Wait until all that was put is delivered, refused or kept for a retry."""
+        """Wait until all that was put is delivered, refused or kept for later."""
         await self._queue.join()
         await self._consumer.join()
 
     def close(self, seconds: float) -> None:
-        """Put nothing more; let `run` deliver the rest for *seconds* at most."""
+        """End the queue; `run` may deliver the rest for *seconds* at most."""
         self._queue.close()
         self._stop.begin(seconds)
 

@@ -1,7 +1,7 @@
-"""Snapshots that wait for a sink.
+"""Queue snapshots for a sink.
 
-Freeing one of a hundred thousand series takes longer than the event loop may be held,
-so it is let go in slices.
+To free a snapshot of a hundred thousand series takes longer than the event loop may be
+held, so it is freed in slices.
 """
 
 from collections import deque
@@ -13,19 +13,19 @@ import trio
 
 from statsd_trio.aggregation.snapshot import Snapshot, SnapshotPoints
 
-# About half a millisecond.
+# This takes about half a millisecond.
 _RELEASED_PER_SLICE: Final = 1000
 
 
 @attrs.define(eq=False)
 class Entry:
-    """A snapshot, until it is let go, and how many points it holds."""
+    """A snapshot, until it is released, and how many points it has."""
 
     snapshot: Snapshot
     points: SnapshotPoints
 
     async def release(self) -> None:
-        """Let go of what the snapshot holds, bit by bit."""
+        """Free the contents of the snapshot in small parts."""
         items = [*self.snapshot.series, *self.snapshot.sketches]
         self.snapshot = Snapshot(self.snapshot.time, self.snapshot.interval_seconds)
         while items:
@@ -34,7 +34,7 @@ class Entry:
 
 
 class SnapshotQueue:
-    """Snapshots on their way to one sink, oldest first, within a number of them."""
+    """A limited number of snapshots on their way to one sink, the oldest first."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class SnapshotQueue:
         """Hold at most *max_snapshots*.
 
         Args:
-            max_snapshots: beyond it the oldest makes room.
+            max_snapshots: beyond it, the oldest one makes room.
             on_put: called once for each snapshot with its points.
-            on_evicted: called with the points of one that made room.
+            on_evicted: called with the points of a snapshot that made room.
         """
         self._max_snapshots = max_snapshots
         self._on_put = on_put
@@ -60,7 +60,7 @@ class SnapshotQueue:
         self._changed = trio.lowlevel.ParkingLot()
 
     def put_nowait(self, snapshot: Snapshot) -> None:
-        """Add *snapshot*, in place of the oldest if there is no room."""
+        """Add *snapshot*; without room, it replaces the oldest one."""
         if not self._has_ended:
             if len(self._entries) == self._max_snapshots:
                 self._on_evicted(self._entries.popleft().points)
@@ -69,21 +69,21 @@ class SnapshotQueue:
         self._on_put(snapshot.points)
 
     def close(self) -> None:
-        """Let `take` end once all that was put is taken."""
+        """Let `take` return None after everything was taken."""
         self._is_closed = True
         self._changed.unpark_all()
 
     def end(self) -> None:
-        """Drop what is here, and whatever is put from now on once it is counted."""
+        """Drop everything in the queue, and count and drop whatever is put later."""
         self._has_ended = True
         self._entries.clear()
         self._taken = None
         self._changed.unpark_all()
 
     async def take(self) -> Entry | None:
-        """Wait for the oldest, and take it; None at the end.
+        """Wait for the oldest snapshot, and take it; return None at the end.
 
-        A cancel leaves it where it was.
+        After a cancel it is still in the queue.
         """
         await trio.lowlevel.checkpoint()
         while not self._entries:
@@ -94,12 +94,12 @@ class SnapshotQueue:
         return self._taken
 
     async def finish(self, entry: Entry) -> None:
-        """Let go of *entry*, which was taken and is done with."""
+        """Release *entry*, which was taken and is no longer needed."""
         self._taken = None
         self._changed.unpark_all()
         await entry.release()
 
     async def join(self) -> None:
-        """Wait until all that was put is taken and done with."""
+        """Wait until everything was taken and is no longer needed."""
         while self._entries or self._taken is not None:
             await self._changed.park()

@@ -1,4 +1,4 @@
-"""How long what runs a sink may take once it is to stop."""
+"""Limit how long a sink may take when it has to stop."""
 
 import math
 from collections.abc import Generator
@@ -8,12 +8,12 @@ import trio
 
 
 class StopTime:
-    """The time that a stop may take: unlimited until `begin` says how much it is."""
+    """The time that a stop may take: unlimited until `begin` sets it."""
 
     def __init__(self) -> None:
         self._start = math.inf
         self._seconds = 0.0
-        # Each with the part of the time, and the seconds beyond it, that it has.
+        # The scopes, each with its part of the time and its extra seconds.
         self._scopes: dict[trio.CancelScope, tuple[float, float]] = {}
 
     def begin(self, seconds: float) -> None:
@@ -27,12 +27,12 @@ class StopTime:
     def limit(
         self, *, part: float = 1.0, extra_seconds: float = 0.0, shield: bool = False
     ) -> Generator[trio.CancelScope]:
-        """Cancel the block at the end of the time, whether the stop has begun or not.
+        """Cancel the block at the end of the time, even if the stop begins later.
 
         Args:
-            part: of the time, after which the block is cancelled.
-            extra_seconds: for which the block may go on after that.
-            shield: no other cancel reaches the block.
+            part: the part of the time after which the block is cancelled.
+            extra_seconds: how much longer the block may take.
+            shield: whether to protect the block from other cancels.
         """
         with trio.CancelScope(shield=shield) as scope:
             self._set_deadline(scope, part, extra_seconds)
@@ -47,5 +47,6 @@ class StopTime:
     ) -> None:
         scope.deadline = self._start + self._seconds * part + extra_seconds
         if scope.deadline <= trio.current_time():
-            # Trio heeds a deadline a moment later, in which something might begin.
+            # Trio acts on a deadline a moment later, and something might begin in that
+            # moment.
             scope.cancel()

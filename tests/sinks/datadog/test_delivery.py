@@ -583,7 +583,7 @@ async def test_outage_is_told_once_and_so_is_its_end(
     name = "datadog:https://api.example.com"
     assert told == [
         f"{name}: /api/v2/series: answered 500; payloads are kept and tried again",
-        f"{name}: /api/v2/series answers again",
+        f"{name}: /api/v2/series is answering again",
     ]
 
 

@@ -193,7 +193,7 @@ async def test_source_that_gives_no_usable_key_says_so(
     harness: DatadogHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await ApiKey(KeySource("bad key")).get() is None
-    assert "no usable key" in caplog.text
+    assert "did not return a usable key" in caplog.text
     assert "bad key" not in caplog.text
 
 

@@ -90,7 +90,7 @@ def test_file_with_a_flipped_bit_is_refused(
 
 def test_file_of_another_route_is_refused() -> None:
     data = make_file([ENTRY], b"abc")
-    with pytest.raises(SpoolFileError, match="elsewhere"):
+    with pytest.raises(SpoolFileError, match="another route"):
         parse_spool_file(data, DatadogRoute.SKETCHES)
 
 

@@ -1,4 +1,4 @@
-"""The requests that Datadog's intake takes."""
+"""Send requests to Datadog's intake."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,8 +10,8 @@ from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.requests import Requests
 from statsd_trio.version import __version__
 
-# The schema that the protobuf payloads follow.
-# Source: datadog-agent, comp/forwarder/defaultforwarder, DD-Agent-Payload.
+# The schema of the protobuf payloads. Source: datadog-agent,
+# comp/forwarder/defaultforwarder, DD-Agent-Payload.
 _AGENT_PAYLOAD_VERSION: Final = "4.87.0"
 
 # Source: datadog-agent, forwarder_health.go.
@@ -22,7 +22,7 @@ class DatadogEndpoint:
     """Sends to one base URL of Datadog's intake.
 
     Attributes:
-        name: the URL for a person, without credentials.
+        name: the URL for people, without credentials.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class DatadogEndpoint:
         )
 
     async def validate(self, key: str) -> Answer:
-        """Ask whether *key* is valid: 200, or 403 if not."""
+        """Ask whether *key* is valid: the status is 200 if it is, and 403 if not."""
         return await self._requests.send(
             "GET", "/api/v1/validate", {"DD-API-KEY": key}, b"", _VALIDATE_SECONDS
         )

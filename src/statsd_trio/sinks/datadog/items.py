@@ -1,7 +1,7 @@
-"""The series, sketches, events and service checks of a snapshot, as Datadog has them.
+"""Encode the series, sketches, events and service checks of a snapshot for Datadog.
 
-Each is encoded part by part, so that one of many points does not hold up the event
-loop: the parts of a protobuf message may be concatenated.
+Each item is encoded in parts, so that one with many points does not hold up the event
+loop. This works because the parts of a protobuf message can be concatenated.
 """
 
 import json
@@ -33,14 +33,14 @@ _MAX_EVENT_TEXT_CHARACTERS: Final = 4000
 _MAX_AGGREGATION_KEY_CHARACTERS: Final = 100
 _CUT_MARKER: Final = "... (cut)"
 
-# So many points of one item are encoded before the caller gets its turn; about half
-# a millisecond.
+# This many points of one item are encoded before the caller gets control again, which
+# takes about half a millisecond.
 _POINTS_PER_STEP: Final = 500
 _SKETCHES_PER_STEP: Final = 4
 
 
 def encode_series(series: Series) -> Iterator[bytes]:
-    """Encode for protobuf, some points at a time."""
+    """Encode *series* as protobuf, some points at a time."""
     message = MetricPayload.MetricSeries(
         metric=series.name,
         tags=series.tags,
@@ -48,9 +48,9 @@ def encode_series(series: Series) -> Iterator[bytes]:
         unit=series.unit,
         interval=series.interval_seconds,
     )
-    # The host comes first; a series without one has no such resource.
-    # Source: datadog-agent, pkg/serializer/internal/metrics/iterable_series.go, 7.85.3
-    # and later; an empty name was sent before.
+    # The host comes first; a series without a host has no such resource. Source:
+    # datadog-agent, pkg/serializer/internal/metrics/iterable_series.go, 7.85.3 and
+    # later; earlier versions sent an empty name.
     if series.host:
         message.resources.add(type="host", name=series.host)
     if series.device:
@@ -66,7 +66,7 @@ def encode_series(series: Series) -> Iterator[bytes]:
 
 
 def encode_sketch(sketch: Sketch) -> Iterator[bytes]:
-    """Encode for protobuf, some points at a time."""
+    """Encode *sketch* as protobuf, some points at a time."""
     message = SketchPayload.Sketch(
         metric=sketch.name, tags=sketch.tags, host=sketch.host
     )
@@ -96,7 +96,7 @@ def _set_origin(metadata: Metadata, item: Series | Sketch) -> None:
 
 
 def encode_event(event: Event) -> Iterator[bytes]:
-    """Encode for the public route.
+    """Encode *event* for the public route.
 
     Source: Datadog API reference, "Post an event".
     """
@@ -124,7 +124,7 @@ def encode_event(event: Event) -> Iterator[bytes]:
 
 
 def encode_service_check(check: ServiceCheck) -> Iterator[bytes]:
-    """Encode with every key present, as the Agent does.
+    """Encode *check* with every key present, as the Agent does.
 
     Source: datadog-agent, pkg/serializer/internal/metrics/service_checks.go.
     """

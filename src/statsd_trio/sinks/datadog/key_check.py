@@ -1,4 +1,4 @@
-"""Keeps track of whether the intake knows an API key."""
+"""Keep track of whether the intake accepts an API key."""
 
 import logging
 import math
@@ -20,10 +20,11 @@ _STATES: Final[Mapping[int | None, str]] = {200: "valid", 403: "invalid"}
 
 
 class KeyCheck:
-    """Asks the intake about the key of one endpoint.
+    """Checks the key of one endpoint.
 
-    What it says counts, and so does what becomes of payloads: answers of 403 to those
-    of two snapshots, and none accepted in between, mean that the key is not valid.
+    Both the intake's answers to checks and those to payloads count. If payloads of two
+    snapshots are answered by 403, and none is accepted in between, the key is
+    considered invalid.
     """
 
     def __init__(
@@ -38,11 +39,11 @@ class KeyCheck:
         """Check *key* at *endpoint*.
 
         Args:
-            name: of the endpoint and key, for the log.
+            name: the name of the endpoint and key, for the log.
             endpoint: where to ask.
-            key: which may be replaced at any time.
-            pause_seconds: after a check, doubts are not heard for so long.
-            key_option: where the operator finds the key, for the log.
+            key: the key, which may be replaced at any time.
+            pause_seconds: how long after a check no further one can be requested.
+            key_option: the option in which the operator finds the key, for the log.
         """
         self._state = ""
         self._refused_snapshot: int | None = None
@@ -76,16 +77,17 @@ class KeyCheck:
             self._doubt()
 
     def _doubt(self) -> None:
-        """Have the key checked now, unless it just was."""
+        """Request a check of the key, unless it was just checked."""
         if trio.current_time() >= self._pause_until:
             self._pause_until = math.inf
             self._key.request_check()
 
     @protect_from_ki
     async def run(self) -> NoReturn:
-        """Check at the start, each hour, and when asked to, until cancelled."""
+        """Check at the start, every hour, and on request, until cancelled."""
         while True:
-            # Taken before the check, so that a replacement during it is noticed.
+            # This is read before the check, so that a replacement during the check is
+            # noticed.
             requested = self._key.check_requested
             await self._check()
             self._pause_until = trio.current_time() + self._pause_seconds
@@ -93,13 +95,13 @@ class KeyCheck:
                 await requested.wait()
 
     async def _check(self) -> None:
-        """Ask once; log what changed, and never fail."""
+        """Check once; log what has changed, and never raise."""
         key = await self._key.get()
         if key is None:
             self._state = "unknown"
             return
         if key != self._checked_key:
-            # What was said of another key is history.
+            # The answer was about another key, so it no longer matters.
             self._checked_key = key
             self._refused_snapshot, self._is_refused = None, False
         answer = await self._endpoint.validate(key)

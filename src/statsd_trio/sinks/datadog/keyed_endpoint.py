@@ -1,4 +1,4 @@
-"""Sends payloads to an endpoint with one of its keys, and keeps track of the key."""
+"""Send payloads to an endpoint with one of its keys."""
 
 import trio
 
@@ -10,10 +10,10 @@ from statsd_trio.sinks.delivery.payload import Payload
 
 
 class KeyedEndpoint:
-    """An endpoint and one key, as a delivery sees them.
+    """An endpoint and one key, in the form that a delivery needs.
 
-    A payload that the intake refuses for its key is sent again at once, where the
-    source of the key may have another one.
+    A payload that the intake refuses because of its key is sent again at once, if the
+    source of the key may have a new one.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class KeyedEndpoint:
         return self._key_check.state
 
     async def run(self) -> None:
-        """Check the key now and then, until cancelled."""
+        """Check the key from time to time, until cancelled."""
         await self._key_check.run()
 
     async def post(

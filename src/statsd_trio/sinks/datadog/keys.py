@@ -1,4 +1,4 @@
-"""An API key: from a string or a callable in, never out but into a header."""
+"""Hold an API key, and show it nowhere but in a request's header."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -8,18 +8,19 @@ import trio
 
 logger = logging.getLogger(__name__)
 
-# A source that hangs must not keep the next from being asked.
+# A source that hangs must not prevent the next request for a key.
 _MAX_SOURCE_SECONDS: Final = 10.0
 
 KeySource = str | Callable[[], Awaitable[str]]
 
 
 class ApiKey:
-    """Holds a key where neither ``repr`` nor an error shows it.
+    """Holds a key so that neither ``repr`` nor an error shows it.
 
-    A source that is a callable is asked when the key is first needed, and again
-    after the intake refused the key. What it raises is logged by its type and means
-    that there is no key now: its message could hold the key.
+    If the source is a callable, it is called when the key is first needed, and again
+    after the intake has refused the key. If it raises, the type of the error is logged,
+    and there is no key for the moment. The error's message is not logged because it
+    might contain the key.
     """
 
     def __init__(self, source: KeySource) -> None:
@@ -31,16 +32,19 @@ class ApiKey:
 
     @property
     def is_renewable(self) -> bool:
-        """Whether there may be another key than one the intake refused."""
+        """Whether the source may return another key than the one that was refused."""
         return self._was_replaced or not isinstance(self._source, str)
 
     @property
     def check_requested(self) -> trio.Event:
-        """Set at the next `request_check` or `replace`, which make a new one."""
+        """Set by the next `request_check` or `replace`.
+
+        After that there is a new event.
+        """
         return self._check_requested
 
     def request_check(self) -> None:
-        """Have the key checked: an answer of the intake throws doubt on it."""
+        """Request a check of the key, because an answer has made it doubtful."""
         self._check_requested.set()
         self._check_requested = trio.Event()
 
@@ -48,7 +52,7 @@ class ApiKey:
         """Use *source* from the next request on.
 
         Raises:
-            ValueError: if it is no usable key; the old one stays then.
+            ValueError: if it is not a usable key; the old one stays in use then.
         """
         self._value = _read_source(source)
         self._source = source
@@ -56,13 +60,16 @@ class ApiKey:
         self.request_check()
 
     async def get(self) -> str | None:
-        """Give the key, asking for it if need be; None if there is none now."""
+        """Return the key, calling the source if necessary.
+
+        None if there is no key now.
+        """
         if self._value is None:
             await self.renew(None)
         return self._value
 
     async def renew(self, refused: str | None) -> None:
-        """Ask for another key than *refused*, unless somebody already has."""
+        """Ask the source for another key than *refused*, unless this was just done."""
         async with self._lock:
             source = self._source
             if isinstance(source, str) or self._value != refused:
@@ -70,23 +77,23 @@ class ApiKey:
             try:
                 with trio.fail_after(_MAX_SOURCE_SECONDS):
                     value = _check_key(await source())
-            # The one place that takes what a host program's callable raises, or
-            # gives that is no string.
+            # This is the only place that catches what a host program's callable raises,
+            # or what it returns instead of a string.
             except Exception as error:  # noqa: BLE001  (see above)
                 logger.error(  # noqa: TRY400  (a traceback could show the key)
                     "The API key's source failed: %s", type(error).__name__
                 )
                 return
-            # It may have been replaced meanwhile.
+            # The source may have been replaced in the meantime.
             if self._source is not source:
                 return
             self._value = value
             if value is None:
-                logger.error("The API key's source gave no usable key")
+                logger.error("The API key's source did not return a usable key")
 
 
 def _read_source(source: KeySource) -> str | None:
-    """Check *source*; the key itself, if that is what it is."""
+    """Check *source*; return the key if the source is the key itself."""
     if not isinstance(source, str):
         return None
     value = _check_key(source)
@@ -96,8 +103,8 @@ def _read_source(source: KeySource) -> str | None:
 
 
 def _check_key(key: str) -> str | None:
-    # A key that is no plain word would break the header, and the error would
-    # quote it.
+    # A key with other characters would break the header, and the error would show the
+    # key.
     key = key.strip()
     if key and key.isascii() and key.isprintable() and " " not in key:
         return key

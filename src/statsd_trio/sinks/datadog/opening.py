@@ -1,4 +1,4 @@
-"""Opens a destination: who gets everything, over which way, with which spool."""
+"""Open the Datadog destination: its accounts, connections and spool."""
 
 import functools
 from collections import Counter
@@ -31,8 +31,8 @@ class Account:
     Attributes:
         url: the base URL of the endpoint.
         key: a string, an async callable, or an `ApiKey`, which may be replaced later.
-        routes: what to send; the rest is switched off.
-        is_additional: readiness does not depend on it.
+        routes: what to send; everything else is switched off.
+        is_additional: whether readiness does not depend on it.
     """
 
     url: str
@@ -50,25 +50,26 @@ def open_datadog_destination(
     resources: ExitStack | None = None,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> SinkRunner:
-    """Make the destination for *accounts*; nothing connects before it runs.
+    """Return the destination for *accounts*; nothing connects until it runs.
 
     Args:
         accounts: the endpoints and keys that get everything.
         settings: how payloads are delivered there.
         compression: zstd, deflate (or zlib), gzip or none.
-        compression_level: of zstd.
+        compression_level: the level of zstd.
         resources: closes what is opened here, if the destination never runs.
-        transport: stands in for the network, in tests.
+        transport: replaces the network, in tests.
 
     Raises:
-        ValueError: if a value cannot be used; the message holds no secret.
-        OSError: naming the CA file if it cannot be read, or the spool if it cannot be
-            written to.
+        ValueError: if a value cannot be used; the message contains no secret.
+        OSError: if the CA file cannot be read, or the spool cannot be written to; the
+            message names it.
     """
     encoding = parse_compression(compression)
     numbers = Counter(account.url for account in accounts)
     open_way = open_network(settings, transport)
-    # One for each route beyond the shared ones, and one for the key.
+    # One connection for each route besides the shared ones, and one for checking the
+    # key.
     connections = settings.max_concurrent_requests + len(DatadogRoute) + 1
     endpoints = {
         url: DatadogEndpoint(

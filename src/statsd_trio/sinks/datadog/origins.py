@@ -1,8 +1,8 @@
-"""The origin that a series or sketch bears: by which product it was made.
+"""Find the origin of a series or sketch: the product that made the metric.
 
-There are three kinds. What a JMX check sent bears the check's origin, as the Agent
-writes it. What a tag shows to come from a serverless platform bears the origin that
-Datadog's serverless components write. All else is the Agent's DogStatsD.
+There are three kinds. What a JMX check sent has the check's origin, as the Agent writes
+it. What a tag shows to come from a serverless platform has the origin that Datadog's
+serverless components write. Everything else has the origin of the Agent's DogStatsD.
 
 Sources: datadog-agent, pkg/metrics/metricsource.go and
 pkg/serializer/internal/metrics/origin_mapping.go (product 10); serverless-components,
@@ -49,7 +49,7 @@ _SERVERLESS: Final = 1
 _LAMBDA: Final = 38
 _LAMBDA_TAG: Final = "function_arn"
 _LAMBDA_PREFIX: Final = f"{_LAMBDA_TAG}:"
-# In the order in which they win.
+# If several match, the first one counts.
 _PLATFORMS: Final = {
     _LAMBDA_TAG: _LAMBDA,
     "origin:appservice": 35,
@@ -69,12 +69,12 @@ _DATADOG_NAMES: Final = "datadog."
 def find_origin(
     name: str, tags: Sequence[str], jmx_check_name: str | None
 ) -> Origin | None:
-    """Return the origin of a metric; None where it bears none.
+    """Return the origin of a metric; None if it has none.
 
     Args:
-        name: of the metric.
-        tags: sorted.
-        jmx_check_name: None where no JMX check sent it.
+        name: the name of the metric.
+        tags: sorted tags.
+        jmx_check_name: None if it was not sent by a JMX check.
     """
     if jmx_check_name is not None:
         service = _JMX_SERVICES.get(jmx_check_name, _OTHER_JMX_SERVICE)
@@ -88,11 +88,11 @@ def find_origin(
 
 
 def _find_platform(tags: Sequence[str]) -> int | None:
-    # Sorted, so a tag of this key can only stand here.
+    # The tags are sorted, so a tag with this key can only be here.
     position = bisect_left(tags, _LAMBDA_PREFIX)
     if position < len(tags) and tags[position].startswith(_LAMBDA_PREFIX):
         return _LAMBDA
-    # One call for nearly all metrics, which come from no such platform.
+    # Nearly all metrics come from no such platform, and need only this one call.
     if _PLATFORM_TAGS.isdisjoint(tags):
         return None
     return next(category for tag, category in _PLATFORMS.items() if tag in tags)

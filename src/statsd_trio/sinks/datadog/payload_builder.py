@@ -1,9 +1,9 @@
-"""Puts encoded items together to payloads, each within the intake's limits.
+"""Build payloads from encoded items, each within the intake's limits.
 
-Protobuf lets messages be concatenated: a payload of two series is the bytes of two
-payloads of one. So items are appended to a compressed stream, and when the next one
-could take the payload over a limit, the payload is closed and another one begins.
-Nothing is ever encoded twice.
+Protobuf messages can be concatenated: a payload of two series consists of the bytes of
+two payloads with one series each. Items are therefore appended to a compressed stream.
+If the next item could make the payload exceed a limit, the payload is closed and a new
+one begins. Nothing is encoded twice.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from statsd_trio.sinks.delivery.compression import DEFAULT_ZSTD_LEVEL, open_comp
 from statsd_trio.sinks.delivery.payload import Dropped, Fault, Payload, Route, Step
 from statsd_trio.sinks.delivery.protobuf import encode_field
 
-# Given to the compressor at once; about 0.1 ms of zstd and 0.5 ms of deflate.
+# Compressed at once; this takes about 0.1 ms for zstd and 0.5 ms for deflate.
 _PIECE_BYTES: Final = 16 * 1024
 
 
 @attrs.frozen
 class Limits:
-    """The most that the intake takes in one payload."""
+    """The limits of the intake for one payload."""
 
     compressed_bytes: int
     raw_bytes: int
@@ -29,7 +29,7 @@ class Limits:
 
 
 class PayloadBuilder:
-    """Appends encoded items to payloads of one route, closing each when it is full."""
+    """Appends encoded items to payloads of one route; full payloads are closed."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class PayloadBuilder:
         """Begin a payload.
 
         Args:
-            route: where it goes.
+            route: where it will be sent.
             encoding: one of `compression.ENCODINGS`.
-            limits: the most that the intake takes.
-            zstd_level: where the encoding is ``zstd``.
-            start: what stands before the first item.
-            separator: between two items.
-            end: after the last one.
+            limits: the limits of the intake.
+            zstd_level: the level, if the encoding is ``zstd``.
+            start: bytes before the first item.
+            separator: bytes between two items.
+            end: bytes after the last item.
         """
         self._route = route
         self._encoding = encoding
@@ -65,21 +65,22 @@ class PayloadBuilder:
     def add_item(
         self, name: str, points: int, parts: Iterator[bytes], *, is_field: bool = False
     ) -> Iterator[Step]:
-        """Encode an item part by part, and append it; what was full before comes out.
+        """Encode an item in parts and append it; yields payloads that became full.
 
         Args:
-            name: of the item, for what is dropped.
-            points: how many the item counts for; one of none is left out.
-            parts: of the encoded item.
-            is_field: the item is the first field of a protobuf message.
+            name: the name of the item, for the log if it is dropped.
+            points: how many points the item counts for; an item without points is left
+                out.
+            parts: the parts of the encoded item.
+            is_field: whether the item is the first field of a protobuf message.
         """
         encoded = bytearray()
         try:
             for part in parts:
                 encoded += part
                 yield None
-        # What a client cannot send but a host program can: a lone surrogate, a number
-        # beyond 64 bits. One such item must not take the others with it.
+        # A client cannot send a lone surrogate or a number beyond 64 bits, but a host
+        # program can pass one. Such an item must not take the others with it.
         except (ValueError, TypeError, OverflowError):
             yield Dropped(self._route, name, points, Fault.UNENCODABLE)
             return
@@ -88,7 +89,7 @@ class PayloadBuilder:
             yield from self._add(name, points, item)
 
     def _add(self, name: str, points: int, item: bytes) -> Iterator[Step]:
-        """Append *item*; what was full before it comes out."""
+        """Append *item*; yields a payload that became full before it."""
         limits = self._limits
         if limits.points is not None and points > limits.points:
             yield Dropped(self._route, name, points, Fault.OVERSIZE)
@@ -96,8 +97,8 @@ class PayloadBuilder:
         if self._points and not self._has_room(points, len(item)):
             yield from self.close()
         if self._points == 0 and not self._has_room(points, len(item)):
-            # Alone in a payload, and the bound says no: what counts is how far it
-            # really compresses.
+            # The item is alone in a payload, and the estimate exceeds the limit. What
+            # counts is how well it really compresses.
             if len(self._start) + len(item) + len(self._end) > limits.raw_bytes:
                 yield Dropped(self._route, name, points, Fault.OVERSIZE)
                 return
@@ -111,7 +112,7 @@ class PayloadBuilder:
         yield from self._append(points, item)
 
     def close(self) -> Iterator[Step]:
-        """Give the payload that was begun, if anything is in it."""
+        """Yield the last payload, if there is anything in it."""
         if self._points == 0:
             return
         self._buffer += self._end
@@ -127,7 +128,8 @@ class PayloadBuilder:
         self._raw = len(self._start)
         self._points = 0
         self._buffer = bytearray(self._start)
-        # Given to the compressor, or about to be, since it was last flushed.
+        # The bytes given to the compressor, or waiting for it, since it was last
+        # flushed.
         self._unflushed = len(self._start)
 
     def _has_room(self, points: int, size: int) -> bool:

@@ -1,4 +1,4 @@
-"""A snapshot in, the payloads for Datadog out, a small step each time it is asked."""
+"""Encode a snapshot as payloads for Datadog, in small steps."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -16,7 +16,7 @@ from statsd_trio.sinks.delivery.compression import DEFAULT_ZSTD_LEVEL, IDENTITY
 from statsd_trio.sinks.delivery.payload import Route, Step
 
 # Source: datadog-agent, pkg/config/setup/common_settings.go,
-# serializer_max_series_payload_size and its neighbours.
+# serializer_max_series_payload_size and the settings next to it.
 SERIES_LIMITS: Final = Limits(512_000, 5_242_880, 10_000)
 OTHER_LIMITS: Final = Limits(2_621_440, 4_194_304)
 
@@ -30,20 +30,20 @@ def build_payloads(
     series_limits: Limits = SERIES_LIMITS,
     other_limits: Limits = OTHER_LIMITS,
 ) -> Iterator[Step]:
-    """Encode *snapshot*, a small step each time the iterator is asked.
+    """Encode *snapshot*; each step of the iterator does a small part.
 
-    The most important come first: series, sketches, service checks, events.
+    The most important data come first: series, sketches, service checks, events.
 
-    Events go one a request and uncompressed: their public route documents no
-    Content-Encoding, and one event is small.
+    Each event is one request without compression: the documentation of their public
+    route does not mention Content-Encoding, and an event is small.
 
     Args:
-        snapshot: what to encode.
+        snapshot: the snapshot to encode.
         encoding: one of `compression.ENCODINGS`.
-        routes: what goes elsewhere is left out.
-        zstd_level: where the encoding is ``zstd``.
-        series_limits: for series.
-        other_limits: for sketches, events and service checks.
+        routes: the routes to encode for; data for other routes are left out.
+        zstd_level: the level, if the encoding is ``zstd``.
+        series_limits: the limits for series.
+        other_limits: the limits for sketches, events and service checks.
     """
     metrics = (
         (
@@ -58,7 +58,8 @@ def build_payloads(
         (
             DatadogRoute.SKETCHES,
             other_limits,
-            # The second field of the payload, present and empty, as the Agent sends it.
+            # The Agent sends this second field of the payload too, although it is
+            # empty.
             b"\x12\x00",
             (
                 (one.name, len(one.points), encode_sketch(one))

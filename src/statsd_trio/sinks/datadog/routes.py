@@ -9,7 +9,10 @@ from statsd_trio.sinks.delivery.retry import Outcome
 
 
 class DatadogRoute(Route):
-    """Where a payload goes, below the endpoint's URL; the most important first."""
+    """The path of a payload below the endpoint's URL.
+
+    The most important route first.
+    """
 
     SERIES = ("/api/v2/series", 0.5, True)
     SKETCHES = ("/api/beta/sketches", 0.25, True)
@@ -20,8 +23,9 @@ class DatadogRoute(Route):
 def classify_status(status: int) -> Outcome:
     """Return what *status* means for the payload.
 
-    A redirect that was not followed is tried again: nothing was delivered. 404 is
-    tried again on purpose, since an intake region or a proxy may be late.
+    After a redirect that was not followed, a payload is tried again, because nothing
+    was delivered. It is also tried again after a 404, because an intake region or a
+    proxy may not be ready yet.
 
     Source: datadog-agent, comp/forwarder/defaultforwarder, transaction.go.
     """

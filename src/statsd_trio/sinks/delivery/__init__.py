@@ -1,1 +1,1 @@
-"""Delivers payloads to an intake over HTTP, with retries and a spool."""
+"""Deliver payloads to an intake over HTTP, with retries and a spool on disk."""

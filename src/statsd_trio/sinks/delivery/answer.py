@@ -1,4 +1,4 @@
-"""What came of one request, in a form that may be shown to a person."""
+"""The result of one request, in a form that may be shown to people."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,26 +6,26 @@ from typing import Final
 
 import attrs
 
-# Of an answer that refuses a payload, so much is kept, and so much is shown.
+# How much of an answer that refuses a payload is kept, and how much of it is shown.
 _MAX_EXCERPT_BYTES: Final = 4096
 _MAX_EXCERPT_CHARACTERS: Final = 200
-# A shorter word of a header, such as "Basic", says nothing.
+# A shorter word in a header, such as "Basic", is not a secret.
 _LEAST_SECRET_CHARACTERS: Final = 6
 
 
 @attrs.frozen
 class Answer:
-    """What came of one request.
+    """The result of one request.
 
     Attributes:
         status: None if there was no answer.
-        error: for a person, where there was none; holds nothing secret.
-        is_lost: the request may have arrived, though there was no answer.
-        retry_after: seconds that the intake asks us to wait.
-        text: the start of what the intake said of its refusal; printable, and
-            without what was secret in the request.
-        body: the start of what it said when it took the payload.
-        rejected: how many points of a payload that it took it did not take.
+        error: why there was no answer, as text for people without any secret.
+        is_lost: whether the request may have arrived although there was no answer.
+        retry_after: how many seconds the intake asks us to wait.
+        text: the start of the intake's refusal, printable and without the secrets of
+            the request.
+        body: the start of the intake's answer, if it accepted the payload.
+        rejected: how many points it did not accept of a payload that it accepted.
     """
 
     status: int | None
@@ -37,7 +37,7 @@ class Answer:
     rejected: int = 0
 
     def describe(self) -> str:
-        """Say in a few words what came of the request."""
+        """Describe the result of the request in a few words."""
         if self.status is None:
             return self.error
         return f"answered {self.status}" + (f": {self.text}" if self.text else "")
@@ -46,14 +46,14 @@ class Answer:
 def make_excerpt(
     body: bytes, headers: Mapping[str, str], secrets: Collection[str]
 ) -> str:
-    """Return the start of an answer's *body* in one printable line.
+    """Return the start of an answer's *body* as one printable line.
 
-    What was secret in the *headers* of the request, under the names in *secrets*, is
-    masked: some servers send back what they were sent.
+    The secrets in the *headers* of the request, which have the names in *secrets*, are
+    masked, because some servers send back what they were sent.
     """
     text = body[:_MAX_EXCERPT_BYTES].decode(errors="replace")
     if len(body) >= _MAX_EXCERPT_BYTES:
-        # The last word may be half of a secret, which nothing would recognise.
+        # The last word may be a part of a secret, which could not be recognized.
         text = text.rpartition(" ")[0]
     for name in secrets:
         for secret in headers.get(name, "").split():

@@ -1,4 +1,4 @@
-"""What became of the points of one endpoint and key, counted and logged."""
+"""Count and log what became of the points of one endpoint and key."""
 
 from collections.abc import Collection, Iterable
 
@@ -15,11 +15,11 @@ from statsd_trio.sinks.delivery.route_state import RouteState
 
 
 class DeliveryCounts:
-    """The counts of a delivery, and a line of the log for what is lost.
+    """The counts of a delivery, with one line in the log for each kind of loss.
 
     Attributes:
-        points: the counts themselves.
-        losses: gathers what is lost until it is logged.
+        points: the counts.
+        losses: collects losses until they are logged.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class DeliveryCounts:
         self.losses = LossReport(name)
 
     def ledger(self, states: Collection[RouteState], key_state: str) -> SinkLedger:
-        """Return the counts as they are now, and how the routes do.
+        """Return the current counts, and how the routes are doing.
 
-        The destination fails as its worst route does; one that carries no metrics
-        counts only if no other works.
+        The destination is failing if its worst route is. A route without metrics counts
+        only if no other route works.
         """
         failing = [one for one in states if one.failing_since is not None]
         if any(one.works for one in states):
@@ -60,12 +60,12 @@ class DeliveryCounts:
         self.points.switched_off += self._count(points, others)
 
     def evict_snapshot(self, points: SnapshotPoints) -> None:
-        """Count a snapshot that had to make room before it became payloads."""
+        """Count a snapshot that made room for others before it became payloads."""
         lost = self._count(points, self._routes)
         self._evict("evicted before they could be encoded", lost)
 
     def evict(self, payload: Payload, limit: int) -> None:
-        """Count a payload that had to make room, since *limit* bytes are used up."""
+        """Count a payload that made room for others; *limit* bytes are in use."""
         word = payload.route.word
         cause = f"{word} evicted, since retry_queue_bytes={limit} are used up"
         self._evict(cause, payload.points)
@@ -79,8 +79,8 @@ class DeliveryCounts:
         self.losses.add(f"{dropped.route.word}, {dropped.fault}", dropped.points)
 
     def deliver(self, payload: Payload, answer: Answer) -> None:
-        """Count a payload that was taken, though perhaps without some of its points."""
-        # What is counted there may be more than the snapshot has.
+        """Count a payload that was accepted, perhaps without some of its points."""
+        # The intake may count more points than the snapshot has.
         refused = min(answer.rejected, payload.points)
         if refused:
             self.points.refuse(refused, "partial_success")
@@ -95,7 +95,7 @@ class DeliveryCounts:
         self.losses.add(cause, payload.points, detail=answer.text)
 
     def abandon(self, payloads: int) -> None:
-        """Count all that is pending as abandoned, *payloads* and what was none yet."""
+        """Count everything pending as abandoned: *payloads* and unencoded snapshots."""
         pending = self.points.pending
         if pending:
             self.points.abandon(pending)

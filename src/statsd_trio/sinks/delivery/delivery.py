@@ -1,10 +1,11 @@
-"""Delivers payloads to one endpoint with one key, however the intake behaves.
+"""Deliver payloads to one endpoint with one key, however the intake behaves.
 
 Every payload is in exactly one place: waiting in memory, in flight, or on its way to
-the spool. All of these are ``pending``. It leaves for exactly one count of the ledger.
+the spool. In all of these it is ``pending``. When it leaves, it is added to exactly one
+count of the ledger.
 
-A request that was under way when its task was cancelled may have arrived, so its
-payload is doubtful from then on, and counts as resent when it is sent again.
+If a task is cancelled during its request, the request may have arrived. The payload is
+doubtful from then on, and is counted as resent when it is sent again.
 """
 
 import itertools
@@ -33,26 +34,26 @@ from statsd_trio.sinks.stop_time import StopTime
 
 logger = logging.getLogger(__name__)
 
-# What may wait for its first try while the intake is slow: several intervals of a
-# hundred thousand series. Beyond it, the oldest wait with the retries.
+# How much may wait for its first try while the intake is slow: several intervals of a
+# hundred thousand series. Beyond that, the oldest payloads wait with the retries.
 _NEW_BYTES: Final = 8 * 1024 * 1024
 
 # Source: datadog-agent, forwarder_flush_to_disk_mem_ratio.
 _KEPT_IN_MEMORY: Final = 0.5
 
-# At a stop, so much of the time is kept for the spool.
+# The part of the time for a stop that is kept for the spool.
 _SPOOLING_PART: Final = 0.2
 
-# An intake that answers so may have no such route at all.
+# An intake with this answer may lack the route altogether.
 _UNKNOWN_ROUTE: Final = frozenset({404, 405, 501})
 
 
 class Delivery:
-    """The queues, the circuits and the counts of one endpoint and key.
+    """The queues, circuits and counts of one endpoint and key.
 
     Attributes:
-        name: as in the ledger; never holds the key.
-        routes: where payloads go; those of others are not handed over.
+        name: the name in the ledger; it never contains the key.
+        routes: where payloads are sent; those of other routes are not passed to it.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Delivery:
             self._waiting,
             settings.max_concurrent_requests,
         )
-        # What had its last try, or was cut off by the end.
+        # Payloads that had their last try, or were interrupted by the end.
         self._left: list[Transaction] = []
         self._spooler = (
             Spooler(spool, self._counts.points, self._counts.losses) if spool else None
@@ -92,7 +93,7 @@ class Delivery:
         self._changed = trio.lowlevel.ParkingLot()
 
     def ledger(self) -> SinkLedger:
-        """Return what became of every point, and how the routes do."""
+        """Return what became of every point, and how the routes are doing."""
         states = self._schedule.states.values()
         ledger = self._counts.ledger(states, self._intake.key_state)
         return ledger if self._spooler is None else self._spooler.add_counts(ledger)
@@ -102,14 +103,14 @@ class Delivery:
         self._counts.expect(points)
 
     def evict(self, points: SnapshotPoints) -> None:
-        """Count a snapshot that had to make room before it became payloads."""
+        """Count a snapshot that made room for others before it became payloads."""
         self._counts.evict_snapshot(points)
 
     def put_nowait(self, step: Payload | Dropped, time: int) -> None:
-        """Queue a payload of the snapshot of *time*; older ones may have to go.
+        """Queue a payload of the snapshot of *time*; older ones may have to make room.
 
-        An item that no payload could hold is counted. What belongs to another route
-        is left out.
+        An item that does not fit into any payload is counted. Items for other routes
+        are ignored.
         """
         if step.route not in self.routes:
             return
@@ -123,9 +124,9 @@ class Delivery:
 
     @protect_from_ki
     async def run(self, stop: StopTime) -> None:
-        """Send until all had a last try after `close`, or *stop* has no time left.
+        """Send until every payload had a last try after `close`, or *stop* is over.
 
-        What is left is spooled if there is a spool, and abandoned otherwise.
+        What is left is spooled if there is a spool, and counted as abandoned otherwise.
         """
         part = 1.0
         if self._spooler is not None:
@@ -141,7 +142,7 @@ class Delivery:
                 with stop.limit(part=part):
                     await self._send_all()
                 nursery.cancel_scope.cancel()
-            # More may come of snapshots that are encoded for the spool alone.
+            # More may come from snapshots that are only encoded for the spool.
             with stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
                 while not self._schedule.is_last:
                     await self._changed.park()
@@ -156,12 +157,12 @@ class Delivery:
             self._log_losses()
 
     async def join(self) -> None:
-        """Wait until all is delivered, refused, or kept for a later try."""
+        """Wait until everything is delivered, refused, or kept to be tried later."""
         while self._schedule.is_busy(trio.current_time()):
             await self._changed.park()
 
     def close(self) -> None:
-        """Put nothing more; `run` gives each payload one last try, and ends."""
+        """End the delivery: `run` gives each payload one last try, and returns."""
         self._schedule.is_last = True
         self._changed.unpark_all()
 
@@ -170,7 +171,8 @@ class Delivery:
             while not self._schedule.is_over:
                 transaction = self._schedule.start_next(trio.current_time())
                 if transaction is not None:
-                    # Now, not when its task begins: one probe at a time.
+                    # This is done now, not when the task begins, so that there is only
+                    # one probe at a time.
                     state = self._schedule.states[transaction.payload.route]
                     requests.start_soon(
                         self._send, transaction, state, state.circuit.start()
@@ -180,10 +182,10 @@ class Delivery:
                     await self._changed.park()
 
     def _make_room(self) -> None:
-        """Spool, or lose, what memory has no room for.
+        """Spool the payloads that memory has no room for, or count them as lost.
 
-        The oldest half goes to the spool at once, so that it has few large files.
-        When too much waits to be written, what overflows is lost: memory is bounded.
+        The oldest half is spooled at once, so that there are few large files. If too
+        much waits to be written already, the rest is lost, because memory is limited.
         """
         kept = _KEPT_IN_MEMORY
         while self._spooler is not None and not self._spooler.is_full:
@@ -199,7 +201,7 @@ class Delivery:
     async def _send(
         self, transaction: Transaction, state: RouteState, attempt: Attempt
     ) -> None:
-        """Try once, and put the payload where the answer says."""
+        """Send once, and move the payload to where the answer says."""
         is_last = self._schedule.is_last
         try:
             answer = await self._intake.post(
@@ -208,7 +210,7 @@ class Delivery:
                 self._settings.request_timeout_seconds,
             )
         except BaseException:
-            # Cancelled on the way, so that it may have arrived.
+            # Cancelled during the request, which may therefore have arrived.
             state.circuit.cancel(attempt)
             transaction.doubt()
             self._left.append(transaction)
@@ -229,7 +231,7 @@ class Delivery:
                 self._keep(transaction, fraction)
         else:
             if state.note_answer(attempt, trio.current_time(), fraction):
-                logger.info("%s: %s answers again", self.name, state.route.value)
+                logger.info("%s: %s is answering again", self.name, state.route.value)
             self._count(state, transaction, answer, outcome)
         self._changed.unpark_all()
         if self._spooler is not None:
@@ -238,7 +240,7 @@ class Delivery:
     def _note_error(
         self, state: RouteState, attempt: Attempt, answer: Answer, fraction: float
     ) -> None:
-        """Note an answer, or its absence, after which a payload is tried again."""
+        """Record an answer, or its absence, after which a payload is tried again."""
         now = trio.current_time()
         if state.note_error(
             attempt, answer, now, self._settings.wall_clock(), fraction
@@ -255,7 +257,7 @@ class Delivery:
             )
 
     def _keep(self, transaction: Transaction, fraction: float) -> None:
-        """Have *transaction*, which failed, wait for another try."""
+        """Keep *transaction*, which failed, for another try."""
         transaction.errors += 1
         pause = compute_backoff(transaction.errors, fraction)
         transaction.not_before = trio.current_time() + pause
@@ -269,7 +271,7 @@ class Delivery:
         answer: Answer,
         outcome: Outcome,
     ) -> None:
-        """Count *transaction*, which was taken or refused."""
+        """Count *transaction*, which was accepted or refused."""
         if outcome is Outcome.DELIVERED:
             self._counts.deliver(transaction.payload, answer)
             state.note_accepted()

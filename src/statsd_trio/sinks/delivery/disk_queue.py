@@ -1,23 +1,23 @@
 """Queues of payloads in a directory, which outlive the process.
 
-Each target, which is a route of an endpoint and key, has a queue: `push` writes a
-file, `pop` takes the newest files, and `acknowledge` removes them once their payloads
+Each target, which is a route of an endpoint and key, has a queue: `push` writes a file,
+`pop` takes the newest files, and `acknowledge` removes them when their payloads have
 arrived. The rules:
 
-* A file appears whole or not at all: it is written under another name, synced, and
+* A file appears completely or not at all: it is written under another name, synced, and
   renamed; then the directory is synced. Only after that it counts as spooled.
-* Whoever sends a file claims it first, by renaming it to a name that holds its own.
-  Renaming is atomic, so that two servers on one directory never send a file twice.
-* The claim of a process that ended falls to whoever renames it next. Its payloads are
-  doubtful then: they may have been sent just before the end.
-* What cannot be read is renamed to ``.bad`` and never looked at again; it counts
-  towards the bound and goes when it is the oldest.
+* Whoever sends a file claims it first, by renaming it to a name that contains their
+  own. Renaming is atomic, so two servers with one directory never send a file twice.
+* If a process ends, its claims can be taken over by renaming the files. Their payloads
+  are doubtful then: they may have been sent just before the end.
+* A file that cannot be read is renamed to ``.bad`` and never looked at again. It counts
+  towards the limit and is removed when it is the oldest.
 
-Files that do not look like the queue's own are left alone, whatever they are.
+Files that do not look like the queue's own are left alone.
 
-All methods block, one at a time, and are for worker threads. What is where is
-remembered by the index, so that none of them reads the directory but `refresh`, which
-also finds out what others did to it, and `push` when it needs room.
+All methods block, run one at a time, and are for worker threads. The index remembers
+what is in the directory. Only two methods read the directory: `refresh`, which also
+finds out what others did to it, and `push` when it needs room.
 """
 
 import contextlib
@@ -49,26 +49,26 @@ from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 
 logger = logging.getLogger(__name__)
 
-# Taken by one `pop`: so many small files, or one large.
+# How much one `pop` takes: this many bytes of small files, or one large file.
 _POPPED_FILES: Final = 64
 _POPPED_BYTES: Final = 1024 * 1024
 
 
 class SpoolFullError(Exception):
-    """The files do not fit within the bound, whatever makes room."""
+    """The files do not fit within the limit, whatever is removed."""
 
 
 class DiskQueue:
-    """Files within a number of bytes.
+    """Files with a limit for their total size.
 
     Attributes:
-        max_bytes: of all of them together. What other processes write counts once
-            `refresh` has seen it.
-        index: what is where, and what became of the points.
+        max_bytes: the limit for all files together. What other processes write is
+            included once `refresh` has seen it.
+        index: what is in the directory, and what became of the points.
     """
 
     def __init__(self, path: str | os.PathLike[str], max_bytes: int) -> None:
-        """Open or make the directory; `refresh` sees what is in it.
+        """Open or create the directory; `refresh` finds out what is in it.
 
         Raises:
             OSError: if nothing can be written there.
@@ -82,7 +82,8 @@ class DiskQueue:
                 "the spool %s can be entered by other users; 0700 keeps them out", path
             )
         self._process = ProcessLock.acquire(self._path)
-        # One operation at a time, also when nobody waits any more for the one before.
+        # Only one operation runs at a time, even if nobody waits for the previous one
+        # any more.
         self._lock = threading.Lock()
         self.index = SpoolIndex()
 
@@ -90,11 +91,11 @@ class DiskQueue:
         """Write one file; the oldest files make room for it.
 
         Returns:
-            the points in it, which are safe from now on.
+            How many points are in it; these are safe from now on.
 
         Raises:
-            OSError: if it cannot be written; nothing is left of it then.
-            SpoolFullError: if it is longer than the bound.
+            OSError: if it cannot be written; nothing of it is left then.
+            SpoolFullError: if it is larger than the limit.
         """
         data = format_spool_file(transactions)
         points = sum(one.payload.points for one in transactions)
@@ -118,7 +119,7 @@ class DiskQueue:
         return points
 
     def pop(self, target: str, route: Route) -> list[SpoolFile]:
-        """Take the newest files of *target*, at most a megabyte or one file of them.
+        """Take the newest files of *target*: at most a megabyte, or one larger file.
 
         Raises:
             OSError: if they cannot be taken.
@@ -145,10 +146,10 @@ class DiskQueue:
         return files
 
     def acknowledge(self, files: Collection[SpoolFile]) -> None:
-        """Remove files that were taken: their payloads are elsewhere now.
+        """Remove files that were taken, because their payloads are elsewhere now.
 
         Raises:
-            OSError: if one cannot be removed; the others are.
+            OSError: if one cannot be removed; the others still are.
         """
         failure: OSError | None = None
         with self._lock:
@@ -164,7 +165,7 @@ class DiskQueue:
         """Put a file back as it was before it was taken.
 
         Raises:
-            OSError: if it is not there any more.
+            OSError: if it is no longer there.
         """
         with self._lock:
             size = file.path.stat().st_size
@@ -173,7 +174,7 @@ class DiskQueue:
             self._add(file.stem, target, size, file.points)
 
     def refresh(self) -> None:
-        """Find out what others did to the directory.
+        """Find out what other processes did to the directory.
 
         Raises:
             OSError: if it cannot be read.
@@ -182,19 +183,19 @@ class DiskQueue:
             self._scan()
 
     def close(self) -> None:
-        """Leave the directory; what is still claimed falls to whoever comes next.
+        """Leave the directory; files that are still claimed can be taken by others.
 
-        Again does nothing.
+        Closing it again does nothing.
         """
         self._process.release()
 
     def _take(self, entry: SpoolEntry, route: Route) -> SpoolFile | None:
-        """Claim and read one file; None if it is gone or cannot be read."""
+        """Claim and read one file; return None if it is gone or cannot be read."""
         claimed = self._path / f"{entry.stem}.{entry.kind}.{self._process.name}"
         try:
             (self._path / entry.name).rename(claimed)
         except FileNotFoundError:
-            # Somebody else was faster.
+            # Another process was faster.
             self.index.remove(entry, Fate.GONE)
             return None
         try:
@@ -227,7 +228,7 @@ class DiskQueue:
         index = self.index
         if index.size + size <= self.max_bytes:
             return
-        # Others may have made room, and nothing is dropped for nothing.
+        # Others may have made room, and no file should be dropped without need.
         self._scan()
         of_others = 0
         for entry in index.list_oldest():
@@ -238,7 +239,7 @@ class DiskQueue:
             try:
                 (self._path / entry.name).unlink()
             except FileNotFoundError:
-                # Somebody claimed it just now.
+                # Another process has just claimed it.
                 index.remove(entry, Fate.GONE)
             else:
                 of_others += not index.is_own(entry)
@@ -255,7 +256,7 @@ class DiskQueue:
             raise SpoolFullError
 
     def _scan(self) -> None:
-        """Read the directory, and note what is gone of what this process wrote."""
+        """Read the directory, and record which files of this process are gone."""
         running = {self._process.name: True}
 
         def is_running(name: str) -> bool:
@@ -269,7 +270,7 @@ class DiskQueue:
             for file in found:
                 lock_name = parse_lock_name(file.name)
                 if lock_name is not None:
-                    # It goes, unless its process runs.
+                    # The file is removed, unless its process is still running.
                     is_running(lock_name)
                     continue
                 entry = known.get(file.name) or look_at(file)
@@ -283,7 +284,7 @@ class DiskQueue:
         )
 
     def _add(self, stem: str, target: str, size: int, points: int) -> None:
-        """Note that a file of this process is there."""
+        """Record a new file of this process."""
         entry = SpoolEntry(
             f"{stem}.spool", stem, target, "spool", "", size, can_be_taken=True
         )
@@ -291,7 +292,7 @@ class DiskQueue:
 
     def _sync_directory(self) -> None:
         if os.name != "posix":
-            # A directory cannot be opened there; the rename is on its own.
+            # On this system a directory cannot be opened, so the rename must be enough.
             return
         descriptor = os.open(self._path, os.O_RDONLY)
         try:

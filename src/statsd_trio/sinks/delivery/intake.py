@@ -1,4 +1,4 @@
-"""What delivery asks of an intake, and what differs between the kinds of them."""
+"""The interface of an intake, and the differences between kinds of intakes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -16,9 +16,9 @@ class IntakeKind:
     """What all intakes of one kind have in common.
 
     Attributes:
-        routes: what it may be sent, the most important first.
-        count_points: how many points of a snapshot go to a route.
-        classify_status: what a status means for the payload that it answers.
+        routes: the routes that it has, the most important first.
+        count_points: returns how many points of a snapshot are for a route.
+        classify_status: returns what a status means for the payload that it answers.
     """
 
     routes: tuple[Route, ...]
@@ -26,18 +26,18 @@ class IntakeKind:
     classify_status: Callable[[int], Outcome]
 
     def classify(self, answer: Answer) -> Outcome:
-        """Return what becomes of the payload; without a status it is tried again."""
+        """Return what to do with the payload; without a status it is tried again."""
         if answer.status is None:
             return Outcome.RETRY
         return self.classify_status(answer.status)
 
 
 class Intake(Protocol):
-    """Where payloads are sent: an endpoint, with the key that it asks for, if any."""
+    """An endpoint that payloads are sent to, with its key if it needs one."""
 
     @property
     def key_state(self) -> str:
-        """Whether the key is ``valid``; "" where there is no key."""
+        """Whether the key is ``valid``; "" if there is no key."""
         ...
 
     def post(
@@ -47,5 +47,5 @@ class Intake(Protocol):
         ...
 
     async def run(self) -> None:
-        """Do what is to be done beside sending, until cancelled."""
+        """Do whatever is needed besides sending, until cancelled."""
         ...

@@ -1,4 +1,4 @@
-"""What was lost, counted, and said in one line per cause and interval."""
+"""Count what was lost, and log one line per cause and interval."""
 
 import logging
 from collections import Counter
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class LossReport:
-    """Gathers the losses of one endpoint and key until they are logged."""
+    """Collects the losses of one endpoint and key until they are logged."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -21,24 +21,24 @@ class LossReport:
     def add(
         self, cause: str, points: int, payloads: int = 1, *, detail: str = ""
     ) -> None:
-        """Count points lost in payloads, or items.
+        """Add lost points, which were in payloads or single items.
 
         Args:
-            cause: one of few; all that have the same share a line.
-            points: how many.
-            payloads: how many; 0 if that is not known.
-            detail: what was said of the latest, such as the start of an answer.
+            cause: one of few causes; all losses with the same cause share a line.
+            points: how many points were lost.
+            payloads: how many payloads they were in; 0 if that is not known.
+            detail: a description of the latest loss, such as the start of an answer.
         """
         self._points[cause] += points
         self._payloads[cause] += payloads
         self._details[cause] = detail
 
     def complain(self, trouble: str) -> None:
-        """Note *trouble* that loses nothing yet; it is logged once."""
+        """Note *trouble* that has not caused a loss yet; it is logged once."""
         self._troubles[trouble] = None
 
     def log(self) -> None:
-        """Log one WARNING for each cause and trouble, and begin anew."""
+        """Log one WARNING for each cause and trouble, and start again."""
         for cause, points in self._points.items():
             payloads, detail = self._payloads[cause], self._details[cause]
             logger.warning(

@@ -1,4 +1,4 @@
-"""Why a request has no answer, in words that hold nothing of what the peer wrote."""
+"""Explain why a request has no answer, without quoting what the peer wrote."""
 
 import re
 import ssl
@@ -9,16 +9,16 @@ import httpx2
 
 from statsd_trio.sinks.delivery.answer import Answer
 
-# How deep to look for what the system said.
+# How many causes of an error to follow until the system's own error is found.
 _MAX_CAUSES: Final = 10
 
-# How the error of a proxy that did not open a tunnel begins.
+# The start of the error of a proxy that did not open a tunnel.
 _PROXY_STATUS: Final = re.compile(r"[1-9]\d\d\b", re.ASCII)
 
-# Trio names the address as Python writes it before what the system said.
+# Before the system's message, Trio shows the address in Python's form.
 _ADDRESS: Final = re.compile(r"Error connecting to \(.*?\): ")
 
-# What the HTTP library's errors are to a person; another is shown by its name.
+# The HTTP library's errors in plain words; other errors are shown by their name.
 _FAILURES: Final[Mapping[type[BaseException], str]] = {
     httpx2.ConnectError: "could not connect",
     httpx2.RemoteProtocolError: "hung up, or answered with something other than HTTP",
@@ -26,7 +26,7 @@ _FAILURES: Final[Mapping[type[BaseException], str]] = {
     httpx2.WriteError: "the connection broke",
 }
 
-# Errors after which the intake cannot hold the payload.
+# Errors after which the intake cannot have the payload.
 _UNSENT: Final = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -39,16 +39,16 @@ _UNSENT: Final = (
 
 
 def explain_no_answer(error: Exception) -> Answer:
-    """Return what came of a request that failed with *error*."""
+    """Return the result of a request that failed with *error*."""
     return Answer(
         None, error=describe_error(error), is_lost=not isinstance(error, _UNSENT)
     )
 
 
 def describe_error(error: BaseException) -> str:
-    """Say what *error* is, with what the system said or the status of a proxy.
+    """Describe *error*, with the system's message or the status of a proxy.
 
-    Its own text is left out, since the peer may have written it.
+    The error's own text is left out, because the peer may have written it.
     """
     failure = _FAILURES.get(type(error), type(error).__name__)
     cause: BaseException | None = error

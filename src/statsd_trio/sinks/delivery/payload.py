@@ -1,4 +1,4 @@
-"""What is sent in one request, and where."""
+"""The payload of one request, and the route that it is sent to."""
 
 import enum
 from typing import Self
@@ -7,16 +7,17 @@ import attrs
 
 
 class Route(enum.Enum):
-    """A path below an endpoint's URL that takes payloads.
+    """A path below an endpoint's URL that accepts payloads.
 
-    Each kind of intake has an enumeration of its own, the most important route first.
+    Each kind of intake has an enumeration of its routes, the most important one first.
 
     Attributes:
         value: the path.
-        share: the part of a queue that is always its own. Those of one kind of intake
-            add up to one, so that there is always a route over its part when a queue
-            is over its bound.
-        carries_metrics: metrics are what a server is for.
+        share: the part of a queue that is reserved for the route. The shares of one
+            kind of intake add up to one, so if a queue exceeds its limit, there is
+            always a route that exceeds its share.
+        carries_metrics: whether the route carries metrics, which are what a server is
+            for.
     """
 
     share: float
@@ -32,7 +33,7 @@ class Route(enum.Enum):
 
     @property
     def word(self) -> str:
-        """What it carries, as the configuration calls it."""
+        """What the route carries, as the configuration calls it."""
         return self.name.lower()
 
 
@@ -41,8 +42,8 @@ class Payload:
     """The body of one request.
 
     Attributes:
-        encoding: the value of Content-Encoding, "" for none.
-        points: what the body holds, as the ledger counts.
+        encoding: the value of Content-Encoding; "" for none.
+        points: how many points the body has, as the ledger counts.
     """
 
     route: Route
@@ -60,10 +61,10 @@ class Fault(enum.StrEnum):
 
 @attrs.frozen
 class Dropped:
-    """An item that no payload can hold.
+    """An item that does not fit into any payload.
 
     Attributes:
-        name: of the metric or check, or an event's title.
+        name: the name of the metric or check, or an event's title.
     """
 
     route: Route
@@ -72,5 +73,5 @@ class Dropped:
     fault: Fault
 
 
-# What one step of encoding gives; None is a good place to let others run.
+# What one step of encoding yields; None is a good moment to let other tasks run.
 Step = Payload | Dropped | None

@@ -1,8 +1,9 @@
-"""Payloads that wait, the newest of each route first, within a number of bytes.
+"""Queue payloads within a number of bytes, the newest of each route first.
 
-All routes share the bound, and none can push out the others: each has a part of it
-that is always its own, and what it leaves free the others may use. Over the bound,
-the oldest payloads go of the least important route that holds more than its part.
+All routes share the limit, and none can push out the others: each route has a part
+reserved for it, and the others may use what it leaves free. If the limit is exceeded,
+payloads are removed from the least important route that exceeds its part, the oldest
+first.
 """
 
 import bisect
@@ -16,11 +17,11 @@ from typing import Final
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.transaction import Transaction
 
-# However small they are: each counts for at least this part of the bound. It keeps
-# what is held beside the bodies, and the time to throw them away, within limits.
+# However small a payload is, it counts for at least this part of the limit. This bounds
+# the memory besides the bodies, and the time to throw payloads away.
 _MAX_PAYLOADS: Final = 20_000
 
-# Taken off at once, so that it takes about a millisecond.
+# This many are removed at once, which takes about a millisecond.
 _MAX_TAKEN: Final = 1000
 
 
@@ -32,9 +33,9 @@ class _RouteQueue:
     """The payloads of one route."""
 
     def __init__(self) -> None:
-        self._ready: deque[Transaction] = deque()  # oldest first
-        # Those that wait for themselves after an error; few, since an error also
-        # closes the route for a while.
+        self._ready: deque[Transaction] = deque()  # the oldest first
+        # Payloads that wait after an error of their own; they are few, because an error
+        # also blocks the route for a while.
         self._resting: list[tuple[float, int, Transaction]] = []
         self._serial = itertools.count()
 
@@ -89,7 +90,7 @@ class PayloadQueue:
     """The payloads of all routes of one endpoint and key."""
 
     def __init__(self, routes: Collection[Route], max_bytes: float = math.inf) -> None:
-        """Hold payloads of *routes*, the most important first."""
+        """Hold payloads of *routes*, the most important route first."""
         self._routes = tuple(routes)
         self._max_bytes = max_bytes
         self._least_bytes = (
@@ -111,24 +112,24 @@ class PayloadQueue:
         return len(self._queues[route])
 
     def push(self, transaction: Transaction) -> None:
-        """Add *transaction* where its age puts it; this may go over the bound."""
+        """Add *transaction* in the order of age; this may exceed the limit."""
         route = transaction.payload.route
         self._queues[route].push(transaction)
         self._sizes[route] += max(transaction.size, self._least_bytes)
 
     def find_newest(self, route: Route, now: float) -> Transaction | None:
-        """Return the newest payload of *route* that may be tried, and leave it here."""
+        """Return the newest payload of *route* that may be tried; it stays here."""
         return self._queues[route].find_newest(now)
 
     def take_newest(self, route: Route) -> Transaction:
-        """Take what `find_newest` has returned."""
+        """Remove and return what `find_newest` has returned."""
         return self._note_taken(self._queues[route].take_newest())
 
     def take_overflow(self, down_to: float = 1.0) -> list[Transaction]:
-        """Take off what is over the bound, some of it at a time.
+        """Remove and return some of the payloads that exceed the limit.
 
         Args:
-            down_to: the part of the bound that is left filled once it was exceeded.
+            down_to: the part of the limit that stays filled after it was exceeded.
         """
         taken: list[Transaction] = []
         if self.size <= self._max_bytes:
@@ -162,8 +163,8 @@ class WaitingPayloads:
     """Everything of one endpoint and key that waits in memory.
 
     New payloads wait apart from those that failed or whose route is blocked, so that
-    the first try of a payload needs no room in the retry queue. What came from the
-    spool waits apart too: a file on disk holds it, so that it needs no room at all.
+    the first try of a payload needs no room in the retry queue. Payloads from the spool
+    wait apart too: they are also in a file, and need no room at all.
     """
 
     def __init__(
@@ -187,7 +188,7 @@ class WaitingPayloads:
         queue.push(transaction)
 
     def push(self, transaction: Transaction) -> None:
-        """Add a payload that failed, whose route is blocked, or that a file holds."""
+        """Add a payload that has failed, whose route is blocked, or that has a file."""
         queue = self._retries if transaction.file is None else self._loaded
         queue.push(transaction)
 
@@ -201,10 +202,10 @@ class WaitingPayloads:
         return self._queues[max(found)[1]].take_newest(route) if found else None
 
     def take_overflow(self, down_to: float = 1.0) -> list[Transaction]:
-        """Take off what the retry queue has no room for, some of it at a time.
+        """Remove and return some of what the retry queue has no room for.
 
         Args:
-            down_to: the part of its bound that is left filled once it was exceeded.
+            down_to: the part of its limit that stays filled after it was exceeded.
         """
         for transaction in self._new.take_overflow():
             self._retries.push(transaction)

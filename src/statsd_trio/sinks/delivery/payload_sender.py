@@ -1,4 +1,4 @@
-"""Delivers snapshots to intakes of one kind: encoded once, sent to every endpoint."""
+"""Encode snapshots once, and send them to every endpoint of one kind of intake."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, Protocol
@@ -15,13 +15,13 @@ from statsd_trio.sinks.delivery.spooler import GRACE_SECONDS
 from statsd_trio.sinks.snapshot_queue import Entry, SnapshotQueue
 from statsd_trio.sinks.stop_time import StopTime
 
-# Snapshots wait only while another is encoded, which takes about a second for
-# 100 000 series.
+# Snapshots only wait while another one is encoded, which takes about a second for 100
+# 000 series.
 MAX_SNAPSHOTS: Final = 16
 
 
 class Closable(Protocol):
-    """What holds connections."""
+    """Something with connections to close."""
 
     def aclose(self) -> Awaitable[None]:
         """Close them."""
@@ -35,7 +35,8 @@ def _keep_ledger(ledger: SinkLedger) -> SinkLedger:
 class PayloadSender:
     """A `Consumer` for one or more endpoints and keys, each with its own delivery.
 
-    One task encodes snapshots, in slices, for all of them; each has a task that sends.
+    One task encodes snapshots for all of them, in slices; each delivery has a task that
+    sends.
     """
 
     def __init__(
@@ -47,12 +48,13 @@ class PayloadSender:
         disk: DiskQueue | None = None,
         complete_ledger: Callable[[SinkLedger], SinkLedger] = _keep_ledger,
     ) -> None:
-        """Join what encodes and what sends.
+        """Connect encoding and sending.
 
         Args:
             deliveries: one for each endpoint and key.
-            endpoints: what is closed at the end.
-            encode: makes payloads of a snapshot, a small step each time it is asked.
+            endpoints: closed at the end.
+            encode: returns an iterator over the payloads of a snapshot, which does a
+                small part of the work in each step.
             disk: the spool.
             complete_ledger: adds what *encode* counts to a ledger.
         """
@@ -74,27 +76,28 @@ class PayloadSender:
             delivery.expect(points)
 
     def evict(self, points: SnapshotPoints) -> None:
-        """Count a snapshot that had to make room before it became payloads."""
+        """Count a snapshot that made room for others before it became payloads."""
         for delivery in self._deliveries:
             delivery.evict(points)
 
     async def run(self, queue: SnapshotQueue, stop: StopTime) -> None:
         """Deliver what comes out of *queue*; at its end, each payload has a last try.
 
-        What is left when *stop* has no time left is spooled if there is a spool, for
-        which there is a second more, and counted as abandoned otherwise.
+        What is left when *stop* is over is spooled if there is a spool, which may take
+        a second more, and counted as abandoned otherwise.
         """
         try:
             async with trio.open_nursery() as nursery:
                 for delivery in self._deliveries:
                     nursery.start_soon(delivery.run, stop)
-                # With a spool, snapshots that came too late to be sent are kept too.
+                # With a spool, snapshots that come too late to be sent are kept too.
                 extra_seconds = 0.0 if self._disk is None else GRACE_SECONDS
                 try:
                     with stop.limit(extra_seconds=extra_seconds):
                         await self._encode_snapshots(queue)
                 except BaseException:
-                    # Something failed: no delivery may wait for the rest, or the disk.
+                    # Something has failed, so no delivery may wait for the others, or
+                    # the disk.
                     stop.begin(0)
                     raise
                 finally:

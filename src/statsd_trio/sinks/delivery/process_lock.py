@@ -1,8 +1,8 @@
-"""A name for each process that uses a directory, and whether that process still runs.
+"""Give each process with a directory a name, and find out if others are running.
 
-A process holds a lock on a file of its own for as long as it runs; the system releases
-it, however the process ends. Whoever can lock the file of another process knows that
-it has ended.
+A process holds a lock on a file of its own for as long as it runs, and the system
+releases the lock, however the process ends. If another process can lock the file, its
+owner has ended.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _FLAGS: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
 
 
 class ProcessLock:
-    """This process's name among those that share a directory.
+    """This process's name among the processes that share a directory.
 
     Attributes:
         name: eight hexadecimal digits.
@@ -43,10 +43,10 @@ class ProcessLock:
 
     @classmethod
     def acquire(cls, directory: Path) -> Self:
-        """Take a name in *directory* and lock its file.
+        """Take a name in *directory*, and lock its file.
 
         Raises:
-            OSError: if no file can be made or locked there.
+            OSError: if no file can be created or locked there.
         """
         while True:
             name = os.urandom(4).hex()
@@ -58,8 +58,8 @@ class ProcessLock:
             try:
                 _lock(descriptor)
             except BlockingIOError:
-                # Somebody looked at it before it was locked, takes it for that of an
-                # ended process, and is about to remove it.
+                # Another process saw the file before it was locked, assumes that its
+                # owner has ended, and is about to remove it.
                 os.close(descriptor)
                 continue
             if _is_file_of(path, descriptor):
@@ -67,9 +67,9 @@ class ProcessLock:
             os.close(descriptor)
 
     def release(self) -> None:
-        """Give up the name; a file that cannot be removed is left to the next.
+        """Give up the name; if the file cannot be removed, the next process does it.
 
-        Again does nothing.
+        Calling it again does nothing.
         """
         if self._descriptor < 0:
             return
@@ -80,20 +80,20 @@ class ProcessLock:
 
 
 def parse_lock_name(file_name: str) -> str | None:
-    """Return the process's name if *file_name* is that of a lock, else None."""
+    """Return the process's name if *file_name* is that of a lock, otherwise None."""
     match = _FILE_NAME.fullmatch(file_name)
     return None if match is None else match[1]
 
 
 def is_process_running(directory: Path, name: str) -> bool:
-    """Return whether the process of that *name* runs; remove its file if not."""
+    """Return whether the process called *name* runs; remove its file if it does not."""
     path = directory / f"{name}{_SUFFIX}"
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
         return False
     except OSError:
-        # It cannot be said, so that what it holds is left alone.
+        # This cannot be found out, so the files of that process are left alone.
         return True
     try:
         _lock(descriptor)

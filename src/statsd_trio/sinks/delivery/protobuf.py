@@ -1,4 +1,7 @@
-"""The one piece of protobuf that is written by hand: a message around encoded bytes."""
+"""Encode a protobuf message around bytes that are encoded already.
+
+This is the only protobuf that is written by hand.
+"""
 
 
 def encode_field(number: int, data: bytes | bytearray) -> bytes:

@@ -1,8 +1,8 @@
-"""Requests to an endpoint over HTTP, each of which has an answer, never an error.
+"""Send requests over HTTP; each returns an answer and never raises.
 
-The key travels in a header and only to the host that was configured: a redirect is
-followed within that host and never from https to http. Unlike Go's client, which
-turns a redirected POST into a GET without its body, the body is sent again.
+The key is sent in a header, and only to the host that was configured: a redirect is
+followed within that host, and never from https to http. Go's client turns a redirected
+POST into a GET without a body; here the body is sent again.
 """
 
 import base64
@@ -23,8 +23,8 @@ _MAX_CONNECT_SECONDS: Final = 10.0
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS: Final = 5
 
-# What an answer says beyond its status is not needed; a short one is read so that
-# the connection can be used again.
+# The rest of an answer is not needed, but a short one is read so that the connection
+# can be used again.
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _ANSWER_SECONDS: Final = 1.0
 
@@ -33,7 +33,7 @@ class Requests:
     """Sends requests to a URL and to paths below it.
 
     Attributes:
-        url: without credentials, which go into a header.
+        url: the URL without credentials, which are sent in a header.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Requests:
         """Prepare to send.
 
         Args:
-            url: may hold credentials.
-            transport: the way there.
-            wall_clock: unix seconds.
-            secrets: names of headers that hold what an answer may not show.
+            url: may contain credentials.
+            transport: sends the requests.
+            wall_clock: returns unix seconds.
+            secrets: the names of headers whose values must not be shown in an answer.
         """
         parsed = parse_endpoint_url(url)
         self.url = parsed.copy_with(username=None, password=None)
@@ -62,16 +62,16 @@ class Requests:
             credentials = f"{parsed.username}:{parsed.password}".encode()
             encoded = base64.b64encode(credentials).decode("ascii")
             self._headers["Authorization"] = f"Basic {encoded}"
-        # A transport, not a client: a client keeps whatever cookies it is sent.
+        # This is a transport instead of a client, because a client keeps the cookies
+        # that it is sent.
         self._transport = transport
         self._wall_clock = wall_clock
         self._secrets = ("Authorization", *secrets)
 
     def make_excerpt(self, text: str, headers: Mapping[str, str]) -> str:
-        """Return *text* of an answer in one line, without what was secret in *headers*.
+        """Return *text* of an answer as one line, without the secrets in *headers*.
 
-        That line is what may be shown of it; the secrets of every request are masked
-        too.
+        Only this line may be shown. The secrets of every request are masked too.
         """
         sent = httpx2.Headers({**self._headers, **headers})
         return make_excerpt(text.encode(), sent, self._secrets)
@@ -88,7 +88,7 @@ class Requests:
         body: bytes,
         timeout_seconds: float,
     ) -> Answer:
-        """Send one request; *path* "" is the URL itself."""
+        """Send one request; if *path* is "", it goes to the URL itself."""
         url = self.url
         if path:
             url = url.copy_with(path=url.path.rstrip("/") + path)
@@ -105,7 +105,7 @@ class Requests:
             return Answer(
                 None, error=f"no answer within {timeout_seconds:g} s", is_lost=True
             )
-        # The one place where a failure on the way becomes a counted outcome.
+        # This is the only place where a failure on the way becomes a counted outcome.
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             return explain_no_answer(error)
         return Answer(None, error="too many redirects")
@@ -134,9 +134,9 @@ class Requests:
         location = None
         if status in _REDIRECTS:
             location = find_redirect(url, response.headers.get("Location", ""))
-        # The status, which is known once all headers have arrived, is the answer: what
-        # breaks or hangs afterwards takes nothing back, and has a short time of its
-        # own.
+        # The status is known once all headers have arrived, and it is the answer. What
+        # breaks or hangs after that does not change it, and has a short time limit of
+        # its own.
         body = b""
         if isinstance(response.stream, httpx2.AsyncByteStream):
             body = await _read_answer(response.stream)
@@ -151,7 +151,7 @@ async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
     """Read to the end, so that the connection can be used again, or close it.
 
     Returns:
-        the start of the body.
+        The start of the body.
     """
     start = bytearray()
     size = 0
@@ -174,7 +174,7 @@ async def _read_answer(stream: httpx2.AsyncByteStream) -> bytes:
 
 
 def find_redirect(url: httpx2.URL, location: str) -> httpx2.URL | None:
-    """Tell where a redirect leads, None where it must not be followed."""
+    """Return where a redirect leads; None if it must not be followed."""
     try:
         target = url.join(location)
     except httpx2.InvalidURL:

@@ -1,15 +1,15 @@
-"""The arithmetic of retrying: what an answer means, and when to try again.
+"""Decide what an answer means, and when to try again.
 
 The rules are the Agent's: each route of an endpoint and key has a circuit, whose wait
-doubles with each error and shrinks by two steps with each success. Ours are that
-requests in flight together count as one error, that one probe at a time tries a
-circuit that is open, and that a payload waits for itself too, so that one that
+doubles with each error and shrinks by two steps with each success. Three rules are our
+own. Requests that are in flight together count as one error. Only one probe at a time
+tries an open circuit. And a failed payload also waits by itself, so that one that
 always fails does not keep the circuit open for the others.
 
 Source: datadog-agent, comp/forwarder/defaultforwarder, blocked_endpoints.go.
 
-Time and chance are passed in: *now* is any clock that only goes forward, *fraction*
-is a random number in [0, 1).
+Time and chance are passed in: *now* is from any clock that only goes forward, and
+*fraction* is a random number in [0, 1).
 """
 
 import email.utils
@@ -25,12 +25,13 @@ _BACKOFF_MAX_SECONDS: Final = 64.0
 _RECOVERY_STEPS: Final = 2
 MAX_ERRORS: Final = int(math.log2(_BACKOFF_MAX_SECONDS / _BACKOFF_BASE_SECONDS)) + 1
 
-# What an intake may ask for at most: more would be a way to silence a server.
+# The longest wait that an intake may ask for; a longer one could be used to silence a
+# server.
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 
 
 class Outcome(enum.Enum):
-    """What becomes of a payload after an answer."""
+    """What to do with a payload after an answer."""
 
     DELIVERED = enum.auto()
     RETRY = enum.auto()
@@ -38,13 +39,13 @@ class Outcome(enum.Enum):
 
 
 def parse_retry_after(value: str, wall_now: float) -> float | None:
-    """Read a Retry-After header: seconds from now, None where it says nothing.
+    """Return the seconds that a Retry-After header asks for; None if it is invalid.
 
     Args:
         value: a number of seconds or an HTTP date.
         wall_now: unix seconds, for a date.
     """
-    # No wait that is honoured takes more to say.
+    # Every wait that is respected can be written shorter than this.
     value = value.strip()[:100]
     if value.isascii() and value.isdigit():
         seconds = float(value)
@@ -59,9 +60,10 @@ def parse_retry_after(value: str, wall_now: float) -> float | None:
 
 
 def compute_backoff(errors: int, fraction: float) -> float:
-    """Give the seconds to wait after *errors* errors.
+    """Return the seconds to wait after *errors* errors.
 
-    Uniform between half of ``2 * 2**errors`` and all of it; exactly 64 beyond that.
+    The time is random between half of ``2 * 2**errors`` and all of it; beyond 64 it is
+    exactly 64.
 
     Source: datadog-agent, pkg/util/backoff/backoff.go.
     """
@@ -75,10 +77,10 @@ def compute_backoff(errors: int, fraction: float) -> float:
 
 
 class Attempt:
-    """One request that is under way.
+    """One request in progress.
 
     Attributes:
-        generation: how many errors the circuit had counted when it started.
+        generation: how many errors the circuit had counted when the request started.
     """
 
     def __init__(self, generation: int) -> None:
@@ -89,8 +91,8 @@ class Circuit:
     """Decides when a route of an endpoint may be tried.
 
     Attributes:
-        errors: how far the backoff has gone; 0 is closed.
-        blocked_until: no request starts before, while the circuit is open.
+        errors: how far the backoff has gone; at 0 the circuit is closed.
+        blocked_until: while the circuit is open, no request starts before this time.
     """
 
     def __init__(self) -> None:
@@ -101,7 +103,7 @@ class Circuit:
 
     @property
     def is_open(self) -> bool:
-        """Whether the route failed and has not recovered."""
+        """Whether the route has failed and not recovered."""
         return self.errors > 0
 
     @property
@@ -111,13 +113,13 @@ class Circuit:
 
     @property
     def next_time(self) -> float:
-        """When a request may start; infinity while a probe is under way."""
+        """When a request may start; infinity while a probe is in progress."""
         if not self.is_open:
             return -math.inf
         return math.inf if self.is_probing else self.blocked_until
 
     def is_blocked(self, now: float) -> bool:
-        """Return whether requests have to wait for the backoff."""
+        """Return whether requests must wait for the backoff."""
         return self.is_open and now < self.blocked_until
 
     def may_send(self, now: float) -> bool:
@@ -127,7 +129,7 @@ class Circuit:
         return not self.is_probing and not self.is_blocked(now)
 
     def start(self) -> Attempt:
-        """Note that a request starts; its end is noted with the same attempt."""
+        """Note that a request starts; pass the returned attempt when it ends."""
         attempt = Attempt(self._generation)
         if self.is_open:
             self._probe = attempt
@@ -136,25 +138,28 @@ class Circuit:
     def fail(
         self, attempt: Attempt, now: float, fraction: float, retry_after: float | None
     ) -> None:
-        """Note that a request failed; those in flight with it count no more."""
+        """Note that a request failed.
+
+        Others in flight with it are not counted again.
+        """
         self.cancel(attempt)
         if attempt.generation == self._generation:
             self._generation += 1
             self.errors = min(self.errors + 1, MAX_ERRORS)
             self.blocked_until = now + compute_backoff(self.errors, fraction)
         if retry_after is not None:
-            # The circuit may be closed here, by the success of a neighbour.
+            # The circuit may have been closed by the success of another request.
             self.errors = max(self.errors, 1)
             self.blocked_until = max(self.blocked_until, now + retry_after)
 
     def succeed(self, attempt: Attempt, now: float, fraction: float) -> None:
-        """Note that the route answered as one that works."""
+        """Note that the route answered, and therefore works."""
         self.cancel(attempt)
         if self.is_open:
             self.errors = max(self.errors - _RECOVERY_STEPS, 0)
             self.blocked_until = now + compute_backoff(self.errors, fraction)
 
     def cancel(self, attempt: Attempt) -> None:
-        """Note that a request ended and says nothing about the route."""
+        """Note that a request ended without telling anything about the route."""
         if attempt is self._probe:
             self._probe = None

@@ -1,4 +1,4 @@
-"""How one route of an endpoint and key does: its circuit, and what is wrong with it."""
+"""Keep track of one route of an endpoint and key: its circuit, and its failures."""
 
 import math
 from typing import Final
@@ -10,11 +10,11 @@ from statsd_trio.sinks.delivery.answer import Answer
 from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.retry import Attempt, Circuit
 
-# One payload may be refused for what is in it. When those of two snapshots are, and
-# none was accepted in between, the route does not work.
+# A single payload may be refused for its content. If payloads of two snapshots are
+# refused, and none is accepted in between, the route does not work.
 _REFUSED_SNAPSHOTS: Final = 2
 
-# After so many intervals without another refusal, the last one is history.
+# After this many intervals without another refusal, the last one no longer counts.
 _REMEMBERED_INTERVALS: Final = 3
 
 _WARNING_SECONDS: Final = 10.0
@@ -24,13 +24,14 @@ _WARNING_SECONDS: Final = 10.0
 class RouteState:
     """The state of one route.
 
-    A route fails from the first error that makes a payload wait for another try, or
-    from the first refusal when everything is refused, until a payload is accepted.
+    A route is failing from the first error after which a payload must wait for another
+    try, or from the first refusal if everything is refused. It works again when a
+    payload is accepted.
 
     Attributes:
-        in_flight: requests under way.
+        in_flight: how many requests are in progress.
         failing_since: unix seconds; None while it works.
-        failure: what was answered last, or why nothing was, while it fails.
+        failure: the last answer, or why there was none; "" while it works.
     """
 
     route: Route
@@ -48,15 +49,15 @@ class RouteState:
 
     @property
     def works(self) -> bool:
-        """Whether a payload was accepted and nothing is wrong since."""
+        """Whether a payload was accepted, and nothing has failed since."""
         return self._was_accepted and self.failing_since is None
 
     def describe(self) -> str:
-        """Say in a few words what fails."""
+        """Describe in a few words what fails."""
         return f"{self.route.value}: {self.failure}"
 
     def freeze(self) -> RouteLedger:
-        """Copy the state as it is now."""
+        """Return a copy of the current state."""
         return RouteLedger(self.route.word, self.failing_since, self.failure)
 
     def note_accepted(self) -> None:
@@ -65,10 +66,10 @@ class RouteState:
         self._recover()
 
     def note_answer(self, attempt: Attempt, now: float, fraction: float) -> bool:
-        """Note that a payload was taken or refused, so that the intake answers.
+        """Note that a payload was accepted or refused, so the intake does answer.
 
         Returns:
-            whether the circuit closed by that.
+            Whether this closed the circuit.
         """
         was_open = self.circuit.is_open
         self.circuit.succeed(attempt, now, fraction)
@@ -82,11 +83,11 @@ class RouteState:
         wall_now: float,
         fraction: float,
     ) -> bool:
-        """Note an answer, or its absence, after which a payload is tried again.
+        """Record an answer, or its absence, after which a payload is tried again.
 
         Returns:
-            whether to warn of it: the circuit opened by it, and the last warning is
-            some seconds old.
+            Whether to log a warning: this opened the circuit, and the last warning was
+                some seconds ago.
         """
         was_open = self.circuit.is_open
         self.circuit.fail(attempt, now, fraction, answer.retry_after)

@@ -1,11 +1,11 @@
-"""Decides which payload of one endpoint and key is sent next, and when.
+"""Decide which payload of one endpoint and key is sent next, and when.
 
-Each route has a circuit, which says when a request may start, and may always have one
-request under way, so that none delays another. Beyond that the most important route
-goes first, and of its payloads the newest, so that what is recent is seen while an
-outage is worked off.
+Each route has a circuit, which says when a request may start. Each route may always
+have one request in progress, so that none delays another. Beyond that, the most
+important route goes first, and its newest payload first, so that recent data can be
+seen while an outage is worked off.
 
-Times are given by the caller, by any clock that only goes forward.
+Times come from the caller, from any clock that only goes forward.
 """
 
 import math
@@ -18,13 +18,12 @@ from statsd_trio.sinks.delivery.transaction import Transaction
 
 
 class Schedule:
-    """What waits, what is under way, and how the routes do.
+    """What waits, what is in progress, and how the routes are doing.
 
     Attributes:
-        states: of the routes, the most important first.
+        states: the states of the routes, the most important first.
         waiting: the payloads that wait in memory.
-        is_last: whether every payload may have one last try, whatever the circuits
-            say.
+        is_last: whether every payload may have one last try, whatever the circuits say.
     """
 
     def __init__(
@@ -33,12 +32,13 @@ class Schedule:
         waiting: WaitingPayloads,
         max_requests: int,
     ) -> None:
-        """Begin with nothing under way.
+        """Start without requests in progress.
 
         Args:
-            states: of the routes, the most important first.
+            states: the states of the routes, the most important first.
             waiting: the payloads that wait in memory.
-            max_requests: at a time; a route that has none may have one beyond that.
+            max_requests: the most requests at a time; a route without any may have one
+                more.
         """
         self.states = {state.route: state for state in states}
         self.waiting = waiting
@@ -48,7 +48,7 @@ class Schedule:
 
     @property
     def is_over(self) -> bool:
-        """Whether everything had its last try."""
+        """Whether every payload had its last try."""
         return self.is_last and not self._in_flight and not self.waiting
 
     def push(self, transaction: Transaction, now: float) -> None:
@@ -60,7 +60,7 @@ class Schedule:
             self.waiting.push_new(transaction)
 
     def start_next(self, now: float) -> Transaction | None:
-        """Take what is to be sent now, if anything is, and count it as under way."""
+        """Take the payload to send now, if there is one, and count its request."""
         if self.is_last:
             now = math.inf
         for state in self.states.values():
@@ -75,12 +75,12 @@ class Schedule:
         return None
 
     def finish(self, state: RouteState) -> None:
-        """Note that a request of the route of *state* is not under way any more."""
+        """Note that a request of the route of *state* has ended."""
         self._in_flight -= 1
         state.in_flight -= 1
 
     def is_busy(self, now: float) -> bool:
-        """Return whether a request is under way, or one may start."""
+        """Return whether a request is in progress, or may start."""
         return self._in_flight > 0 or any(
             state.circuit.may_send(now)
             and self.waiting.find_next_time(state.route) <= now
@@ -88,7 +88,7 @@ class Schedule:
         )
 
     def find_next_time(self) -> float:
-        """Return when `start_next` may find something though nothing changed."""
+        """Return when `start_next` may find something, if nothing else changes."""
         if self.is_last:
             return math.inf
         return min(
@@ -101,7 +101,7 @@ class Schedule:
         )
 
     def list_idle_routes(self, now: float) -> list[Route]:
-        """List the routes that could send, and have less than they could send."""
+        """Return the routes that could send more than is waiting for them."""
         return [
             state.route
             for state in self.states.values()

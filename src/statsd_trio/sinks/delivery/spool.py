@@ -1,4 +1,4 @@
-"""Opens the queues on disk of one endpoint and key."""
+"""Open the queues on disk for one endpoint and key."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ class Spool:
     """The queues on disk of one endpoint and key.
 
     Attributes:
-        disk: where they are.
+        disk: the directory with the queues.
         targets: the name of each route's queue there.
-        run_in_thread: calls what blocks.
+        run_in_thread: calls functions that block.
     """
 
     disk: DiskQueue
@@ -44,7 +44,7 @@ class Spool:
 
 
 def name_target(endpoint: str, key_index: int, route: Route) -> str:
-    """Name the files of one endpoint, key and route, without the key."""
+    """Return the name for files of one endpoint, key and route, without the key."""
     text = f"{endpoint}#{key_index}{route.value}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -52,15 +52,15 @@ def name_target(endpoint: str, key_index: int, route: Route) -> str:
 def open_disk_queue(
     path: str | None, max_bytes: int, resources: ExitStack | None
 ) -> DiskQueue | None:
-    """Open the spool in the folder *path*; None where there is none.
+    """Open the spool in the folder *path*; return None without a folder.
 
     Args:
         path: the folder, or None.
-        max_bytes: of all files in it.
+        max_bytes: the limit for all files in it.
         resources: closes the spool too, for a server that cannot start.
 
     Raises:
-        OSError: naming *path*, if it cannot be written to.
+        OSError: if it cannot be written to; the message names *path*.
     """
     if path is None:
         return None

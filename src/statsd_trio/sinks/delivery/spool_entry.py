@@ -1,6 +1,6 @@
-"""One file of the spool, by its name and by its bytes; blocking.
+"""Name, write and read one file of the spool; these functions block.
 
-A file's name holds when it was written and by whom, what it is for, and who has taken
+A file's name says when it was written and by whom, what it is for, and who has taken
 it: ``<second>-<writer>-<serial>.<target>.<kind>[.<owner>]``.
 """
 
@@ -15,7 +15,7 @@ from statsd_trio.sinks.delivery.payload import Route
 from statsd_trio.sinks.delivery.spool_file import SpoolFileError, parse_spool_file
 from statsd_trio.sinks.delivery.transaction import Transaction
 
-# Far above what is written: a file holds a few payloads of half a megabyte.
+# Far more than is ever written: a file has a few payloads of half a megabyte.
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
 _NAME: Final = re.compile(
@@ -26,12 +26,12 @@ _NAME: Final = re.compile(
 
 @attrs.frozen
 class SpoolEntry:
-    """A file that this process has not taken, by its name.
+    """The name of a file that this process has not taken.
 
     Attributes:
-        stem: the same whoever claims it; sorts by age.
-        owner: who claimed or is writing it, "" for nobody.
-        can_be_taken: nobody that runs has claimed it, and it may be readable.
+        stem: the part that stays the same whoever claims it; it sorts by age.
+        owner: who has claimed or is writing it; "" for nobody.
+        can_be_taken: whether no running process has claimed it, and it may be readable.
     """
 
     name: str
@@ -44,7 +44,7 @@ class SpoolEntry:
 
 
 def look_at(file: os.DirEntry[str]) -> SpoolEntry | None:
-    """Return what *file* is, or None if it is not the spool's."""
+    """Return the entry for *file*, or None if it is not a file of the spool."""
     match = _NAME.fullmatch(file.name)
     if match is None:
         return None
@@ -64,10 +64,10 @@ def look_at(file: os.DirEntry[str]) -> SpoolEntry | None:
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file that is on the disk when this returns.
+    """Write a new file, and return when it is on the disk.
 
     Raises:
-        OSError: if it cannot be written; a part of it may be there.
+        OSError: if it cannot be written; a part of it may be there then.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
@@ -77,19 +77,19 @@ def write_synced(path: Path, data: bytes) -> None:
 
 
 def read_entry(kind: str, path: Path, route: Route) -> list[Transaction]:
-    """Read the file that is at *path*, which must hold payloads of *route*.
+    """Read the file at *path*, which must contain payloads of *route*.
 
     Raises:
         OSError: if it cannot be read.
-        SpoolFileError: if it is torn, rotten, or somebody else's.
+        SpoolFileError: if it is incomplete, damaged, or somebody else's.
     """
     if kind == "tmp":
-        raise SpoolFileError("its writer ended before it was whole")
+        raise SpoolFileError("its writer ended before it was complete")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    # Not blocking, in case it is no file at all but a pipe.
+    # It is opened without blocking, because it may be a pipe instead of a file.
     flags |= getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         data = file.read(_MAX_FILE_BYTES + 1)
     if len(data) > _MAX_FILE_BYTES:
-        raise SpoolFileError("it is longer than any file of a spool")
+        raise SpoolFileError("it is longer than any file of a spool can be")
     return parse_spool_file(data, route)

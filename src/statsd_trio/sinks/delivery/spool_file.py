@@ -1,9 +1,9 @@
-"""The bytes of a file of the spool, from payloads and back.
+"""Convert payloads to the bytes of a spool file, and back.
 
-A file is a line that says what it is, the SHA-256 of all that follows, the length of
-a JSON header, the header, and the bodies one after another. The checksum finds what
-is torn or rotten; what is whole is still not trusted: every field of the header is
-checked. There is no API key in it, and no URL.
+A file consists of a line that says what it is, the SHA-256 of everything after it, the
+length of a JSON header, the header, and the bodies one after another. The checksum
+reveals files that are incomplete or damaged. A complete file is still not trusted:
+every field of the header is checked. It contains no API key and no URL.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ _LENGTH_BYTES: Final = 4
 
 
 class SpoolFileError(Exception):
-    """The file is torn, rotten, or somebody else's."""
+    """The file is incomplete, damaged, or somebody else's."""
 
 
 def split_into_files(
     transactions: Iterable[Transaction], max_bytes: int
 ) -> Iterator[list[Transaction]]:
-    """Split into what goes into one file each, of one route, the oldest first."""
+    """Divide into one list for each file, of one route, the oldest first."""
     batches: dict[Route, list[Transaction]] = {}
     sizes: dict[Route, int] = {}
     for one in sorted(transactions, key=lambda one: one.order):
@@ -44,7 +44,7 @@ def split_into_files(
 
 
 def format_spool_file(transactions: Collection[Transaction]) -> bytes:
-    """Return the bytes of a file that holds *transactions*."""
+    """Return the bytes of a file with *transactions*."""
     header = json.dumps(
         [
             {
@@ -69,7 +69,7 @@ def format_spool_file(transactions: Collection[Transaction]) -> bytes:
 
 
 def parse_spool_file(data: bytes, route: Route) -> list[Transaction]:
-    """Read what `format_spool_file` wrote of payloads of *route*.
+    """Parse a file that `format_spool_file` wrote, with payloads of *route*.
 
     Raises:
         SpoolFileError: if it is anything else.
@@ -93,7 +93,7 @@ def parse_spool_file(data: bytes, route: Route) -> list[Transaction]:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SpoolFileError("the header cannot be read") from error
     if position != len(content):
-        raise SpoolFileError("the bodies are not those of the header")
+        raise SpoolFileError("the bodies do not fit the header")
     return transactions
 
 
@@ -101,7 +101,7 @@ def _parse_transaction(
     number: int, entry: Any, body: bytes, route: Route
 ) -> Transaction:
     if entry["route"] != route.value:
-        raise SpoolFileError("it holds what belongs elsewhere")
+        raise SpoolFileError("it has payloads of another route")
     if entry["encoding"] not in ENCODINGS or not isinstance(entry["is_doubtful"], bool):
         raise ValueError
     payload = Payload(route, entry["encoding"], _check_natural(entry["points"]), body)

@@ -1,7 +1,7 @@
-"""What a process knows of the files in the directory of its spool.
+"""Remember what is in the directory of the spool.
 
-It is remembered, so that the directory is read only now and then, and so that what
-others did to the files that this process wrote is noticed and counted.
+Because of this, the directory is only read now and then, and what other processes did
+to the files of this process is noticed and counted.
 """
 
 import bisect
@@ -27,10 +27,10 @@ class SpoolCounts:
     """What became of the points that this process wrote for one target.
 
     Attributes:
-        spooled: points in files that are there.
-        evicted: points in files that had to make room.
-        gone: points in files that somebody else took or removed, or that could not
-            be read.
+        spooled: points in files that are still there.
+        evicted: points in files that made room for others.
+        gone: points in files that somebody else took or removed, or that could not be
+            read.
         set_aside: files that could not be read, whoever wrote them.
     """
 
@@ -43,26 +43,26 @@ class SpoolCounts:
 class SpoolIndex:
     """The files that are there, and those that this process wrote.
 
-    It is changed by one thread at a time; the counts belong to the event loop.
+    Only one thread changes it at a time; the counts belong to the event loop.
 
     Attributes:
-        size: of all files together, in bytes.
+        size: the size of all files together, in bytes.
     """
 
     def __init__(self) -> None:
         self.size = 0
         self._entries: dict[str, SpoolEntry] = {}
-        # The stems of what can be taken, oldest first.
+        # The stems of the files that can be taken, the oldest first.
         self._waiting: defaultdict[str, list[str]] = defaultdict(list)
-        # The points of the files that this process wrote and that are still there.
+        # How many points are in those files of this process that are still there.
         self._own_points: dict[str, int] = {}
         self._counts: defaultdict[str, SpoolCounts] = defaultdict(SpoolCounts)
-        # Found out in threads, and counted by `count_findings`: the target, what
-        # became of its points, and how many.
+        # What threads found out, until `count_findings` counts it: the target, what
+        # became of its points, and how many there are.
         self._findings: deque[tuple[str, Fate, int]] = deque()
 
     def counts_of(self, target: str) -> SpoolCounts:
-        """Return the counts of *target*, to read and to change."""
+        """Return the counts of *target*, which may be changed."""
         return self._counts[target]
 
     def sum_counts(self, targets: Iterable[str]) -> SpoolCounts:
@@ -76,7 +76,7 @@ class SpoolIndex:
         )
 
     def count_findings(self) -> None:
-        """Count what was found out about the files of any target."""
+        """Count what was found out about the files of all targets."""
         while self._findings:
             target, fate, number = self._findings.popleft()
             counts = self._counts[target]
@@ -94,11 +94,11 @@ class SpoolIndex:
         return bool(self._waiting.get(target))
 
     def pop_newest(self, target: str) -> SpoolEntry:
-        """Return the newest file of *target*, which no longer waits; there is one."""
+        """Take the newest waiting file of *target*; there must be one."""
         return self._entries[self._waiting[target].pop()]
 
     def push_newest(self, entry: SpoolEntry) -> None:
-        """Have a file wait again that `pop_newest` returned."""
+        """Put back a file that `pop_newest` has returned."""
         self._waiting[entry.target].append(entry.stem)
 
     def list_oldest(self) -> list[SpoolEntry]:
@@ -114,28 +114,28 @@ class SpoolIndex:
         return {entry.name: entry for entry in self._entries.values()}
 
     def add_own(self, entry: SpoolEntry, points: int) -> None:
-        """Note a file of this process that holds *points*."""
+        """Record a file of this process with *points* points."""
         self._entries[entry.stem] = entry
         self.size += entry.size
         self._own_points[entry.stem] = points
         bisect.insort(self._waiting[entry.target], entry.stem)
 
     def remove_taken(self, entry: SpoolEntry) -> None:
-        """Note that this process took a file, and will count its points itself."""
+        """Record that this process took a file, whose points are counted elsewhere."""
         self._discard(entry)
         self._own_points.pop(entry.stem, None)
 
     def remove(self, entry: SpoolEntry, fate: Fate) -> None:
-        """Note that a file is not there any more, and what became of its points."""
+        """Record that a file is no longer there, and what became of its points."""
         self._discard(entry)
         self._find(entry.stem, entry.target, fate)
 
     def note_set_aside(self, target: str) -> None:
-        """Note that a file of *target* could not be read."""
+        """Record that a file of *target* could not be read."""
         self._findings.append((target, Fate.SET_ASIDE, 1))
 
     def replace(self, entries: Iterable[SpoolEntry]) -> None:
-        """Note that these files are there, and no other."""
+        """Record that these files are there, and no others."""
         self._entries = {entry.stem: entry for entry in entries}
         self.size = sum(entry.size for entry in self._entries.values())
         for stem in [*self._own_points]:
@@ -145,7 +145,7 @@ class SpoolIndex:
         self.list_waiting()
 
     def list_waiting(self) -> None:
-        """Find anew what can be taken, after files were removed anywhere."""
+        """Find again which files can be taken, after any were removed."""
         self._waiting.clear()
         for entry in self.list_oldest():
             if entry.can_be_taken:
@@ -156,7 +156,7 @@ class SpoolIndex:
         self.size -= entry.size
 
     def _find(self, stem: str, target: str, fate: Fate) -> None:
-        """Have the points of a file counted, if this process wrote it."""
+        """Note that the points of a file must be counted, if this process wrote it."""
         points = self._own_points.pop(stem, None)
         if points is not None:
             self._findings.append((target, fate, points))

@@ -1,9 +1,9 @@
-"""Moves payloads of one endpoint and key between memory and its queues on disk.
+"""Move payloads of one endpoint and key between memory and the queues on disk.
 
-Disks are slow at the wrong moment, so all of it happens in worker threads. A payload
-is ``pending`` until its file is synced, and ``spooled`` only then. A stop does not wait
-for a disk that does not answer: the thread is left to itself, and what it was to write
-counts as abandoned.
+A disk may be slow at the worst moment, so worker threads do all the work. A payload is
+``pending`` until its file is synced, and ``spooled`` only after that. A stop does not
+wait for a disk that does not answer: the thread runs on by itself, and what it should
+have written counts as abandoned.
 """
 
 import errno
@@ -29,29 +29,31 @@ from statsd_trio.sinks.delivery.spool_index import SpoolCounts
 from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 from statsd_trio.sinks.stop_time import StopTime
 
-# A file is read whole and is claimed until all of it is sent.
+# A file is read completely, and stays claimed until all of it is sent.
 _MAX_FILE_BYTES: Final = 2 * 1024 * 1024
-# Nor is it a large part of the spool, since the oldest go as whole files.
+# It is not a large part of the spool either, because the oldest files are removed as a
+# whole.
 _MAX_PART_OF_SPOOL: Final = 8
 
-# What may wait to be written, beyond what was handed over last: a disk that is slower
-# than the intake's failures costs payloads, not memory.
+# How much may wait to be written, besides what was handed over last. If a disk is
+# slower than payloads fail, this costs payloads instead of memory.
 _MAX_OFFERED_BYTES: Final = 4 * 1024 * 1024
 
-# At a stop, so much longer than everything else the disk may take, however it behaves.
+# How much longer than everything else the disk may take at a stop.
 GRACE_SECONDS: Final = 0.9
 
-# How often to look what others did to the directory.
+# How often to check what other processes did to the directory.
 _REFRESH_SECONDS: Final = 10.0
 
 T = TypeVar("T")
 
 
 class Spooler:
-    """The spool as one endpoint and key sees it.
+    """The spool of one endpoint and key.
 
     Attributes:
-        stop: when it has no time left, an operation is waited for a second at most.
+        stop: after the end of its time, an operation is only waited for one more
+            second.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Spooler:
         self._refresh_at = -math.inf
         self._offered: list[Transaction] = []
         self._offered_size = 0
-        # Taken from the disk, and those of them that are not needed any more.
+        # Files taken from the disk, and those of them that are no longer needed.
         self._files: set[SpoolFile] = set()
         self._done: list[SpoolFile] = []
         self._changed = trio.lowlevel.ParkingLot()
@@ -76,7 +78,7 @@ class Spooler:
 
     @property
     def is_full(self) -> bool:
-        """Whether enough waits to be written."""
+        """Whether no more should be offered, because much waits to be written."""
         return self._offered_size > _MAX_OFFERED_BYTES
 
     def offer(self, transactions: Iterable[Transaction]) -> None:
@@ -87,7 +89,7 @@ class Spooler:
         self._changed.unpark_all()
 
     def finish(self, transaction: Transaction) -> None:
-        """Note that *transaction* is delivered or lost, and needs no file."""
+        """Note that *transaction* was delivered or lost, and needs no file any more."""
         file = transaction.file
         if file is not None:
             file.is_changed = True
@@ -97,7 +99,7 @@ class Spooler:
                 self._changed.unpark_all()
 
     def wake(self) -> None:
-        """Have `run` look again: payloads may be needed from the disk."""
+        """Make `run` check again, because payloads may be needed from the disk."""
         self._changed.unpark_all()
 
     def add_counts(self, ledger: SinkLedger) -> SinkLedger:
@@ -127,11 +129,11 @@ class Spooler:
 
     @protect_from_ki
     async def run(self, schedule: Schedule, on_loaded: Callable[[], object]) -> None:
-        """Keep the disk and memory in balance, until cancelled.
+        """Keep disk and memory in balance, until cancelled.
 
         Args:
-            schedule: what waits in memory, and which routes want more.
-            on_loaded: called when payloads have come from the disk.
+            schedule: knows what waits in memory, and which routes want more.
+            on_loaded: called after payloads were loaded from the disk.
         """
         while True:
             await self._write_offered()
@@ -148,7 +150,7 @@ class Spooler:
                 await self._wait()
 
     async def _wait(self) -> None:
-        """Wait until there may be something to do; look at the disk now and then."""
+        """Wait until there may be something to do; check the disk now and then."""
         if self._offered or self._done:
             await trio.lowlevel.checkpoint()
             return
@@ -162,9 +164,9 @@ class Spooler:
                 self._losses.complain(f"cannot read the spool: {error.strerror}")
 
     async def _write_offered(self) -> None:
-        """Write what was offered; what cannot be written is evicted."""
-        # What is offered stays so until its file is written: a cancel before that
-        # leaves it to `store`.
+        """Write what was offered; count as evicted what cannot be written."""
+        # It stays offered until its file is written, so that after a cancel `store`
+        # finds it.
         for batch in split_into_files(self._offered, self._max_file_bytes):
             if not await self._write(batch, "evicted"):
                 self._counters.evict(_count_points(batch))
@@ -173,14 +175,14 @@ class Spooler:
             self._offered_size -= sum(one.size for one in batch)
 
     async def _remove_sent(self) -> None:
-        """Remove the files all of whose payloads were sent."""
-        # More may come meanwhile.
+        """Remove the files whose payloads were all sent."""
+        # More files may be added in the meantime.
         while self._done:
             done, self._done = self._done, []
             await self._remove(done)
 
     async def _load(self, route: Route) -> list[Transaction]:
-        """Take the newest payloads of *route* from the disk, if there are any."""
+        """Load the newest payloads of *route* from the disk, if there are any."""
         target = self._targets[route]
         try:
             files = await self._call(partial(self._disk.pop, target, route))
@@ -192,7 +194,7 @@ class Spooler:
             if file.is_own:
                 self._disk.index.counts_of(target).spooled -= file.points
             else:
-                # Another process counted them; for this one they are new.
+                # Another process has counted them; for this one they are new.
                 self._counters.snapshotted += file.points
             self._counters.pending += file.points
             self._files.add(file)
@@ -201,11 +203,11 @@ class Spooler:
 
     @protect_from_ki
     async def store(self, transactions: Iterable[Transaction]) -> None:
-        """Write *transactions* and what was offered, at a stop.
+        """Write *transactions* and what was offered, when the server stops.
 
-        A file that is still as it was when it was taken is put back. What cannot be
-        written is abandoned, unless a file holds it that was partly sent: that one is
-        put back too, and all of it will be sent again.
+        A file that is unchanged since it was taken is put back. What cannot be written
+        is counted as abandoned, unless it is also in a file that was partly sent. That
+        file is put back too, and all of it will be sent again.
         """
         left = [*self._offered, *transactions]
         self._offered = []
@@ -222,7 +224,7 @@ class Spooler:
             await self._put_back(file)
 
     async def _write(self, batch: list[Transaction], if_not: str) -> bool:
-        """Write one file, and return whether it is safe."""
+        """Write one file; return whether it is safe on disk."""
         target = self._targets[batch[0].payload.route]
         points = _count_points(batch)
         try:
@@ -264,12 +266,13 @@ class Spooler:
         self._files.discard(file)
 
     async def _call(self, operation: Callable[[], T]) -> T:
-        """Call *operation* in a thread, and count what came of it.
+        """Call *operation* in a thread, and count what it found out.
 
-        Only the end of a stop cancels it: what an operation did must be known.
+        Only the end of a stop cancels it, because it must be known what an operation
+        did.
 
         Raises:
-            OSError: also if the stop had no time for it.
+            OSError: if the operation raises it, or a stop had no time for it.
         """
         with self.stop.limit(extra_seconds=GRACE_SECONDS, shield=True):
             try:

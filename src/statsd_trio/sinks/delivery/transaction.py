@@ -10,16 +10,16 @@ from statsd_trio.sinks.delivery.payload import Payload
 
 @attrs.define(eq=False)
 class SpoolFile:
-    """A file of the spool that was taken from it, and whose payloads are in memory.
+    """A file that was taken from the spool, and whose payloads are in memory.
 
     Attributes:
-        stem: its name, without what changes when it is taken.
+        stem: the part of its name that does not change when it is taken.
         path: where it is now.
-        points: of all its payloads.
-        is_own: this process wrote it, and has counted its points.
-        is_changed: what is in the file is not what is in memory any more, since a
-            payload was sent or its answer was lost.
-        waiting: the payloads that are neither delivered nor lost nor elsewhere.
+        points: the points of all its payloads.
+        is_own: whether this process wrote it, and has counted its points.
+        is_changed: whether the file no longer says what is in memory, because a payload
+            was sent or its answer was lost.
+        waiting: the payloads that are not yet delivered, lost, or elsewhere.
     """
 
     stem: str
@@ -32,14 +32,14 @@ class SpoolFile:
 
 @attrs.define(eq=False)
 class Transaction:
-    """A payload, and what happened to it so far.
+    """A payload, and what has happened to it so far.
 
     Attributes:
         order: the second of its snapshot, then a serial number.
         not_before: when it may be tried, by Trio's clock.
-        errors: how often it failed.
-        is_doubtful: an answer was lost, so that it may have arrived.
-        file: the spool's file that also holds it.
+        errors: how often it has failed.
+        is_doubtful: whether an answer was lost, so that it may have arrived.
+        file: the file of the spool that also contains it.
     """
 
     payload: Payload
@@ -51,7 +51,7 @@ class Transaction:
 
     @property
     def size(self) -> int:
-        """The bytes that it holds."""
+        """The bytes of its body."""
         return len(self.payload.body)
 
     def doubt(self) -> None:

@@ -1,4 +1,4 @@
-"""The way to an endpoint: which proxy, whose certificates, how many connections."""
+"""Open the connections to an endpoint: proxy, certificates, number of connections."""
 
 import logging
 import ssl
@@ -17,10 +17,10 @@ _KEEPALIVE_SECONDS: Final = 90.0
 
 
 def parse_endpoint_url(url: str) -> httpx2.URL:
-    """Check the base URL of an endpoint.
+    """Check and parse the base URL of an endpoint.
 
     Raises:
-        ValueError: if it is not http or https with a host. The message names the
+        ValueError: if it is not an http or https URL with a host. The message shows the
             URL without credentials.
     """
     try:
@@ -41,17 +41,17 @@ def open_network(
     Nothing connects yet.
 
     Args:
-        settings: which proxies, and whom to trust.
-        transport: stands in for the network, in tests.
+        settings: which proxies to use, and whom to trust.
+        transport: replaces the network, in tests.
 
     Raises:
-        OSError: naming the CA file, if it cannot be read.
+        OSError: if the CA file cannot be read; the message names it.
     """
     _quieten_libraries()
     if settings.skip_ssl_validation:
         logger.warning(
-            "skip_ssl_validation is set: anybody on the way can read and change"
-            " what is sent, the API key included"
+            "skip_ssl_validation is set: anybody in between can read and change"
+            " what is sent, including the API key"
         )
     ssl_context = open_ssl_context(
         settings.ca_file,
@@ -79,14 +79,15 @@ def open_transport(
     proxies: Mapping[str, str | None],
     no_proxy: Collection[str],
 ) -> httpx2.AsyncBaseTransport:
-    """Make the way to the endpoint at *url*; nothing connects yet.
+    """Return a transport for the endpoint at *url*; it does not connect yet.
 
     Args:
-        url: decides which proxy is used, and whether.
-        max_connections: at once.
-        ssl_context: what verifies the intake.
-        proxies: scheme of an endpoint to an http or https URL, credentials in it.
-        no_proxy: hosts, or ``host:port``, each matched exactly as the Agent does.
+        url: decides which proxy is used, if any.
+        max_connections: how many connections there may be at once.
+        ssl_context: verifies the intake's certificate.
+        proxies: for each scheme of an endpoint, an http or https URL, which may contain
+            credentials.
+        no_proxy: hosts, or ``host:port``, each matched exactly as in the Agent.
 
     Raises:
         ValueError: if the proxy's URL cannot be used.
@@ -120,7 +121,7 @@ def choose_proxy(
 
 
 def _parse_proxy(proxy: str) -> httpx2.Proxy:
-    # Neither error may quote the URL, since credentials stand in it.
+    # No error may quote the URL, because it contains credentials.
     try:
         parsed = httpx2.Proxy(proxy if "://" in proxy else f"http://{proxy}")
     except (ValueError, httpx2.InvalidURL):
@@ -133,15 +134,15 @@ def _parse_proxy(proxy: str) -> httpx2.Proxy:
 def open_ssl_context(
     ca_file: str | None, *, skip_validation: bool, ca_option: str = "ca_file"
 ) -> ssl.SSLContext:
-    """Make what verifies the intake: the system's trust and, if given, *ca_file*.
+    """Return a context that trusts the system's certificates and those in *ca_file*.
 
     Args:
-        ca_file: certificates in PEM format, or None.
-        skip_validation: trust everybody; *ca_file* is not read then.
-        ca_option: the option that names *ca_file*, for the error.
+        ca_file: a file with certificates in PEM format, or None.
+        skip_validation: trust any certificate; *ca_file* is not read then.
+        ca_option: the option with the name of *ca_file*, for the error.
 
     Raises:
-        OSError: naming *ca_file*, if it cannot be read.
+        OSError: if *ca_file* cannot be read; the message names it.
     """
     if skip_validation:
         context = ssl.create_default_context()
@@ -159,14 +160,14 @@ def _trust(context: ssl.SSLContext, ca_file: str) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
     except ssl.SSLError as error:
-        # Its own words name a place in the source of OpenSSL.
+        # The error's own text names a line in OpenSSL's source code.
         raise OSError(None, "it holds no certificate in PEM format") from error
 
 
 def _quieten_libraries() -> None:
-    """Keep what sends from logging a line for each request."""
+    """Keep the HTTP libraries from logging a line for each request."""
     for library in ("httpx2", "httpcore2"):
         library_logger = logging.getLogger(library)
-        # Whoever set a level meant it.
+        # If a level was set, somebody wants it.
         if library_logger.level == logging.NOTSET:
             library_logger.setLevel(logging.WARNING)

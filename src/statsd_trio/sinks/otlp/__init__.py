@@ -1,1 +1,1 @@
-"""Snapshots as OTLP: the protocol of OpenTelemetry, over HTTP, in protobuf."""
+"""Send snapshots by OTLP, the protocol of OpenTelemetry, over HTTP in protobuf."""

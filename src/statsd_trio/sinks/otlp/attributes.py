@@ -1,10 +1,10 @@
-"""Tags in, attributes out, and those that describe the resource apart.
+"""Convert tags to attributes of points and of the resource.
 
-``key:value`` is an attribute with that text. A tag without a value is an attribute that
-is `True`: an empty text would be the same as none to Prometheus, where two series that
-differ in nothing else would become one. Tags that share a key are one attribute, since
-a key may stand there once: their values, in the order of the tags, with commas between
-them.
+``key:value`` becomes an attribute with that text. A tag without a value becomes an
+attribute that is `True`: to Prometheus an empty text is the same as no attribute, so
+two series that differ only in such a tag would become one. Tags with the same key
+become one attribute, because a key may only be used once: their values, in the order of
+the tags, separated by commas.
 
 Source: opentelemetry-specification, common/README.md, Attribute; OpenTelemetry's
 semantic conventions, resource/service.md, resource/host.md,
@@ -21,28 +21,28 @@ SERVICE_NAME: Final = "service.name"
 INSTANCE_ID: Final = "service.instance.id"
 HOST_NAME: Final = "host.name"
 
-# Datadog's unified service tags, and what the conventions call them.
+# Datadog's unified service tags, with their names in the conventions.
 _RESOURCE_TAGS: Final[Mapping[str, str]] = {
     "service": SERVICE_NAME,
     "env": "deployment.environment.name",
     "version": "service.version",
 }
 
-# As the specification has every resource named.
+# The name that the specification wants if a resource has none.
 _UNKNOWN_SERVICE: Final = "unknown_service:statsd-trio"
 
-# Name and value; what differs from the defaults of a server.
+# Names and values that differ from the defaults of a server.
 Resource = tuple[tuple[str, str], ...]
 
 
 @attrs.frozen
 class Labels:
-    """What the tags of one series say.
+    """The attributes made from the tags of one series.
 
     Attributes:
-        attributes: of its points.
-        resource: what its tags and its host say of the resource.
-        joined: how many tags share the key of another one.
+        attributes: the attributes of its points.
+        resource: what its tags and its host say about the resource.
+        joined: how many tags have the same key as another one.
     """
 
     attributes: tuple[KeyValue, ...]
@@ -51,9 +51,9 @@ class Labels:
 
 
 def find_resource(tags: Iterable[str], host: str) -> Resource:
-    """Return what *tags* and *host* say of the resource.
+    """Return what *tags* and *host* say about the resource.
 
-    A tag that is there twice, or without a value, does not describe it.
+    A tag that is repeated, or has no value, does not describe the resource.
     """
     found: dict[str, str] = {HOST_NAME: host}
     for tag in tags:
@@ -67,15 +67,15 @@ def find_resource(tags: Iterable[str], host: str) -> Resource:
 def read_labels(
     tags: Sequence[str], host: str, extra: Iterable[tuple[str, str]] = ()
 ) -> Labels:
-    """Make attributes of *tags*.
+    """Return the attributes for *tags*.
 
     Args:
-        tags: sorted.
-        host: "" for none.
+        tags: sorted tags.
+        host: "" for no host.
         extra: further attributes.
 
     Raises:
-        ValueError: if a text is no Unicode, as of a lone surrogate.
+        ValueError: if a text is not valid Unicode, such as a lone surrogate.
     """
     resource = find_resource(tags, host)
     for _, text in resource:
@@ -111,9 +111,9 @@ def complete_resource(
 ) -> dict[str, str]:
     """Return all attributes of *resource*.
 
-    What the tags and the host say goes before *defaults*. Without an instance of the
-    service, the host's name is one: where two hosts run the same service, their series
-    would be the same to Prometheus otherwise.
+    What the tags and the host say takes precedence over *defaults*. If there is no
+    instance of the service, the host's name is used for it. Otherwise, two hosts that
+    run the same service would have the same series in Prometheus.
     """
     complete = {SERVICE_NAME: _UNKNOWN_SERVICE, **defaults, **dict(resource)}
     if HOST_NAME in complete:

@@ -1,4 +1,4 @@
-"""Sends payloads by OTLP over HTTP, and reads what the answer says of them."""
+"""Send payloads by OTLP over HTTP, and read what the answer says about them."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -39,10 +39,11 @@ class OtlpEndpoint:
         """Prepare to send; nothing connects yet.
 
         Args:
-            urls: where each route goes, as it is.
-            headers: of the requests of each route; none of them is ever shown.
-            transport: makes the way to a URL.
-            wall_clock: unix seconds.
+            urls: the URL for each route, used unchanged.
+            headers: the headers of requests of each route; their values are never
+                shown.
+            transport: opens the connections to a URL.
+            wall_clock: returns unix seconds.
         """
         self._headers = {
             route: {**headers[route], "Content-Type": _CONTENT_TYPE} for route in urls
@@ -57,17 +58,17 @@ class OtlpEndpoint:
 
     @property
     def key_state(self) -> str:
-        """Nothing: there is no key but in the headers."""
+        """Always "", because a key can only be in the headers."""
         return ""
 
     async def run(self) -> None:
-        """Do nothing: there is nothing to be done beside sending."""
+        """Do nothing, because nothing is needed besides sending."""
         await trio.lowlevel.checkpoint()
 
     async def post(
         self, payload: Payload, snapshot_time: int, timeout_seconds: float
     ) -> Answer:
-        """Send *payload*, whatever snapshot it is of."""
+        """Send *payload*, whichever snapshot it belongs to."""
         del snapshot_time
         headers = self._headers[payload.route]
         if payload.encoding:
@@ -87,9 +88,9 @@ class OtlpEndpoint:
 
 
 def read_partial_success(body: bytes, route: Route) -> tuple[int, str]:
-    """Return how many points were not taken, though the payload was, and why.
+    """Return how many points of an accepted payload were not accepted, and why.
 
-    An answer that is no protobuf says nothing: the status is enough.
+    An answer that is not valid protobuf is ignored, because the status is enough.
 
     Source: opentelemetry-specification, protocol/otlp.md, Partial Success.
     """

@@ -1,15 +1,15 @@
-"""Sketches in, exponential histograms out.
+"""Convert sketches to exponential histograms.
 
 A sketch counts values in bins that are 1.6 % wide; the value that stands for a bin is
-its middle, and no value of the bin is further from it than 0.8 %. An exponential
-histogram counts in buckets between the powers of ``2 ** (2 ** -scale)``. Each bin is
-moved, whole, into the bucket that holds its middle. So nothing is invented, the order
-of the values is kept, and a quantile is off by the error of the sketch and one bucket
-at most.
+its middle, and no value of the bin differs from it by more than 0.8 %. An exponential
+histogram counts values in buckets between the powers of ``2 ** (2 ** -scale)``. Each
+bin is moved as a whole into the bucket that contains its middle. Nothing is invented,
+the order of the values is kept, and a quantile is off by at most the error of the
+sketch plus one bucket.
 
 A histogram has at most `MAX_BUCKETS` buckets, from its lowest to its highest one, on
-both sides of zero together. Where more would be needed, the scale goes down by one,
-which joins two neighbours each.
+both sides of zero together. If more would be needed, the scale is lowered by one, which
+joins each two neighbours.
 
 Source: opentelemetry-specification, metrics/data-model.md, ExponentialHistogram.
 """
@@ -27,11 +27,12 @@ from statsd_trio.engine.sketch import BIAS, LN_GAMMA, MAX_KEY
 # Histogram Aggregation: the default of MaxSize.
 MAX_BUCKETS: Final = 160
 
-# Its buckets are 4.4 % wide, and enough for values of which the largest is 900 times
-# the smallest. Finer ones would be fewer doublings wide, so that histograms of one
-# metric, over tags and hosts, would have different buckets. VictoriaMetrics joins
-# those badly: with scales of 4 to 6 side by side, the 95th percentile over two hosts
-# was off by 4 to 9 %, and with the same scale by less than 1 % (`nox -s engines`).
+# With this scale, buckets are 4.4 % wide, and they are enough for values whose largest
+# is 900 times the smallest. With a finer scale this range would be smaller, so that
+# histograms of one metric, for different tags and hosts, would have different buckets.
+# VictoriaMetrics joins those badly: with scales of 4 to 6 side by side, the 95th
+# percentile over two hosts was off by 4 to 9 %, and with the same scale by less than 1
+# % (`nox -s engines`).
 MAX_SCALE: Final = 4
 
 _BUCKETS_PER_KEY: Final = LN_GAMMA / math.log(2) * 2**MAX_SCALE
@@ -41,14 +42,14 @@ def find_index(key: int, greatest: float) -> int:
     """Return the bucket at `MAX_SCALE` into which the bin *key* is moved.
 
     Args:
-        key: of a bin of values above zero.
-        greatest: of the values, for the bin that has no end.
+        key: the key of a bin of values above zero.
+        greatest: the greatest value, for the bin that has no upper bound.
     """
     if key > MAX_KEY:
         position = math.log2(greatest) * 2**MAX_SCALE
     else:
         position = (key - BIAS) * _BUCKETS_PER_KEY
-    # A bucket holds its upper bound, and not the lower one.
+    # A bucket includes its upper bound, but not its lower one.
     return math.ceil(position) - 1
 
 
@@ -56,8 +57,8 @@ class Buckets:
     """The counts of the buckets on one side of zero, from the lowest to the highest.
 
     Attributes:
-        low: the index of the first one.
-        counts: of values; an array, since there are many histograms.
+        low: the index of the first bucket.
+        counts: the counts of values; an array, because there are many histograms.
     """
 
     __slots__ = ("counts", "low")
@@ -90,16 +91,16 @@ class Buckets:
 
 
 class ExponentialHistogram:
-    """Values of one interval, or of many.
+    """The values of one interval, or of many.
 
     Attributes:
         scale: how fine the buckets are.
-        zeros: how many values are zero, or so near to it that a sketch takes them for
-            it.
-        positive: values above zero.
-        negative: values below zero, by their size.
-        count: of all values.
-        sum: of all values.
+        zeros: how many values are zero, or so close to it that a sketch counts them as
+            zero.
+        positive: the values above zero.
+        negative: the values below zero, by their absolute value.
+        count: how many values there are.
+        sum: the sum of all values.
         min: infinity while it is empty.
         max: minus infinity while it is empty.
     """
@@ -116,7 +117,7 @@ class ExponentialHistogram:
     )
 
     def __init__(self, scale: int = MAX_SCALE) -> None:
-        """Hold no values; *scale* is where it begins, and never becomes finer."""
+        """Start without values; *scale* is the finest scale that it will have."""
         self.scale = scale
         self.zeros = 0
         self.positive = Buckets()
@@ -149,7 +150,7 @@ class ExponentialHistogram:
         self.negative.add(_join(negative, down))
 
     def _lower(self, *added: Mapping[int, int]) -> None:
-        """Lower the scale until there are few enough buckets with those *added*."""
+        """Lower the scale until there are few enough buckets, with those *added*."""
         ends: list[tuple[int, int]] = []
         up = MAX_SCALE - self.scale
         for buckets, counts in zip((self.positive, self.negative), added, strict=True):

@@ -1,6 +1,6 @@
-"""Events and service checks as log records of OTLP.
+"""Convert events and service checks to log records of OTLP.
 
-They are no metrics. A log record with a name is what OpenTelemetry calls an event.
+They are not metrics. A log record with a name is what OpenTelemetry calls an event.
 
 Source: opentelemetry-specification, logs/data-model.md, EventName, SeverityNumber.
 """
@@ -43,12 +43,12 @@ _STATUSES: Final = (
 def build_logs(
     snapshot: Snapshot, defaults: Mapping[str, str], max_bytes: int
 ) -> Iterator[Payload | Dropped]:
-    """Give a payload for each event and service check; there are few of them.
+    """Yield a payload for each event and service check; there are few of them.
 
     Args:
-        snapshot: what holds them.
+        snapshot: the snapshot with the events and service checks.
         defaults: attributes of each resource.
-        max_bytes: of a body.
+        max_bytes: the greatest size of a body.
     """
     items = chain[Event | ServiceCheck](snapshot.service_checks, snapshot.events)
     for item in items:

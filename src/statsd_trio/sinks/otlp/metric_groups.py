@@ -1,8 +1,8 @@
-"""The series of a snapshot in, grouped by the metric and the resource they belong to.
+"""Group the series of a snapshot by metric and resource.
 
-A sum is monotonic as long as no interval of its name came out negative; after that it
-is not, until nothing of that name is kept any more. It is cumulative then, whatever
-the temporality: that is what the specification has up-down counters be.
+A sum is monotonic as long as no interval of its name was negative. After that it is not
+monotonic until nothing with that name is kept any more. It is cumulative then, whatever
+the temporality, as the specification demands of up-down counters.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ from statsd_trio.aggregation.snapshot import Series, SeriesType, Sketch, Snapsho
 from statsd_trio.sinks.otlp.attributes import Resource, find_resource
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 
-# Names of which a negative interval came. What comes beyond it pushes out the oldest.
+# The most names with a negative interval that are remembered; beyond it the oldest is
+# forgotten.
 _MAX_FALLING_NAMES: Final = 10_000
 
-# Series that are sorted into metrics before others may run; about 0.2 ms.
+# How many series are grouped before other tasks may run; this takes about 0.2 ms.
 _STEP: Final = 64
 
-# The unit of a series or a sketch, as UCUM writes it.
+# The unit of a series or a sketch, in UCUM's notation.
 _UNITS: Final = {"millisecond": "ms"}
 
 
@@ -28,8 +29,8 @@ class MetricKey(NamedTuple):
 
     Attributes:
         kind: ``gauge``, ``sum`` or ``histogram``.
-        is_monotonic: of a sum.
-        is_delta: of a sum or histogram.
+        is_monotonic: whether a sum is monotonic.
+        is_delta: whether a sum or histogram counts one interval only.
     """
 
     name: str
@@ -44,23 +45,25 @@ Groups = dict[Resource, dict[MetricKey, list[Source]]]
 
 
 class MetricGrouper:
-    """Groups one snapshot after the other; negative intervals are remembered."""
+    """Groups one snapshot after the other, and remembers negative intervals."""
 
     def __init__(self, settings: OtlpSettings) -> None:
         self._settings = settings
-        # When the last negative interval came, in nanoseconds; the oldest first.
+        # When the last negative interval of each name was, in nanoseconds; the oldest
+        # first.
         self._falling: dict[str, int] = {}
 
     def group(
         self, snapshot: Snapshot, groups: Groups, now: int, before: int
     ) -> Iterator[None]:
-        """Fill *groups* with what is to be sent of *snapshot*.
+        """Fill *groups* with what must be sent of *snapshot*.
 
         Args:
-            snapshot: what to group.
-            groups: what to fill.
+            snapshot: the snapshot to group.
+            groups: the groups to fill.
             now: the time of the snapshot, in nanoseconds.
-            before: names of which nothing came since then are forgotten, likewise.
+            before: names without any series since this time are forgotten, in
+                nanoseconds.
         """
         yield from self._find_falling(snapshot, now, before)
         yield from self._sort(snapshot, groups)
@@ -74,7 +77,7 @@ class MetricGrouper:
             del falling[name]
         for number, series in enumerate(snapshot.series):
             if _is_counter(series) and (
-                # Once it may fall it stays so, as long as anything comes of it.
+                # If it may fall once, this stays so as long as it has any values.
                 series.name in falling
                 or any(point.value < 0 for point in series.points)
             ):
@@ -86,7 +89,7 @@ class MetricGrouper:
                 yield
 
     def _sort(self, snapshot: Snapshot, groups: Groups) -> Iterator[None]:
-        """Sort what is to be sent by resource and metric."""
+        """Group what must be sent by resource and metric."""
         sends_aggregates = self._settings.sends_aggregates
         sources = chain[Source](snapshot.series, snapshot.sketches, snapshot.histograms)
         for number, source in enumerate(sources):

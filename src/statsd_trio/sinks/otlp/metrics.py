@@ -1,10 +1,10 @@
-"""A snapshot in, the data points of OTLP out, each with the metric that it belongs to.
+"""Convert a snapshot to data points of OTLP, each with the metric that it belongs to.
 
-A snapshot tells what came in one interval. A cumulative point tells what came since
-its series began, so this keeps a running total of each series. A series begins with a
-point of zero at its start time: without it, an engine that knows only what it was sent
-cannot tell the first value from one that was there before, and leaves it out of the
-increase.
+A snapshot has the values of one interval. A cumulative point has the values since its
+series began, so a running total is kept for each series. A series begins with a point
+of zero at its start time. Without it, an engine that only knows what it was sent could
+not distinguish the first value from one that was there before, and would leave it out
+of the increase.
 """
 
 import math
@@ -51,17 +51,17 @@ DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 _SECOND: Final = 1_000_000_000
 
-# So many points of one series are encoded before others may run; about 0.5 ms.
+# How many points of one series are encoded before other tasks may run; about 0.5 ms.
 _POINTS_PER_STEP: Final = 50
 _SKETCHES_PER_STEP: Final = 4
 
 
 class DataPoints(NamedTuple):
-    """A few points of one series.
+    """Some points of one series.
 
     Attributes:
-        points: how many of the snapshot they are; a zero at the start is none.
-        encoded: each of them, in protobuf.
+        points: how many points of the snapshot they are, without a zero at the start.
+        encoded: each point in protobuf.
     """
 
     resource: Resource
@@ -74,12 +74,12 @@ class MetricConverter:
     """Converts one snapshot after the other.
 
     Attributes:
-        joined_tags: how many tags shared the key of another one, in all.
+        joined_tags: how many tags had the same key as another one, in total.
     """
 
     def __init__(self, settings: OtlpSettings) -> None:
         self._settings = settings
-        # In whole milliseconds, which is what the engines keep.
+        # In whole milliseconds, because that is the precision of engines.
         self._started = math.ceil(settings.started * 1000) * LEAST_STEP
         self._sums = Totals(Sum, settings.max_series)
         self._histograms = Totals(Histogram, settings.max_series)
@@ -87,9 +87,9 @@ class MetricConverter:
         self.joined_tags = 0
 
     def convert(self, snapshot: Snapshot) -> Iterator[DataPoints | Dropped | None]:
-        """Give the points of *snapshot*, those of one metric after the other.
+        """Yield the points of *snapshot*, those of one metric after the other.
 
-        None is a good place to let others run.
+        None is a good moment to let other tasks run.
         """
         now = snapshot.time * _SECOND
         before = now - int(self._settings.expiry_seconds * _SECOND)
@@ -101,7 +101,8 @@ class MetricConverter:
             metrics = groups.pop(resource)
             for metric in list(metrics):
                 sources = metrics.pop(metric)
-                # Freed one by one: a hundred thousand at the end would take long.
+                # Freed one by one, because a hundred thousand at the end would take
+                # long.
                 sources.reverse()
                 while sources:
                     source = sources.pop()
@@ -111,9 +112,9 @@ class MetricConverter:
         self, snapshot: Snapshot, resource: Resource, metric: MetricKey, source: Source
     ) -> Iterator[DataPoints | Dropped]:
         left = len(source.points)
-        # What a host program hands in may be more than protobuf holds.
+        # A host program may pass values that protobuf cannot hold.
         try:
-            # The name is not in the points, and must be good all the same.
+            # The name is not part of the points, but must be valid too.
             _ = source.name.encode()
             labels = _read_labels(source)
             self.joined_tags += labels.joined
@@ -171,7 +172,7 @@ class MetricConverter:
         start, time = _end_by(now, start, time)
         total, is_new = self._sums.find(key, start, now)
         if not math.isfinite(total.value + value):
-            # It cannot go on, so it begins anew.
+            # The total cannot continue, so it begins again.
             start = max(start, total.last + LEAST_STEP)
             self._sums.forget(key)
             total, is_new = self._sums.find(key, start, now)
@@ -202,9 +203,10 @@ class MetricConverter:
         if not is_new:
             total.values.add(point)
             if total.values.scale < scale or not math.isfinite(total.values.sum):
-                # Some engines keep each bucket as a series of its own. To them, other
-                # buckets are other series, which would count once more what the old
-                # ones have counted. So the histogram begins anew where they change.
+                # Some engines keep each bucket as a series of its own. For them, other
+                # buckets are other series, which would count again what the old ones
+                # have counted. Therefore the histogram begins again when its buckets
+                # change.
                 scale = total.values.scale
                 start = max(start, total.last + LEAST_STEP)
                 self._histograms.forget(key)
@@ -218,13 +220,14 @@ class MetricConverter:
         )
 
     def _find_times(self, snapshot: Snapshot, timestamp: int) -> tuple[int, int]:
-        """Return what a point's interval is, in nanoseconds, without its start.
+        """Return the interval of a point in nanoseconds, without its start.
 
-        A point of a client's own time is the second that ends then.
+        If a client gave a point its own time, the interval is the second that ends
+        then.
         """
         if timestamp in snapshot.starts:
             end = timestamp + snapshot.interval_seconds
-            # One that was flushed early is not over yet.
+            # An interval that was flushed early is not over yet.
             time = min(end, max(snapshot.time, timestamp)) * _SECOND
             start = max(timestamp * _SECOND, min(self._started, time - LEAST_STEP))
         else:
@@ -234,9 +237,9 @@ class MetricConverter:
 
 
 def _end_by(now: int, start: int, time: int) -> tuple[int, int]:
-    """Return when a point begins and ends, but for the future: that ends now.
+    """Return when a point begins and ends; if that is in the future, it ends now.
 
-    A total that had a point in the future could only go on after it.
+    After a point in the future, a total could only continue later than that.
     """
     time = min(time, now)
     return max(min(start, time - LEAST_STEP), 0), time
@@ -250,11 +253,12 @@ def _read_labels(source: Source) -> Labels:
 
 
 def _count(series: Series, point: Point) -> float:
-    """Return what was counted: a rate was divided by the interval."""
+    """Return what was counted, which for a rate was divided by the interval."""
     if series.type is not SeriesType.RATE:
         return point.value
     count = point.value * series.interval_seconds
-    # A division and a multiplication may have moved a whole number by its last bits.
+    # The division and the multiplication may have changed the last bits of a whole
+    # number.
     whole = float(round(count))
     return whole if math.isclose(count, whole, rel_tol=1e-15) else count
 

@@ -1,4 +1,4 @@
-"""Opens the destination that OTLP is sent to."""
+"""Open the destination for OTLP."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

@@ -1,9 +1,8 @@
-"""Data points in, payloads of OTLP out, each of a bounded size and not compressed.
+"""Build payloads of OTLP from data points, uncompressed and of limited size.
 
-Protobuf lets messages be concatenated, so every point is encoded once, and the
-messages around the points are put together from encoded parts. A payload is closed
-when the next point could take it over `MAX_BYTES`; then the same metric goes on in
-another.
+Protobuf messages can be concatenated, so every point is encoded once, and the messages
+around the points are put together from encoded parts. A payload is closed if the next
+point could make it exceed `MAX_BYTES`; the same metric continues in the next payload.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,16 +29,16 @@ from statsd_trio.sinks.otlp.metrics import CUMULATIVE, DELTA, DataPoints
 from statsd_trio.sinks.otlp.routes import OtlpRoute
 from statsd_trio.version import __version__
 
-# Before compression. It is half of what nginx lets through unless it is told otherwise,
-# and a body is closed within 2 ms.
+# The size before compression. It is half of what nginx accepts by default, and a body
+# is closed within 2 ms.
 MAX_BYTES: Final = 512 * 1024
 
 # More than the lengths and numbers of the messages around a point, a metric or a
-# resource take.
+# resource.
 _OVERHEAD: Final = 32
 
-# The numbers of fields.
-# Source: opentelemetry-proto, metrics/v1/metrics.proto, logs/v1/logs.proto.
+# The numbers of fields. Source: opentelemetry-proto, metrics/v1/metrics.proto,
+# logs/v1/logs.proto.
 _RESOURCES: Final = 1  # of a request
 _RESOURCE: Final = 1  # of ResourceMetrics and ResourceLogs
 _SCOPES: Final = 2
@@ -56,14 +55,14 @@ _SCOPE_FIELD: Final = encode_field(
 
 
 class MetricsBuilder:
-    """Puts points together to payloads; those of one metric must come together."""
+    """Puts points into payloads; points of one metric must come one after the other."""
 
     def __init__(self, defaults: Mapping[str, str], max_bytes: int = MAX_BYTES) -> None:
         """Begin a payload.
 
         Args:
             defaults: attributes of each resource.
-            max_bytes: of a body.
+            max_bytes: the greatest size of a body.
         """
         self._defaults = defaults
         self._max_bytes = max_bytes
@@ -71,7 +70,7 @@ class MetricsBuilder:
         self._begin()
 
     def add(self, points: DataPoints) -> Sequence[Payload | Dropped]:
-        """Add *points*; give what was closed before it."""
+        """Add *points*; return the payloads that were closed before."""
         if (points.resource, points.metric) != (self._resource, self._metric):
             self._open(points.resource, points.metric)
         count = points.points
@@ -90,7 +89,7 @@ class MetricsBuilder:
         return self._take()
 
     def close(self) -> Sequence[Payload | Dropped]:
-        """Give what is left."""
+        """Return the last payload."""
         self._close()
         return self._take()
 

@@ -1,4 +1,4 @@
-"""A snapshot in, compressed payloads out, a small step each time it is asked."""
+"""Encode a snapshot as compressed payloads of OTLP, in small steps."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,12 +15,12 @@ from statsd_trio.sinks.otlp.payload_builder import MAX_BYTES, MetricsBuilder
 from statsd_trio.sinks.otlp.routes import OtlpRoute, classify_status
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 
-# Given to the compressor at once; 0.5 ms.
+# Compressed at once; this takes 0.5 ms.
 _PIECE_BYTES: Final = 16 * 1024
 
 
 def make_kind(settings: OtlpSettings) -> IntakeKind:
-    """Describe what takes OTLP, and what it is sent."""
+    """Return the kind of intake that receives OTLP, with the routes in use."""
 
     def count_points(points: SnapshotPoints, route: Route) -> int:
         if route is OtlpRoute.LOGS:
@@ -33,14 +33,14 @@ def make_kind(settings: OtlpSettings) -> IntakeKind:
 
 
 class SnapshotEncoder:
-    """Encodes one snapshot after the other; what came before counts."""
+    """Encodes one snapshot after the other, with running totals."""
 
     def __init__(self, settings: OtlpSettings, encoding: str) -> None:
         """Start without totals.
 
         Args:
-            settings: how snapshots become OTLP.
-            encoding: of the bodies; one of `compression.ENCODINGS`.
+            settings: how snapshots are converted to OTLP.
+            encoding: the encoding of the bodies, one of `compression.ENCODINGS`.
         """
         self._settings = settings
         self._encoding = encoding
@@ -48,7 +48,7 @@ class SnapshotEncoder:
 
     @property
     def joined_tags(self) -> int:
-        """How many tags shared the key of another one, in all."""
+        """How many tags had the same key as another one, in total."""
         return self._converter.joined_tags
 
     def encode(self, snapshot: Snapshot) -> Iterator[Step]:

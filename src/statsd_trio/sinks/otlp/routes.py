@@ -10,7 +10,10 @@ _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 
 
 class OtlpRoute(Route):
-    """Where a payload goes, below the endpoint's URL; the most important first."""
+    """The path of a payload below the endpoint's URL.
+
+    The most important route first.
+    """
 
     METRICS = ("/v1/metrics", 0.75, True)
     LOGS = ("/v1/logs", 0.25, False)
@@ -19,7 +22,8 @@ class OtlpRoute(Route):
 def classify_status(status: int) -> Outcome:
     """Return what *status* means for the payload.
 
-    A redirect that was not followed is tried again: nothing was delivered.
+    After a redirect that was not followed, the payload is tried again, because nothing
+    was delivered.
 
     Source: opentelemetry-specification, protocol/otlp.md, OTLP/HTTP Response.
     """

@@ -1,4 +1,4 @@
-"""What an operator may choose of the OTLP sink's conversion."""
+"""The settings for the conversion to OTLP that an operator may choose."""
 
 import enum
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ import attrs
 
 
 class Temporality(enum.StrEnum):
-    """What a point of a sum or a histogram counts from.
+    """From when on the points of sums and histograms count.
 
     The words are those of ``OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE``.
-    ``LOWMEMORY`` is the same as ``DELTA`` here: the two differ in instruments that we
-    do not have.
+    ``LOWMEMORY`` is the same as ``DELTA`` here: the two differ only for instruments
+    that do not exist here.
 
     Source: opentelemetry-specification, metrics/sdk_exporters/otlp.md.
     """
@@ -23,17 +23,17 @@ class Temporality(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class OtlpSettings:
-    """How snapshots become OTLP.
+    """How snapshots are converted to OTLP.
 
     Attributes:
-        temporality: of sums and histograms.
-        sends_aggregates: of histograms and timers, send the Agent's figures rather
-            than exponential histograms.
-        sends_events: send events and service checks, as logs.
-        resource: attributes of every resource that its tags and host do not set.
-        max_series: for how many series a running total is kept; the ones that were
-            not used for the longest time begin anew.
-        expiry_seconds: for how long a total is kept that nothing was added to.
+        temporality: the temporality of sums and histograms.
+        sends_aggregates: whether histograms and timers are sent as the Agent's figures
+            instead of exponential histograms.
+        sends_events: whether events and service checks are sent, as logs.
+        resource: attributes of every resource, unless its tags and host set them.
+        max_series: for how many series a running total is kept; beyond it, those unused
+            for the longest time begin again.
+        expiry_seconds: how long a total is kept if nothing is added to it.
         started: unix time; no interval began earlier.
     """
 

@@ -1,4 +1,4 @@
-"""Running totals, one for each series, of which the oldest are forgotten."""
+"""Keep a running total for each series, and forget the ones unused for long."""
 
 from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, TypeVar
@@ -7,25 +7,25 @@ import attrs
 
 from statsd_trio.sinks.otlp.exponential import ExponentialHistogram
 
-# What tells one series from another.
+# What identifies a series.
 SeriesKey = tuple[Hashable, ...]
 
-# Two points of a series are further apart than that, which is what the engines tell
-# apart: they count in milliseconds.
+# The least time between two points of a series. Engines cannot distinguish shorter
+# times, because they count in milliseconds.
 LEAST_STEP: Final = 1_000_000
 
-# Forgotten at once, which takes about 0.1 ms.
+# How many are forgotten at once, which takes about 0.1 ms.
 _STEP: Final = 256
 
 
 @attrs.define(eq=False)
 class Total:
-    """A series since it began.
+    """The total of a series since it began.
 
     Attributes:
         start: when it began, in nanoseconds.
-        last: the time of its last point, likewise, which a client may have set.
-        used: when it was last added to, likewise, by the server's clock.
+        last: the time of its last point in nanoseconds, which a client may have set.
+        used: when it was last added to in nanoseconds, by the server's clock.
     """
 
     start: int
@@ -33,21 +33,21 @@ class Total:
     used: int = 0
 
     def advance(self, time: int) -> int:
-        """Return *time*, or the first moment that is later than the last point."""
+        """Return *time*, or the first moment after the last point if that is later."""
         self.last = max(time, self.last + LEAST_STEP)
         return self.last
 
 
 @attrs.define(eq=False)
 class Sum(Total):
-    """A counter, since it began."""
+    """The total of a counter since it began."""
 
     value: float = 0.0
 
 
 @attrs.define(eq=False)
 class Histogram(Total):
-    """A histogram, a timer or a distribution, since it began."""
+    """The total of a histogram, a timer or a distribution since it began."""
 
     values: ExponentialHistogram = attrs.field(factory=ExponentialHistogram)
 
@@ -59,7 +59,7 @@ class Totals(Generic[_TotalT]):
     """The totals of all series of one kind, the longest unused first."""
 
     def __init__(self, make: Callable[[int, int], _TotalT], limit: int) -> None:
-        """Keep up to *limit* of what *make* makes of a start and a last time."""
+        """Keep up to *limit* totals; *make* makes one from its start and last time."""
         self._make = make
         self._limit = limit
         self._totals: dict[SeriesKey, _TotalT] = {}
@@ -68,10 +68,10 @@ class Totals(Generic[_TotalT]):
         return len(self._totals)
 
     def find(self, key: SeriesKey, start: int, now: int) -> tuple[_TotalT, bool]:
-        """Return the total of *key*, and whether it begins now, at *start*.
+        """Return the total of *key*, and whether it is new and begins at *start*.
 
         Args:
-            now: when it is used.
+            now: the time of this use.
         """
         total = self._totals.pop(key, None)
         is_new = total is None
@@ -84,11 +84,11 @@ class Totals(Generic[_TotalT]):
         return total, is_new
 
     def forget(self, key: SeriesKey) -> None:
-        """Have *key* begin anew."""
+        """Forget the total of *key*, so that it begins again."""
         self._totals.pop(key, None)
 
     def expire(self, before: int) -> Iterator[None]:
-        """Forget what was not used since *before*; yields now and then."""
+        """Forget the totals not used since *before*; yields now and then."""
         while True:
             for _ in range(_STEP):
                 oldest = next(iter(self._totals), None)
