@@ -1,7 +1,7 @@
-import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from statsd_trio.config.files import MAX_FILE_BYTES, read_file
 from statsd_trio.errors import ConfigError
@@ -103,11 +103,13 @@ def test_refuses_a_path_that_cannot_be(tmp_path: Path) -> None:
     assert "cannot be read" in refuse(tmp_path / "a\0b")
 
 
-def test_a_long_file_of_comments_is_read_quickly(tmp_path: Path) -> None:
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="needs libyaml")
+def test_yaml_is_read_by_its_parser_in_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The one in Python takes a hundred times as long for an Agent's file of comments.
+    monkeypatch.setattr("yaml.SafeLoader", None)
     path = tmp_path / "datadog.yaml"
     path.write_text("# @param something - a word about it\n" * 8000 + "a: 1\n")
-    start = time.process_time()
 
     assert read_file(path) == {"a": 1}
-
-    assert time.process_time() - start < 2
