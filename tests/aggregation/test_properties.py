@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any
 
 import attrs
@@ -45,7 +46,7 @@ def describe(snapshot: Snapshot) -> dict[Any, Any]:
 
 @given(unordered, st.randoms(use_true_random=False))
 def test_the_order_of_samples_does_not_matter(
-    make_harness: MakeHarness, samples: list[Any], random: Any
+    make_harness: MakeHarness, samples: list[Any], random: Random
 ) -> None:
     forward, shuffled = make_harness(), make_harness()
     put_all(forward, samples, 1000)

@@ -1,5 +1,3 @@
-from typing import Any
-
 from hypothesis import given, strategies as st
 
 from statsd_trio.aggregation.ranking import (
@@ -56,7 +54,7 @@ def test_work_is_cut_into_steps() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdefgh")), st.integers(1, 9))
-def test_ranks_are_those_of_a_full_sort(names: list[str], limit: Any) -> None:
+def test_ranks_are_those_of_a_full_sort(names: list[str], limit: int) -> None:
     counts = {name: names.count(name) for name in names}
     wanted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
     assert rank([make_context(n) for n in names], limit).names == tuple(wanted)

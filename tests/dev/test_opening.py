@@ -2,6 +2,7 @@ import errno
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -78,7 +79,7 @@ async def test_second_page_of_a_server_is_refused_and_its_port_free_again(
 
 
 async def test_environment_of_a_client_names_a_socket_where_udp_is_off(
-    nursery: trio.Nursery, tmp_path: Any
+    nursery: trio.Nursery, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "dsd.sock")
     config = Config(port=None, socket_path=path, sinks=())

@@ -7,7 +7,7 @@ import pytest
 from stage import open_stage
 
 from statsd_trio.engine.context import COUNTER, Context
-from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.engine.engine import Engine, MakeEngine
 from statsd_trio.engine.native import find_native
 
 
@@ -19,7 +19,7 @@ def make_native() -> MakeEngine:
     return native
 
 
-def open_native(make_native: MakeEngine) -> Any:
+def open_native(make_native: MakeEngine) -> Engine:
     engine = make_native(
         aggregates=("count",),
         percentiles=(),
@@ -32,7 +32,7 @@ def open_native(make_native: MakeEngine) -> Any:
     return engine
 
 
-def fill(engine: Any, number: int) -> list[Context]:
+def fill(engine: Engine, number: int) -> list[Context]:
     contexts = [Context((f"n{n}", COUNTER, "", ())) for n in range(number)]
     for context in contexts:
         engine.add(context, [1.0], 1.0)
@@ -47,7 +47,7 @@ def count_held(contexts: list[Context]) -> int:
     return sum(count > least for count in counts)
 
 
-def forget(engine: Any, contexts: list[Context]) -> None:
+def forget(engine: Engine, contexts: list[Context]) -> None:
     for context in contexts:
         engine.forget(context)
 

@@ -19,7 +19,7 @@ from statsd_trio.engine.context import (
     TYPES,
     Context,
 )
-from statsd_trio.engine.engine import MakeEngine
+from statsd_trio.engine.engine import ClosedBucket, Engine, MakeEngine
 from statsd_trio.engine.plain import PlainEngine
 from statsd_trio.engine.value_buffer import FULL
 from statsd_trio.engine.value_text import is_small, read_number
@@ -46,7 +46,7 @@ def make_context(kind: int, name: str = "a") -> Context:
     return Context((name, kind, "", ()))
 
 
-def teach(engine: Any, context: Context, line: bytes, rate: float = 1.0) -> None:
+def teach(engine: Engine, context: Context, line: bytes, rate: float = 1.0) -> None:
     for _ in range(2):
         engine.learn(line, context.kind, context, rate)
 
@@ -126,7 +126,7 @@ def test_the_last_use_is_exact_to_the_second(
     assert list_seen(engine.close()) == [1004]
 
 
-def list_seen(bucket: Any) -> list[int]:
+def list_seen(bucket: ClosedBucket) -> list[int]:
     return [
         seen
         for take in (

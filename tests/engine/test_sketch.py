@@ -6,6 +6,7 @@ store_test.go, sparse_test.go), with bins of 16 bits as in the Agents of that ti
 
 import math
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -299,7 +300,7 @@ def is_close(left: float, right: float, magnitude: float) -> bool:
 
 @given(batches, st.randoms(use_true_random=False), st.integers(2, 40))
 def test_order_does_not_matter(
-    inserted: list[tuple[list[float], float]], random: Any, limit: int
+    inserted: list[tuple[list[float], float]], random: Random, limit: int
 ) -> None:
     forward = QuantileSketch(bin_limit=limit)
     shuffled = QuantileSketch(bin_limit=limit)

@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Generator
-from typing import Any
+from pathlib import Path
 
 import pytest
 import trio
@@ -81,7 +81,7 @@ async def test_large_snapshot_never_holds_the_loop_for_long(
 
 @pytest.mark.parametrize("kind", ["console", "jsonl"])
 async def test_written_snapshot_never_holds_the_loop_for_long(
-    large_snapshot: list[Snapshot], kind: str, tmp_path: Any
+    large_snapshot: list[Snapshot], kind: str, tmp_path: Path
 ) -> None:
     with (tmp_path / "out").open("w") as stream:
         sink = ConsoleSink(stream) if kind == "console" else None

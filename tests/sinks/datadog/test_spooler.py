@@ -3,7 +3,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -29,7 +29,7 @@ from statsd_trio.sinks.delivery.disk_queue import DiskQueue
 from statsd_trio.sinks.delivery.payload import Payload
 from statsd_trio.sinks.delivery.spool import name_target
 from statsd_trio.sinks.delivery.spooler import Spooler
-from statsd_trio.sinks.delivery.transaction import Transaction
+from statsd_trio.sinks.delivery.transaction import SpoolFile, Transaction
 from statsd_trio.sinks.delivery.worker_thread import run_in_thread
 from statsd_trio.sinks.sink_runner import SinkRunner
 from tests.sinks.datadog.conftest import DatadogHarness
@@ -130,7 +130,7 @@ async def test_file_sent_while_another_is_removed_is_removed_too(
     removed: list[Any] = []
     acknowledge = disk.acknowledge
 
-    def remove_while_more_is_sent(files: Any) -> None:
+    def remove_while_more_is_sent(files: Collection[SpoolFile]) -> None:
         if not removed:
             assert spooler._done
         removed.extend(files)
