@@ -2,7 +2,7 @@ import math
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from statsd_trio.sinks.stop_time import StopTime
 
@@ -42,13 +42,31 @@ async def test_a_block_is_not_limited_before_the_stop(
     assert scope.deadline == math.inf
 
 
-async def test_nothing_begins_once_there_is_no_time(autojump_clock: MockClock) -> None:
+async def test_nothing_begins_once_there_is_no_time(nursery: trio.Nursery) -> None:
     stop = StopTime()
-    with stop.limit() as outer:
-        stop.begin(0)
-        assert outer.cancel_called
-        with stop.limit() as inner:
-            assert inner.cancel_called
+    lot = trio.lowlevel.ParkingLot()
+    begun: list[str] = []
+
+    async def begin_when_woken() -> None:
+        with stop.limit():
+            await lot.park()
+            begun.append("something")
+
+    nursery.start_soon(begin_when_woken)
+    await wait_all_tasks_blocked()
+    stop.begin(0)
+    lot.unpark_all()
+    await wait_all_tasks_blocked()
+    assert begun == []
+
+
+async def test_extra_seconds_are_left_when_the_time_is_over(
+    autojump_clock: MockClock,
+) -> None:
+    stop = StopTime()
+    stop.begin(0)
+    with stop.limit() as limited:
         with stop.limit(extra_seconds=1, shield=True) as shielded:
             await trio.sleep(0.5)
-        assert not shielded.cancelled_caught
+        await trio.lowlevel.checkpoint()
+    assert (limited.cancelled_caught, shielded.cancelled_caught) == (True, False)

@@ -184,15 +184,16 @@ async def test_spool_holds_no_key_and_no_url(
     assert b"example.com" not in written
 
 
-async def test_snapshot_that_is_not_encoded_yet_is_spooled_too(
+async def test_snapshots_that_are_not_encoded_yet_are_spooled_too(
     harness: SpoolHarness, autojump_clock: MockClock
 ) -> None:
     destination = harness.open_spooling()
-    destination.put_nowait(make_snapshot(series=3))
+    for number in range(5):
+        destination.put_nowait(make_snapshot(number, series=3))
     with trio.CancelScope() as scope:
         scope.cancel()
         await destination.run()
-    assert ledger_of(destination).spooled == 3
+    assert ledger_of(destination).spooled == 15
     check_identity(*destination.ledgers())
 
 
