@@ -158,7 +158,7 @@ class ServerProcess:
         self._process.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM) -> Stopped:
-        """Tell it to stop, wait for its end, and collect what it found."""
+        """Stop the server, wait for its end, and collect what it found."""
         self.pulse.stop()
         self._process.send_signal(number)
         return self.wait()

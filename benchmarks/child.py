@@ -56,7 +56,7 @@ class ChildProcess:
         self._child.stdin.flush()
 
     def close_stdin(self) -> None:
-        """Tell the child that it is enough."""
+        """Ask the child to stop."""
         assert self._child.stdin is not None
         self._child.stdin.close()
 

@@ -1,4 +1,4 @@
-"""A ledger in, the identities that it breaks out."""
+"""Find the identities that a ledger breaks."""
 
 import attrs
 

@@ -53,7 +53,7 @@ class Found:
 
 
 def is_lossless(outcome: Outcome) -> bool:
-    """Tell whether all was taken, and not long after it was sent."""
+    """Return whether everything was taken soon after it was sent."""
     sent_seconds = outcome.sent[0].seconds
     allowed_seconds = sent_seconds * 1.1 + _STOP_SECONDS
     return outcome.lines_lost == 0 and outcome.seconds < allowed_seconds

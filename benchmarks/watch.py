@@ -89,7 +89,7 @@ class Watch(trio.abc.Instrument):
             self._lateness.append(time.perf_counter() - due)
 
     def tell(self) -> Watched:
-        """Tell what was seen so far."""
+        """Return what was seen so far."""
         lateness = sorted(self._lateness) or [0.0]
         return Watched(
             longest_wall=self._longest_wall,

@@ -203,7 +203,7 @@ def print_ledger(ledger: Ledger) -> None:
 
 
 def show_progress(sales: Sales) -> None:
-    """Tell how far the shop is, on one line of a terminal."""
+    """Show how far the shop is, on one line of a terminal."""
     if sys.stdout.isatty():
         print(
             f"\rthe shop is open: {sales.visits:5} visits, {sales.orders:4} orders",

@@ -74,7 +74,7 @@ class Found:
 
 
 async def _raise_in_hooks(found: Found) -> None:
-    """Have a hook raise, and submit what is no packet."""
+    """Let a hook raise, and submit something that is not a packet."""
     calls = 0
 
     def on_sample(sample: Sample) -> Sample:

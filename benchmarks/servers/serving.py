@@ -1,4 +1,4 @@
-"""What the servers under test share: an order in, an address out, a report at the end.
+"""What the servers under test share: they get an order, and report at their end.
 
 A server is a process of its own. It prints its address as JSON once it is bound, runs
 until its standard input is closed, drains what waits as it can, and prints a `Report`.
@@ -115,7 +115,7 @@ class Started:
 
 
 def read_rss_bytes(pid: int) -> int:
-    """Tell how much memory process *pid* has in use; Linux."""
+    """Return how much memory process *pid* has in use, on Linux."""
     with open(f"/proc/{pid}/statm") as statm:  # noqa: PTH123 - hundreds of times
         return int(statm.read().split()[1]) * resource.getpagesize()
 

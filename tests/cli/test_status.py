@@ -143,7 +143,7 @@ async def test_endless_answer_is_cut_off(nursery: trio.Nursery) -> None:
     done = await run("status", "--url", f"127.0.0.1:{port}")
 
     assert done.exit_code == 1
-    assert done.stderr == f"http://127.0.0.1:{port} answers with too much\n"
+    assert done.stderr == f"http://127.0.0.1:{port} sent an answer that is too long\n"
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "nowhere:x", "http://[::1"])

@@ -28,7 +28,7 @@ def test_listener_that_fails_is_told_by_name(ledger: Ledger) -> None:
 
     [reason] = find(attrs.evolve(ledger, listeners=(ledger.listeners[0], broken)))
 
-    assert reason == "unix: receives nothing: No such file"
+    assert reason == "unix: cannot receive: No such file"
 
 
 def test_key_that_the_intake_refused_is_told(ledger: Ledger) -> None:
@@ -46,7 +46,7 @@ def test_intake_that_fails_is_told_with_the_time_it_began(ledger: Ledger) -> Non
 
     [reason] = find(attrs.evolve(ledger, sinks=(sink,)))
 
-    assert reason == ("datadog: fails since 2023-11-14T22:13:20Z: answered 503")
+    assert reason == ("datadog: failing since 2023-11-14T22:13:20Z: answered 503")
 
 
 def test_additional_endpoint_is_a_condition_and_leaves_the_server_ready(
@@ -66,7 +66,7 @@ def test_additional_endpoint_is_a_condition_and_leaves_the_server_ready(
     assert find(both) == []
     assert find_conditions(both) == {
         "datadog:https://second.example": (
-            "the intake does not know the API key; fails since 2023-11-14T22:13:20Z:"
+            "the intake does not know the API key; failing since 2023-11-14T22:13:20Z:"
             " /api/v2/series: answered 403"
         )
     }
@@ -79,7 +79,7 @@ def test_single_route_that_fails_is_a_condition(ledger: Ledger) -> None:
 
     assert find(shown) == []
     assert find_conditions(shown) == {
-        "datadog events": "fails since 2023-11-14T22:13:20Z: gone"
+        "datadog events": "failing since 2023-11-14T22:13:20Z: gone"
     }
 
 

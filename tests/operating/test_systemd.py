@@ -81,7 +81,7 @@ def test_manager_that_is_gone_is_no_matter(
 
     SystemdNotifier(str(tmp_path / "gone")).notify("READY=1")
 
-    assert "was not told" in caplog.text
+    assert "could not tell" in caplog.text
 
 
 def test_manager_that_does_not_read_never_holds_us_up(manager: socket.socket) -> None:
@@ -187,4 +187,4 @@ def test_what_is_no_socket_is_named() -> None:
         check=True,
     )
 
-    assert done.stdout.startswith("LISTEN_FDS=1: 3 is no socket: ")
+    assert done.stdout.startswith("LISTEN_FDS=1: 3 is not a socket: ")

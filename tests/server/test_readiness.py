@@ -66,7 +66,7 @@ async def test_total_refusal_is_not_ready() -> None:
     script = refuse(400, *PAYLOADS, body="unsupported path\n")
     async with open_mock_intake(script=script) as intake, serving(intake) as running:
         [reason] = await running.send()
-    assert reason.startswith(f"datadog:{intake.url}: fails since 20")
+    assert reason.startswith(f"datadog:{intake.url}: failing since 20")
     assert reason.endswith(": /api/v2/series: answered 400: unsupported path")
 
 

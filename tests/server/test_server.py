@@ -107,7 +107,7 @@ async def test_sink_that_is_over_is_told_and_counted_and_ends_nothing(
     assert [sink.refused for sink in server.ledger().sinks] == [{"EPIPE": 2}, {}]
     check_ledger(server.ledger())
     [reason] = server.find_unready()
-    assert reason.startswith("sink-1: fails since 20")
+    assert reason.startswith("sink-1: failing since 20")
     assert reason.endswith(": nobody reads it")
     with trio.move_on_after(0) as scope:
         await server.wait_sinks_ended()

@@ -92,7 +92,7 @@ async def test_server_whose_intake_is_away_is_not_ready(nursery: trio.Nursery) -
 
         assert status == 503
         [reason] = body["reasons"]
-        assert reason.startswith(f"datadog:{url}: fails since 20")
+        assert reason.startswith(f"datadog:{url}: failing since 20")
         nursery.cancel_scope.cancel()
 
 

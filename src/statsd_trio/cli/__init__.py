@@ -1,4 +1,4 @@
-"""The command line: one file a command, imported when it is asked for."""
+"""The command line: one file per command, imported only when it is needed."""
 
 import importlib
 import os
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-# Command -> module of this package; each module's command is named `command`.
+# The module of each command; in each module the command is named `command`.
 _MODULES: Final = {
     "config": "config",
     "explain": "explain",
@@ -33,7 +33,8 @@ class _LazyGroup(click.Group):
         **extra: Any,
     ) -> click.Context:
         # Source: no-color.org: any value but an empty one turns colours off. Click
-        # leaves them out where the output is not a terminal, and knows no variable.
+        # leaves colours out if the output is not a terminal, but does not read the
+        # variable.
         if os.environ.get("NO_COLOR"):
             extra.setdefault("color", False)
         return super().make_context(info_name, args, parent, **extra)
@@ -55,7 +56,7 @@ class _LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            # Click only looks among the commands that it has been given.
+            # Click only searches the commands that were added to it.
             raise click.NoSuchCommand(
                 error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
             ) from None
@@ -65,8 +66,9 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="statsd-trio")
 def main() -> None:
     """A DogStatsD server for Python that loses nothing and can prove it."""
-    # What stands in for standard output may lack it.
+    # An object that stands in for standard output may not have this method.
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
-        # What its encoding lacks is written as an escape, instead of ending a command.
+        # A character that the encoding lacks is written as an escape, instead of ending
+        # a command.
         reconfigure(errors="backslashreplace")

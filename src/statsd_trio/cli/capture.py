@@ -1,4 +1,4 @@
-"""``statsd-trio capture``: write down what arrives."""
+"""``statsd-trio capture``: record what arrives."""
 
 import math
 import os
@@ -16,7 +16,7 @@ from statsd_trio.replay.capture import CapturedPacket, format_packet
 from statsd_trio.replay.recording import bind_addresses, record
 from statsd_trio.transports.addresses import Address, parse_address
 
-# What clients send may be meant for nobody else. An existing file is left alone.
+# What clients send may be private. The mode of an existing file is not changed.
 _MODE: Final = 0o600
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 

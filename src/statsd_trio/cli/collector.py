@@ -1,16 +1,16 @@
-"""Python's cyclic garbage collector, in a process that is a server and nothing else."""
+"""Tune Python's cyclic garbage collector for a process that is only a server."""
 
 import gc
 from typing import Final
 
-# By default it is 10: with 100 000 contexts a full collection takes 0.1 s, comes four
-# times in each flush, and finds next to nothing. This bounds what it may find to what
-# a million allocations leave behind.
+# The default is 10. With 100 000 contexts a full collection then takes 0.1 s, happens
+# four times in each flush, and finds next to nothing. This value limits the garbage to
+# what a million allocations leave behind.
 _YOUNGER_COLLECTIONS: Final = 100
 
 
 def spare_full_collections() -> None:
-    """Make full collections rarer, and leave out what was made until now."""
+    """Make full collections rarer, and exclude everything that exists now."""
     gc.collect()
     gc.freeze()
     youngest, younger, _ = gc.get_threshold()

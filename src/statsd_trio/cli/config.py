@@ -1,4 +1,4 @@
-"""``statsd-trio config``: what is configured, whether it works, what there is."""
+"""``statsd-trio config``: show, check and describe the configuration."""
 
 import json
 from typing import Any, cast
@@ -67,7 +67,7 @@ def _print_fields(fields: list[ShownField], *, as_json: bool, is_all: bool) -> N
 def _align(fields: list[ShownField]) -> list[str]:
     rows = [(name, _write(value), source) for name, value, source in fields]
     name_width = max((len(row[0]) for row in rows), default=0)
-    # One long value must not push every source off the screen.
+    # One long value must not push all sources off the screen.
     value_width = min(max((len(row[1]) for row in rows), default=0), 40)
     return [
         f"{name:<{name_width}}  {value:<{value_width}}  {source}"

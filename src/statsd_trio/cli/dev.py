@@ -1,4 +1,4 @@
-"""``statsd-trio dev``: receive, and show everything that comes on a page."""
+"""``statsd-trio dev``: receive metrics, and show everything on a web page."""
 
 import contextlib
 import functools
@@ -72,7 +72,7 @@ def command(
         flags["sinks"] = ("none",)
     try:
         sourced = load_from_flags(config_path, flags)
-        # Whoever runs this wants a server, whatever a file says of production.
+        # Whoever runs this command wants a server, whatever a file says for production.
         config = attrs.evolve(sourced.config, use_dogstatsd=True)
         level = config.log_level
         if sourced.sources.get("log_level", "default") == "default":

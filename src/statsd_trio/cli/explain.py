@@ -1,4 +1,4 @@
-"""``statsd-trio explain``: what a line means, or why it is rejected."""
+"""``statsd-trio explain``: explain what a line means, or why it is rejected."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
     except ConfigError as error:
         refuse(error)
         return
-    # Arguments that are not UTF-8 arrive as surrogates, and leave as they came.
+    # Arguments that are not UTF-8 arrive as surrogates, and are encoded the same way.
     source: Iterable[bytes] = sys.stdin.buffer
     if lines:
         source = [os.fsencode(line) for line in lines]
@@ -61,14 +61,14 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
 
 
 def _make_explain(config_path: str | None) -> Callable[..., Explanation]:
-    """Make `explain_line` know the server that *config_path* describes.
+    """Return `explain_line` with the settings of the server at *config_path*.
 
     Raises:
         ConfigError: with every problem of the file and the environment.
     """
     if config_path is None and not any(map(_is_setting, os.environ)):
         return explain_line
-    # Half a second of imports, for those alone who ask for it.
+    # This imports for half a second, and is only needed with a configuration.
     from statsd_trio.server.settings import (  # noqa: PLC0415
         make_aggregation_settings,
         make_rules,

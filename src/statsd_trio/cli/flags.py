@@ -1,4 +1,4 @@
-"""The flags of every command that takes a configuration, made from its options."""
+"""Make the flags of commands that take a configuration from the options of `Config`."""
 
 import functools
 import socket
@@ -27,7 +27,7 @@ _WHERE_FIELDS_ARE: Final = (
 class ConfigCommand(click.Command):
     """A command with a flag for each field of `Config`.
 
-    The help of ``serve`` lists them, in sections; that of the other commands says
+    The help of ``serve`` lists the flags, in sections; the help of other commands says
     where to find them.
     """
 
@@ -43,7 +43,7 @@ class ConfigCommand(click.Command):
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        """Write the command's own flags, and those of the fields if it lists them."""
+        """Write the command's own flags and, if it lists them, those of the fields."""
         fields = {id(flag) for _, flags in self._sections for flag in flags}
         others = [
             param
@@ -52,7 +52,7 @@ class ConfigCommand(click.Command):
         ]
         sections: list[tuple[str, list[Any]]] = [("Options", others)]
         if self._lists_fields:
-            # Under the headings that the documentation has too.
+            # The headings are the same as in the documentation.
             sections += self._sections
         for title, params in sections:
             records = [
@@ -68,12 +68,12 @@ class ConfigCommand(click.Command):
 def config_command(
     name: str, *, lists_fields: bool = False, **settings: Any
 ) -> Callable[[Callable[..., Any]], ConfigCommand]:
-    """Make a command that gets *config_path* and, in *flags*, what flags say.
+    """Make a command that receives *config_path*, and the values of flags in *flags*.
 
     Args:
-        name: of the command.
-        lists_fields: whether its help lists the flags of the fields of `Config`.
-        settings: for `click.command`.
+        name: the name of the command.
+        lists_fields: whether its help lists the flags for the fields of `Config`.
+        settings: arguments for `click.command`.
     """
     path = click.option(
         "--config",
@@ -97,7 +97,8 @@ def _make_flag(option: Option) -> click.Option:
     default = _show_default(option)
     help_text = option.help if not default else f"{option.help}  [{default}]"
     if isinstance(option.type, Boolean):
-        # What is `no_...` in a file is switched off by the flag without it.
+        # An option whose name in a file begins with `no_` is switched off by the flag
+        # without it.
         opposite = option.flag.removeprefix("no-")
         if opposite == option.flag:
             opposite = f"no-{option.flag}"
@@ -118,7 +119,7 @@ def _make_flag(option: Option) -> click.Option:
 def _complete(
     option: Option, _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the words that an option knows, or the files for one that names a file."""
+    """Return the words for an option, or the files if it is the path of one."""
     if isinstance(option.type, FilePath):
         return [CompletionItem(incomplete, type="file")]
     # A list may be separated by commas; the words before the last one stay.
@@ -148,7 +149,7 @@ def _show_default(option: Option) -> str:
 def read_from_flags(
     config_path: str | None, flags: Mapping[str, object]
 ) -> SourcedConfig:
-    """Read the configuration that *flags* end, with every problem that it has."""
+    """Read the configuration, including *flags*, with all of its problems."""
     return read_config(path=config_path, flags=_join_each(flags))
 
 
@@ -157,7 +158,7 @@ def load_from_flags(
     flags: Mapping[str, object],
     sockets: Sequence[socket.socket] = (),
 ) -> SourcedConfig:
-    """Load the configuration that *flags* end, for a server that is given *sockets*.
+    """Load the configuration, including *flags*, for a server with *sockets*.
 
     Raises:
         ConfigError: with every problem.
@@ -174,7 +175,7 @@ def _join_each(flags: Mapping[str, object]) -> dict[str, object]:
 
 
 def _join(raw: object) -> object:
-    """Make one list of a flag that was given several times."""
+    """Join the values of a flag that was given several times into one list."""
     if not isinstance(raw, tuple):
         return raw
     values = cast("tuple[str, ...]", raw)
@@ -185,13 +186,13 @@ def _join(raw: object) -> object:
         try:
             texts += parse_strings(value)
         except ValueError:
-            # Alone, it will be refused with the reason.
+            # It is the only value, and will be refused with the reason.
             return value
     return texts
 
 
 def refuse(error: ConfigError) -> None:
-    """Write every problem, one line each, and end the command."""
+    """Print every problem, one line each, and end the command."""
     for problem in error.problems:
         click.echo(problem, err=True)
     click.get_current_context().exit(USAGE_EXIT)

@@ -1,4 +1,4 @@
-"""A running server, asked over the views that it serves on ``http``."""
+"""Ask a running server over the HTTP views that it serves."""
 
 import json
 from typing import Final, Self, TypeVar
@@ -10,7 +10,7 @@ from statsd_trio.cli.remote import Readiness, RemoteError, Usage
 from statsd_trio.config.secret import mask_credentials
 from statsd_trio.ledger import Ledger
 
-# Far more than a ledger of a thousand listeners; what is longer is no ledger.
+# Far more than the ledger of a thousand listeners; a longer answer is not a ledger.
 _MAX_BYTES: Final = 8 * 1024 * 1024
 
 _TIMEOUT_SECONDS: Final = 5.0
@@ -22,13 +22,14 @@ class Remote:
     """A server that runs elsewhere.
 
     Attributes:
-        name: the URL where it serves its views, without credentials.
+        name: the URL of its views, without credentials.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.name = mask_credentials(url)
-        # No proxy of the environment: what is asked is mostly on this host.
+        # The environment's proxy is not used, because the server is mostly on this
+        # host.
         self._client = httpx2.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -38,22 +39,23 @@ class Remote:
         self._client.close()
 
     def read_ledger(self) -> Ledger:
-        """Ask what became of everything."""
+        """Request the ledger."""
         return self._read("/ledger", Ledger)
 
     def read_readiness(self) -> Readiness:
-        """Ask whether it can do its work."""
+        """Request whether the server is ready, and why not."""
         return self._read("/readyz", Readiness)
 
     def read_usage(self) -> Usage:
-        """Ask who has the most."""
+        """Request which names and tag keys have the most contexts."""
         return self._read("/contexts", Usage)
 
     def _read(self, path: str, kind: type[_T]) -> _T:
         try:
             answer = self._get(path)
         except httpx2.InvalidURL as error:
-            # Not with the error's text, which may quote a part of a password.
+            # The error's own text is left out, because it may quote a part of a
+            # password.
             raise RemoteError(
                 f"cannot reach {self.name}: the URL cannot be read"
             ) from error
@@ -80,12 +82,12 @@ class Remote:
             for chunk in response.iter_bytes(65536):
                 body += chunk
                 if len(body) > _MAX_BYTES:
-                    raise RemoteError(f"{self.name} answers with too much")
+                    raise RemoteError(f"{self.name} sent an answer that is too long")
         return bytes(body)
 
 
 def _describe_failure(error: httpx2.HTTPError) -> str:
-    """Return what the system said without its error number, or else the library."""
+    """Return the system's message without its error number, or the library's."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

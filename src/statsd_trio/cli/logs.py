@@ -1,7 +1,7 @@
-"""Log records in, lines on standard error out: text for people, JSON for machines.
+"""Write log records to standard error: as text for people, or JSON for machines.
 
-A thread writes them, since a pipe that nobody reads would otherwise hold up the server
-at the first line it has no room for.
+A thread writes them, because otherwise a pipe that nobody reads would hold up the
+server as soon as it is full.
 """
 
 import datetime as dt
@@ -30,10 +30,10 @@ _OURS: Final = "statsd_trio"
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record, unless it tells of an exception."""
+    """Formats a record as one line, unless it has an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, message."""
+        """Return time, level and message."""
         line = (
             f"{_format_time(record)} {record.levelname:<8}"
             f" {escape(record.getMessage())}"
@@ -45,10 +45,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record, always on one line."""
+    """Formats a record as one JSON object, always on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, logger, message and, if there is one, the error."""
+        """Return time, level, logger, message and, if there is one, the error."""
         members = {
             "time": _format_time(record),
             "level": record.levelname.lower(),
@@ -61,7 +61,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class _BackgroundHandler(logging.Handler):
-    """Formats records at once, and has them written later."""
+    """Formats records at once, and has a thread write them."""
 
     def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -72,12 +72,13 @@ class _BackgroundHandler(logging.Handler):
         """Format *record* and queue it, or drop and count it."""
         try:
             self.writer.write_nowait(f"{self.format(record)}\n")
-        # As the handlers of the standard library: a log line must end nothing.
+        # As in the handlers of the standard library, a log line must never end
+        # anything.
         except Exception:  # noqa: BLE001  (see above)
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's
-        """Write down what is wrong with *record*, also without waiting."""
+        """Write what is wrong with *record*, also without waiting."""
         self.writer.write_nowait(
             f"cannot format a log record of {record.name}:\n{traceback.format_exc()}"
         )
@@ -99,9 +100,10 @@ class _BackgroundHandler(logging.Handler):
 def open_logging(
     level: str, log_format: str, stream: TextIO | None = None
 ) -> Generator[None]:
-    """Send log records to *stream*, standard error by default, within the block.
+    """Send log records to *stream*, by default standard error, within the block.
 
-    At its end, what is not written yet is waited for, but not long.
+    At the end of the block, unwritten records are waited for, but only for a short
+    time.
     """
     formatter = JsonFormatter() if log_format == "json" else TextFormatter()
     handler = _BackgroundHandler(stream or sys.stderr, formatter)
@@ -115,9 +117,9 @@ def open_logging(
 
 
 def set_level(level: str) -> None:
-    """Change the least level of our own records, and of others' from WARNING on."""
-    # What HTTP libraries have to say below this is a line for each request, and at
-    # DEBUG its headers, the key among them.
+    """Set the lowest level of our own records, and of others' from WARNING on."""
+    # Below WARNING, HTTP libraries log a line for each request and, at DEBUG, its
+    # headers including the key.
     logging.getLogger().setLevel(max(logging.WARNING, _LEVELS[level]))
     logging.getLogger(_OURS).setLevel(_LEVELS[level])
 

@@ -1,4 +1,4 @@
-"""`statsd-trio mock-intake`: a stand-in for Datadog, a line a payload."""
+"""``statsd-trio mock-intake``: a stand-in for Datadog, with one line per payload."""
 
 import sys
 from pathlib import Path
@@ -48,7 +48,7 @@ def command(
     Needs no account; every API key is welcome. Ctrl-C ends it.
     """
     try:
-        # Here, so that the other commands work without the extra.
+        # Imported here, so that the other commands work without the extra.
         from statsd_trio.cli.mock_intake_server import load_rules, run_mock_intake  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(str(error)) from error

@@ -1,4 +1,4 @@
-"""What `statsd-trio mock-intake` runs; imported when the extra `http` is needed."""
+"""Run the server of ``statsd-trio mock-intake``; this needs the extra ``http``."""
 
 import sys
 import time
@@ -25,12 +25,12 @@ _SINGULARS: Final = {
     "sketches": "sketch",
 }
 
-# How many names one line shows.
+# How many names are shown in one line.
 _NAMES_SHOWN: Final = 3
 
 
 def load_rules(script: Path | None) -> tuple[Rule, ...]:
-    """Read the script, if there is one.
+    """Load the script, if there is one.
 
     Raises:
         ConfigError: if it cannot be read, or a rule in it cannot be used.
@@ -46,10 +46,9 @@ def load_rules(script: Path | None) -> tuple[Rule, ...]:
 async def run_mock_intake(
     host: str, port: int, rules: tuple[Rule, ...], max_kept: int, max_kept_bytes: int
 ) -> None:
-    """Listen until SIGINT or SIGTERM, with a line for every attempt.
+    """Listen until SIGINT or SIGTERM, and print a line for every attempt.
 
-    Who reads the lines, and what they can show, decides no answer: whatever cannot be
-    written is dropped.
+    Printing never changes an answer: what cannot be printed is dropped.
     """
     writer = BackgroundWriter(sys.stdout, describe_dropped=_describe_dropped)
 
@@ -80,7 +79,7 @@ def _describe_dropped(count: int) -> str:
 
 
 def describe_attempt(attempt: Attempt) -> str:
-    """Put an attempt in one line; what a client chose is made printable."""
+    """Describe an attempt in one line; text from the client is made printable."""
     answer = "no answer" if attempt.status is None else str(attempt.status)
     words = [
         time.strftime("%H:%M:%S", time.localtime(attempt.time)),

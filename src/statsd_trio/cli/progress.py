@@ -1,4 +1,4 @@
-"""How far a capture or a replay is, on a terminal, and what it came to."""
+"""Show the progress of a capture or a replay on a terminal, and the final result."""
 
 import sys
 import time
@@ -10,27 +10,27 @@ from statsd_trio.plural import describe_count
 
 
 class Progress:
-    """Counts packets and bytes; a terminal sees them change, a file their end.
+    """Counts packets and bytes; shows them on a terminal, or only the result in a file.
 
     Attributes:
-        packets: so far.
-        bytes: so far, of the packets themselves.
+        packets: how many packets so far.
+        bytes: how many bytes so far, of the packets themselves.
     """
 
     def __init__(self, verb: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._verb = verb
         self._clock = clock
         self._started = self._shown = clock()
-        # None in a process that was started without.
+        # It is None in a process that was started without standard error.
         stream: TextIO | None = sys.stderr
         self._is_terminal = stream is not None and stream.isatty()
-        # A terminal may be stopped, by Ctrl-S, and packets may not wait for it.
+        # A terminal may be stopped by Ctrl-S, and packets must not wait for it.
         self._writer = BackgroundWriter(stream, describe_dropped=lambda _: "")
         self.packets = 0
         self.bytes = 0
 
     def add(self, data: bytes) -> None:
-        """Count one packet; shown a few times a second at most."""
+        """Count one packet, and show the count a few times per second at most."""
         self.packets += 1
         self.bytes += len(data)
         if self._is_terminal and self._clock() - self._shown >= 0.25:
@@ -38,7 +38,7 @@ class Progress:
             self._writer.write_nowait(f"\r{self}")
 
     def finish(self) -> None:
-        """Show the last count."""
+        """Show the final count."""
         self._writer.write_nowait(f"\r{self}\n" if self._is_terminal else f"{self}\n")
         self._writer.close()
 

@@ -1,6 +1,6 @@
-"""What SIGHUP does: the sources are read again, what changed is logged and taken over.
+"""Reload the configuration on SIGHUP: read all sources again, and apply the changes.
 
-A configuration that cannot be used changes nothing; each of its problems is logged.
+A configuration that cannot be used changes nothing, and each of its problems is logged.
 """
 
 import logging
@@ -23,17 +23,17 @@ logger = logging.getLogger(__name__)
 
 
 class Reloader:
-    """Remembers what runs, so that it can tell what a new configuration changes."""
+    """Remembers the running configuration, to find out what a new one changes."""
 
     def __init__(self, running: Config, load: Callable[[], SourcedConfig]) -> None:
-        """Start from *running*, which *load* gave before; it may block."""
+        """Begin with *running*, which *load* has returned before; *load* may block."""
         self._running = running
         self._load = load
 
     async def reload(self, server: RunningServer) -> None:
-        """Load again, and have *server* take over what it can."""
+        """Load the configuration again, and let *server* apply what it can."""
         try:
-            # In a thread: a long YAML file takes a second.
+            # In a thread, because parsing a long YAML file takes a second.
             loaded = await trio.to_thread.run_sync(self._load)
             server.reload(loaded.config)
         except ConfigError as error:
@@ -64,14 +64,14 @@ class Reloader:
                 )
         if not changed:
             logger.info("reloaded: nothing changed")
-        # What needs a restart is told again each time, until there is one.
+        # Changes that need a restart are logged at each reload, until there is one.
         self._running = attrs.evolve(self._running, **live)
-        # Last, so that the lines above are as loud as they were asked to be.
+        # This comes last, so that the lines above are logged at the old level.
         set_level(self._running.log_level)
 
 
 def find_changes(running: Config, loaded: Config) -> list[Option]:
-    """List the fields in which *loaded* differs from what is running."""
+    """Return the options in which *loaded* differs from what is running."""
     return [
         option
         for option in OPTIONS.values()

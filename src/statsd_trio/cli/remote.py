@@ -13,17 +13,17 @@ from statsd_trio.printable import escape
 
 
 class RemoteError(Exception):
-    """The server could not be asked, in one line."""
+    """The server could not be asked; the message is one line."""
 
 
 @attrs.frozen
 class Readiness:
-    """Whether a server does its work, and why not.
+    """Whether a server is ready, and why not.
 
     Attributes:
-        conditions: what is wrong all the same, by its name.
-        version: of the server; "" if it is older than 0.1.0.
-        uptime_seconds: how long it has run.
+        conditions: problems that do not make it unready, by name.
+        version: the version of the server; "" if it is older than 0.1.0.
+        uptime_seconds: how long it has been running.
     """
 
     ready: bool
@@ -35,7 +35,7 @@ class Readiness:
 
 @attrs.frozen
 class NameUsage:
-    """How many contexts a metric has, and how many values each of its tag keys."""
+    """How many contexts a metric has, and how many values each of its tag keys has."""
 
     name: str
     contexts: int
@@ -44,7 +44,7 @@ class NameUsage:
 
 @attrs.frozen
 class Usage:
-    """Who has the most, most first."""
+    """The metrics and tag keys with the most contexts, the largest first."""
 
     names: tuple[NameUsage, ...]
     tag_values: dict[str, int]
@@ -53,7 +53,7 @@ class Usage:
 def parse_url(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str:
-    """Take a URL, or HOST:PORT as the server's own option has it."""
+    """Return a URL; HOST:PORT is accepted as in the server's own option."""
     if value is None:
         raise click.UsageError(
             "say where the server shows itself: --url http://127.0.0.1:8127, or"
@@ -89,6 +89,6 @@ url_option = click.option(
 
 
 def fail(error: RemoteError) -> NoReturn:
-    """Say it in one line, and end with 1."""
+    """Print *error* in one line, and end with exit code 1."""
     click.echo(escape(str(error)), err=True)
     sys.exit(1)

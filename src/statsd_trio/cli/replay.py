@@ -16,7 +16,7 @@ from statsd_trio.transports.addresses import Address, parse_address
 
 
 def _parse_speed(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
-    """Read a number or ``max``, which is infinite."""
+    """Parse a number or ``max``, which is infinite."""
     try:
         speed = math.inf if value == "max" else float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What ``statsd-trio top`` shows. Needs the extra ``top``, for rich."""
+"""The screen of ``statsd-trio top``; it needs the extra ``top``, for rich."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from statsd_trio.printable import escape
 
 @attrs.frozen
 class View:
-    """What a server said at one moment of a monotonic clock."""
+    """What a server reported at one moment of a monotonic clock."""
 
     time: float
     readiness: Readiness
@@ -26,21 +26,21 @@ class View:
 
     @property
     def packets(self) -> int:
-        """Packets read, by all listeners."""
+        """How many packets all listeners have read."""
         return sum(listener.packets for listener in self.ledger.listeners)
 
 
 def read_view(remote: Remote, now: float) -> View:
-    """Ask *remote* for everything that is shown.
+    """Request everything that is shown from *remote*.
 
     Raises:
-        RemoteError: if it cannot be reached.
+        RemoteError: if the server cannot be reached.
     """
     return View(now, remote.read_readiness(), remote.read_ledger(), remote.read_usage())
 
 
 class Screen:
-    """Shows views, and how fast they change."""
+    """Shows views, and how fast their counts change."""
 
     def __init__(self, url: str, view: View, console: Console | None = None) -> None:
         self._url = url
@@ -50,7 +50,7 @@ class Screen:
         self._console = Console() if console is None else console
 
     def print_once(self) -> None:
-        """Print all there is, without rates: they take two readings."""
+        """Print everything once, without rates, which would need two readings."""
         self._console.print(self.render(max_names=20, max_keys=20))
 
     def show(self, read: Callable[[], View], wait: Callable[[], bool]) -> None:
@@ -72,7 +72,7 @@ class Screen:
         self._trouble = ""
 
     def render(self, *, max_names: int, max_keys: int) -> Group:
-        """Make what is shown."""
+        """Return what is shown."""
         return Group(
             self._render_head(),
             Text(),
@@ -82,7 +82,7 @@ class Screen:
         )
 
     def _render_to_height(self) -> Group:
-        # Two lines of head and one for a reason; two heads of tables, two gaps.
+        # Two lines for the head and one for a reason; two table heads, two gaps.
         rows = max(self._console.height - 7 - len(self._view.readiness.reasons), 3)
         return self.render(max_names=rows - rows // 3, max_keys=rows // 3)
 
@@ -129,7 +129,7 @@ class Screen:
         return self._rate(self._view.packets, self._previous.packets)
 
     def _rate(self, now: int, before: int) -> str:
-        """Write how fast a count rises; not across a restart, which begins at 0."""
+        """Return how fast a count rises; nothing after a restart, which begins at 0."""
         if self._previous is None or now < before:
             return ""
         return f" ({(now - before) / (self._view.time - self._previous.time):,.0f}/s)"

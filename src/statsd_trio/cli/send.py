@@ -1,4 +1,4 @@
-"""``statsd-trio send``: try a server without another tool."""
+"""``statsd-trio send``: send lines to a server without another tool."""
 
 import itertools
 import os
@@ -50,7 +50,7 @@ def command(
         target = parse_address(address)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="ADDRESS") from error
-    # Arguments that are not UTF-8 arrive as surrogates, and leave as they came.
+    # Arguments that are not UTF-8 arrive as surrogates, and are encoded the same way.
     packets = repeat_lines([os.fsencode(line) for line in lines], count)
     progress = Progress("sent")
     try:
@@ -69,7 +69,10 @@ def command(
 
 
 def repeat_lines(lines: Sequence[bytes], count: int | None) -> Iterator[bytes]:
-    """Give *lines* as they are, or *count* times with their number; 0 is for ever."""
+    """Yield *lines* once, or *count* times with their number.
+
+    0 repeats them forever.
+    """
     if count is None:
         yield from lines
         return
@@ -86,7 +89,7 @@ async def send_paced(
     *,
     rate: float | None,
 ) -> None:
-    """Send *packets*, at most *rate* of them a second, and *report* each."""
+    """Send *packets*, at most *rate* of them per second, and *report* each."""
     started = trio.current_time()
     for number, packet in enumerate(packets):
         if rate is not None:

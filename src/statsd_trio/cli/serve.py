@@ -1,4 +1,4 @@
-"""``statsd-trio serve``: receive, aggregate, deliver, until told to stop."""
+"""``statsd-trio serve``: receive, aggregate and deliver, until told to stop."""
 
 import functools
 import logging
@@ -46,7 +46,8 @@ def command(*, config_path: str | None, **flags: object) -> None:
         if not sourced.config.use_dogstatsd:
             source = sourced.sources["use_dogstatsd"]
             click.echo(f"use_dogstatsd is false ({source}): nothing is bound", err=True)
-            # A service manager takes an end without it for a failed start.
+            # If the process ended without this, a service manager would report a failed
+            # start.
             notifier.notify("READY=1")
             return
         with open_logging(sourced.config.log_level, sourced.config.log_format):
@@ -72,13 +73,16 @@ def command(*, config_path: str | None, **flags: object) -> None:
 
 
 def settle_in(config: Config, _: RunningServer) -> None:
-    """Do what is left to do once it runs."""
+    """Do what remains to be done once the server runs."""
     spare_full_collections()
     announce(config)
 
 
 def announce(config: Config) -> None:
-    """Log where it delivers; the listeners log their addresses and buffers."""
+    """Log where metrics are delivered.
+
+    Listeners log their own addresses and buffers.
+    """
     sinks = [_describe_sink(name, config) for name in config.sinks]
     logger.info("delivering to %s", ", ".join(sinks) or "no sink")
 

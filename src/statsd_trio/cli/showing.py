@@ -1,4 +1,4 @@
-"""What `statsd-trio dev` runs; imported when the extra ``http`` is needed."""
+"""Run ``statsd-trio dev``; this module needs the extra ``http``."""
 
 import errno
 import itertools
@@ -43,11 +43,12 @@ async def show(
     """Serve *config*, show it on a page, and run *program* if there is one.
 
     Returns:
-        The exit code, and what to say last, after the log is written: "" for nothing.
+        The exit code, and the last message, which is printed after the log is written;
+        "" for none.
 
     Raises:
         ConfigError: if the configuration, or the page's address, cannot be used.
-        OSError: if an address is taken or forbidden; it says what to do.
+        OSError: if an address is taken or forbidden; the message says what to do.
     """
     if page is not None:
         try:
@@ -59,7 +60,7 @@ async def show(
     async with trio.open_nursery() as nursery:
         try:
             server: Server = await nursery.start(serve, config)
-        # Out of the nursery it would come in a group.
+        # Inside the nursery, the error would be raised in a group.
         except (ConfigError, OSError) as error:
             failure = error
         else:
@@ -89,10 +90,10 @@ async def _show_server(
     *,
     is_opened: bool,
 ) -> tuple[int, str]:
-    """Show *server* until it is to end; return the exit code, and what to say last."""
+    """Show *server* until it should end; return the exit code, and the last message."""
     async with open_dev_page(server, page) as shown, trio.open_nursery() as nursery:
         spare_full_collections()
-        # Before anybody can read how to end it.
+        # Signals are caught before anybody can read how to end the command.
         stopping = nullcontext() if program else catch_stop_signal(with_hangup=True)
         with stopping as stop:
             _announce(server, shown, is_program=bool(program))
@@ -121,8 +122,8 @@ async def _run_program(
 ) -> tuple[int, str]:
     words = name_program(program)
     before = server.ledger()
-    # While the program runs they are passed on to it. A terminal that is closed may
-    # send several, and after its end there is still something to say.
+    # While the program runs, signals are passed on to it. A terminal that is closed may
+    # send several, and there is still a message to print after the program's end.
     ignore_hangups()
 
     def note_start(pid: int) -> None:
@@ -146,9 +147,9 @@ async def _run_program(
 
 
 async def _catch_up(server: Server) -> None:
-    """Take in what the program sent last, which may still wait to be read."""
+    """Process what the program sent last, which may still wait to be read."""
     seen = -1
-    # Others may send on and on.
+    # Other programs may go on sending.
     with trio.move_on_after(_CATCH_UP_SECONDS):
         while (packets := _count_packets(server.ledger())) != seen:
             seen = packets
@@ -171,9 +172,9 @@ def _explain_failure(name: str, error: OSError) -> tuple[int, str]:
 
 
 def name_program(program: Sequence[str]) -> str:
-    """Name *program* in a few words: up to the first that may hold a secret.
+    """Name *program* in a few words, up to the first one that may be secret.
 
-    A command line may name keys, and the page is for everybody at this machine.
+    A command line may contain keys, and everybody at this machine can see the page.
     """
     shown = list(
         itertools.takewhile(
@@ -185,7 +186,7 @@ def name_program(program: Sequence[str]) -> str:
 
 
 def describe_program(words: str, before: Ledger, after: Ledger, shown: DevPage) -> str:
-    """Say in one line what the program sent, and what of it was rejected."""
+    """Describe in one line what the program sent, and what of it was rejected."""
     lines = after.lines.read - before.lines.read
     if not lines:
         return f"statsd-trio dev: {words} sent nothing"
@@ -210,7 +211,7 @@ def _count(count: int, what: str) -> str:
 
 
 def _announce(server: Server, shown: DevPage, *, is_program: bool) -> None:
-    """Say where the page is; beside a program, not among what it writes."""
+    """Print where the page is; beside a program, separately from its output."""
     addresses = [
         listener.name
         for listener in server.ledger().listeners
@@ -224,7 +225,7 @@ def _announce(server: Server, shown: DevPage, *, is_program: bool) -> None:
 
 
 def _find_os_error(group: BaseExceptionGroup[BaseException]) -> OSError | None:
-    """Return the error of the system that *group* is about; None for another."""
+    """Return the system error that *group* is about; None if there is none."""
     found, others = group.split(OSError)
     if others is not None or found is None:
         return None
@@ -236,7 +237,7 @@ def _find_os_error(group: BaseExceptionGroup[BaseException]) -> OSError | None:
 
 
 def _explain_taken(error: OSError, config: Config, page: str | None) -> OSError:
-    """Add to an error about a taken port which process has it, and what to do."""
+    """Add which process has a taken port, and what to do, to an error."""
     reason = error.strerror or str(error)
     if error.errno != errno.EADDRINUSE:
         return error

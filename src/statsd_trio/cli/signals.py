@@ -1,9 +1,9 @@
-"""Signals: how long a command runs, and when a server reads its configuration again.
+"""Handle signals: when a command stops, and when a server reloads its configuration.
 
 The first SIGTERM or SIGINT stops a command; a second one ends the process at once. A
-server that is stopped so drains and delivers. Each SIGHUP before that reloads; during
-the stop it means nothing. When nobody reads any more what the sinks write, the server
-stops as well.
+server that is stopped like this drains and delivers. Each SIGHUP before that reloads;
+during the stop it is ignored. When nobody reads the output of the sinks any more, the
+server stops as well.
 """
 
 import logging
@@ -25,12 +25,12 @@ logger = logging.getLogger(__name__)
 
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
-# Windows has none.
+# Windows does not have it.
 _HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
 
 
 class StopSignal:
-    """The first of the signals that `catch_stop_signal` catches."""
+    """The first signal caught by `catch_stop_signal`."""
 
     def __init__(self) -> None:
         self.is_released = False
@@ -39,28 +39,28 @@ class StopSignal:
         self._token = trio.lowlevel.current_trio_token()
 
     async def wait(self) -> str:
-        """Wait for it, and return its name."""
+        """Wait for the signal, and return its name."""
         await self._came.wait()
         return self._number.name
 
     def release(self) -> None:
-        """Give both signals the system's own effect, so that the next ends the process.
+        """Restore the default effect of both signals: the next one ends the process.
 
-        A command that stops for another reason calls it too.
+        A command that stops for another reason calls this too.
         """
         self.is_released = True
         for number in _STOPPING:
             signal.signal(number, signal.SIG_DFL)
 
     def catch(self, number: int, _frame: FrameType | None) -> None:
-        """Note that a signal came."""
-        # Here, and not in a task: the loop may be held up, so that no task gets to run.
+        """Record that a signal arrived."""
+        # This is not done in a task: if the loop is held up, no task gets to run.
         self.release()
         self._number = signal.Signals(number)
         self._token.run_sync_soon(self._came.set)
 
     def catch_hangup(self, number: int, frame: FrameType | None) -> None:
-        """Note that the terminal was closed, and ignore it if that is said again."""
+        """Record that the terminal was closed, and ignore further hangups."""
         ignore_hangups()
         self.catch(number, frame)
 
@@ -71,9 +71,8 @@ def catch_stop_signal(*, with_hangup: bool = False) -> Generator[StopSignal]:
 
     Args:
         with_hangup: whether SIGHUP stops the command as well, unless the process was
-            started to ignore it, as ``nohup`` does. From the end of the block it is
-            ignored, and so is a further one: a terminal that is closed may send
-            several.
+            started to ignore it, as ``nohup`` does. After the block SIGHUP is ignored,
+            because a terminal that is closed may send several.
     """
     stop = StopSignal()
     if with_hangup and _HANGUP is not None and ignore_hangups():
@@ -90,17 +89,17 @@ def catch_stop_signal(*, with_hangup: bool = False) -> Generator[StopSignal]:
 
 
 def ignore_hangups() -> bool:
-    """Ignore SIGHUP until the process ends; return whether it was not before."""
+    """Ignore SIGHUP until the process ends; return whether this is new."""
     if _HANGUP is None:
         return False
     return signal.signal(_HANGUP, signal.SIG_IGN) is not signal.SIG_IGN
 
 
 class RunningServer(Protocol):
-    """What the command line needs of a server."""
+    """What the command line needs from a server."""
 
     def ledger(self) -> Ledger:
-        """Return what became of everything."""
+        """Return the server's ledger."""
         ...
 
     def wait_sinks_ended(self) -> Awaitable[None]:
@@ -108,16 +107,16 @@ class RunningServer(Protocol):
         ...
 
     def reload(self, config: Config, /) -> None:
-        """Take over what can change while it runs.
+        """Apply what can change in a running server.
 
         Raises:
-            ConfigError: if it cannot be used; nothing has changed then.
+            ConfigError: if the configuration cannot be used; nothing has changed then.
         """
         ...
 
 
 class Serve(Protocol):
-    """`statsd_trio.serve`, as far as the command line calls it."""
+    """`statsd_trio.serve`, as the command line calls it."""
 
     def __call__(
         self, config: Config, /, *, task_status: trio.TaskStatus[Any]
@@ -136,13 +135,13 @@ async def serve_until_signalled(
 ) -> None:
     """Run *serve* until SIGTERM or SIGINT, and report each step to *notifier*.
 
-    It also ends, as a filter does, when nobody reads any more what the sinks write.
+    Like a filter, it also ends when nobody reads the output of the sinks any more.
 
     Args:
-        serve: what to run.
-        config: for *serve*.
-        notifier: passes each step on to the service manager.
-        announce: called once it runs.
+        serve: the function to run.
+        config: the argument for *serve*.
+        notifier: reports each step to the service manager.
+        announce: called when the server runs.
         reload: called for each SIGHUP.
 
     Raises:
@@ -151,8 +150,8 @@ async def serve_until_signalled(
     """
     failure: Exception | None = None
     with _catch_hangups() as hangups, catch_stop_signal() as stop:
-        # Outside of what a signal cancels: a service manager wants signs of life until
-        # the last delivery is done.
+        # A signal does not cancel this: a service manager wants signs of life until the
+        # last delivery is done.
         async with trio.open_nursery() as outer:
             outer.start_soon(notifier.keep_alive)
             async with trio.open_nursery() as nursery:
@@ -185,12 +184,12 @@ async def serve_until_signalled(
 
 @contextmanager
 def _catch_hangups() -> Generator[AsyncIterator[int] | None]:
-    """Catch SIGHUP, where there is one, from before the start until after the stop."""
+    """Catch SIGHUP, if there is one, from before the start until after the stop."""
     if sys.platform == "win32":
         yield None
         return
-    # What is left when the receiver closes is raised again, and would end a process
-    # that has just stopped cleanly.
+    # Signals that are left when the receiver closes are raised again, and would end a
+    # process that has just stopped cleanly.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with trio.open_signal_receiver(signal.SIGHUP) as hangups:
         yield hangups
@@ -211,7 +210,7 @@ async def _reload_on_hangup(
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         notifier.notify("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
         await reload(server)
-        # No READY after a STOPPING.
+        # READY must not follow STOPPING.
         await trio.lowlevel.checkpoint_if_cancelled()
         notifier.notify("READY=1")
 
@@ -222,7 +221,7 @@ async def _cancel_without_readers(
     scope: trio.CancelScope,
     notifier: SystemdNotifier,
 ) -> None:
-    """Cancel *scope* once nothing that is received can be delivered any more."""
+    """Cancel *scope* when nothing can be delivered any more."""
     await server.wait_sinks_ended()
     stop.release()
     logger.info("nobody reads what the sinks write: stopping")

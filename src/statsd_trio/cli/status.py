@@ -1,4 +1,4 @@
-"""``statsd-trio status``: the ledger and the health of a running server."""
+"""``statsd-trio status``: show the ledger and the health of a running server."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from statsd_trio.printable import escape
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(url: str, *, as_json: bool) -> None:
     """Show what became of everything a running server was sent."""
-    # A quarter of a second of imports, which no other command is to wait for.
+    # This imports for a quarter of a second, and no other command should wait for it.
     from statsd_trio.cli.http_client import Remote  # noqa: PLC0415
 
     try:
@@ -48,7 +48,7 @@ def command(url: str, *, as_json: bool) -> None:
 
 
 def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[str]:
-    """Write it for a person, a line each."""
+    """Yield the status as lines for people."""
     yield f"{url}: {'ready' if readiness.ready else 'not ready'}"
     yield from (f"  {escape(reason)}" for reason in readiness.reasons)
     for name, trouble in readiness.conditions.items():
@@ -131,7 +131,7 @@ def describe_duration(seconds: float) -> str:
 
 def _render_listener(listener: ListenerLedger) -> Iterator[str]:
     if listener.failure:
-        yield f"  receives nothing: {escape(listener.failure)}"
+        yield f"  cannot receive: {escape(listener.failure)}"
     counts: dict[str, int | None] = {
         "packets": listener.packets,
         "bytes": listener.bytes,
@@ -168,7 +168,7 @@ def _name_reasons(what: str, counts: Mapping[str, int]) -> dict[str, int | None]
 
 
 def _render_counts(counts: Mapping[str, int | None]) -> Sequence[str]:
-    """Write a row for each count; what the system cannot tell has none."""
+    """Return a row for each count, except those that the system does not know."""
     return [
         f"  {escape(name):<28} {count:>18,}"
         for name, count in counts.items()

@@ -1,4 +1,4 @@
-"""``statsd-trio top``: what a running server is busy with, live."""
+"""``statsd-trio top``: show live what a running server is busy with."""
 
 import sys
 import time
@@ -29,7 +29,8 @@ _INTERVAL_SECONDS: Final = 2.0
 def command(url: str, *, once: bool) -> None:
     """Show rates, the names with most contexts, and the tags with most values."""
     try:
-        # Here, so that the other commands work without the extra and wait for none.
+        # Imported here, so that the other commands work without the extra, and do not
+        # wait for it.
         from statsd_trio.cli.http_client import Remote  # noqa: PLC0415
         from statsd_trio.cli.screen import Screen, read_view  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -39,7 +40,7 @@ def command(url: str, *, once: bool) -> None:
     try:
         with Remote(url) as remote:
             screen = Screen(remote.name, read_view(remote, time.monotonic()))
-            # None in a process that was started without.
+            # It is None in a process that was started without standard input.
             stream: TextIO | None = sys.stdout
             if once or stream is None or not stream.isatty():
                 screen.print_once()

@@ -1,4 +1,4 @@
-"""Writes text to a stream from a thread: a reader that stalls holds up nobody."""
+"""Write text to a stream from a thread, so that a slow reader holds up nobody."""
 
 import queue
 import threading
@@ -7,19 +7,20 @@ from typing import Final, NamedTuple, TextIO
 
 from statsd_trio.output import LineOutput, OutputError
 
-# A few thousand lines: minutes of an ordinary log, and nothing to a server.
+# A few thousand lines: minutes of an ordinary log, and little memory for a server.
 _MAX_WAITING_BYTES: Final = 1024 * 1024
 
-# What is left at the end is worth waiting for, but not for long.
+# At the end, what is left is worth waiting for, but not for long.
 _CLOSE_SECONDS: Final = 1.0
 
 
 class BackgroundWriter:
     """Writes text to a stream without ever making its caller wait.
 
-    What waits to be written is bounded. Text beyond that is dropped, and a line in its
-    place says how often that happened. What the stream's encoding lacks is written as
-    an escape. When nobody reads the stream any more, the rest goes nowhere.
+    The text that waits to be written is limited. Text beyond the limit is dropped, and
+    a line in its place says how often that happened. Characters that the stream's
+    encoding lacks are written as escapes. When nobody reads the stream any more, the
+    rest is dropped.
     """
 
     def __init__(
@@ -29,20 +30,21 @@ class BackgroundWriter:
         describe_dropped: Callable[[int], str],
         max_waiting_bytes: int = _MAX_WAITING_BYTES,
     ) -> None:
-        """Write to *stream*; nobody else should.
+        """Write to *stream*, to which nobody else should write.
 
         Args:
             stream: standard output or standard error; None, as in a process that was
-                started without, for nowhere.
-            describe_dropped: makes the line about so many texts that were dropped.
-            max_waiting_bytes: beyond it text is dropped.
+                started without it, drops everything.
+            describe_dropped: returns the line about a number of dropped texts.
+            max_waiting_bytes: beyond this, text is dropped.
         """
         self._output = LineOutput(stream=stream)
         self._describe_dropped = describe_dropped
         self._max_waiting_bytes = max_waiting_bytes
         self._dropped = 0
         self._is_closed = stream is None
-        # The caller counts the one, the thread the other, so that neither needs a lock.
+        # The caller changes the first count and the thread the second, so that no lock
+        # is needed.
         self._put_bytes = 0
         self._taken_bytes = 0
         self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
@@ -53,7 +55,7 @@ class BackgroundWriter:
             self._thread.start()
 
     def write_nowait(self, text: str) -> None:
-        """Write *text* soon, or drop it; one thread at a time may call this."""
+        """Write *text* soon, or drop it; only one thread at a time may call this."""
         if self._is_closed:
             return
         if self._put_bytes - self._taken_bytes >= self._max_waiting_bytes:
@@ -62,7 +64,7 @@ class BackgroundWriter:
         self._put(text.encode(self._output.encoding, "backslashreplace"))
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> None:
-        """Wait for what is not written yet, but no longer than *seconds*."""
+        """Wait for what is not written yet, but not longer than *seconds*."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -90,7 +92,7 @@ class BackgroundWriter:
             except OutputError as error:
                 if error.is_gone:
                     return
-                # A disk is full, perhaps: what was lost is said once it is not.
+                # The disk may be full; once it no longer is, the loss is reported.
                 lost = 1 if error.lines else lost + 1
             if data is None:
                 return
@@ -98,7 +100,7 @@ class BackgroundWriter:
 
 
 class _Waiting(NamedTuple):
-    """Text that waits, None for the end, and how many texts were dropped before it."""
+    """Text that waits, or None for the end, and how many texts were dropped before."""
 
     dropped_before: int
     data: bytes | None

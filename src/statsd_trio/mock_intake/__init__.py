@@ -1,4 +1,4 @@
-"""A stand-in for the Datadog intake that decodes on its own."""
+"""A stand-in for the Datadog intake, with decoders of its own."""
 
 try:
     from statsd_trio.mock_intake.listening import open_mock_intake

@@ -1,4 +1,4 @@
-"""What a client gets to know: the intake's own answers, and the script's faults."""
+"""Answer a client: with the intake's own answers, or with faults of the script."""
 
 import http
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from statsd_trio.web import Connection, JsonResponse, wait_left
 
 _JSON: Final = "application/json"
 _ACCEPTED: Final = b'{"errors":[]}'
-# A chunk of a chunked body, with spaces, which may stand before any JSON.
+# A chunk of a chunked body. It consists of spaces, which may come before any JSON.
 _ENDLESS_PIECE: Final = b"400\r\n" + b" " * 0x400 + b"\r\n"
 _GARBAGE: Final = b"\x16\x03\x01\x00 this is not HTTP\r\n\r\n"
 
@@ -34,11 +34,11 @@ async def play_rule(
     """Do what *rule* says, after its delay.
 
     Returns:
-        what is to be answered, which may be the intake's own answer; None if the
-        connection is closed instead.
+        The answer, which may be the intake's own; None if the connection is closed
+        instead.
 
     Raises:
-        ClientDisconnect: if the client leaves before.
+        ClientDisconnect: if the client leaves before that.
     """
     if rule.delay_seconds:
         with trio.move_on_after(rule.delay_seconds):
@@ -68,14 +68,14 @@ async def play_rule(
 
 
 def _halve(rule: Rule) -> bytes:
-    """Write an answer up to the middle of its body."""
+    """Return an answer up to the middle of its body."""
     body = rule.body.encode() or _ACCEPTED
     head = _write_head(rule, {"content-length": str(len(body))})
     return head + body[: len(body) // 2]
 
 
 def _write_head(rule: Rule, framing: Mapping[str, str]) -> bytes:
-    """Write the head of an answer, with the headers that say where its body ends."""
+    """Return the head of an answer, with the headers that say where its body ends."""
     status = rule.choose_status()
     try:
         phrase = http.HTTPStatus(status).phrase

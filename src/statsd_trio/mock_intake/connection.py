@@ -1,4 +1,4 @@
-"""What a script does to a connection that HTTP has no words for."""
+"""Do to a connection what a script asks for and HTTP does not allow."""
 
 import socket
 import struct
@@ -8,13 +8,13 @@ from typing import Final
 
 import trio
 
-# Linger on, for no time: closing sends RST instead of FIN.
+# Linger for no time, so that closing sends RST instead of FIN.
 _LINGER_RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 async def break_off(stream: trio.SocketStream, data: bytes) -> None:
     """Write *data*, whatever it is, then close."""
-    # If the client left first, that ends it as well.
+    # If the client left first, that ends the connection as well.
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         await stream.send_all(data)
     await stream.aclose()
@@ -22,7 +22,7 @@ async def break_off(stream: trio.SocketStream, data: bytes) -> None:
 
 async def pour_out(stream: trio.SocketStream, head: bytes, piece: bytes) -> None:
     """Write *head*, then *piece* again and again until the client leaves."""
-    # The client ends it, or the intake does.
+    # Either the client or the intake ends it.
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         await stream.send_all(head)
         while True:

@@ -1,7 +1,7 @@
-"""Content encodings: the bytes of a body -> the decoded bytes, within a limit.
+"""Decode the content encoding of a body, within a limit.
 
-Decoding stops at the limit, however small the body that would go on, so a bomb
-fills neither memory nor time.
+Decoding stops at the limit, however small the encoded body is, so that a bomb uses up
+neither memory nor time.
 """
 
 import sys
@@ -16,34 +16,34 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Small enough that a caller who pauses between pieces holds nobody up.
+# Small enough that a caller who pauses between pieces does not hold up anybody.
 _PIECE_BYTES: Final = 64 * 1024
 
 # Source: RFC 9659: a zstd window of a content encoding is at most 8 MB. Without
 # this limit a few bytes may ask for a window of 128 MB.
 _ZSTD_OPTIONS: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
 
-# What follows a frame is copied for the next one, so many tiny frames would cost
-# time that grows with their square.
+# The bytes after a frame are copied for the next one, so the time for many tiny frames
+# would grow with the square of their number.
 _MAX_FRAMES: Final = 100
 
 
 class EncodingError(ValueError):
-    """The body is not what its Content-Encoding says."""
+    """The body does not have the encoding in its Content-Encoding header."""
 
 
 class TooLargeError(ValueError):
-    """The decoded body is over the limit."""
+    """The decoded body is larger than the limit."""
 
 
 def decode_body(body: bytes, encoding: str, limit_bytes: int) -> Iterator[bytes]:
     """Yield the decoded body in pieces of at most 64 KiB.
 
-    ``deflate`` is zlib's format, as in HTTP and as the Agent sends it. Several
-    zstd frames or gzip members in a row are one body.
+    ``deflate`` is zlib's format, as in HTTP and as the Agent sends it. Several zstd
+    frames or gzip members in a row are one body.
 
     Raises:
-        EncodingError: if the body is broken, cut short, or followed by more.
+        EncodingError: if the body is damaged, incomplete, or followed by other bytes.
         TooLargeError: as soon as more than *limit_bytes* have been decoded.
     """
     decoded_bytes = 0
@@ -72,7 +72,7 @@ def _decode_deflate(body: bytes) -> Iterator[bytes]:
 
 def _decode_gzip(body: bytes) -> Iterator[bytes]:
     for _ in range(_MAX_FRAMES):
-        # 16 more makes zlib read gzip's header and trailer.
+        # Adding 16 makes zlib read gzip's header and trailer.
         body = yield from _inflate(body, 16 + zlib.MAX_WBITS)
         if not body:
             return
@@ -80,7 +80,7 @@ def _decode_gzip(body: bytes) -> Iterator[bytes]:
 
 
 def _inflate(body: bytes, window_bits: int) -> Generator[bytes, None, bytes]:
-    """Yield what one zlib stream holds, and return what follows it."""
+    """Yield what one zlib stream contains; return the bytes after it."""
     decompressor = zlib.decompressobj(window_bits)
     while not decompressor.eof:
         piece = decompressor.decompress(body, _PIECE_BYTES)
@@ -111,7 +111,7 @@ _DECODERS: Final = {
     "": _decode_nothing,
     "identity": _decode_nothing,
     "zstd": _decode_zstd,
-    # What Datadog's own API clients call it (MetricContentEncoding).
+    # The name that Datadog's own API clients use (MetricContentEncoding).
     "zstd1": _decode_zstd,
     "deflate": _decode_deflate,
     "gzip": _decode_gzip,

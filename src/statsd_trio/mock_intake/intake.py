@@ -1,4 +1,4 @@
-"""The intake's memory: what was received, every attempt, and the script."""
+"""The memory of the intake: what was received, every attempt, and the script."""
 
 import logging
 from collections import deque
@@ -30,15 +30,15 @@ _ATTEMPT_BYTES: Final = 1024
 class MockIntake:
     """A stand-in for Datadog that listens and remembers.
 
-    Made by `open_mock_intake`.
+    It is made by `open_mock_intake`.
 
     Attributes:
-        address: (host, port) as bound.
-        url: the base URL, without a slash at its end.
-        forgotten: how many attempts and items were let go because more than
-            ``max_kept`` of a kind had come, or more than ``max_kept_bytes`` of all.
-        kept_bytes: what the attempts and items take that are kept, roughly.
-        changes: how often what it holds has changed.
+        address: the host and port that it is bound to.
+        url: the base URL, without a final slash.
+        forgotten: how many attempts and items were removed, because there were more
+            than ``max_kept`` of a kind or more than ``max_kept_bytes`` together.
+        kept_bytes: the approximate memory of the attempts and items that are kept.
+        changes: how often its contents have changed.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class MockIntake:
         self._max_kept = max_kept
         self._max_kept_bytes = max_kept_bytes
         self._attempts: deque[Attempt] = deque()
-        # Parallel to the attempts: what each takes, with all that it brought.
+        # Parallel to the attempts: the memory of each, including all that it brought.
         self._sizes: deque[int] = deque()
         self._series: deque[ReceivedSeries] = deque(maxlen=max_kept)
         self._sketches: deque[ReceivedSketch] = deque(maxlen=max_kept)
@@ -72,35 +72,35 @@ class MockIntake:
 
     @property
     def series(self) -> tuple[ReceivedSeries, ...]:
-        """What was received, in the order it came."""
+        """The series received, in the order of arrival."""
         return tuple(self._series)
 
     @property
     def sketches(self) -> tuple[ReceivedSketch, ...]:
-        """What was received, in the order it came."""
+        """The sketches received, in the order of arrival."""
         return tuple(self._sketches)
 
     @property
     def events(self) -> tuple[ReceivedEvent, ...]:
-        """What was received, in the order it came."""
+        """The events received, in the order of arrival."""
         return tuple(self._events)
 
     @property
     def service_checks(self) -> tuple[ReceivedServiceCheck, ...]:
-        """What was received, in the order it came."""
+        """The service checks received, in the order of arrival."""
         return tuple(self._service_checks)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """Every request to a route of the intake, or to none, as it came."""
+        """Every request, in the order of arrival, to a route of the intake or not."""
         return tuple(self._attempts)
 
     def play(self, script: Iterable[Rule]) -> None:
-        """Begin *script* now, in place of the one before; () for no faults."""
+        """Begin *script* now, in place of the one before; () means no faults."""
         self._script = Script(script, trio.current_time())
 
     def clear(self) -> None:
-        """Forget all that came; the script goes on."""
+        """Forget everything that was received; the script goes on."""
         self._attempts.clear()
         self._sizes.clear()
         self.kept_bytes = 0
@@ -113,26 +113,26 @@ class MockIntake:
         self._wake_waiters()
 
     async def wait_for(self, predicate: Callable[["MockIntake"], bool]) -> None:
-        """Wait until *predicate* holds; it is asked again after every attempt."""
+        """Wait until *predicate* is true; it is called again after every attempt."""
         await trio.lowlevel.checkpoint()
         while not predicate(self):
             await self._changed.wait()
 
     def take_rule(self, route: Route | None) -> Rule | None:
-        """Find the script's rule for a request, for the HTTP server."""
+        """Return the script's rule for a request; for the HTTP server."""
         return self._script.take_rule(route, trio.current_time())
 
     def next_number(self) -> int:
-        """Number an attempt, for the HTTP server."""
+        """Return the number of the next attempt; for the HTTP server."""
         self._attempt_count += 1
         return self._attempt_count
 
     def record(self, attempt: Attempt, item_bytes: int) -> None:
-        """Remember an attempt, and its items if it was received.
+        """Remember an attempt and, if it was received, its items.
 
         Args:
-            attempt: what came.
-            item_bytes: what its items take.
+            attempt: the attempt.
+            item_bytes: the memory of its items.
         """
         self.changes += 1
         size = item_bytes + _measure_attempt(attempt)
@@ -152,10 +152,10 @@ class MockIntake:
             return
         try:
             self._on_attempt(attempt)
-        # The one place that takes what a caller's function raises: it may look on, but
-        # decides no answer.
+        # This is the only place that catches what a caller's function raises: the
+        # function may observe, but does not decide any answer.
         except Exception:
-            logger.exception("on_attempt failed; the request is answered all the same")
+            logger.exception("on_attempt failed; the request is still answered")
 
     def _wake_waiters(self) -> None:
         self._changed.set()
@@ -186,7 +186,7 @@ class MockIntake:
             return
         for item in attempt.items:
             kept = self._choose_kept(item)
-            # Else newer ones took its place already.
+            # Otherwise newer ones have taken its place already.
             if kept and kept[0] is item:
                 kept.popleft()
                 self.forgotten += 1

@@ -1,7 +1,7 @@
-"""The JSON bodies of series (v2), events and service checks (v1) -> received values.
+"""Read the JSON bodies of series (v2), events and service checks (v1).
 
-Source: Datadog's public API reference: "Submit metrics" (v2), "Post an event"
-(v1) and "Submit a Service Check" (v1).
+Source: Datadog's public API reference: "Submit metrics" (v2), "Post an event" (v1) and
+"Submit a Service Check" (v1).
 """
 
 import json
@@ -36,7 +36,7 @@ def read_series_json(body: bytes) -> Iterator[ReceivedSeries]:
     """Yield the series of a v2 JSON body.
 
     Raises:
-        PayloadError: if it is not JSON, or a series makes no sense.
+        PayloadError: if it is not JSON, or a series is not valid.
     """
     entries = _structure(_load_json(body), _SeriesBody, "the body").series
     for number, entry in enumerate(entries, start=1):
@@ -47,7 +47,7 @@ def read_events_json(body: bytes) -> Iterator[ReceivedEvent]:
     """Yield the one event of a v1 JSON body.
 
     Raises:
-        PayloadError: if it is not JSON, or the event makes no sense.
+        PayloadError: if it is not JSON, or the event is not valid.
     """
     yield _structure(_load_json(body), ReceivedEvent, "the event")
 
@@ -56,7 +56,7 @@ def read_service_checks_json(body: bytes) -> Iterator[ReceivedServiceCheck]:
     """Yield the service checks of a v1 JSON body: one, or an array of them.
 
     Raises:
-        PayloadError: if it is not JSON, or a check makes no sense.
+        PayloadError: if it is not JSON, or a check is not valid.
     """
     loaded = _load_json(body)
     if not isinstance(loaded, list):

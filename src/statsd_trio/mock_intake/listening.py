@@ -1,4 +1,4 @@
-"""The intake on its port, for one `async with`. Needs the extra ``http``."""
+"""Open the intake on a port, for one `async with`; this needs the extra ``http``."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable
@@ -15,12 +15,11 @@ from statsd_trio.mock_intake.script import Rule
 from statsd_trio.mock_intake.views import is_view, make_views
 from statsd_trio.web import Limits, serve_web
 
-# Whoever tests with it opens what they like. A connection that a test leaves idle over
-# hours of virtual time stays open.
-# The intake has to see what goes beyond its own bound.
+# A test may open as many connections as it likes, and one that it leaves idle over
+# hours of virtual time stays open. The limit for bodies is the intake's own.
 _LIMITS: Final = Limits(max_body_bytes=MAX_READ_BYTES + 1024 * 1024)
 
-# A million small series take twice that; no test looks at as many.
+# A million small series take twice as much, and no test looks at as many.
 MAX_KEPT_BYTES: Final = 256 * 1024 * 1024
 
 
@@ -36,28 +35,28 @@ async def open_mock_intake(
     max_kept_bytes: int = MAX_KEPT_BYTES,
     on_attempt: Callable[[Attempt], None] | None = None,
 ) -> AsyncGenerator[MockIntake]:
-    """Listen as Datadog's intake does, until the block is left.
+    """Listen like Datadog's intake, until the block ends.
 
-    It listens when the block begins, and is gone when the block ends, whatever
-    requests still hang. What the block raises leaves it unchanged.
+    It listens when the block begins, and is gone when the block ends, even if requests
+    are still waiting. Whatever the block raises is passed on unchanged.
 
     Args:
-        host: where to listen; the first address that it resolves to.
-        port: 0 for any free port.
+        host: where to listen; the first address that it resolves to is used.
+        port: 0 picks a free port.
         script: the faults to begin with; `MockIntake.play` changes them.
-        api_keys: the keys to let in; None for every key that is not empty.
-        wall_clock: what stamps the attempts.
-        max_kept: how many attempts, series, sketches, events and checks are kept
-            of each; beyond it the oldest are forgotten.
-        max_kept_bytes: how much memory they may take, all together; beyond it the
-            oldest attempts are forgotten, with what they brought.
-        on_attempt: called with every attempt, before it is answered. What it raises
-            is logged, and changes no answer.
+        api_keys: the keys to accept; None accepts every key that is not empty.
+        wall_clock: returns the time of attempts.
+        max_kept: how many attempts, series, sketches, events and checks are kept of
+            each; beyond it the oldest are forgotten.
+        max_kept_bytes: how much memory they may take together; beyond it the oldest
+            attempts are forgotten, with what they brought.
+        on_attempt: called with every attempt, before it is answered. What it raises is
+            logged, and does not change an answer.
 
     Raises:
-        OSError: naming host and port, if the port cannot be had.
+        OSError: if the port cannot be bound; the message names host and port.
     """
-    # A string is a collection of strings too, but never meant as one here.
+    # A string is a collection of strings too, but is never meant as one here.
     keys = (
         None
         if api_keys is None

@@ -1,4 +1,4 @@
-"""Hides keys and cookies in what is kept of a request."""
+"""Hide keys and cookies in what is kept of a request."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -41,5 +41,5 @@ def split_query(query: str) -> list[tuple[str, str]]:
 
 
 def _mask(secret: str) -> str:
-    """Keep the last four characters, as the Agent's log does, of what is longer."""
+    """Keep only the last four characters, as the Agent's log does, of a longer text."""
     return f"***{secret[-4:]}" if len(secret) >= 12 else "***"

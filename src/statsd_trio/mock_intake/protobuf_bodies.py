@@ -1,8 +1,8 @@
-"""Protobuf bodies -> received series and sketches, one at a time.
+"""Read protobuf bodies of series and sketches, one item at a time.
 
-They come one at a time so that a caller can pause between them. Stricter than
-protobuf on the fields it knows (a wrong wire type is refused, not skipped), as
-lenient on those it does not: they are skipped.
+The items come one at a time so that a caller can pause between them. Known fields are
+checked more strictly than protobuf demands: a wrong wire type is an error. Unknown
+fields are skipped, as in protobuf.
 
 Source: agent-payload, proto/metrics/agent_payload.proto (MetricPayload and
 SketchPayload).
@@ -37,8 +37,8 @@ def read_series_protobuf(body: bytes) -> Iterator[ReceivedSeries]:
     """Yield the series of a MetricPayload.
 
     Raises:
-        WireError: if the bytes are no such message.
-        PayloadError: if a series makes no sense.
+        WireError: if the bytes are not such a message.
+        PayloadError: if a series is not valid.
     """
     for number, value in read_fields(body):
         if number == 1:
@@ -49,14 +49,14 @@ def read_sketches_protobuf(body: bytes) -> Iterator[ReceivedSketch]:
     """Yield the sketches of a SketchPayload.
 
     Raises:
-        WireError: if the bytes are no such message.
-        PayloadError: if a sketch makes no sense.
+        WireError: if the bytes are not such a message.
+        PayloadError: if a sketch is not valid.
     """
     for number, value in read_fields(body):
         if number == 1:
             yield _read_one_sketch(as_bytes(value, "sketches"))
         elif number == 2:
-            # CommonMetadata: the Agent sends it empty; it must be a message.
+            # CommonMetadata: the Agent sends it empty, but it must be a message.
             for _ in read_fields(as_bytes(value, "metadata")):
                 pass
 
@@ -206,7 +206,7 @@ def _read_sketch_point(data: bytes) -> ReceivedSketchPoint:
 
 
 def _unpack(value: FieldValue, name: str) -> Iterator[int]:
-    """Read a repeated varint field, which may come packed or one by one."""
+    """Yield a repeated varint field, which may be packed or not."""
     if isinstance(value, int):
         return iter((value,))
     return read_varints(as_bytes(value, name))

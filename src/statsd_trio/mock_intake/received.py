@@ -1,8 +1,8 @@
-"""What the intake received, as frozen values of its own.
+"""What the intake has received, as frozen values of its own.
 
-The types and the routes are written down here once more, and the decoders of this
-package are its own, instead of what the sinks have: an intake that shared them with the
-sink under test would agree with each of its mistakes.
+The types and the routes are defined here once more, and this package has decoders of
+its own. An intake that shared them with the sink under test would repeat each of its
+mistakes.
 """
 
 import enum
@@ -17,7 +17,7 @@ from statsd_trio.structuring import MEMBER
 
 
 class PayloadError(ValueError):
-    """A body is well formed, but says something that makes no sense."""
+    """A body is well formed, but its contents are not valid."""
 
 
 class ReceivedType(enum.StrEnum):
@@ -36,7 +36,7 @@ class ReceivedType(enum.StrEnum):
         """Return the type that has *number* in a payload.
 
         Raises:
-            PayloadError: if there is none.
+            PayloadError: if there is no such type.
         """
         types = tuple(cls)
         if not 0 <= number < len(types):
@@ -46,7 +46,7 @@ class ReceivedType(enum.StrEnum):
 
 
 class Route(enum.StrEnum):
-    """The routes that the intake knows, by what they take."""
+    """The routes that the intake knows, by what they accept."""
 
     SERIES = "series"
     SKETCHES = "sketches"
@@ -87,14 +87,13 @@ class ReceivedSeries:
     """One series of one payload.
 
     Attributes:
-        resources: as they came, the host too.
-        interval: seconds, as sent; 0 if it was not.
+        resources: in the order sent, including the host.
+        interval: seconds, as sent; 0 if it was not sent.
         origin: None if it was not sent.
-        host: the name of the first resource of type ``host``, "" for none.
+        host: the name of the first resource of type ``host``; "" if there is none.
 
     Raises:
-        PayloadError: without a name, without a point, or with a value that is not
-            finite.
+        PayloadError: if it has no name, no point, or a value that is not finite.
     """
 
     name: str = attrs.field(metadata={MEMBER: "metric"})
@@ -122,11 +121,11 @@ class ReceivedSketchPoint:
 
     Attributes:
         timestamp: unix seconds.
-        keys: the keys of the bins, in the order they came.
+        keys: the keys of the bins, in the order sent.
         counts: parallel to *keys*.
 
     Raises:
-        PayloadError: if keys and counts differ in number, or min, max, average or
+        PayloadError: if there are not as many keys as counts, or min, max, average or
             sum is not finite.
     """
 
@@ -157,7 +156,7 @@ class ReceivedSketch:
         origin: None if it was not sent.
 
     Raises:
-        PayloadError: without a name or without a point.
+        PayloadError: if it has no name or no point.
     """
 
     name: str
@@ -172,10 +171,10 @@ class ReceivedSketch:
 
 @attrs.frozen
 class ReceivedEvent:
-    """One event; what was not sent is "" or None.
+    """One event; fields that were not sent are "" or None.
 
     Raises:
-        PayloadError: without a title.
+        PayloadError: if it has no title.
     """
 
     title: str
@@ -205,7 +204,7 @@ class ReceivedServiceCheck:
         timestamp: unix seconds; None if it was not sent.
 
     Raises:
-        PayloadError: without a name, or with a status that is none of these.
+        PayloadError: if it has no name, or an unknown status.
     """
 
     name: str = attrs.field(metadata={MEMBER: "check"})
@@ -236,18 +235,18 @@ class Attempt:
         number: 1 for the first attempt of this intake.
         time: unix seconds by the intake's wall clock, when the body had arrived.
         route: None if no route has this path.
-        query: the query string, the API key in it masked.
-        headers: names in lower case; of an API key only the tail is kept.
-        body_bytes: the size of the body as it came.
-        encoding: the Content-Encoding, "" for none.
+        query: the query string, with the API key masked.
+        headers: the names are in lower case; only the end of an API key is kept.
+        body_bytes: the size of the body as sent.
+        encoding: the Content-Encoding; "" for none.
         raw_bytes: the size of the decoded body; 0 if it could not be decoded.
-        sha256: of the decoded body, in hex, so that two attempts can be told to
-            be the same byte for byte; "" if it could not be decoded.
-        status: the status that was answered; None if no answer was sent.
-        fault: what the script did; "" if the intake answered as it should.
-        error: why the intake refused it, "" if it did not.
-        items: what the body held, also where a fault kept it from being
-            received; empty if it could not be decoded.
+        sha256: the hash of the decoded body in hex, by which two attempts can be found
+            to be equal byte for byte; "" if it could not be decoded.
+        status: the status of the answer; None if no answer was sent.
+        fault: what the script did; "" if the intake answered normally.
+        error: why the intake refused it; "" if it did not.
+        items: what the body contained, even if a fault kept it from being received;
+            empty if it could not be decoded.
         is_received: whether the items count as received.
     """
 
@@ -269,7 +268,10 @@ class Attempt:
     is_received: bool = False
 
     def count_points(self) -> int:
-        """Count the points of all items; an event or a check is one."""
+        """Return the number of points of all items.
+
+        An event or a check counts as one.
+        """
         return sum(
             len(item.points) if isinstance(item, ReceivedSeries | ReceivedSketch) else 1
             for item in self.items

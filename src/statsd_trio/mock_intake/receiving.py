@@ -1,11 +1,11 @@
-"""One request to the intake: read, judged, recorded, then answered or not.
+"""Handle one request to the intake: read, check and record it, then answer.
 
-The body is read before anything is said about it, since an answer that is sent
-while a client still writes may never be read. What is read is bounded: past
-`MAX_READ_BYTES` the connection is closed.
+The body is read before any answer, because an answer that is sent while a client is
+still writing may never be read. The size is limited: past `MAX_READ_BYTES` the
+connection is closed.
 
-Every payload is judged as if there were no script; the script then decides what
-the client gets to know.
+Every payload is checked as if there were no script; the script then decides what the
+client is told.
 """
 
 import hashlib
@@ -50,20 +50,22 @@ from statsd_trio.mock_intake.wire import WireError
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
 
-# Far beyond any limit below, so that whoever sends too much still reads the 413.
+# Far more than any limit below, so that a client that sends too much can still read the
+# 413.
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
 
-# How many items are decoded between two checkpoints: under a millisecond.
+# How many items are decoded between two checkpoints, which takes less than a
+# millisecond.
 _ITEMS_PER_SLICE: Final = 20
 
 
 @attrs.frozen
 class _Place:
-    """What stands at a path.
+    """What is at a path.
 
-    Source of the limits: Datadog's public API reference, "Submit metrics" (512000
-    and 5242880 bytes); datadog-agent, pkg/config/setup, serializer_max_payload_size
-    and serializer_max_uncompressed_payload_size for the others.
+    Source of the limits: Datadog's public API reference, "Submit metrics" (512000 and
+    5242880 bytes); datadog-agent, pkg/config/setup, serializer_max_payload_size and
+    serializer_max_uncompressed_payload_size for the others.
     """
 
     route: Route
@@ -92,7 +94,7 @@ _PLACES: Final[Mapping[str, _Place]] = {
 
 
 class _RefusedError(Exception):
-    """The intake does not take this request."""
+    """The intake refuses this request."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -101,7 +103,7 @@ class _RefusedError(Exception):
 
 @attrs.define
 class _Body:
-    """What a body turned out to be, as far as it could be read."""
+    """What is known about a body, as far as it could be read."""
 
     body_bytes: int = 0
     raw_bytes: int = 0
@@ -111,7 +113,7 @@ class _Body:
 
 
 class Receiving:
-    """Answers requests to every path that is not the mock's own."""
+    """Answers requests to every path that is not one of the mock's own pages."""
 
     def __init__(
         self,
@@ -125,7 +127,7 @@ class Receiving:
         self._wall_clock = wall_clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request, as an ASGI application.
+        """Handle one request, as an ASGI application.
 
         Raises:
             ClientDisconnect: if the client leaves before it has its answer.
@@ -135,7 +137,7 @@ class Receiving:
             await answer(scope, receive, send)
 
     async def handle(self, request: Request) -> Response | None:
-        """Take one request; None if the script had the connection closed.
+        """Handle one request; return None if the script closes the connection.
 
         Raises:
             ClientDisconnect: if the client leaves before it has its answer.
@@ -159,7 +161,7 @@ class Receiving:
     async def _judge(self, request: Request, place: _Place | None, body: _Body) -> None:
         """Read and check a request as the real intake would.
 
-        Fills in *body* on the way, so that what was found out stays known.
+        It fills in *body* on the way, so that what was found out is known afterwards.
         """
         max_body_bytes = place.max_body_bytes if place else 0
         data = await _read_body(request, max_body_bytes, body)
@@ -252,11 +254,11 @@ class Receiving:
 
 
 async def _read_body(request: Request, limit_bytes: int, body: _Body) -> bytes:
-    """Read the whole body, keeping no more of it than just over *limit_bytes*.
+    """Read the whole body, but keep only a little more than *limit_bytes* of it.
 
     Raises:
         ClientDisconnect: if the client leaves before its end.
-        _RefusedError: if it goes on past all bounds.
+        _RefusedError: if it exceeds the limit for reading.
     """
     data = bytearray()
     async with aclosing(request.stream()) as chunks:
@@ -297,12 +299,12 @@ async def _read_items(
 
 
 def _read_path(request: Request) -> str:
-    """Return what stands before the question mark, decoded."""
+    """Return the part before the question mark, decoded."""
     path: str = request.scope["path"]
     return path
 
 
 def _read_query(request: Request) -> str:
-    """Return what stands behind the question mark, as it was sent."""
+    """Return the part after the question mark, as it was sent."""
     query: bytes = request.scope["query_string"]
     return query.decode("latin-1")

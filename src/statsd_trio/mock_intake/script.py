@@ -1,4 +1,4 @@
-"""Scripts of faults: what the intake does instead of answering as it should."""
+"""Scripts of faults: what the intake does instead of its normal answers."""
 
 import enum
 import json
@@ -23,14 +23,14 @@ class Fault(enum.StrEnum):
 
     Attributes:
         ACCEPT: answers as if there were no rule, after the rule's delay.
-        ANSWER: answers with the rule's status, headers and body. A good payload
-            counts as received if the status is a 2xx.
+        ANSWER: answers with the rule's status, headers and body. A good payload counts
+            as received if the status is a 2xx.
         HANG: never answers, and waits until the client leaves.
         RESET: resets the connection; the payload is not received.
         LOSE_ANSWER: receives the payload, then resets the connection, so that the
             client cannot know.
-        HALF_ANSWER: sends the head of an answer and half of the body that it
-            announces, then closes; received as for ANSWER.
+        HALF_ANSWER: sends the head of an answer and half of its body, then closes;
+            received as for ANSWER.
         ENDLESS_ANSWER: sends the head of an answer and a body that never ends, until
             the client leaves; received as for ANSWER.
         GARBAGE: sends bytes that are not HTTP, then closes; not received.
@@ -51,7 +51,7 @@ _Name = TypeVar("_Name", bound=enum.StrEnum)
 # Source: RFC 9110, 5.6.2, "token".
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[ -~]*")
-# The HTTP server's own; to break them, there is HALF_ANSWER.
+# Headers that the HTTP server sets itself; use HALF_ANSWER to send wrong ones.
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -71,7 +71,7 @@ def _read_name(names: type[_Name], value: str) -> _Name:
 
 
 def _read_retry_after(value: object) -> str:
-    # A number is what everybody writes.
+    # This is the form that everybody uses.
     if not isinstance(value, str | int):
         raise TypeError(f"retry_after must be seconds or a date, not {value!r}")
     return str(value)
@@ -105,7 +105,7 @@ def _check_header_value(
 
 _COUNT: Final = (instance_of(int), ge(0))
 _DURATION: Final = (instance_of((int, float)), ge(0.0), lt(math.inf))
-# A 1xx does not end an answer, and Starlette and h11 know none beyond 599.
+# A 1xx does not end an answer, and Starlette and h11 allow none beyond 599.
 _STATUS: Final = (instance_of(int), ge(200), le(599))
 
 
@@ -114,24 +114,24 @@ class Rule:
     """One entry of a script: which requests, and what happens to them.
 
     Attributes:
-        route: None for every request, also one to a path that does not exist.
-        status: of ANSWER, HALF_ANSWER and ENDLESS_ANSWER; None for 307 with a
-            *location*, 202 for the last two, else 503.
+        route: None for every request, including those to paths that do not exist.
+        status: the status for ANSWER, HALF_ANSWER and ENDLESS_ANSWER; None means 307
+            with a *location*, 202 for the last two faults, and 503 otherwise.
         location: where a redirect points.
-        retry_after: seconds or an HTTP date, "" for none.
+        retry_after: seconds or an HTTP date; "" for none.
         headers: further headers of the answer.
-        body: of the answer.
-        fault: unless given, ANSWER if there is a status, a location or a
-            retry_after, else ACCEPT.
-        delay_seconds: how long the answer, or the fault, waits after the request
-            was read. What is received is received before the delay.
+        body: the body of the answer.
+        fault: by default ANSWER if there is a status, a location or a retry_after, and
+            ACCEPT otherwise.
+        delay_seconds: how long the answer, or the fault, waits after the request was
+            read. What is received is received before the delay.
         skip: how many requests pass before the rule begins.
-        times: how many requests it takes; None for all.
-        after_seconds: when it begins, after the script did.
-        for_seconds: how long it lasts from then; None for ever.
+        times: how many requests it applies to; None for all.
+        after_seconds: when it begins, after the start of the script.
+        for_seconds: how long it lasts from then on; None for no end.
 
     Raises:
-        TypeError: if a value is of another type.
+        TypeError: if a value has the wrong type.
         ValueError: if a value cannot be used.
     """
 
@@ -155,7 +155,7 @@ class Rule:
     for_seconds: float | None = attrs.field(default=None, validator=optional(_DURATION))
 
     def describe(self) -> str:
-        """Return in a word what it does, for the attempt that it was done to."""
+        """Return in one word what it does, for the attempt that it was applied to."""
         if self.fault is Fault.ACCEPT:
             return "delay" if self.delay_seconds else ""
         return str(self.fault)
@@ -170,7 +170,7 @@ class Rule:
         return 202 if is_cut else 503
 
     def collect_headers(self) -> dict[str, str]:
-        """Return all headers of the answer but those of its body."""
+        """Return all headers of the answer except those about its body."""
         headers = dict(self.headers)
         if self.location:
             headers["location"] = self.location
@@ -180,7 +180,7 @@ class Rule:
 
 
 class Script:
-    """Rules with what is left of each; the first that takes a request has it."""
+    """Rules, with how often each still applies; the first that matches is used."""
 
     def __init__(self, rules: Iterable[Rule], now: float) -> None:
         self._rules = tuple(rules)
@@ -189,7 +189,7 @@ class Script:
         self._times_left = [rule.times for rule in self._rules]
 
     def take_rule(self, route: Route | None, now: float) -> Rule | None:
-        """Find the rule for a request that came at *now*, and use it up by one."""
+        """Return the rule for a request that arrived at *now*, and count its use."""
         elapsed = now - self._start
         for number, rule in enumerate(self._rules):
             if rule.route not in (None, route):
@@ -210,7 +210,7 @@ class Script:
 
 
 def load_script(path: Path) -> tuple[Rule, ...]:
-    """Read a script: TOML with ``[[rules]]``, or JSON with a list ``rules``.
+    """Load a script: TOML with ``[[rules]]``, or JSON with a list ``rules``.
 
     Raises:
         OSError: if the file cannot be read.
@@ -223,7 +223,7 @@ def load_script(path: Path) -> tuple[Rule, ...]:
         else:
             loaded = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        # Both parsers' errors, and bytes that are not UTF-8, are ValueErrors.
+        # The errors of both parsers, and of bytes that are not UTF-8, are ValueErrors.
         raise ConfigError([f"{path}: {error}"]) from error
     try:
         return _CONVERTER.structure(loaded, _ScriptFile).rules

@@ -1,4 +1,4 @@
-"""How much memory what was received takes, to within some tens of percent."""
+"""Estimate how much memory received items take, to within some tens of percent."""
 
 from sys import getsizeof
 from typing import Final, cast
@@ -8,8 +8,8 @@ import attrs
 from statsd_trio.mock_intake.received import ReceivedItem, ReceivedPoint
 
 # Measured with tracemalloc on CPython 3.11: a point with its two numbers, a number that
-# is no small integer, and an object of slots with its tuples. The place of each in its
-# tuple is included.
+# is not a small integer, and an object of slots with its tuples. The place of each in
+# its tuple is included.
 _POINT_BYTES: Final = 136
 _NUMBER_BYTES: Final = 40
 _OBJECT_BYTES: Final = 192
@@ -43,7 +43,7 @@ def _measure(value: object) -> int:
 
 
 def _measure_tuple(values: tuple[object, ...]) -> int:
-    # Points and numbers are all alike, and may be many.
+    # Points and numbers all have the same size, and there may be many.
     if values and isinstance(values[0], ReceivedPoint):
         return len(values) * _POINT_BYTES
     if values and isinstance(values[0], int):

@@ -1,4 +1,4 @@
-"""The mock's own pages: what came, as JSON over HTTP and as a few lines of text."""
+"""The mock's own pages: what was received, as JSON over HTTP and as lines of text."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +25,10 @@ _Values = Sequence[attrs.AttrsInstance]
 
 
 def make_views(intake: MockIntake) -> Starlette:
-    """Make the mock's own pages. Each is made anew when something came since."""
+    """Return the mock's own pages.
+
+    Each is made again if something was received since the last time.
+    """
     kept: dict[str, Callable[[], _Values]] = {
         "series": lambda: intake.series,
         "sketches": lambda: intake.sketches,
@@ -54,16 +57,16 @@ def make_views(intake: MockIntake) -> Starlette:
 
 
 def is_view(path: str) -> bool:
-    """Return whether *path* is the mock's own, and none of the intake's."""
+    """Return whether *path* is one of the mock's own pages."""
     return path == _FIRST_PAGE or path.startswith(_FOLDER)
 
 
 def _make_writer(
     name: str, values: Callable[[], _Values]
 ) -> Callable[[], Awaitable[Response]]:
-    """Make what writes values as one JSON object, in slices.
+    """Return a function that writes values as one JSON object, in slices.
 
-    A test may hold a hundred thousand, and must not be held up by writing them.
+    A test may hold a hundred thousand values, and must not be held up by writing them.
     """
 
     async def write() -> Response:
@@ -82,7 +85,7 @@ def _make_writer(
 
 def _as_members(value: attrs.AttrsInstance) -> dict[str, Any]:
     if isinstance(value, Attempt):
-        # Their items stand in lists of their own; here their number is enough.
+        # Their items are in lists of their own; here their number is enough.
         members = attrs.asdict(value, recurse=False)
         members["items"] = len(value.items)
         members["points"] = value.count_points()

@@ -1,9 +1,9 @@
-"""The wire format of protobuf: the bytes of one message -> its fields.
+"""Read the fields of a protobuf message from its bytes.
 
-Written by hand from the specification, so that what the intake holds does not
-depend on the code that encoded it. Every field is bounded by the buffer it stands
-in, no length is believed before it is checked, and groups (which no message of the
-intake has) are refused, so there is no recursion.
+This is written by hand from the specification, so that what the intake reads does not
+depend on the code that encoded it. Every field is limited by its buffer, every length
+is checked before use, and groups, which no message of the intake has, are refused, so
+there is no recursion.
 
 Source: protobuf.dev, "Encoding".
 """
@@ -19,7 +19,7 @@ _FIXED64: Final = 1
 _LENGTH_DELIMITED: Final = 2
 _FIXED32: Final = 5
 
-# A varint of 64 bits has 10 groups of 7; the tenth holds one bit.
+# A varint of 64 bits has 10 groups of 7; the tenth has one bit.
 _MAX_VARINT_BYTES: Final = 10
 _UINT64: Final = 1 << 64
 # A tag is a uint32 whose low three bits are the wire type.
@@ -27,13 +27,13 @@ _MAX_TAG: Final = (1 << 32) - 1
 
 _unpack_double = struct.Struct("<d").unpack_from
 
-# A varint, a fixed64 read as a double, a length-delimited field; None stands for
-# a fixed32, which no message of the intake has.
+# A varint, a fixed64 read as a double, a length-delimited field; None stands for a
+# fixed32, which no message of the intake has.
 FieldValue = int | float | bytes | None
 
 
 class WireError(ValueError):
-    """The bytes are not a protobuf message, or not one of the expected shape."""
+    """The bytes are not a protobuf message, or not one of the expected form."""
 
 
 def read_fields(  # noqa: C901, PLR0912 -- flat, since it runs for every field
@@ -41,8 +41,8 @@ def read_fields(  # noqa: C901, PLR0912 -- flat, since it runs for every field
 ) -> Iterator[tuple[int, FieldValue]]:
     """Yield (field number, value) in the order of the bytes.
 
-    The type of the value tells the wire type: int for a varint (unsigned), float
-    for a fixed64, bytes for a length-delimited field, None for a fixed32.
+    The type of the value shows the wire type: int for a varint (unsigned), float for a
+    fixed64, bytes for a length-delimited field, None for a fixed32.
 
     Raises:
         WireError: at the first byte that is not well formed.
@@ -91,7 +91,7 @@ def read_varints(data: bytes) -> Iterator[int]:
     """Yield the unsigned varints of a packed field.
 
     Raises:
-        WireError: if the last is cut short or one is over 64 bits.
+        WireError: if the last one is incomplete, or one has more than 64 bits.
     """
     position = 0
     end = len(data)
@@ -159,10 +159,10 @@ def as_signed(value: FieldValue, name: str) -> int:
 
 
 def unzigzag(value: int, name: str) -> int:
-    """Read a sint32 from its unsigned varint.
+    """Decode a sint32 from its unsigned varint.
 
     Raises:
-        WireError: if it is over 32 bits.
+        WireError: if it has more than 32 bits.
     """
     if value >= 1 << 32:
         raise WireError(f"{name} is over 32 bits")
@@ -170,7 +170,7 @@ def unzigzag(value: int, name: str) -> int:
 
 
 def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Read one varint: its value, and where the next field begins."""
+    """Read one varint; return its value, and where the next field begins."""
     value = 0
     shift = 0
     for byte in data[position : position + _MAX_VARINT_BYTES]:

@@ -1,1 +1,1 @@
-"""A running server in; what those who operate it ask for out."""
+"""What operators need from a running server: health, metrics, HTTP views, systemd."""

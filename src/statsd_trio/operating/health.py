@@ -1,21 +1,21 @@
-"""Whether a server does its work, and what else is wrong, by its ledger."""
+"""Judge by its ledger whether a server is ready, and what else is wrong."""
 
 import time
 from typing import Final
 
 from statsd_trio.ledger import Ledger, SinkLedger
 
-# One flush may be late by the length of another.
+# One flush may be late because another one takes long.
 _OVERDUE_INTERVALS: Final = 2
 
 
 def find_unready(
     ledger: Ledger, *, seconds_since_flush: float, interval_seconds: int
 ) -> list[str]:
-    """Return what keeps the server from doing its work, one line for each reason.
+    """Return the reasons why the server is not ready, one line per reason.
 
-    An additional endpoint does not: the main one takes every point. What is wrong
-    with it stands among the conditions.
+    An additional endpoint is not one of them, because the main one gets every point.
+    Its problems are among the conditions.
     """
     reasons: list[str] = []
     if not ledger.listeners:
@@ -23,7 +23,7 @@ def find_unready(
     if seconds_since_flush > _OVERDUE_INTERVALS * interval_seconds:
         reasons.append(f"the last flush was {seconds_since_flush:.0f} seconds ago")
     reasons += [
-        f"{listener.name}: receives nothing: {listener.failure}"
+        f"{listener.name}: cannot receive: {listener.failure}"
         for listener in ledger.listeners
         if listener.failure
     ]
@@ -34,10 +34,10 @@ def find_unready(
 
 
 def find_conditions(ledger: Ledger) -> dict[str, str]:
-    """Return what is wrong though the server does its work, by its name.
+    """Return problems that do not make the server unready, by name.
 
-    These are the additional endpoints that fail, and single routes that do, where
-    that does not keep their endpoint from its work.
+    These are failing additional endpoints, and failing single routes of an endpoint
+    that otherwise works.
     """
     conditions: dict[str, str] = {}
     for sink in ledger.sinks:
@@ -62,7 +62,7 @@ def _find_trouble(sink: SinkLedger) -> list[str]:
 
 
 def _describe_failure(since: float, failure: str) -> str:
-    return f"fails since {_write_time(since)}: {failure}"
+    return f"failing since {_write_time(since)}: {failure}"
 
 
 def _write_time(unix_seconds: float) -> str:

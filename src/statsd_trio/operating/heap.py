@@ -1,12 +1,12 @@
-"""Memory that is free again, and goes back to the operating system.
+"""Give freed memory back to the operating system.
 
-glibc keeps what is freed as long as anything stands above it in the heap, and something
-always does: after a spike 818 MB of 822 stayed. `malloc_trim` gives back whole pages
-wherever they are, at 0.2 ms a megabyte, during which nobody can allocate. So it is not
-called once at the end, which would hold everybody up for a tenth of a second, but each
-time a few megabytes have come free.
+glibc keeps freed memory as long as anything is above it in the heap, and something
+always is: after a spike, 818 MB of 822 MB stayed. `malloc_trim` gives back whole pages
+wherever they are. It takes 0.2 ms per megabyte, during which nobody can allocate. It is
+therefore not called once at the end, which would hold up everything for a tenth of a
+second, but each time a few megabytes have been freed.
 
-Where the C library is another one there is nothing to call, and nothing is done.
+With another C library nothing is done.
 """
 
 import ctypes
@@ -14,17 +14,17 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-# At some 0.2 ms a megabyte, 1.6 ms.
+# This takes 1.6 ms, at some 0.2 ms per megabyte.
 STEP_BYTES: Final = 8 * 1024 * 1024
 
-# In a heap of many small holes it takes longer, whatever came free since the last time.
-# Then it rests so much longer than it took, and costs a hundredth of the time at most.
+# In a heap with many small holes it takes longer, however little was freed since the
+# last time. The trimmer then pauses for a hundred times as long as it took.
 SLOW_SECONDS: Final = 0.004
 REST_FACTOR: Final = 100
 
 
 class HeapTrimmer:
-    """Lets the C library give memory back whenever the memory in use has fallen."""
+    """Makes the C library give memory back when the memory in use has fallen."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class HeapTrimmer:
         """Begin to watch.
 
         Args:
-            read_used: bytes in use, of what comes and goes in large amounts.
-            trim: gives back what is free; None where that cannot be done.
-            clock: seconds.
+            read_used: returns the bytes in use by what comes and goes in large amounts.
+            trim: gives back free memory; None if that is not possible.
+            clock: returns seconds.
         """
         self._read_used = read_used
         self._trim = trim
@@ -46,7 +46,7 @@ class HeapTrimmer:
         self._rests_until = 0.0
 
     def check(self) -> None:
-        """Give memory back if enough has come free since the last time."""
+        """Give memory back if enough was freed since the last time."""
         if self._trim is None:
             return
         used = self._read_used()
@@ -64,7 +64,7 @@ class HeapTrimmer:
 
 
 def find_trim() -> Callable[[], object] | None:
-    """Return what gives free memory back; None if the C library has nothing for it."""
+    """Return the function that gives free memory back; None if there is none."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError, TypeError):

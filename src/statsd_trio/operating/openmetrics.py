@@ -1,4 +1,4 @@
-"""A ledger as OpenMetrics text, for Prometheus and its like."""
+"""Render a ledger as OpenMetrics text, for Prometheus and similar systems."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, cast
@@ -19,10 +19,10 @@ from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
 
 __all__ = ["CONTENT_TYPE", "render_openmetrics"]
 
-# The library gives it no types.
+# The library has no types for it.
 _write: Final = cast("Callable[[CollectorRegistry], bytes]", generate_latest)
 
-# One value, or pairs: what the label says, or the labels say, and the value.
+# One value, or pairs of the values of the labels and the value.
 _Values = float | Iterable[tuple[str | tuple[str, ...], float]]
 
 _LISTENER_COUNTS: Final = (
@@ -33,32 +33,32 @@ _LISTENER_COUNTS: Final = (
     ("granted_buffer_bytes", "gauge", "Receive buffer that the kernel granted."),
     ("waits", "counter", "Times a reader waited for room in the queue."),
     ("longest_wait_seconds", "gauge", "Longest of these waits."),
-    ("dropped_bytes", "counter", "Bytes of streams that became no packet."),
+    ("dropped_bytes", "counter", "Bytes of streams that did not become packets."),
     ("failures", "counter", "Times that a listener failed and tried again."),
 )
 _SINK_COUNTS: Final = (
-    ("snapshotted", "counter", "Points handed to a sink."),
+    ("snapshotted", "counter", "Points passed to a sink."),
     ("delivered", "counter", "Points delivered."),
     ("pending", "gauge", "Points that wait in memory."),
     ("spooled", "gauge", "Points that wait on disk."),
     ("evicted", "counter", "Points dropped for lack of room."),
     ("oversize", "counter", "Points too large to send."),
-    ("abandoned", "counter", "Points given up at a stop."),
-    ("spool_gone", "counter", "Points whose file left the spool otherwise."),
+    ("abandoned", "counter", "Points not delivered when the server stopped."),
+    ("spool_gone", "counter", "Points whose spool file was removed by somebody else."),
     ("switched_off", "counter", "Points of routes that a sink does not get."),
     ("resent", "counter", "Points sent again after a lost answer."),
 )
 
 
 def render_openmetrics(ledger: Ledger, *, is_ready: bool) -> bytes:
-    """Write *ledger*; what the system cannot tell is left out."""
+    """Return *ledger* as text, without values that the system does not know."""
     registry = CollectorRegistry()
     registry.register(_LedgerCollector(ledger, is_ready=is_ready))
     return _write(registry)
 
 
 class _LedgerCollector(Collector):
-    """Makes the families of one ledger when the library asks for them."""
+    """Makes the metric families of one ledger when the library asks for them."""
 
     def __init__(self, ledger: Ledger, *, is_ready: bool) -> None:
         self._ledger = ledger
@@ -66,7 +66,7 @@ class _LedgerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families that have a sample."""
-        help_text = "1 if the server does its work, else 0."
+        help_text = "1 if the server is ready, else 0."
         ready = _gauge("ready", help_text, self._is_ready)
         for family in (ready, *_list_families(self._ledger)):
             if family.samples:
@@ -121,7 +121,7 @@ def _list_families(ledger: Ledger) -> Iterator[Metric]:
     yield _counter("contexts_expired", "Series forgotten.", contexts.expired)
     yield _counter(
         "contexts_type_clashes",
-        "Series whose name came with another type.",
+        "Series whose name arrived with another type.",
         contexts.type_clashes,
     )
     yield from _list_sink_families(ledger.sinks)

@@ -1,4 +1,4 @@
-"""The service manager's side: what it hands over, and what it is told.
+"""Talk to a service manager: take over its sockets, and notify it.
 
 Source: systemd, sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3).
 """
@@ -16,14 +16,14 @@ logger = logging.getLogger(__name__)
 
 _FIRST_DESCRIPTOR: Final = 3
 
-# More than any unit file lists; the number is another's.
+# More than any unit file lists; a larger number is for another program.
 _MAX_DESCRIPTORS: Final = 1024
 
 
 class SystemdNotifier:
-    """Tells a service manager that we are ready, alive, or stopping.
+    """Notifies a service manager that we are ready, alive, or stopping.
 
-    Where there is none, nothing is told.
+    Without a service manager it does nothing.
     """
 
     def __init__(self, address: str = "", watchdog_seconds: float = math.inf) -> None:
@@ -32,7 +32,7 @@ class SystemdNotifier:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], pid: int) -> Self:
-        """Find the one that started process *pid*, if one did."""
+        """Return the notifier for the manager that started process *pid*, if any."""
         address = environ.get("NOTIFY_SOCKET", "")
         if not address.startswith(("/", "@")):
             return cls()
@@ -43,7 +43,10 @@ class SystemdNotifier:
         return cls(address)
 
     def notify(self, *lines: str) -> None:
-        """Send *lines*, without ever waiting; a manager that is gone is no matter."""
+        """Send *lines* without ever waiting.
+
+        It does not matter if the manager is gone.
+        """
         if not self._address:
             return
         try:
@@ -51,13 +54,13 @@ class SystemdNotifier:
                 sender.setblocking(False)
                 sender.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            logger.debug("the service manager was not told %s: %s", lines, error)
+            logger.debug("could not tell the service manager %s: %s", lines, error)
 
     async def keep_alive(self) -> None:
-        """Say that we live, twice in each of the watchdog's intervals.
+        """Notify that we are alive, twice in each interval of the watchdog.
 
-        That this task gets to run is the sign of life: it will not if something
-        holds up Trio's loop.
+        This task shows that Trio's loop works: if something holds up the loop, it does
+        not run.
         """
         while True:
             await trio.sleep(self._watchdog_seconds / 2)
@@ -68,7 +71,7 @@ def take_sockets(environ: Mapping[str, str], pid: int) -> tuple[socket.socket, .
     """Take over the sockets that were bound for process *pid*, if there are any.
 
     Raises:
-        OSError: if one is no socket.
+        OSError: if a descriptor is not a socket.
     """
     count = environ.get("LISTEN_FDS", "")
     if environ.get("LISTEN_PID") != str(pid) or not count.isdecimal():
@@ -81,6 +84,8 @@ def take_sockets(environ: Mapping[str, str], pid: int) -> tuple[socket.socket, .
             os.set_inheritable(descriptor, False)
             sockets.append(socket.socket(fileno=descriptor))
         except OSError as error:
-            message = f"LISTEN_FDS={count}: {descriptor} is no socket: {error.strerror}"
+            message = (
+                f"LISTEN_FDS={count}: {descriptor} is not a socket: {error.strerror}"
+            )
             raise OSError(error.errno, message) from error
     return tuple(sockets)

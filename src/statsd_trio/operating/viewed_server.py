@@ -1,4 +1,4 @@
-"""What the views need of a server."""
+"""What the HTTP views need from a server."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
@@ -11,7 +11,7 @@ class ViewedServer(Protocol):
     """A server, as far as the views show it."""
 
     def ledger(self) -> Ledger:
-        """Return what became of everything."""
+        """Return the server's ledger."""
         ...
 
     def find_unready(self) -> Sequence[str]:
@@ -19,9 +19,9 @@ class ViewedServer(Protocol):
         ...
 
     def find_conditions(self) -> Mapping[str, str]:
-        """Return what is wrong though it does its work, by its name."""
+        """Return problems that do not make the server unready, by name."""
         ...
 
     def rank_contexts(self) -> Awaitable[ContextRanking]:
-        """Return the names and tag keys with most contexts; a screenful at most."""
+        """Return the names and tag keys with the most contexts, at most a screenful."""
         ...

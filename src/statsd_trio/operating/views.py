@@ -1,8 +1,8 @@
-"""What is served over HTTP: health, metrics, the ledger, the costly names.
+"""The views that are served over HTTP: health, metrics, ledger, most used names.
 
-Needs the extra ``http``. Nothing here changes a server, and no view takes an argument
-that makes it work more than a small answer does. However many ask, each view is made
-about once a second.
+They need the extra ``http``. Nothing here changes a server, and no view takes an
+argument that could make it work harder. However many clients ask, each view is made
+about once per second.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,12 @@ from statsd_trio.operating.viewed_server import ViewedServer
 from statsd_trio.version import __version__
 from statsd_trio.web import JsonResponse, Limits, Page, make_application
 
-# A monitor or two, a person, and some that forgot to leave. What they ask for together
-# is a small part of what the server does: a request costs about half a millisecond.
+# Enough for some monitors, a person, and connections that were left open. What they can
+# ask for together is a small part of the server's work: a request takes about half a
+# millisecond.
 LIMITS: Final = Limits(
     max_connections=32,
-    # No view wants a body. Whoever sends one reads the answer all the same.
+    # No view uses a body, but a client that sends one still gets an answer.
     max_body_bytes=1024 * 1024,
     idle_seconds=30.0,
     write_seconds=30.0,
@@ -45,7 +46,7 @@ statsd-trio {__version__}
 
 
 def make_views(server: ViewedServer) -> Starlette:
-    """Make the views of *server*."""
+    """Return the views of *server*."""
     started = trio.current_time()
 
     def show_index() -> Response:
@@ -96,7 +97,7 @@ def _make_page(show: Callable[[], Response]) -> Page:
 
 
 def _describe_ranking(ranking: ContextRanking) -> dict[str, Any]:
-    """Make JSON of it; most first."""
+    """Return the ranking as JSON values, the largest first."""
     return {
         "names": [
             {"name": name, "contexts": contexts, "tag_values": dict(tag_keys)}

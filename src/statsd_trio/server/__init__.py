@@ -1,4 +1,4 @@
-"""The server: every stage joined, from bind to the last delivery."""
+"""Run a server: connect all stages, from the sockets to the last delivery."""
 
 from statsd_trio.server.files import find_unusable
 from statsd_trio.server.server import Server, serve

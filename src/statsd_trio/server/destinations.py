@@ -1,4 +1,4 @@
-"""The destinations that a `Config` names, each with its sink and its queue."""
+"""Open the destinations that a `Config` names, each with its sink and its queue."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _OTLP_CA_OPTION: Final = "otlp_ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)"
 
 
 def make_api_key(config: Config) -> ApiKey | None:
-    """Make the main intake's key, which can be replaced; None if none is set."""
+    """Return the main intake's key, which can be replaced; None if none is set."""
     return None if config.api_key is None else ApiKey(reveal_key(config.api_key))
 
 
@@ -35,13 +35,14 @@ def open_destinations(
     """Open every sink that *config* names.
 
     Args:
-        config: which, and how.
-        wall_clock: unix seconds.
-        api_key: the main intake's, instead of the one in *config*.
+        config: the sinks, and their settings.
+        wall_clock: returns unix seconds.
+        api_key: the main intake's key, instead of the one in *config*.
         resources: closes what is opened here, if a destination never runs.
 
     Raises:
-        OSError: naming a file, or standard output, that cannot be written to.
+        OSError: if a file, or standard output, cannot be written to; the message names
+            it.
     """
     openers: dict[str, Callable[[], Destination]] = {
         "console": lambda: _open_runner("console", ConsoleSink(), wall_clock),
@@ -67,7 +68,7 @@ def _open_datadog(
     api_key: ApiKey | None,
     resources: ExitStack | None,
 ) -> Destination:
-    # A third of a second of imports, for those alone who deliver to Datadog.
+    # This imports for a third of a second, and is only needed to deliver to Datadog.
     from statsd_trio.sinks.datadog.opening import (  # noqa: PLC0415
         Account,
         open_datadog_destination,
@@ -89,7 +90,7 @@ def _open_datadog(
         for other, names in config.additional_routes.items()
     }
     # Source: datadog-agent, pkg/config/utils/endpoints.go: an intake gets everything
-    # once for each key, though the main one or a key may be named again.
+    # once for each key, even if the main intake or a key is named again.
     seen = {(url.rstrip("/"), _read_text(config.api_key))}
     for other, keys in config.additional_endpoints.items():
         routes = routes_of.get(strip_credentials(other), tuple(DatadogRoute))
@@ -179,12 +180,12 @@ def _reveal(secret: Secret | None) -> str | None:
 
 
 def _read_text(key: Secret | KeySource | None) -> str | None:
-    """Return the text of *key*; None for one that has to be asked for."""
+    """Return the text of *key*; None if it must be asked for."""
     if isinstance(key, Secret):
         key = key.reveal()
     return key.strip() if isinstance(key, str) else None
 
 
 def reveal_key(key: Secret | KeySource) -> KeySource:
-    """Take the text out of a `Secret`; a callable stays one."""
+    """Return the text of a `Secret`, or a callable as it is."""
     return key.reveal() if isinstance(key, Secret) else key

@@ -1,4 +1,4 @@
-"""Tries what a configuration names, without leaving anything behind."""
+"""Try out the files that a configuration names, without leaving anything behind."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from statsd_trio.sinks.jsonl import JsonLinesSink
 
 
 def find_unusable(config: Config) -> dict[str, str]:
-    """Return what a server of *config* would miss: a file, or its engine.
+    """Return what a server of *config* could not use: a file, or its engine.
 
     Returns:
-        name of the field to one line; empty if everything can be used.
+        One line for each field concerned; empty if everything can be used.
     """
     problems: dict[str, str] = {}
     for name, check in _CHECKS.items():
@@ -34,7 +34,7 @@ def find_unusable(config: Config) -> dict[str, str]:
 def _check_ca_file(config: Config) -> None:
     if "datadog" not in config.sinks or config.ca_file is None:
         return
-    # A third of a second of imports, for those alone who deliver to Datadog.
+    # This imports for a third of a second, and is only needed to deliver to Datadog.
     from statsd_trio.sinks.delivery.transport import open_ssl_context  # noqa: PLC0415
 
     open_ssl_context(config.ca_file, skip_validation=config.skip_ssl_validation)
@@ -48,7 +48,7 @@ def _check_spool(config: Config) -> None:
         if path.exists():
             _make_file_in(path)
             return
-        # The spool makes the folders that are missing.
+        # The spool creates missing folders.
         with tempfile.TemporaryDirectory(dir=_find_existing(path.parent)):
             pass
 

@@ -1,4 +1,4 @@
-"""The ledger of a running server, read from where its stages count."""
+"""Read the ledger of a running server from the counters of its stages."""
 
 import logging
 from collections import Counter
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @attrs.frozen(eq=False, kw_only=True)
 class LedgerSource:
-    """The stages that count, and the counters that no stage keeps for itself."""
+    """The stages that count, and the counters that no stage keeps itself."""
 
     listeners: Sequence[Listener]
     submitted: ListenerCounters
@@ -73,7 +73,7 @@ class LedgerSource:
 
 
 def log_ledger(ledger: Ledger) -> None:
-    """Log in one line what a server that has stopped received and delivered."""
+    """Log one line about what a server that has stopped received and delivered."""
     lines, samples = ledger.lines, ledger.samples
     refused: Counter[str] = Counter()
     for listener in ledger.listeners:

@@ -1,4 +1,4 @@
-"""The sockets and pipes that a `Config` names, bound."""
+"""Bind the sockets and pipes that a `Config` names."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,8 +17,8 @@ from statsd_trio.transports.tcp import bind_tcp
 from statsd_trio.transports.udp import bind_udp
 from statsd_trio.transports.unix import bind_unix_datagram, bind_unix_stream
 
-# Files that may be open beside connections and requests: the spool's, those of who
-# looks at the views, those that Python opens itself.
+# Files that may be open besides connections and requests: those of the spool, of
+# clients of the HTTP views, and of Python itself.
 _OTHER_DESCRIPTORS: Final = 64
 
 
@@ -28,20 +28,22 @@ async def bind_listeners(
     """Bind every address that *config* names.
 
     Args:
-        config: which addresses, and how to read them.
+        config: the addresses, and how to read from them.
         native_receive: reads many datagrams at once; None to read one by one.
 
     Raises:
-        OSError: naming the address; what was bound before is closed.
+        OSError: if an address cannot be bound; the message names it, and no socket
+            stays open.
     """
     listeners: list[Listener] = []
     with ExitStack() as stack:
         stack.callback(_close_all, listeners)
         await _bind_each(config, native_receive, listeners)
         keys = 1 + sum(len(keys) for keys in config.additional_endpoints.values())
-        # One for each route beyond the shared ones, and one for the key's check.
+        # One connection for each route besides the shared ones, and one for checking
+        # the key.
         connections = config.max_concurrent_requests + len(ROUTE_NAMES)
-        # The same, at most, for OTLP.
+        # At most the same number for OTLP.
         accounts = keys + ("otlp" in config.sinks)
         fit_connections(listeners, _OTHER_DESCRIPTORS + accounts * connections)
         stack.pop_all()
@@ -49,7 +51,7 @@ async def bind_listeners(
 
 
 async def open_forward(config: Config) -> Forwarder | None:
-    """Open what every packet is sent on through; None if that was not asked for."""
+    """Open what forwards every packet; return None if that was not asked for."""
     if config.forward_host is None or config.forward_port is None:
         return None
     return await open_forwarder(config.forward_host, config.forward_port)
@@ -58,9 +60,10 @@ async def open_forward(config: Config) -> Forwarder | None:
 async def _bind_each(
     config: Config, native_receive: NativeReceive | None, listeners: list[Listener]
 ) -> None:
-    """Add what is bound to *listeners*, where the caller finds it if the next fails.
+    """Bind the addresses, and add each listener to *listeners*.
 
-    A port or a path that one of the sockets handed in is bound to is that socket.
+    If one fails, the caller can close those before it. A port or a path that a socket
+    handed in is already bound to is not bound again.
     """
     handed_in = find_bound(config.sockets)
     if config.port is not None and (SOCK_DGRAM, config.port) not in handed_in:

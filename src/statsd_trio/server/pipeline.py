@@ -1,4 +1,4 @@
-"""The stages of a server, made from a `Config` and joined.
+"""Make the stages of a server from a `Config`, and connect them.
 
 listeners -> queue -> ingest -> aggregator -> flusher -> destinations
 """
@@ -46,13 +46,14 @@ logger = logging.getLogger(__name__)
 
 @attrs.frozen(eq=False, kw_only=True)
 class Pipeline:
-    """The stages of one server, in the order in which data meets them.
+    """The stages of one server, in the order of the data flow.
 
     Attributes:
-        channels: where each listener puts its packets, in the order of the listeners.
-        submissions: where `Server.submit` puts its packets.
-        http_listeners: the sockets of the views.
-        api_key: of the main intake; None without one.
+        channels: the channel of each listener for its packets, in the order of the
+            listeners.
+        submissions: the channel for the packets of `Server.submit`.
+        http_listeners: the sockets of the HTTP views.
+        api_key: the key of the main intake; None without one.
         resources: closes every socket that is still open, and each destination that
             never ran.
     """
@@ -80,19 +81,18 @@ async def open_pipeline(
     sinks: Sequence[Sink] | None,
     wall_clock: Callable[[], float],
 ) -> Pipeline:
-    """Open what *config* names, and join it; nothing runs yet.
+    """Open what *config* names, and connect the stages; nothing runs yet.
 
-    What can fail fails first: the engine, the key, the sinks, the sockets.
+    What may fail is done first: the engine, the key, the sinks, the sockets.
 
     Args:
-        config: which listeners, stages and sinks.
+        config: the listeners, stages and sinks.
         sinks: used instead of those in *config*, if given.
-        wall_clock: unix seconds.
+        wall_clock: returns unix seconds.
 
     Raises:
         ConfigError: if the engine, or an extra, is missing.
-        OSError: as `bind_listeners` and `open_destinations`; nothing stays bound, or
-            open.
+        OSError: as `bind_listeners` and `open_destinations`; nothing stays open.
     """
     engine = choose_engine(config.engine)
     wall_clock = _LastingClock(wall_clock)
@@ -170,7 +170,7 @@ async def open_pipeline(
         )
 
         def warn_of_losses() -> None:
-            """Log what the interval lost: before there was a line, and by line."""
+            """Log what was lost in the interval, in packets and in lines."""
             for listener in listeners:
                 listener.warn_of_losses()
             rejections.warn()
@@ -206,15 +206,15 @@ async def open_pipeline(
 
 
 def log_warnings(rules: Rules) -> None:
-    """Log what an operator should know of *rules*."""
+    """Log what an operator should know about *rules*."""
     for warning in rules.warnings:
         logger.warning("%s", warning)
 
 
 class _LastingClock:
-    """A clock that stands still once it has raised.
+    """A clock that stands still after it has raised.
 
-    The first time that ends the server, and the last snapshot needs a time too.
+    The first error ends the server, and the last snapshot needs a time too.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

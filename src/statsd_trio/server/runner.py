@@ -1,13 +1,14 @@
-"""The tasks of a server: three nurseries, whose nesting is the order of the stop.
+"""Run the tasks of a server in three nested nurseries, which order its stop.
 
-A cancel reaches all three at once, but only the innermost heeds it. Its readers take
-what the kernel holds and close their ends of the queue. The tasks of the other two are
-shielded, and each ends because what feeds it has ended: the processor when the queue is
-closed and empty, the destinations when they have the last snapshot and have delivered
-it, for which they have `shutdown_seconds`.
+A cancel reaches all three at once, but only the innermost one acts on it. Its readers
+read what the kernel holds, and close their ends of the queue. The tasks in the other
+two are shielded, and each ends because its input has ended: the processor when the
+queue is closed and empty, the destinations when they have delivered the last snapshot,
+for which they have `shutdown_seconds`.
 
-A stage that fails cancels its nursery, and so the readers, which stops the server in
-the same order. The other stages go on to their end, and what failed is raised then.
+A stage that fails cancels its nursery, and with it the readers, which stops the server
+in the same order. The other stages go on to their end, and the error is raised after
+that.
 """
 
 import logging
@@ -44,15 +45,15 @@ class PipelineRunner:
         self._has_delivered = False
         self._joining: set[trio.CancelScope] = set()
 
-    # All or none: the processor ends only once every sender is closed, and one that no
-    # task holds would never be.
+    # All or none: the processor ends only when every sender is closed, and a sender
+    # that no task holds would never be closed.
     @protect_from_ki
     async def run(self, server: ViewedServer, on_started: Callable[[], None]) -> None:
         """Run until cancelled, or until a stage fails.
 
         Args:
-            server: what the views show.
-            on_started: called once every task is started.
+            server: the server that the views show.
+            on_started: called when every task is started.
         """
         pipeline = self._pipeline
         try:
@@ -72,7 +73,7 @@ class PipelineRunner:
             self._end()
 
     def _start_reading(self, read: trio.Nursery, server: ViewedServer) -> None:
-        """Start everything that a cancel reaches."""
+        """Start all tasks that a cancel reaches."""
         pipeline = self._pipeline
         for listener, channel in zip(
             pipeline.listeners, pipeline.channels, strict=True
@@ -85,7 +86,7 @@ class PipelineRunner:
 
     @protect_from_ki
     async def _process(self, stop: Callable[[], None]) -> None:
-        """Process to the end of the queue; where that fails, call *stop* first."""
+        """Process packets to the end of the queue; if that fails, call *stop* first."""
         queue, ingest = self._pipeline.queue, self._pipeline.ingest
         with trio.CancelScope(shield=True):
             async with queue:
@@ -94,7 +95,7 @@ class PipelineRunner:
                 except Exception as error:
                     _log_failure(error)
                     stop()
-                    # Readers have their stop to hand on what they hold.
+                    # The readers have the time of the stop to pass on what they hold.
                     async for _ in queue:  # noqa: ASYNC120 - it is shielded
                         pass
                     ingest.give_up(queue.taken)
@@ -102,8 +103,8 @@ class PipelineRunner:
 
     @protect_from_ki
     async def _deliver_last(self) -> None:
-        """Hand the last snapshot to the destinations, and let them end."""
-        # Building the last snapshot is a part of the delivery.
+        """Pass the last snapshot to the destinations, and let them end."""
+        # The time to build the last snapshot is part of the time to deliver.
         deadline = trio.current_time() + self._shutdown_seconds
         with trio.CancelScope(shield=True):
             try:
@@ -118,7 +119,7 @@ class PipelineRunner:
 
     @protect_from_ki
     async def _deliver(self, destination: Destination) -> None:
-        """Deliver until the stop, or until nothing can be delivered there any more."""
+        """Deliver until the stop, or until this destination can never deliver again."""
         with trio.CancelScope(shield=True):
             try:
                 await destination.run()
@@ -131,7 +132,7 @@ class PipelineRunner:
                     self._sinks_ended.set()
 
     def _end(self) -> None:
-        # Nobody may wait for what nobody delivers any more.
+        # Nobody may wait for what will never be delivered.
         self._has_delivered = True
         for scope in self._joining:
             scope.cancel()
@@ -139,7 +140,7 @@ class PipelineRunner:
         log_ledger(self._pipeline.ledger_source.read())
 
     async def flush(self) -> None:
-        """Do what `Server.flush` promises."""
+        """Do the work of `Server.flush`."""
         pipeline = self._pipeline
         if not self._has_delivered:
             for listener in pipeline.listeners:
@@ -161,7 +162,7 @@ class PipelineRunner:
             raise RuntimeError(_NOTHING_LEFT)
 
     async def wait_sinks_ended(self) -> None:
-        """Do what `Server.wait_sinks_ended` promises."""
+        """Do the work of `Server.wait_sinks_ended`."""
         await self._sinks_ended.wait()
 
 
@@ -172,7 +173,7 @@ async def _receive(listener: Listener, channel: PacketSendChannel) -> None:
 
 @protect_from_ki
 async def _hold_open(submissions: PacketSendChannel) -> None:
-    """Hold the channel open for `Server.submit`, until cancelled."""
+    """Keep the channel of `Server.submit` open, until cancelled."""
     with submissions:
         await trio.sleep_forever()
 

@@ -1,4 +1,4 @@
-"""A running server, as its user holds it, and `serve`, which makes it."""
+"""`serve`, and the `Server` that it gives to its caller."""
 
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -26,14 +26,14 @@ from statsd_trio.transports.listener import BoundAddress
 from statsd_trio.transports.packet import Origin, Packet
 from statsd_trio.transports.udp import UdpListener
 
-# As many names, and tag keys of each, as fit on a screen.
+# As many names, with as many tag keys, as fit on a screen.
 _RANKED: Final = 20
 
 _IN_PROCESS: Final = Origin(transport="inproc", listener="submit")
 
 
 class Server:
-    """A running server. `serve` makes it."""
+    """A running server, made by `serve`."""
 
     def __init__(
         self, config: Config, pipeline: Pipeline, runner: PipelineRunner
@@ -45,7 +45,7 @@ class Server:
 
     @property
     def config(self) -> Config:
-        """The configuration that it runs with, as the last reload left it."""
+        """The configuration in use, including the last reload."""
         return self._config
 
     @property
@@ -55,7 +55,7 @@ class Server:
 
     @property
     def udp_address(self) -> tuple[str, int]:
-        """The host and port at which UDP is received, the first if there are several.
+        """The host and port for UDP; the first ones if there are several.
 
         Raises:
             LookupError: if UDP is turned off.
@@ -67,7 +67,7 @@ class Server:
 
     @property
     def http_addresses(self) -> tuple[tuple[str, int], ...]:
-        """Where it shows itself over HTTP; one for each address of the host."""
+        """The addresses of the HTTP views, one for each address of the host."""
         names = [
             listener.socket.getsockname() for listener in self._pipeline.http_listeners
         ]
@@ -78,7 +78,10 @@ class Server:
         return self._pipeline.ledger_source.read()
 
     def find_unready(self) -> list[str]:
-        """Tell, a line each, what keeps it from doing its work; nothing if it can."""
+        """Return the reasons why the server is not ready, one line per reason.
+
+        An empty list means that it is ready.
+        """
         return find_unready(
             self.ledger(),
             seconds_since_flush=self._pipeline.flusher.measure_silence(),
@@ -86,53 +89,52 @@ class Server:
         )
 
     def find_conditions(self) -> dict[str, str]:
-        """Return what is wrong though it does its work, by its name.
+        """Return problems that do not make the server unready, by name.
 
-        An additional endpoint that fails, say, or a route that does: none of it makes
-        the server unready.
+        Examples are an additional endpoint that fails, or a single route.
         """
         return find_conditions(self.ledger())
 
     async def rank_contexts(self) -> ContextRanking:
-        """Tell which names have most contexts, and which tag keys most values."""
+        """Return the names with most contexts, and the tag keys with most values."""
         ranker = self._pipeline.aggregator.rank_contexts(_RANKED)
         await Pace().run(ranker.rank())
         return ranker.ranking
 
     async def flush(self) -> None:
-        """Take what was read so far, open buckets too, and see it off.
+        """Send what was received so far, including open buckets, to every sink.
 
-        Returns once every sink has delivered it, queued it for another try, or
-        refused it. What came after an earlier flush within the same bucket goes with
-        the next bucket, since a point is never sent twice.
+        This returns when every sink has delivered it, queued it for another try, or
+        refused it. What arrived after an earlier flush in the same bucket is sent with
+        the next bucket, because a point is never sent twice.
 
         Raises:
-            RuntimeError: if the server has stopped, before or meanwhile; it has then
-                delivered what it had, as far as `shutdown_seconds` allowed.
+            RuntimeError: if the server has stopped, before the call or during it. It
+                has then delivered what it had, as far as `shutdown_seconds` allowed.
         """
         await self._runner.flush()
 
     async def wait_sinks_ended(self) -> None:
         """Wait until no sink can ever deliver anything again.
 
-        That is so once nobody reads the pipe that every sink writes to. The server
-        runs on, and counts what it cannot deliver; whoever runs it may stop it. A
-        server without sinks waits for ever.
+        This happens if every sink writes to a pipe that nobody reads any more. The
+        server keeps running, and counts what it cannot deliver; whoever runs it may
+        stop it. On a server without sinks this waits forever.
         """
         await self._runner.wait_sinks_ended()
 
     def submit(self, packet: bytes | bytearray | memoryview) -> bool:
-        """Queue *packet* as if it had come from a socket; never blocks.
+        """Queue *packet* as if it had arrived at a socket; this never blocks.
 
         Args:
-            packet: bytes, or something like them, of which a copy is made.
+            packet: a bytes-like object, which is copied.
 
         Returns:
             False if it was refused because the queue is full, the packet is longer than
             ``buffer_size``, or the server is stopping. The ledger counts it by reason.
 
         Raises:
-            TypeError: if *packet* is not like bytes; nothing is queued then.
+            TypeError: if *packet* is not bytes-like; nothing is queued then.
         """
         if not isinstance(packet, bytes):
             packet = _copy_packet(packet)
@@ -155,13 +157,12 @@ class Server:
 
     @contextmanager
     def watch(self, watcher: Watcher) -> Generator[None]:
-        """Let *watcher* see everything that the server takes in, within a block.
+        """Let *watcher* see everything that the server receives, within a block.
 
-        The hooks of the configuration, and what the server aggregates, stay as they
-        are.
+        The hooks of the configuration, and what the server aggregates, stay the same.
 
         Raises:
-            RuntimeError: if somebody watches it already.
+            RuntimeError: if the server has a watcher already.
         """
         if self._is_watched:
             raise RuntimeError("somebody watches this server already; only one can")
@@ -175,16 +176,16 @@ class Server:
 
     @protect_from_ki
     def reload(self, config: Config) -> None:
-        """Take over what can change while it runs; never blocks, and loses nothing.
+        """Apply what can change in a running server; this never blocks or loses data.
 
-        Tags, rules for names and the API key hold from the next line, and request,
-        on. A series that is there keeps its tags: under its old ones it ends as any
-        that goes quiet. All other fields, and an `api_key` of None, are ignored.
+        New tags, rules for names, and API key apply from the next line and request on.
+        An existing series keeps its tags, and ends like any series that gets no more
+        values. All other fields, and an `api_key` of None, are ignored.
 
         Raises:
             ConfigError: with every problem of *config*; nothing has changed then.
         """
-        # Where it delivers does not change, so that it needs no sink here.
+        # The destinations do not change, so no sink is needed here.
         problems = find_problems(config, has_sinks=True)
         if problems:
             raise ConfigError(problems)
@@ -217,18 +218,18 @@ async def serve(  # noqa: ASYNC128 - `Server.run` calls started
 ) -> NoReturn:
     """Serve until cancelled; then drain, deliver and re-raise what stopped it.
 
-    Trio's clock paces, *wall_clock* stamps.
+    Trio's clock decides when to flush, and *wall_clock* the timestamps.
 
     Args:
-        config: what to listen to, how to aggregate, where to deliver.
-        sinks: async callables taking a `Snapshot`, used instead of ``config.sinks``.
-        wall_clock: unix seconds.
-        task_status: gets the `Server` once every address is bound.
+        config: where to listen, how to aggregate, where to deliver.
+        sinks: async callables that take a `Snapshot`, used instead of ``config.sinks``.
+        wall_clock: returns unix seconds.
+        task_status: receives the `Server` when every address is bound.
 
     Raises:
         ConfigError: with every problem of *config*, such as a missing key.
-        OSError: if an address is taken or forbidden; it names the address. Nothing
-            was started then.
+        OSError: if an address is taken or forbidden; the message names it, and nothing
+            was started.
     """
     if not config.use_dogstatsd:
         raise ConfigError(
@@ -249,5 +250,5 @@ def _copy_packet(packet: object) -> bytes:
         return memoryview(packet).tobytes()  # type: ignore[arg-type]  # it says so
     except TypeError:
         raise TypeError(
-            f"submit() takes bytes, or something like them, not {type(packet).__name__}"
+            f"submit() takes a bytes-like object, not {type(packet).__name__}"
         ) from None

@@ -1,4 +1,4 @@
-"""What aggregation and the rules need of a `Config`."""
+"""Make the settings of aggregation, and the rules, from a `Config`."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from statsd_trio.rules import (
 
 
 def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettings:
-    """Pick what aggregation needs."""
+    """Return the settings of aggregation."""
     return AggregationSettings(
         interval_seconds=config.interval_seconds,
         hostname=config.hostname,
@@ -40,14 +40,14 @@ def make_aggregation_settings(config: Config, rules: Rules) -> AggregationSettin
 
 
 def make_series_filter(config: Config, rules: Rules) -> Callable[[str], bool] | None:
-    """Make what tells which generated series are not wanted; None if all are."""
+    """Return a function that says which generated series to drop; None to drop none."""
     if not config.metric_filterlist:
         return None
     return lambda name: not rules.keeps_series(name)
 
 
 def make_rules(config: Config) -> Rules:
-    """Make the rules that each new metric passes."""
+    """Return the rules that are applied to each new metric."""
     match_prefix = config.metric_filterlist_match_prefix
     generated = select_generated(
         config.metric_filterlist,
@@ -64,7 +64,7 @@ def make_rules(config: Config) -> Rules:
 
 
 def list_figures(config: Config) -> tuple[str, ...]:
-    """Return what follows the name and a dot in the series of a histogram."""
+    """Return the suffixes, after the name and a dot, of the series of a histogram."""
     aggregates = dict.fromkeys(config.histogram_aggregates)
     return name_figures(aggregates, _read_percentiles(config))
 
@@ -74,5 +74,5 @@ def _read_percentiles(config: Config) -> tuple[int, ...]:
 
 
 def find_rule_warnings(config: Config) -> tuple[str, ...]:
-    """Return what an operator should know of the rules in *config*, a line each."""
+    """Return what an operator should know about the rules of *config*, line by line."""
     return make_rules(config).warnings

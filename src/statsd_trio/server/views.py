@@ -1,7 +1,7 @@
-"""Where a server shows itself over HTTP, if its configuration says so.
+"""Show a server over HTTP, if its configuration says so.
 
-What serves it is imported late, so that a server without ``http`` does not need the
-extra of that name, nor wait for it.
+The modules for HTTP are imported only when needed, so that a server without ``http``
+does not need the extra of that name, or wait for the import.
 """
 
 import importlib
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 async def bind_views(address: str | None) -> list[trio.SocketListener]:
-    """Bind every address that *address*, ``HOST:PORT``, stands for; nothing for None.
+    """Bind every address that *address*, ``HOST:PORT``, stands for; none for None.
 
     Raises:
         ConfigError: if the extra is missing.
