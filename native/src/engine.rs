@@ -1,7 +1,7 @@
-//! The engine without Python: lines and values into the accumulators of a bucket.
+//! The engine without Python: it adds values of lines to the accumulators of a bucket.
 //!
-//! A context is a *handle* here, a number that whoever owns the contexts was given. What is
-//! in any doubt is left to the caller, who adds it the exact way.
+//! A context is a *handle* here, a number that the owner of the contexts was given.
+//! Whatever is in doubt is left to the caller, who adds it by the exact path.
 
 use memchr::memchr;
 
@@ -13,7 +13,7 @@ use crate::memory::{BIN_BYTES, STRING_BYTES, Share, VALUE_BYTES};
 use crate::sketch::{QuantileSketch, Weight};
 use crate::value::{is_member, read_number};
 
-/// No handle.
+/// Means that there is no handle.
 pub const NONE: u32 = u32::MAX;
 
 /// The metric types, numbered as in `engine/context.py`.
@@ -38,13 +38,13 @@ impl Kind {
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// So many values of it were added.
+    /// This many values of it were added.
     Added(usize),
-    /// The rules filter it, and its value is good.
+    /// The rules filter the line, and its value is good.
     Filtered,
-    /// There is nothing on it.
+    /// The line is empty.
     Empty,
-    /// Nothing was done: the caller reads it.
+    /// Nothing was done; the caller must read the line.
     InDoubt,
 }
 
@@ -59,23 +59,23 @@ pub enum Dropped {
 #[derive(Clone, Copy)]
 struct Handle {
     kind: Kind,
-    /// Whether `take_line` leaves its lines to the caller.
+    /// Whether `take_line` leaves the lines of this context to the caller.
     is_exact: bool,
-    /// Where the values of a histogram go too.
+    /// Where the values of a histogram are copied to.
     copy: u32,
-    /// A head of another serial number meant the handle's last owner.
+    /// Heads with another serial number belong to a previous owner of the handle.
     serial: u32,
-    /// Of the bucket that *index* belongs to.
+    /// The index in the bucket with the number *bucket*.
     epoch: u32,
     /// Of its accumulator.
     index: u32,
 }
 
-/// What bounds an engine.
+/// The limits of an engine.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub max_heads: usize,
-    /// Over all sets of a bucket.
+    /// The limit over all sets of a bucket.
     pub max_set_values: usize,
     pub max_bin_count: u64,
 }
@@ -89,13 +89,13 @@ pub struct Engine {
     now: u32,
     hashers: Hashers,
     set_values: usize,
-    /// Of the strings of sets, those of closed buckets included.
+    /// The memory for strings of sets, including those of closed buckets.
     pub set_memory: Share,
-    /// Of the values of histograms, timers and distributions, likewise.
+    /// The memory for values of histograms, timers and distributions, likewise.
     pub value_memory: Share,
-    /// Values kept to a sketch's precision only, since the start.
+    /// How many values were only kept to a sketch's precision since the start.
     pub condensed: u64,
-    /// Of one line; kept to save an allocation.
+    /// The numbers of one line; kept to save an allocation.
     numbers: Vec<f64>,
 }
 
@@ -129,7 +129,7 @@ impl Engine {
         self.heads.count()
     }
 
-    /// Take *handle*, new or given up before, for a context.
+    /// Begin to use *handle*, which is new or was given up before, for a context.
     pub fn open_handle(&mut self, handle: u32, kind: Kind) {
         let index = handle as usize;
         let serial = self.handles.get(index).map_or(0, |old| old.serial.wrapping_add(1));
@@ -148,7 +148,7 @@ impl Engine {
         }
     }
 
-    /// Let the heads of *handle* lead nowhere any more.
+    /// Make the heads of *handle* lead nowhere.
     pub fn forget(&mut self, handle: u32) {
         let handle = &mut self.handles[handle as usize];
         handle.serial = handle.serial.wrapping_add(1);
@@ -175,14 +175,14 @@ impl Engine {
         self.heads.advance(now);
     }
 
-    /// Open the next bucket, and hand the last one out.
+    /// Open the next bucket, and return the last one.
     pub fn close(&mut self) -> Bucket {
         self.epoch = self.epoch.wrapping_add(1);
         self.set_values = 0;
         std::mem::take(&mut self.bucket)
     }
 
-    /// Remember where the values of a line's head go, from its second sight on.
+    /// Remember where the values of a head go, from the second time it is seen.
     pub fn learn(&mut self, line: &[u8], handle: u32, kind: Kind, sample_rate: f64) {
         let Some((name, _, tail)) = split_line(line) else {
             return;
@@ -195,7 +195,7 @@ impl Engine {
         self.heads.learn(name, tail, target, self.now);
     }
 
-    /// Add the values of a line, if both its head is known and all are beyond doubt.
+    /// Add the values of a line, if its head is known and no value is in doubt.
     pub fn take_line(&mut self, line: &[u8]) -> Outcome {
         let Some((name, value, tail)) = split_line(line) else {
             return if line.is_empty() || line == b"\r" {
@@ -230,7 +230,7 @@ impl Engine {
         added.map_or(Outcome::InDoubt, Outcome::Added)
     }
 
-    /// Add several numbers, with a colon between two: all of them or none.
+    /// Add several numbers, separated by colons: either all or none of them.
     fn add_packed(&mut self, handle: u32, text: &[u8], sample_rate: f64) -> Option<usize> {
         memchr(b':', text)?;
         let mut numbers = std::mem::take(&mut self.numbers);
@@ -244,7 +244,7 @@ impl Engine {
         let is_added = are_good && self.has_room(handle, count, sample_rate);
         if is_added {
             for number in &numbers {
-                // None is dropped: they are small, and there is room.
+                // No number is dropped: they are small, and there is room.
                 let _ = self.add_number(handle, *number, sample_rate);
             }
         }
@@ -252,7 +252,7 @@ impl Engine {
         is_added.then_some(count)
     }
 
-    /// Whether so many small values more are sure to be taken.
+    /// Whether there is room for this many more small values.
     fn has_room(&self, handle: u32, values: usize, sample_rate: f64) -> bool {
         let held = &self.handles[handle as usize];
         if matches!(held.kind, Kind::Counter | Kind::Gauge) {
@@ -267,16 +267,16 @@ impl Engine {
         } else {
             (self.bucket.histograms[index].held.count(), values as f64)
         };
-        // A value may take a bin of its own.
+        // A value may need a bin of its own.
         count + more * Weight::of_rate(sample_rate).scale < MAX_COUNT
             && self.value_memory.has_room(values * BIN_BYTES)
     }
 
-    /// Add a finite number to anything but a set.
+    /// Add a finite number to a context that is not a set.
     ///
     /// # Errors
     ///
-    /// Where what it adds up to could not be sent, and nothing was added.
+    /// Fails if the total could not be sent; nothing is added then.
     pub fn add_number(&mut self, handle: u32, value: f64, sample_rate: f64) -> Result<(), Dropped> {
         let held = self.handles[handle as usize];
         let is_open = held.epoch == self.epoch;
@@ -312,7 +312,8 @@ impl Engine {
             Kind::Histogram | Kind::Timer => {
                 self.add_to_histogram(handle, value, sample_rate)?;
                 if held.copy != NONE {
-                    // What the copy cannot hold is counted nowhere, as it is a copy.
+                    // What the copy cannot hold is not counted, because it is only a
+                    // copy.
                     let _ = self.add_number(held.copy, value, sample_rate);
                 }
             }
@@ -337,7 +338,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Where the sets of this bucket are full, and it is not in this one yet.
+    /// Fails if the sets of this bucket are full, and the string is not in this set
+    /// yet.
     pub fn add_member(&mut self, handle: u32, text: &[u8]) -> Result<(), Dropped> {
         self.bucket.is_used = true;
         let index = if self.is_filled(handle) {
@@ -418,19 +420,19 @@ impl Engine {
     fn mark_filled(&mut self, handle: u32, index: usize) {
         let handle = &mut self.handles[handle as usize];
         handle.epoch = self.epoch;
-        // There are at most as many as handles, and those are numbered by a u32.
+        // There are at most as many as handles, which are numbered by a u32.
         #[allow(clippy::cast_possible_truncation)]
         let index = index as u32;
         handle.index = index;
     }
 }
 
-/// Split the numbers of a line, with a colon between two.
+/// Split the numbers of a line, which are separated by colons.
 fn split_values(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b':')
 }
 
-/// Split a line into its name, its value and what follows the value's `|`.
+/// Split a line into its name, its value and the part after the value's `|`.
 fn split_line(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let colon = memchr(b':', line)?;
     let rest = &line[colon + 1..];

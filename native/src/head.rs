@@ -1,9 +1,9 @@
-//! What is known of the heads of lines: a line's text without its value.
+//! Remember the heads of lines: the text of a line without its value.
 //!
-//! Three rules bound it, whatever is sent. A head is kept from its second sight on, so
-//! that a new one in every line is never kept. When it is full, or has no memory left,
-//! nothing is added, so that a flood evicts nobody. And what was not used for
-//! `KEPT_SECONDS` is forgotten, one shard a second, so that no call takes long.
+//! Three rules limit the memory, whatever is sent. A head is kept the second time it is
+//! seen, so a new head in every line is never kept. When the cache is full, or has no
+//! memory left, nothing is added, so a flood evicts no others. And what was not used
+//! for `KEPT_SECONDS` is forgotten, one shard per second, so that no call takes long.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -12,17 +12,17 @@ use hashbrown::HashTable;
 
 use crate::memory::{HEAD_BYTES, Share};
 
-/// As many as there are seconds in a sweep over all of them. A shard of 400 000 heads
+/// As many as the seconds that a sweep over all of them takes. A shard of 400 000 heads
 /// grows, or is swept, in less than a millisecond.
 const SHARDS: usize = 32;
 
-/// How long an unused head is kept at least; twice that, and a little, at most.
+/// How long an unused head is kept at least; at most it is a little over twice as long.
 const KEPT_SECONDS: u32 = 30;
 
-/// Shards that one call may sweep, where seconds were missed.
+/// How many shards one call may sweep if seconds were missed.
 const SWEPT_AT_ONCE: u32 = 2;
 
-/// Of a linear congruential generator modulo 2^64 (Knuth, MMIX).
+/// The constants of a linear congruential generator modulo 2^64 (Knuth, MMIX).
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 
 /// Where the values of a head go.
@@ -30,16 +30,16 @@ const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 pub enum Target {
     /// The rules filter it; its values are only checked.
     Filtered { is_set: bool },
-    /// A context, as long as its serial number is still this.
+    /// A context, as long as it still has this serial number.
     Context { handle: u32, serial: u32, sample_rate: f64 },
 }
 
-/// A hundred thousand of them are usual, so a target is kept in as few bytes as it needs.
+/// A hundred thousand of them are usual, so a target takes as few bytes as possible.
 struct Head {
-    /// Name and tail, without anything between.
+    /// The name and the tail, without anything between them.
     text: Box<[u8]>,
     sample_rate: f64,
-    /// Of a context, or one of the two numbers below.
+    /// The handle of a context, or one of the two numbers below.
     handle: u32,
     serial: u32,
     last_used: u32,
@@ -47,17 +47,17 @@ struct Head {
     generation: u16,
 }
 
-/// In place of a handle: the rules filter the head.
+/// Stands in place of a handle if the rules filter the head.
 const FILTERED_NUMBER: u32 = u32::MAX;
 const FILTERED_SET: u32 = u32::MAX - 1;
 
 pub struct HeadCache {
     hasher: RandomState,
     shards: Vec<HashTable<Head>>,
-    /// Fragments of the hashes of heads that were seen once, 0 for none. One that another
-    /// head overwrites has to be seen twice again.
+    /// Fragments of the hashes of heads that were seen once; 0 for none. A head whose
+    /// fragment is overwritten must be seen twice again.
     seen_once: Vec<u16>,
-    /// Decides whether one is overwritten.
+    /// Decides at random whether a fragment is overwritten.
     chance: u64,
     capacity: usize,
     count: usize,
@@ -97,7 +97,7 @@ impl HeadCache {
         Some(head.target())
     }
 
-    /// Keep what a head means, from its second sight on.
+    /// Keep what a head means, from the second time it is seen.
     pub fn learn(&mut self, name: &[u8], tail: &[u8], target: Target, now: u32) {
         let Ok(name_length) = u16::try_from(name.len()) else {
             return;
@@ -138,7 +138,8 @@ impl HeadCache {
         self.count += 1;
     }
 
-    /// Forget every head, as when the rules change; their memory goes over time.
+    /// Forget every head, for example when the rules change; the memory is freed over
+    /// time.
     pub fn forget_all(&mut self) {
         self.generation = self.generation.wrapping_add(1);
     }
@@ -154,7 +155,8 @@ impl HeadCache {
             let shard = &mut self.shards[(now.wrapping_sub(step)) as usize % SHARDS];
             let before = shard.len();
             let mut freed = 0;
-            // Also what is of the future, since the clock may have gone back.
+            // This includes times in the future, because the clock may have been set
+            // back.
             shard.retain(|head| {
                 let stays =
                     head.generation == generation && head.last_used.abs_diff(now) <= KEPT_SECONDS;
@@ -186,8 +188,9 @@ impl HeadCache {
             *held = 0;
             return true;
         }
-        // Where two share a place and take turns, one would else drive the other out for
-        // ever. By chance, since any rule may be in step with those turns.
+        // If two heads share a place and take turns, each would otherwise push the
+        // other out forever. This is decided at random, because any fixed rule might be
+        // in step with the turns.
         self.chance = self.chance.wrapping_mul(MULTIPLIER).wrapping_add(1);
         if *held == 0 || self.chance >> 63 == 0 {
             *held = mark;
@@ -228,14 +231,14 @@ impl Head {
 
 fn hash_parts(hasher: &RandomState, name: &[u8], tail: &[u8]) -> u64 {
     let mut state = hasher.build_hasher();
-    // Where one ends and the other begins is compared, and need not be hashed.
+    // Where name and tail meet is compared later, and need not be hashed.
     state.write(name);
     state.write(tail);
     state.finish()
 }
 
 fn shard_of(hash: u64) -> usize {
-    // The table itself goes by the lowest bits and the seven highest ones.
+    // The table itself uses the lowest bits and the seven highest ones.
     (hash >> 48) as usize % SHARDS
 }
 

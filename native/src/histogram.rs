@@ -1,4 +1,4 @@
-//! The values of one histogram or timer in one bucket, and the Agent's aggregates of them.
+//! The values of one histogram or timer in one bucket, with the Agent's aggregates.
 //!
 //! The plain engine's `histogram.py` is the specification.
 
@@ -10,7 +10,7 @@ pub const MAX_COUNT: f64 = MAX_SKETCH_COUNT as f64;
 const KEPT_VALUES: usize = 4096;
 const KEPT_WEIGHTS: usize = 1024;
 
-/// What may be asked of a histogram besides percentiles.
+/// What can be computed of a histogram besides percentiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggregate {
     Min,
@@ -35,36 +35,36 @@ impl Aggregate {
     }
 }
 
-/// Values of one weight, in the order they came.
+/// Values of one weight, in the order of arrival.
 struct Batch {
     weight: f64,
     values: Vec<f64>,
 }
 
-/// Weighted values and what they add up to.
+/// Weighted values, and their aggregates.
 #[derive(Default)]
 pub struct Histogram {
-    /// In the order that their weights came first.
+    /// In the order in which their weights first arrived.
     batches: Vec<Batch>,
-    /// Different values and the weight of each, ascending, once there are many values.
+    /// The different values with their weights, ascending, once there are many values.
     weights: Vec<(f64, f64)>,
-    /// In place of all others, once there are many different ones.
+    /// Replaces all the others, once there are many different values.
     bins: Option<Bins>,
-    /// Values kept as they came.
+    /// How many values are kept as they arrived.
     kept: usize,
     values: u64,
     count: f64,
     sum: Compensated,
 }
 
-/// Weights by the key of a sketch, ascending, and between what the values lie.
+/// The weights by the key of a sketch, ascending, and the range of the values.
 struct Bins {
     totals: Vec<(i16, f64)>,
     min: f64,
     max: f64,
 }
 
-/// A sum that keeps what rounding takes from it (Neumaier).
+/// A sum that keeps what rounding would lose (Neumaier).
 #[derive(Clone, Copy, Default)]
 struct Compensated {
     sum: f64,
@@ -97,19 +97,20 @@ impl Histogram {
         self.values == 0
     }
 
-    /// Bytes that it takes, besides itself.
+    /// The bytes that the values take, without the object itself.
     pub fn size(&self) -> usize {
         let bins = self.bins.as_ref().map_or(0, |bins| bins.totals.len());
         VALUE_BYTES * self.kept + BIN_BYTES * (self.weights.len() + bins)
     }
 
-    /// How many values are kept as they came.
+    /// How many values are kept as they arrived.
     pub fn kept(&self) -> usize {
         self.kept
     }
 
-    /// Add a finite value and return how many values lost precision by that; `None`, with
-    /// nothing added, where the sum or the count could not be sent.
+    /// Add a finite value; return how many values lost precision by this. Return
+    /// `None`, with nothing added, if the sum or the count would become too large to be
+    /// sent.
     pub fn add(&mut self, value: f64, sample_rate: f64) -> Option<u64> {
         let weight = Weight::of_rate(sample_rate).scale;
         let count = self.count + weight;
@@ -132,8 +133,8 @@ impl Histogram {
         Some(if self.kept > KEPT_VALUES { self.condense() } else { 0 })
     }
 
-    /// Compute the aggregates, then the percentiles, in the order given, of a histogram
-    /// that is not empty.
+    /// Compute the aggregates, then the percentiles, in the order given. The histogram
+    /// must not be empty.
     pub fn summarise(
         &mut self,
         aggregates: &[Aggregate],
@@ -160,11 +161,11 @@ impl Histogram {
     }
 
     fn find_batch(&self, weight: f64) -> Option<usize> {
-        // Nearly always there is one.
+        // Nearly always there is only one.
         self.batches.iter().position(|batch| is_same(batch.weight, weight))
     }
 
-    /// Give up the values as they came, and return how many lose precision by that.
+    /// Stop keeping the values as they arrived; return how many lose precision by this.
     fn condense(&mut self) -> u64 {
         let weights = self.weigh();
         self.kept = 0;
@@ -184,7 +185,7 @@ impl Histogram {
         self.values
     }
 
-    /// Add the weights up for each different value, ascending.
+    /// Return the total weight of each different value, ascending.
     fn weigh(&mut self) -> Vec<(f64, f64)> {
         let mut weights = std::mem::take(&mut self.weights);
         for batch in &mut self.batches {
@@ -274,24 +275,24 @@ impl Bins {
     }
 }
 
-/// Values in order, and what weight there is up to each.
+/// Values in ascending order, with the total weight up to each of them.
 struct Ranking {
     min: f64,
     max: f64,
     values: Vec<f64>,
-    /// The weights added up, or the one weight that all have.
+    /// The weights added up, or the one weight that all values have.
     reached: Result<Vec<f64>, f64>,
 }
 
 impl Ranking {
-    /// Find the first value whose weights, added up, are more than *rank*.
+    /// Return the first value up to which the weights add up to more than *rank*.
     fn find(&self, rank: f64) -> f64 {
         let index = match &self.reached {
             Ok(reached) => reached.partition_point(|weight| *weight <= rank),
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
             Err(weight) => (rank / weight) as usize,
         };
-        // A rank that is all but the whole count may be rounded to it.
+        // Rounding may make a rank just below the total weight equal to it.
         self.values[index.min(self.values.len() - 1)]
     }
 }

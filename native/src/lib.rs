@@ -1,6 +1,6 @@
 //! The native half of statsd-trio: the engine, and many datagrams in one system call.
 //!
-//! `engine` and what it stands on know nothing of Python; `python` is the boundary.
+//! `engine` and the modules below it do not know Python; `python` is the boundary.
 
 pub mod bucket;
 pub mod engine;

@@ -7,18 +7,19 @@ use hashbrown::HashTable;
 
 use crate::memory::STRING_BYTES;
 
-/// From so many on, strings go to one of `PARTS` tables by their hash: a single table of a
-/// million would hold everybody up for 20 ms each time it grows.
+/// From this number on, strings go to one of `PARTS` tables by their hash: each time a
+/// single table of a million grows, it would hold up everything for 20 ms.
 const KEPT_TOGETHER: usize = 4096;
 const PARTS: usize = 64;
 
-/// Of a longer string a digest is kept, since only the number of different ones counts.
-/// Its two halves are hashes with secret seeds, so nobody can make two of them alike.
+/// Longer strings are replaced by a digest, because only the number of different ones
+/// counts. Its two halves are hashes with secret seeds, so nobody can make two equal
+/// ones.
 const LONG_BYTES: usize = 64;
 
 type Table = HashTable<Box<[u8]>>;
 
-/// What sets hash with.
+/// The hash functions of sets.
 #[derive(Default)]
 pub struct Hashers {
     place: RandomState,
@@ -28,14 +29,14 @@ pub struct Hashers {
 #[derive(Default)]
 pub struct Members {
     first: Table,
-    /// Empty until the first is full; then new strings go here.
+    /// Empty until the first table is full; then new strings go here.
     parts: Vec<Table>,
     count: usize,
-    /// Bytes that the strings take.
+    /// The bytes that the strings take.
     pub size: usize,
 }
 
-/// Return what is kept of a string: the whole of it, or its digest in *space*.
+/// Return what is kept of a string: all of it, or its digest in *space*.
 pub fn shorten<'text>(
     hashers: &Hashers,
     text: &'text [u8],
@@ -62,7 +63,7 @@ impl Members {
                 && self.parts[part_of(hash)].find(hash, |held| **held == *text).is_some())
     }
 
-    /// Add a string that is not there yet.
+    /// Add a string that is not in the set yet.
     pub fn insert(&mut self, hashers: &Hashers, text: &[u8]) {
         let hash = hash_of(&hashers.place, text);
         let table = if self.first.len() < KEPT_TOGETHER {
@@ -78,7 +79,7 @@ impl Members {
         self.size += STRING_BYTES + text.len();
     }
 
-    /// Free one of its tables; false where nothing is left.
+    /// Free one of its tables; return false if none is left.
     pub fn free_some(&mut self) -> bool {
         if let Some(part) = self.parts.pop() {
             drop(part);

@@ -1,20 +1,20 @@
-//! How many bytes something takes, and how many it may take.
+//! Estimate how many bytes things take, and limit how many they may take.
 //!
-//! Estimates, as in the plain engine's `memory.py`.
+//! The estimates are those of the plain engine's `memory.py`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Of a head, besides its text.
+/// The bytes of a head, without its text.
 pub const HEAD_BYTES: usize = 96;
-/// Of a string of a set, besides its text.
+/// The bytes of a string of a set, without its text.
 pub const STRING_BYTES: usize = 40;
-/// Of a value kept as it came.
+/// The bytes of a value stored as it arrived.
 pub const VALUE_BYTES: usize = 10;
-/// Of a bin of a sketch, or a value with its weight.
+/// The bytes of a bin of a sketch, or of a value with its weight.
 pub const BIN_BYTES: usize = 24;
 
-/// The memory of one kind of thing, counted by all that hold some of it, one at a time.
+/// The memory of one kind of data, counted by each of its holders in turn.
 #[derive(Clone)]
 pub struct Share(Arc<Held>);
 
@@ -38,12 +38,12 @@ impl Share {
         self.0.limit.store(limit, Ordering::Relaxed);
     }
 
-    /// Whether there is room for so many bytes more.
+    /// Whether there is room for this many more bytes.
     pub fn has_room(&self, size: usize) -> bool {
         self.used().saturating_add(size) <= self.0.limit.load(Ordering::Relaxed)
     }
 
-    /// Note that something takes *now* bytes that took *before* of them.
+    /// Note that something that took *before* bytes takes *now* bytes.
     pub fn change(&self, before: usize, now: usize) {
         let used = (self.used() + now).saturating_sub(before);
         self.0.used.store(used, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The engine as Python sees it. `engine/engine.py` says what each method means.
+//! The engine as Python sees it. `engine/engine.py` describes each method.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,18 +24,18 @@ use crate::sketch::QuantileSketch;
 
 import_exception!(statsd_trio.engine.engine, EngineError);
 
-/// Values of histograms that one call may sort: some 0.5 ms.
+/// How many values of histograms one call may sort, which takes about 0.5 ms.
 const SORTED_AT_ONCE: usize = 8192;
-/// Bins that one call may list.
+/// How many bins one call may list.
 const BINS_AT_ONCE: usize = 8192;
-/// Contexts that one call may let go of: some 0.1 ms.
+/// How many contexts one call may free, which takes about 0.1 ms.
 const RECYCLED_AT_ONCE: usize = 512;
 
-/// The contexts behind the handles.
+/// The contexts of the handles.
 #[derive(Default)]
 struct Contexts {
     handles: Mutex<Handles>,
-    /// Closed buckets that are not walked to their end.
+    /// How many closed buckets are not walked to their end.
     closed: AtomicUsize,
 }
 
@@ -43,7 +43,7 @@ struct Contexts {
 struct Handles {
     held: Vec<Option<Py<PyAny>>>,
     free: Vec<u32>,
-    /// Out of the table, but a closed bucket may still name them.
+    /// Contexts that have left the table, but may still be in a closed bucket.
     leaving: Vec<u32>,
 }
 
@@ -53,16 +53,17 @@ impl Contexts {
     }
 }
 
-/// Lock what one thread uses at a time: nobody ever waits, but the last one who holds it
-/// may be another thread than the one that made it.
+/// Lock what only one thread uses at a time. Nobody ever waits, but the last thread
+/// that holds it may be another one than the thread that made it.
 ///
-/// While it is locked no code of Python may run, since that may come back here.
+/// While it is locked no Python code may run, because it might come back here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What broke off in the middle is replaced, and only walked to its end.
+    // If a call was interrupted by a failure, the engine is replaced, and only walked
+    // to its end.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a histogram is asked for.
+/// The figures to compute for a histogram.
 struct Figures {
     aggregates: Vec<Aggregate>,
     percentiles: Vec<u32>,
@@ -74,7 +75,7 @@ pub struct PyEngine {
     engine: Mutex<Engine>,
     contexts: Arc<Contexts>,
     figures: Arc<Figures>,
-    /// Calls until one fails, for tests; 0 for never.
+    /// How many calls until one fails, for tests; 0 for never.
     fails_in: AtomicUsize,
 }
 
@@ -121,7 +122,7 @@ impl PyEngine {
         lock(&self.engine).is_used()
     }
 
-    /// Bytes of heads, of strings of sets, and of values.
+    /// The bytes of heads, of strings of sets, and of values.
     #[getter]
     fn memory_used(&self) -> (usize, usize, usize) {
         let engine = lock(&self.engine);
@@ -141,15 +142,15 @@ impl PyEngine {
         lock(&self.engine).head_count()
     }
 
-    /// Add what is known and beyond doubt; give every other line back at its place.
+    /// Add every line that is known and not in doubt; give the others back in order.
     fn take(&self, chunk: &[u8], give_back: &Bound<'_, PyAny>) -> PyResult<(usize, usize, usize)> {
         let py = give_back.py();
         let (mut metrics, mut filtered, mut values) = (0, 0, 0);
         let mut rest = chunk;
         while !rest.is_empty() {
             let in_doubt = guard(|| {
-                // Locked for a run of lines, and not while `give_back` runs: that adds
-                // to this very engine.
+                // It is locked for several lines at a time, but not while `give_back`
+                // runs, which adds to this same engine.
                 let mut engine = lock(&self.engine);
                 self.fail_as_asked();
                 while !rest.is_empty() {
@@ -213,7 +214,7 @@ impl PyEngine {
                     engine.add_number(handle, number, sample_rate)
                 }
             })
-            // So that the caller knows which were dealt with before.
+            // This tells the caller which values were dealt with before.
             .map_err(|panic| EngineError::new_err((panic.0, 0, 0, index)))?;
             let Err(reason) = outcome else { continue };
             let reason = match reason {
@@ -253,13 +254,13 @@ impl PyEngine {
     }
 
     fn advance(&self, now: f64) -> PyResult<()> {
-        // The cast saturates: before 1970 is the first second of it.
+        // The cast saturates: times before 1970 become 0.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let second = now as u32;
         self.with(|engine| engine.advance(second))
     }
 
-    /// Let go of some contexts that were forgotten; true while more remain.
+    /// Free some contexts that were forgotten; return true while more remain.
     fn tidy(&self) -> bool {
         self.recycle_handles()
     }
@@ -282,7 +283,7 @@ impl PyEngine {
         }
     }
 
-    /// Break off in one of the next calls, as a test of what happens then: the first for 1.
+    /// Fail in one of the next calls, to test what happens then; 1 means the next call.
     ///
     /// `add` counts as one call for each of its values.
     fn fail_in(&self, calls: usize) {
@@ -291,7 +292,7 @@ impl PyEngine {
 }
 
 impl PyEngine {
-    /// Use the engine for one call, which is never one that may come back here.
+    /// Use the engine for one call, which must never call back into it.
     fn with<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> PyResult<T> {
         Ok(guard(|| {
             let mut engine = lock(&self.engine);
@@ -345,7 +346,8 @@ impl PyEngine {
         Ok(handle)
     }
 
-    /// Give up some handles that no bucket names any more; true while more remain.
+    /// Give up some handles that are in no bucket any more; return true while more
+    /// remain.
     fn recycle_handles(&self) -> bool {
         if self.contexts.closed.load(Ordering::Relaxed) > 0 {
             return false;
@@ -369,7 +371,7 @@ impl PyEngine {
     }
 }
 
-/// A bucket that takes nothing any more, walked type by type.
+/// A closed bucket, which is walked type by type.
 #[pyclass(name = "ClosedBucket", module = "statsd_trio._native", frozen)]
 pub struct PyClosedBucket {
     contexts: Arc<Contexts>,
@@ -403,13 +405,14 @@ impl PyClosedBucket {
         })
     }
 
-    /// Take histograms out, as many as *limit*, or fewer where those have many values.
+    /// Take out up to *limit* histograms, or fewer if they have many values.
     fn take_histograms<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         self.take_entries(py, &self.histograms, limit, SORTED_AT_ONCE, |mut histogram| {
             let sorted = histogram.kept();
             self.value_memory.change(histogram.size(), 0);
             if histogram.is_empty() {
-                // All that came was dropped; it was opened to say who came first.
+                // All of its values were dropped; it was opened to record which type
+                // came first.
                 return Ok(None);
             }
             let asked = &self.figures;
@@ -435,7 +438,7 @@ impl PyClosedBucket {
         })
     }
 
-    /// Free up to *limit* tables of strings; true while more remains.
+    /// Free up to *limit* tables of strings; return true while more remain.
     fn free(&self, limit: usize) -> bool {
         let mut freeing = lock(&self.freeing);
         for _ in 0..limit {
@@ -451,8 +454,8 @@ impl PyClosedBucket {
 }
 
 impl PyClosedBucket {
-    /// Take out up to *limit* entries, or fewer where what *describe* says they cost adds
-    /// up to *bound*; it skips one by `None`.
+    /// Take out up to *limit* entries, or fewer if their costs, which *describe*
+    /// returns, add up to *bound*. An entry is skipped if *describe* returns `None`.
     fn take_entries<'py, T, D: IntoPyObject<'py>>(
         &self,
         py: Python<'py>,
@@ -493,7 +496,7 @@ impl PyClosedBucket {
 
 impl Drop for PyClosedBucket {
     fn drop(&mut self) {
-        // What nobody took out.
+        // The entries that nobody took out.
         let sets = lock(&self.sets);
         let sizes = sets.as_slice().iter().map(|entry| entry.held.size);
         self.set_memory.change(sizes.sum(), 0);
@@ -507,11 +510,11 @@ impl Drop for PyClosedBucket {
     }
 }
 
-/// Take up to *limit* datagrams that wait, without blocking.
+/// Receive up to *limit* datagrams that wait, without blocking.
 ///
-/// Each is cut to *size* bytes. Beside it stands who sent it: the credentials of a Unix
-/// socket where *control* bytes are given to them, else the raw socket address. An empty
-/// list: nothing waits.
+/// Each is cut to *size* bytes, and comes with its sender: the credentials of a Unix
+/// socket if *control* bytes are reserved for them, and the raw socket address
+/// otherwise. An empty list means that nothing waits.
 #[cfg(target_os = "linux")]
 #[pyfunction]
 #[pyo3(signature = (fd, size, limit, control = 0))]
@@ -525,7 +528,7 @@ fn receive_many<'py>(
     let received = PyList::empty(py);
     let mut last: Option<Bound<'py, PyBytes>> = None;
     receive::receive_many(fd, size, limit, control, |data, sender| {
-        // Most packets come from whom the one before came.
+        // Most packets come from the same sender as the one before.
         let sender = match last.take() {
             Some(same) if same.as_bytes() == sender => same,
             _ => PyBytes::new(py, sender),
@@ -543,7 +546,7 @@ fn receive_many<'py>(
 #[cfg(target_os = "linux")]
 fn message_of(number: i32) -> String {
     let text = std::io::Error::from_raw_os_error(number).to_string();
-    // "… (os error 9)": the number stands beside it already.
+    // "… (os error 9)": the number is shown beside it already.
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
@@ -551,7 +554,7 @@ fn read_kind(number: u8) -> PyResult<Kind> {
     Kind::from_number(number).ok_or_else(|| PyValueError::new_err("there is no such kind"))
 }
 
-/// What a panic said.
+/// The message of a panic.
 struct Panic(String);
 
 impl From<Panic> for PyErr {
@@ -560,7 +563,7 @@ impl From<Panic> for PyErr {
     }
 }
 
-/// Run what may panic, and hand that back instead of ending the process.
+/// Run a function that may panic, and return the panic instead of ending the process.
 fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let message = panic

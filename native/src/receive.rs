@@ -1,4 +1,4 @@
-//! Many datagrams in one system call.
+//! Receive many datagrams in one system call.
 
 use std::cell::RefCell;
 use std::mem;
@@ -10,11 +10,11 @@ use libc::{c_int, c_void, iovec, mmsghdr, sockaddr_storage};
 pub enum Failure<E> {
     /// An errno.
     System(c_int),
-    /// What took the datagrams raised this.
+    /// The function that took the datagrams raised this.
     Python(E),
 }
 
-/// Room for one call, kept from one to the next: half a megabyte as usual.
+/// The buffers for one call, which are kept for the next: usually half a megabyte.
 #[derive(Default)]
 struct Room {
     data: Vec<u8>,
@@ -28,12 +28,13 @@ thread_local! {
     static ROOM: RefCell<Room> = RefCell::default();
 }
 
-/// Hand up to *limit* waiting datagrams to *take*, each with its sender.
+/// Pass up to *limit* waiting datagrams to *take*, each with its sender.
 ///
 /// # Errors
 ///
-/// As the system says; nothing waits is no error. Datagrams that were received before an
-/// error are handed over first, since the system reports it at the next call.
+/// Fails if the system reports an error; that nothing waits is not an error. Datagrams
+/// received before an error are passed on first, because the system reports the error
+/// again at the next call.
 pub fn receive_many<E>(
     fd: c_int,
     size: usize,
@@ -64,7 +65,7 @@ pub fn receive_many<E>(
             // SAFETY: it is this thread's errno.
             match unsafe { *libc::__errno_location() } {
                 libc::EAGAIN => return Ok(()),
-                // Something may wait all the same.
+                // Something may wait nevertheless.
                 libc::EINTR => {}
                 number => return Err(Failure::System(number)),
             }
@@ -115,7 +116,7 @@ impl Room {
     }
 }
 
-/// Return the first credentials beside a datagram, as the kernel lays them out.
+/// Return the first credentials of a datagram, in the kernel's layout.
 fn find_credentials(header: &mmsghdr) -> &[u8] {
     #[allow(clippy::cast_possible_truncation)] // 12
     const LENGTH: u32 = mem::size_of::<libc::ucred>() as u32;

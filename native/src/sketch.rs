@@ -10,15 +10,16 @@ const LN_GAMMA: f64 = 0.015_504_186_535_965_254; // log1p(0.015625)
 const BIAS: i32 = 1338;
 const MAX_KEY: i16 = 32766;
 const INFINITE_KEY: i16 = 32767;
-/// The least value that has a key of its own: GAMMA to the power of 1 - BIAS.
+/// The smallest value that has a key of its own: GAMMA to the power of 1 - BIAS.
 const NORM_MIN: f64 = 9.941_854_089_121_45e-10;
 pub const BIN_LIMIT: usize = 4096;
 
-/// No sender has so many values for one bucket; without a bound one tiny sample rate would
-/// fill a payload with full bins.
+/// No sender has this many values for one bucket. Without this limit a single tiny
+/// sample rate would fill a payload with full bins.
 pub const MAX_SKETCH_COUNT: u64 = 1 << 40;
 
-/// Keys that wait to enter the bins. The Agent's insert buffer is as long.
+/// How many keys wait before they enter the bins. The Agent's insert buffer has the
+/// same length.
 const MAX_PENDING: usize = 512;
 
 pub type Bins = Vec<(i16, u64)>;
@@ -33,13 +34,14 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// A rate outside (0, 1] counts as 1. Source: datadog-agent, pkg/util/quantile/agent.go.
+    /// A rate outside (0, 1] is treated as 1. Source: datadog-agent,
+    /// pkg/util/quantile/agent.go.
     pub fn of_rate(sample_rate: f64) -> Self {
         if !(sample_rate > 0.0 && sample_rate < 1.0) {
             return Self { scale: 1.0, whole: 1 };
         }
         let scale = 1.0 / sample_rate;
-        // More than a sketch may hold is dropped in any case. The cast saturates.
+        // A weight above the limit is dropped in any case. The cast saturates.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let whole = (scale as u64).min(2 * MAX_SKETCH_COUNT);
         Self { scale, whole }
@@ -77,9 +79,9 @@ pub fn find_lower_bound(key: i16) -> f64 {
     GAMMA.powf(f64::from(i32::from(key) - BIAS))
 }
 
-/// How many values fell into each bin, and what they add up to.
+/// How many values fell into each bin, and their aggregates.
 pub struct QuantileSketch {
-    /// Ascending, one for each key.
+    /// Ascending, with one entry for each key.
     bins: Bins,
     pending: Vec<i16>,
     max_bin_count: u64,
@@ -88,7 +90,7 @@ pub struct QuantileSketch {
     pub max: f64,
     /// Weighted by 1 / rate.
     pub sum: f64,
-    /// Weighted as in `count`, by the whole part of that.
+    /// Weighted as in `count`, by the whole part of 1 / rate.
     weighted_sum: f64,
 }
 
@@ -106,8 +108,8 @@ impl QuantileSketch {
         }
     }
 
-    /// Add a finite value; false, with nothing added, where the sum or the count would no
-    /// longer be a number that can be sent.
+    /// Add a finite value; return false, with nothing added, if the sum or the count
+    /// would become too large to be sent.
     pub fn add(&mut self, value: f64, weight: Weight) -> bool {
         let count = self.count + weight.whole;
         let sum = self.sum + value * weight.scale;
@@ -123,7 +125,7 @@ impl QuantileSketch {
         true
     }
 
-    /// Add to bins, count and bounds alone.
+    /// Add to bins, count and bounds only.
     pub fn add_to_bins(&mut self, value: f64, whole: u64) {
         if value < self.min {
             self.min = value;
@@ -148,25 +150,25 @@ impl QuantileSketch {
         }
     }
 
-    /// Bytes that it takes, besides itself.
+    /// The bytes that the bins take, without the object itself.
     pub fn size(&self) -> usize {
         VALUE_BYTES * self.pending.len() + BIN_BYTES * self.bins.len()
     }
 
-    /// The mean, each value weighted by the whole part of 1 / rate.
+    /// The mean, with each value weighted by the whole part of 1 / rate.
     pub fn average(&self) -> f64 {
         #[allow(clippy::cast_precision_loss)] // at most 2^40
         let count = self.count as f64;
         if self.count == 0 { 0.0 } else { self.weighted_sum / count }
     }
 
-    /// List the bins, ascending; a key repeats where its bin is full.
+    /// Return the bins, ascending; the key of a full bin is repeated.
     pub fn list_bins(&mut self) -> Bins {
         self.merge_pending();
         split_bins(&self.bins, self.max_bin_count)
     }
 
-    /// Move what waits into the bins.
+    /// Move the keys that wait into the bins.
     fn merge_pending(&mut self) {
         if self.pending.is_empty() {
             return;
@@ -192,7 +194,7 @@ impl QuantileSketch {
     }
 
     fn trim(&mut self) {
-        // A key can only be split once all values together no longer fit a bin.
+        // A key is only split once all values together no longer fit into one bin.
         if self.bins.len() <= BIN_LIMIT && self.count <= self.max_bin_count {
             return;
         }
@@ -203,7 +205,7 @@ impl QuantileSketch {
     }
 }
 
-/// Split what no bin holds: the remainder first, then full bins.
+/// Split a total that is too large for one bin: the remainder first, then full bins.
 fn split_bins(totals: &Bins, max_bin_count: u64) -> Bins {
     let mut bins = Bins::with_capacity(totals.len());
     for &(key, total) in totals {

@@ -1,12 +1,12 @@
-//! The value of a line, where it is beyond doubt.
+//! Read the value of a line, as long as there is no doubt about it.
 
-/// Numbers as large as this are left to the exact path. Source: the plain engine's bound;
-/// no sum of smaller numbers can become infinite.
+/// Numbers as large as this are left to the exact path. Source: the plain engine's
+/// limit; no sum of smaller numbers can become infinite.
 const LARGE: f64 = 1e270;
 
-/// Read one number, or `None` where anything is in doubt.
+/// Read one number; return `None` if anything is in doubt.
 ///
-/// Beyond doubt are the decimal numbers that the protocol, Go and Python read alike:
+/// There is no doubt about decimal numbers that the protocol, Go and Python read alike:
 /// ASCII digits with an optional sign, point and exponent.
 pub fn read_number(text: &[u8]) -> Option<f64> {
     if let Some(number) = read_small_integer(text) {
@@ -22,7 +22,7 @@ pub fn read_number(text: &[u8]) -> Option<f64> {
     (number.abs() < LARGE).then_some(number)
 }
 
-/// Read up to 15 digits, which a double holds exactly: what most lines have.
+/// Read up to 15 digits, which a double holds exactly; most lines have such numbers.
 fn read_small_integer(text: &[u8]) -> Option<f64> {
     if text.is_empty() || text.len() > 15 {
         return None;
@@ -39,7 +39,7 @@ fn read_small_integer(text: &[u8]) -> Option<f64> {
     Some(number as f64)
 }
 
-/// Whether *text* may enter a set as it is.
+/// Whether *text* may be added to a set as it is.
 pub fn is_member(text: &[u8]) -> bool {
     !text.is_empty() && (text.is_ascii() || std::str::from_utf8(text).is_ok())
 }
