@@ -16,6 +16,7 @@ SOURCES = (PACKAGE, ROOT / "src", ROOT)
 OTHER_FOLDERS = {"browser", "end_to_end"}
 OTHER_MODULES = {
     "test_environment",
+    "test_language",
     "test_layout",
     "test_public_names",
     "test_workflows",
