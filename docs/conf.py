@@ -1,6 +1,11 @@
 """How Sphinx makes HTML of the pages; a warning fails the session that runs it."""
 
 import importlib.metadata
+import re
+from typing import Any, Final
+
+import attrs
+from sphinx.application import Sphinx
 
 project = "statsd-trio"
 author = "The statsd-trio developers"
@@ -57,3 +62,39 @@ if _repository and ".invalid/" not in _repository:
         "source_branch": "main",
         "source_directory": "docs/",
     }
+
+# A default that is longer than this says less than the description of the field.
+_MAX_DEFAULT: Final = 40
+
+
+def setup(app: Sphinx) -> None:
+    """Have the signatures of attrs classes show the defaults of their fields."""
+    app.connect("autodoc-process-signature", _show_defaults)
+
+
+def _show_defaults(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    described: Any,
+    _options: Any,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None]:
+    # Sphinx reads defaults from the source, so that none is shown that the machine
+    # has set, such as the environment. What attrs generates names them as below.
+    if signature and isinstance(described, type) and attrs.has(described):
+        fields = attrs.fields_dict(described)
+        signature = re.sub(
+            r"attr_dict\['(\w+)'\]\.default|\bNOTHING\b",
+            lambda match: (
+                _show_default(fields[match[1]].default) if match[1] else "..."
+            ),
+            signature,
+        )
+    return signature, returned
+
+
+def _show_default(default: object) -> str:
+    shown = repr(default)
+    return shown if len(shown) <= _MAX_DEFAULT and "<" not in shown else "..."
