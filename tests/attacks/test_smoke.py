@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from attacks.__main__ import main
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,12 +40,21 @@ def test_what_there_is_no_time_for_fails() -> None:
     assert "key revoked: there was no time left for it" in answer.stderr
 
 
-def test_unknown_attack_is_named() -> None:
-    answer = run("nonsense")
-    assert answer.returncode == 2
-    assert "nonsense" in answer.stderr
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run in this process what starts none."""
+    monkeypatch.setattr(sys, "argv", ["attacks", *arguments])
+    return main()
 
 
-def test_attacks_are_listed() -> None:
-    answer = run("--list", "FIFO")
-    assert (answer.returncode, answer.stdout) == (0, "FIFO that goes away\n")
+def test_unknown_attack_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "nonsense") == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_attacks_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "--list", "FIFO") == 0
+    assert capsys.readouterr().out == "FIFO that goes away\n"
