@@ -46,8 +46,7 @@ html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 
 # What is copied from a block is what can be pasted: no prompts, no output.
-copybutton_prompt_text = r"[$#] "
-copybutton_prompt_is_regexp = True
+copybutton_prompt_text = "$ "
 copybutton_line_continuation_character = "\\"
 copybutton_only_copy_prompt_lines = True
 
