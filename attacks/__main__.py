@@ -59,7 +59,7 @@ _MAX_SECONDS_EACH: Final = 90.0
 
 
 def main() -> int:
-    """Run the attacks whose names hold one of the texts given, or all."""
+    """Run the attacks whose names contain one of the given texts, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m attacks", description=__doc__)
     parser.add_argument("name", nargs="*", help="only attacks whose name holds this")
     parser.add_argument("--list", action="store_true", help="show the names, and end")

@@ -1,4 +1,4 @@
-"""What an intake answers on one route must not stop the others.
+"""Check that bad answers of an intake on one route do not stop the others.
 
 One server delivers to many intakes, as additional endpoints: each gives one kind of
 bad answer on one route, and good ones on the others. What is sent on the good routes
@@ -104,7 +104,7 @@ def _list_missing(
     others: Sequence[Received],
     expected: Mapping[str, int],
 ) -> list[str]:
-    """List the good routes of all intakes that lack points the healthy one has."""
+    """Return the good routes of all intakes that lack points the healthy one has."""
     return [
         f"{fault} on {route}: {received.points.get(other, 0)} of "
         f"{expected.get(other, 0)} points arrived on {other}"

@@ -1,4 +1,4 @@
-"""An attack: a name, and what it does to a server."""
+"""An attack, with its name and the function that carries it out."""
 
 from collections.abc import Callable
 

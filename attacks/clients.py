@@ -1,4 +1,4 @@
-"""Independent clients: each a process, told to go, and asked what it did."""
+"""Clients in processes of their own, which are started, and report at their end."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ _END_SECONDS: Final = 60.0
 
 
 class _Client:
-    """What all kinds do."""
+    """What all kinds of clients do."""
 
     def __init__(self, module: str, order: dict[str, Any], max_seconds: float) -> None:
         self._max_seconds = max_seconds
@@ -28,7 +28,7 @@ class _Client:
         self._child.write("go\n")
 
     def close(self) -> None:
-        """End it, and its connections."""
+        """End the process, and its connections."""
         self._child.close()
 
     def _read_report(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class DatagramSender(_Client):
         )
 
     def wait(self) -> Sent:
-        """Wait until all is sent, and return what was."""
+        """Wait until everything is sent, and return how much that was."""
         return Sent(**self._read_report())
 
 
@@ -63,12 +63,12 @@ class StreamSender(_Client):
         )
 
     def wait(self) -> StreamSent:
-        """Wait until all is sent, and return what was."""
+        """Wait until everything is sent, and return how much that was."""
         return StreamSent(**self._read_report())
 
 
 class ViewClients(_Client):
-    """Ask for a view of the server."""
+    """Asks for a view of the server."""
 
     def __init__(self, asking: Asking, target: tuple[str, int]) -> None:
         super().__init__(
@@ -78,5 +78,5 @@ class ViewClients(_Client):
         )
 
     def wait(self) -> Answers:
-        """Wait until their time is up, and return what they got."""
+        """Wait until their time is up, and return the answers."""
         return Answers(**self._read_report())

@@ -1,4 +1,4 @@
-"""Events must not starve metrics; what is small or refused must not stop the rest."""
+"""Check that events do not starve metrics, and that refusals do not stop the rest."""
 
 import shutil
 import time
@@ -93,7 +93,7 @@ def slow_answers(trial: Trial) -> None:
 
 
 def revoke_key(trial: Trial) -> None:
-    """Have the intake refuse the key that it took until now."""
+    """Make the intake refuse the key that it accepted so far."""
     intakes = trial.start_intakes()
     server = trial.start_server(intakes=intakes)
     trial.wait_until(

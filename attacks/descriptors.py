@@ -1,4 +1,4 @@
-"""Idle connections must not use up the descriptors that delivery and views need."""
+"""Check that idle connections leave descriptors for delivery and views."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _LINES: Final = 20_000
 
 
 def idle_connections(trial: Trial) -> None:
-    """Open 1100 connections and leave them, with 256 descriptors for all."""
+    """Open 1100 connections and leave them idle, with 256 descriptors in total."""
     intakes = trial.start_intakes()
     server = trial.start_server(
         "--tcp-port=__random__", intakes=intakes, limits={"max_open_files": _OPEN_FILES}

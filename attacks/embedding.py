@@ -1,4 +1,4 @@
-"""A host program that treats its server badly: hooks that raise, random cancels."""
+"""Run a host program that treats its server badly: hooks that raise, random cancels."""
 
 import contextlib
 from typing import Final
@@ -42,7 +42,7 @@ def random_cancels(trial: Trial) -> None:
 
 
 def _run(trial: Trial, case: str, sending: Sending) -> tuple[Found, int]:
-    """Run a case while somebody sends; what was found, and the lines sent."""
+    """Run a case while a client sends; return what was found, and the lines sent."""
     with contextlib.closing(
         ChildProcess("attacks.children.embedded", {"case": case})
     ) as child:

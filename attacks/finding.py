@@ -1,11 +1,11 @@
-"""What one attack found: a row of the table, and the bounds that did not hold."""
+"""The result of one attack: a row of the table, and the bounds that were broken."""
 
 import attrs
 
 
 @attrs.define
 class Finding:
-    """One attack, and what it found.
+    """One attack, with its result.
 
     Attributes:
         attack: its name.
@@ -44,7 +44,7 @@ class Finding:
         return f"off by {sum(self.off_by.values()):g}"
 
     def format_row(self) -> tuple[str, ...]:
-        """Write the row, as `HEADER` names its cells."""
+        """Return the row, with the cells that `HEADER` names."""
         lost = [f"{cause} {count:,.0f}" for cause, count in self.lost.items() if count]
         return (
             self.attack,

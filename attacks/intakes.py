@@ -1,4 +1,4 @@
-"""Mock intakes in a process of their own, and what they received."""
+"""Run mock intakes in a process of their own, and read what they received."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ Script = Sequence[Mapping[str, Any]]
 
 @attrs.frozen
 class Received:
-    """What one intake was sent so far.
+    """What one intake has received so far.
 
     Attributes:
         statuses: of each route, how often each status was answered.
@@ -28,7 +28,7 @@ class Received:
     values: Mapping[str, float]
 
     def count_points(self) -> int:
-        """Count the points of all routes."""
+        """Return the points of all routes."""
         return sum(self.points.values())
 
 
@@ -36,7 +36,10 @@ class Intakes:
     """Mock intakes, each with a script."""
 
     def __init__(self, scripts: Iterable[Script]) -> None:
-        """Start them; a script is a list of rules, as the mock intake reads them."""
+        """Start them.
+
+        A script is a list of rules, in the form that the mock intake reads.
+        """
         self._child = ChildProcess(
             "attacks.children.intake", {"scripts": [[*script] for script in scripts]}
         )

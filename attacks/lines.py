@@ -1,4 +1,4 @@
-"""Lines that mean harm: patterns that explode, garbage, types that clash."""
+"""Send harmful lines: for patterns that explode, garbage, types that clash."""
 
 import time
 from typing import Final
@@ -28,12 +28,12 @@ tags = {{ first = "$1" }}
 
 
 def four_groups(trial: Trial) -> None:
-    """Map names by a pattern of four groups, which nearly fits them."""
+    """Map names by a pattern of four groups, which the names almost fit."""
     _map_names(trial, _FOUR_GROUPS, "steps")
 
 
 def nested_repeats(trial: Trial) -> None:
-    """Map names by repeats within repeats, which nearly fit them."""
+    """Map names by repeats within repeats, which the names almost fit."""
     _map_names(trial, _NESTED, "words")
 
 
@@ -94,7 +94,7 @@ def _send(trial: Trial, stream: str, count: int) -> Ledger:
 
 
 def _map_names(trial: Trial, pattern: str, stream: str) -> None:
-    """Send names that a pattern is slow over; or see it refused at the start."""
+    """Send names that take a pattern long; or check that it is refused at the start."""
     path = write_configuration(trial.folder, _PROFILE.format(pattern=pattern))
     trial.finding.load = f"names of 230 bytes, {pattern}"
     try:

@@ -1,4 +1,4 @@
-"""Texts as long as a packet, each of them new: memory is bounded in bytes."""
+"""Send new texts as long as a packet, and check that memory stays within its limit."""
 
 from typing import Final
 

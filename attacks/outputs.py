@@ -1,4 +1,4 @@
-"""Who does not read what the server writes, and disks that are full."""
+"""Attack the output: nobody reads what the server writes, or the disk is full."""
 
 import json
 import signal
@@ -102,7 +102,7 @@ def full_disk(trial: Trial) -> None:
 
 
 def _count_lines(path: Path) -> tuple[int, int]:
-    """Count the lines of *path* that are whole, and those that are not."""
+    """Count the complete and the incomplete lines of *path*."""
     whole = broken = 0
     for line in path.read_bytes().splitlines(keepends=True):
         try:

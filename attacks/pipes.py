@@ -1,4 +1,4 @@
-"""A FIFO that goes away: the listener fails and comes back, the others go on."""
+"""Remove a FIFO: its listener must fail and come back, and the others go on."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""How a server feels from outside: a thread that asks it for its health."""
+"""Watch a server from outside: a thread asks it for its health again and again."""
 
 import http.client
 import threading
@@ -41,7 +41,7 @@ class Pulse:
         self.stop()
 
     def stop(self) -> None:
-        """Ask no more; again does nothing."""
+        """Stop asking; calling it again does nothing."""
         self._is_over.set()
         self._thread.join()
 

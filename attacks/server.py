@@ -32,7 +32,7 @@ _KEY: Final = "attack0123456789"
 
 @attrs.frozen
 class Stopped:
-    """What is known of a server after its end.
+    """What is known about a server after its end.
 
     Attributes:
         ledger: None, as *watched*, if the process had no time to say.
@@ -49,7 +49,7 @@ class Stopped:
 
 
 class ServerProcess:
-    """A running server; `stop` tells what it found.
+    """A running server; `stop` returns what it found.
 
     Attributes:
         addresses: as the server tells them: host and port, or a path.
@@ -129,11 +129,11 @@ class ServerProcess:
 
     @property
     def udp(self) -> tuple[str, int]:
-        """Its UDP address."""
+        """The server's UDP address."""
         return next(each for each in self.addresses if isinstance(each, tuple))
 
     def ask(self, path: str) -> tuple[int, Any]:
-        """Ask one of its views; the status, and the JSON of the answer."""
+        """Request one of its views; return the status, and the JSON of the answer."""
         connection = http.client.HTTPConnection(*self.http, timeout=_START_SECONDS)
         try:
             connection.request("GET", path)
@@ -148,7 +148,7 @@ class ServerProcess:
         return cattrs.structure(told, Ledger)
 
     def read_cpu_seconds(self) -> float:
-        """Return the CPU time that it took so far."""
+        """Return the CPU time that it has used so far."""
         status = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
         user, system = status.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
@@ -164,7 +164,7 @@ class ServerProcess:
         return self.wait()
 
     def wait(self) -> Stopped:
-        """Wait for its end, which was asked for just now."""
+        """Wait for its end, which was just requested."""
         self.pulse.stop()
         started = time.monotonic()
         peak = read_peak_rss_bytes(self.pid)
@@ -191,7 +191,7 @@ class ServerProcess:
         self._process.wait()
 
     def close(self) -> None:
-        """Release all that belongs to it; again does nothing."""
+        """Release everything that belongs to it; calling it again does nothing."""
         self.kill()
         if self._process.stderr is not None:
             self._process.stderr.close()
@@ -213,7 +213,7 @@ class ServerProcess:
 
 
 def write_configuration(folder: Path, text: str) -> str:
-    """Write a configuration file; its path."""
+    """Write a configuration file, and return its path."""
     path = folder / "attack.toml"
     path.write_text(text, encoding="utf-8")
     return str(path)

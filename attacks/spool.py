@@ -1,4 +1,4 @@
-"""A spool full of small files, as many short failures of an intake leave them."""
+"""Start with a spool of many small files, as short failures of an intake leave them."""
 
 import json
 import time
@@ -24,7 +24,7 @@ _LOOK_SECONDS: Final = 0.5
 
 
 def drain_small_files(trial: Trial) -> None:
-    """Start with a spool of 20 000 files, each of which holds one small event."""
+    """Start with a spool of 20 000 files, each with one small event."""
     files = trial.scale(_FILES)
     intakes = trial.start_intakes()
     spool = trial.folder / "spool"

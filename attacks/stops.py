@@ -1,4 +1,4 @@
-"""A stop must account for all: what is under way when the server is told to end.
+"""Stop a busy server, and check that it accounts for everything in progress.
 
 UDP is flooded while the server stops; of what its socket took, each packet must be
 read or counted. Streams have data that is acknowledged and not read: the server is

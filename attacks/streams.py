@@ -1,4 +1,4 @@
-"""One sender must not stop another: floods over one transport, others' lines beside.
+"""Flood one transport, and check that senders over others can go on.
 
 The others are one sender over UDP, at a rate that the server takes many times over.
 It may lose a tenth of its packets at most, whatever is done over other sockets.
@@ -101,7 +101,7 @@ def flood_unix_datagrams(trial: Trial) -> None:
 
 
 def pause(trial: Trial) -> None:
-    """Pause the server for longer than a frame may take, with frames on the way.
+    """Pause the server for longer than a frame may take, while frames are on their way.
 
     Each connection sends a part of a frame, and the rest with more frames once the
     server is paused: when that goes on, all is there since long.
@@ -141,7 +141,7 @@ def pause(trial: Trial) -> None:
 
 
 def _flood_stream(trial: Trial, flooding: StreamSending, *, is_unix: bool) -> None:
-    """Flood a stream, and judge what the sender over UDP lost by it."""
+    """Flood a stream, and judge what a sender over UDP loses because of it."""
     intakes = trial.start_intakes()
     path = str(trial.folder / "dsd.socket")
     flag = f"--stream-socket-path={path}" if is_unix else "--tcp-port=__random__"
@@ -182,7 +182,7 @@ def _judge_victim(
     lines: int,
     values: Mapping[str, float],
 ) -> None:
-    """Judge what the sender over UDP lost."""
+    """Judge what the sender over UDP has lost."""
     listener = find_listener(ledger, "udp")
     trial.account(
         "packets over UDP",

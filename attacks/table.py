@@ -1,4 +1,4 @@
-"""The table of what was found: on a terminal, and in the documentation."""
+"""Print the table of results on a terminal, and write it to the documentation."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One run of one attack: its processes, its bounds, and what it found."""
+"""Run one attack: its processes, its limits, and what it finds."""
 
 import contextlib
 import time
@@ -39,7 +39,7 @@ _ProcessT = TypeVar("_ProcessT", bound=_Process)
 
 @attrs.frozen
 class Bounds:
-    """What no attack may exceed, unless it says so and why.
+    """The limits for every attack, unless it has others and says why.
 
     Attributes:
         stretch_seconds: the longest work between two checkpoints. It is 5 ms by
@@ -85,11 +85,11 @@ class Trial:
         self._started = time.monotonic()
 
     def scale(self, number: float) -> int:
-        """Return how much of a load this run has."""
+        """Return the part of a load that this run uses."""
         return max(1, round(number * self._scale))
 
     def start_intakes(self, *scripts: Script) -> Intakes:
-        """Start an intake for each script, or one that answers as it should."""
+        """Start an intake for each script, or one that answers normally."""
         return self._keep(Intakes(scripts or [()]))
 
     def start_server(
@@ -124,7 +124,10 @@ class Trial:
         return self._keep(DatagramSender(sending, target))
 
     def start_streams(self, sending: StreamSending, target: object) -> StreamSender:
-        """Start a process that will send over streams; they are connected then."""
+        """Start a process that will send over streams.
+
+        They are already connected then.
+        """
         return self._keep(StreamSender(sending, target))
 
     def start_asking(self, asking: Asking, target: tuple[str, int]) -> ViewClients:
@@ -132,18 +135,21 @@ class Trial:
         return self._keep(ViewClients(asking, target))
 
     def expect(self, holds: bool, bound: str) -> None:
-        """Note that *bound* is broken unless it *holds*."""
+        """Record that *bound* is broken, unless it *holds*."""
         if not holds:
             self.finding.broken.append(bound)
 
     def account(self, what: str, found: float, expected: float) -> None:
-        """Note an identity that does not hold."""
+        """Record an identity that does not hold."""
         self._note(Account(what, found, expected))
 
     def wait_until(
         self, holds: Callable[[], bool], bound: str, max_seconds: float
     ) -> float:
-        """Wait until something *holds*, which must be so in time; the seconds."""
+        """Wait until *holds* returns True, which must be in time.
+
+        Return the seconds.
+        """
         started = time.monotonic()
         while not holds():
             if time.monotonic() - started > max_seconds:
@@ -153,7 +159,7 @@ class Trial:
         return time.monotonic() - started
 
     def judge(self, stopped: Stopped, bounds: Bounds | None = None) -> Ledger:
-        """Compare what a server found with what was promised; its ledger.
+        """Compare what a server found with what was promised; return its ledger.
 
         Raises:
             RuntimeError: if it ended without a ledger.
@@ -192,7 +198,7 @@ class Trial:
         self.account("points that the intake received", points, expected)
 
     def close(self) -> Finding:
-        """End all processes, and return what was found."""
+        """End all processes, and return the results."""
         self._stack.close()
         self.finding.seconds = time.monotonic() - self._started
         return self.finding
@@ -262,7 +268,7 @@ def _list_losses(ledger: Ledger) -> Counter[str]:
 
 
 def _count_warnings_an_interval(log: Iterable[str]) -> int:
-    """Count the lines of the interval that has most.
+    """Return the number of lines in the interval that has the most.
 
     A line starts with a time to the millisecond, then its level.
     """

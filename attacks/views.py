@@ -1,4 +1,4 @@
-"""Who looks on must not stop the server, however many and however they ask."""
+"""Ask for views in many ways at once, and check that the server goes on."""
 
 import time
 from typing import Final
@@ -28,12 +28,12 @@ _BOUNDS: Final = Bounds(rss_bytes=450 * 2**20, stop_seconds=15)
 
 
 def ask_by_31_clients(trial: Trial) -> None:
-    """Ask for the contexts by 31 clients, over HTTP/1.1."""
+    """Ask for the contexts with 31 clients, over HTTP/1.1."""
     _ask(trial, Asking("/contexts", clients=31, seconds=_SECONDS))
 
 
 def ask_by_many_streams(trial: Trial) -> None:
-    """Ask for the contexts by 2000 streams at once, over HTTP/2."""
+    """Ask for the contexts with 2000 streams at once, over HTTP/2."""
     _ask(trial, Asking("/contexts", clients=20, seconds=_SECONDS, streams=_STREAMS))
 
 

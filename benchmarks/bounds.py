@@ -1,4 +1,4 @@
-"""Texts chosen to hurt: heads that collide, a million heads, a million set members.
+"""Send texts that are chosen to hurt: colliding heads, a million heads, a huge set.
 
 Each goes through ingestion and aggregation in one process, with each engine. What
 collides does so in a table whose hash has no seed: all names share the lowest bits of
@@ -33,7 +33,7 @@ _WORD: Final = 2**64 - 1
 
 
 def fx_hash(text: bytes) -> int:
-    """Hash *text*, of whole words of 8 bytes, as rustc-hash 1 does without a seed."""
+    """Hash *text*, of words of 8 bytes, as rustc-hash 1 does without a seed."""
     state = 0
     for begin in range(0, len(text), 8):
         word = int.from_bytes(text[begin : begin + 8], "little")
@@ -43,7 +43,7 @@ def fx_hash(text: bytes) -> int:
 
 
 def make_colliding_names(count: int) -> list[bytes]:
-    """Make names of 16 bytes that share the lowest 24 bits of their `fx_hash`.
+    """Return names of 16 bytes whose `fx_hash` has the same lowest 24 bits.
 
     The low bits of a product depend on those of its factors alone, so whatever stands
     in the last five bytes changes only the high ones.
@@ -53,7 +53,7 @@ def make_colliding_names(count: int) -> list[bytes]:
 
 
 def make_random_names(count: int) -> list[bytes]:
-    """Make names of 16 letters."""
+    """Return names of 16 letters."""
     rng = random.Random(1)
     return [
         "".join(rng.choices(string.ascii_letters, k=16)).encode() for _ in range(count)
@@ -67,7 +67,7 @@ def _pack(lines: Iterable[bytes]) -> Iterator[Packet]:
 
 
 def _process(stages: Stages, lines: Iterable[bytes]) -> float:
-    """Take *lines* in; the CPU seconds that took."""
+    """Process *lines*; return the CPU seconds that this took."""
 
     async def run() -> float:
         seconds = 0.0

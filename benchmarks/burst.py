@@ -1,4 +1,4 @@
-"""300 000 lines in 3 seconds: what is lost, where, and what it costs.
+"""Send 300 000 lines in 3 seconds: what is lost, where, and what it costs.
 
 One line, 1432 bytes and 8 KiB a packet; over UDP with the default receive buffer and
 with 416 KiB granted (212 992 asked), and over a Unix datagram socket. The packets are
@@ -36,7 +36,7 @@ class Case:
 
     @property
     def serving(self) -> Serving:
-        """What the server is told."""
+        """The settings of the server."""
         core, _ = choose_cores()
         if self.transport == "udp 416 KiB":
             return Serving(so_rcvbuf=_SMALL_BUFFER, core=core)

@@ -1,4 +1,4 @@
-"""Draw the results that are kept in the repository: two SVG files, light and dark.
+"""Draw the results that are kept in the repository, as two SVG files: light and dark.
 
     python -m benchmarks chart                          # from benchmarks/results/
     python -m benchmarks chart flood.json steady.json --keep results.json
@@ -37,7 +37,7 @@ _NAMES: Final = {
 
 
 def shrink(results: dict[str, Any]) -> dict[str, Any]:
-    """Return what the chart needs of the files of `flood` and `steady`.
+    """Return what the chart needs from the files of `flood` and `steady`.
 
     Paths are left out of the commands, the release of the kernel is cut to its
     numbers, and other checkouts are left out altogether.
@@ -194,7 +194,7 @@ def main() -> None:
 
 
 def _dump(results: dict[str, Any]) -> str:
-    """Write a result a line, which reads well as a difference."""
+    """Write one result per line, so that differences are easy to read."""
     text = json.dumps(results)
     return re.sub(r'("results": \[|\}, )(?=\{"case")', r"\1\n  ", text) + "\n"
 

@@ -1,4 +1,4 @@
-"""A child process that is given an order as JSON and answers in lines of JSON."""
+"""Run a child process that gets an order as JSON and answers in lines of JSON."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ ROOT: Final = Path(__file__).parents[1]
 
 
 class ChildProcess:
-    """A module of ours in a process of its own, killed when it takes too long."""
+    """One of our modules in its own process, which is killed if it takes too long."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How much memory contexts take: what Python allocated, and what the system gave."""
+"""Measure how much memory contexts take, as Python and the system count it."""
 
 import argparse
 import gc

@@ -1,4 +1,4 @@
-"""A picture of bars, as a file of SVG: what it is drawn of, and in which colours."""
+"""Draw a picture of bars as an SVG file."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Bar:
-    """What one server did: the median of the runs, the least and the greatest."""
+    """The result of one server: the median of the runs, the least and the greatest."""
 
     name: str
     kind: str
@@ -73,7 +73,7 @@ class Drawing:
         self._y += 12
 
     def add_bar(self, bar: Bar, scale: float, figure: str) -> None:
-        """Add a bar, as long as its middle is of *scale*, with its spread."""
+        """Add a bar whose length is its median relative to *scale*, with its spread."""
         theme, top = self._theme, self._y + 5
         length = max(2.0, _SPAN * bar.middle / scale)
         reach = _LEFT + max(length, _SPAN * bar.greatest / scale)
@@ -101,7 +101,7 @@ class Drawing:
         self._y += 5
 
     def add_notes(self, notes: Iterable[str]) -> None:
-        """Add what has to be known about the figures."""
+        """Add what a reader must know about the figures."""
         self._y += 12
         self._parts.append(
             f'<path d="M20 {self._y}H{_WIDTH - 20}" stroke="{self._theme.line}"/>'

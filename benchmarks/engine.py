@@ -1,4 +1,4 @@
-"""Parse and aggregate without sockets, in one process: lines a second.
+"""Measure parsing and aggregation without sockets, in one process: lines per second.
 
 `statsd-trio` is the server's own processor, fed from a channel that was filled
 beforehand. Hot: every line's head was seen before, as in a server that runs. Cold: each
@@ -83,10 +83,11 @@ def make_floor_engine() -> Engine:
 
 @attrs.frozen
 class Case:
-    """What to feed to what.
+    """What to feed to which engine.
 
     Attributes:
-        is_cold: a new engine each time; else one that has seen the packets twice.
+        is_cold: whether to use a new engine each time, instead of one that has seen
+            the packets twice.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Case:
     is_cold: bool = False
 
     def measure(self, loops: int) -> list[float]:
-        """Take the packets in *loops* times; the CPU seconds of each."""
+        """Process the packets *loops* times; return the CPU seconds of each time."""
         packets = self.workload.build()
         if self.is_cold:
             return [self.make()(packets) for _ in range(loops)]

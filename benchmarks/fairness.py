@@ -1,4 +1,4 @@
-"""What a server under load does to the other tasks of its program.
+"""Measure what a server under load does to the other tasks of its program.
 
 A Trio instrument measures every stretch between two checkpoints, in CPU time of the
 thread (what the server is to blame for) and on the wall (which other programs on the
@@ -33,7 +33,7 @@ _SIGHTS: Final = 2
 
 
 def flood(server: str, seconds: float) -> Outcome:
-    """Send as fast as can be."""
+    """Send as fast as possible."""
     sending = Sending(
         Workload("tagged", 130_000, UDP_PACKET_BYTES, contexts=1000),
         max_seconds=seconds,

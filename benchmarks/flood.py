@@ -1,4 +1,4 @@
-"""As fast as the sender can, for 3 seconds, at a server that has one core.
+"""Send as fast as the sender can, for 3 seconds, to a server that has one core.
 
 1432-byte packets, 1000 contexts of six types, random values, three tags a line. Then
 the same at 1, 2 and 10 times of what the server took: a server in receive livelock
@@ -32,7 +32,7 @@ _MAX_PACKETS = 10_000_000
 def run_flood(
     server: str, seconds: float, lines_per_second: float, so_rcvbuf: int
 ) -> Outcome:
-    """Flood *server*, itself on the first core, the sender on the last."""
+    """Flood *server*, which runs on the first core; the sender runs on the last one."""
     server_core, sender_core = choose_cores()
     sending = Sending(
         Workload("tagged", _LINES_BUILT, UDP_PACKET_BYTES, contexts=1000),
@@ -46,7 +46,7 @@ def run_flood(
 
 
 def main() -> None:
-    """Flood every server in turn; then offer ours and the loop 1x, 2x and 10x."""
+    """Flood every server in turn; then offer 1x, 2x and 10x to ours and the loop."""
     parser = make_parser("flood", __doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--so-rcvbuf", type=int, default=Serving().so_rcvbuf)

@@ -1,4 +1,4 @@
-"""How long a snapshot of many contexts takes, and how long others must wait for it.
+"""Measure how long a snapshot of many contexts takes, and how long others must wait.
 
 What stands under "longest" is the longest stretch between two chances for others to
 run, without the cyclic garbage collector, whose own longest pause stands beside it.
@@ -26,7 +26,7 @@ MIXED = ("c", "c", "g", "ms", "d", "s")
 
 
 class Stopwatch:
-    """Times every call of a step, and the garbage collector apart from it."""
+    """Times every call of a step, and the garbage collector separately."""
 
     def __init__(self) -> None:
         self.total = 0.0

@@ -1,4 +1,4 @@
-"""Streams that mean harm: what they cost, and that others' metrics still arrive.
+"""Send harmful streams: what they cost, and whether others' metrics still arrive.
 
 First without sockets: good packets, hostile packets, and both mixed, through the
 server's own processor. Mixed they may cost at most a tenth more than apart, and hostile

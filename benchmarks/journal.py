@@ -1,4 +1,4 @@
-"""What a benchmark, or an attack, prints and keeps: machine, progress, tables, JSON."""
+"""Print and keep what a benchmark or an attack finds: progress, tables, JSON."""
 
 import argparse
 import json
@@ -71,7 +71,7 @@ def _find_processor() -> str:
 
 
 class Journal:
-    """Keeps what one benchmark found, and prints it."""
+    """Keeps what one benchmark has found, and prints it."""
 
     def __init__(
         self, name: str, options: argparse.Namespace, program: str = "benchmarks NAME"
@@ -89,7 +89,7 @@ class Journal:
         print(f"{self._kept['command']}", flush=True)
 
     def tell(self, progress: str) -> None:
-        """Show what is going on."""
+        """Show the progress."""
         if sys.stderr.isatty():
             print(f"\r\x1b[K{progress}", end="", file=sys.stderr, flush=True)
         else:
@@ -108,7 +108,10 @@ class Journal:
         self._kept["results"].append({"case": case, "found": found})
 
     def complain(self, problem: str) -> None:
-        """Show what must not be; the benchmark fails for it when it is through."""
+        """Show something that must not happen.
+
+        The benchmark fails because of it at its end.
+        """
         self._problems.append(problem)
         print(f"\n{problem}", file=sys.stderr, flush=True)
 
@@ -130,7 +133,7 @@ class Journal:
         print(flush=True)
 
     def close(self) -> None:
-        """Write the file, if one was asked for; other benchmarks' results stay.
+        """Write the file if one was asked for; results of other benchmarks stay in it.
 
         Raises:
             SystemExit: if there was something to complain of.
@@ -144,7 +147,7 @@ class Journal:
 
 
 def format_lost(outcomes: Sequence[Outcome]) -> tuple[str, str, str]:
-    """Lost lines: the median and the worst, in percent the median, and where."""
+    """Describe lost lines: median and worst, the median in percent, and where."""
     lost = [outcome.lines_lost for outcome in outcomes]
     median = statistics.median(lost)
     share = statistics.median(
@@ -168,7 +171,7 @@ def format_lost(outcomes: Sequence[Outcome]) -> tuple[str, str, str]:
 
 
 def format_spread(values: Sequence[float], digits: int = 2) -> str:
-    """Show the median, and the least and the greatest where there are several."""
+    """Show the median and, if there are several runs, the smallest and the greatest."""
     shown = f"{statistics.median(values):,.{digits}f}"
     if len(values) == 1:
         return shown

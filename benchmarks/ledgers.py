@@ -7,7 +7,7 @@ from statsd_trio.ledger import Ledger
 
 @attrs.frozen
 class Account:
-    """One identity: what was counted, and the sum of what it was counted as."""
+    """One identity: what was counted, and the sum of the counts it must be equal to."""
 
     what: str
     found: float
@@ -15,7 +15,7 @@ class Account:
 
     @property
     def off_by(self) -> float:
-        """How far the two are apart."""
+        """The difference between the two."""
         return abs(self.found - self.expected)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The highest steady rate at which nothing is lost.
+"""Find the highest steady rate at which nothing is lost.
 
 1432-byte packets, mixed types, no tags. The rate is raised in steps until a packet is
 lost, then the step is halved a few times. A rate counts when nothing was lost in

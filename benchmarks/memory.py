@@ -1,4 +1,4 @@
-"""What the server holds: a context, a full queue, and whether a flood makes it grow.
+"""Measure what the server holds: a context, a full queue, and memory during a flood.
 
 * bytes a counter context with three tags of 12 bytes costs, its head included;
 * bytes a full queue holds, with datagrams of 8192 bytes and of one byte;

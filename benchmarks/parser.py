@@ -1,4 +1,4 @@
-"""How long the full parse of a line takes that was never seen before.
+"""Measure how long it takes to parse a line that was never seen before.
 
 ``python benchmarks/parser.py`` prints the mean time of one line over a realistic
 mix: 60 % counters, 15 % gauges, 15 % timers and histograms, 10 % distributions, 0 to

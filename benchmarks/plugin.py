@@ -1,4 +1,4 @@
-"""What the pytest plugin costs a test: a thousand tests with the fixture and without.
+"""Measure what the pytest plugin costs a test: a thousand tests with and without it.
 
 Each test of a whole pytest run is timed from the start of its set-up to the end of its
 teardown, by a plugin of this file's own. The first test is left out: it starts the

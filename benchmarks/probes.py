@@ -1,4 +1,4 @@
-"""One figure from a fresh process: what contexts cost, what a full queue holds.
+"""Measure one figure in a fresh process: the memory of contexts, or of a full queue.
 
 `python -m benchmarks.probes NAME NUMBER ENGINE` prints it as JSON. Memory is what the
 system counts (RSS), since that is what an operator pays for.
@@ -28,7 +28,7 @@ _SIGHTS: Final = 3
 
 
 def measure_contexts(contexts: int, engine: str) -> dict[str, float]:
-    """Bytes a counter context with three tags of 12 bytes, its head included."""
+    """Return the bytes of a counter context with three tags of 12 bytes."""
     workload = Workload("counters", contexts, UDP_PACKET_BYTES, contexts=contexts)
     packets = [Packet(p, Origin("inproc", "probe")) for p in workload.build()]
     stages = Stages(max_contexts=contexts, engine=engine)
@@ -55,7 +55,7 @@ async def _process(stages: Stages, packets: list[Packet]) -> None:
 
 
 def measure_queue(datagram_bytes: int, _: str) -> dict[str, float]:
-    """Bytes that a full queue holds, of datagrams of one size, with nobody taking."""
+    """Return the bytes that a full queue takes, if nobody takes its packets."""
     return trio.run(_fill_queue, datagram_bytes)
 
 

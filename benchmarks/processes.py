@@ -1,4 +1,4 @@
-"""One run: a server's process, its senders' processes, and whether the books agree."""
+"""Run a server and its senders as processes, and check that the ledger balances."""
 
 import argparse
 import contextlib
@@ -34,14 +34,14 @@ _STOP_SECONDS: Final = 60.0
 
 
 def list_engines(asked_for: Sequence[str] | None) -> list[str]:
-    """List the engines to measure: those *asked_for*, else all that are installed."""
+    """Return the engines to measure: *asked_for*, or all that are installed."""
     if asked_for:
         return list(asked_for)
     return [name for name in ENGINES if name == "plain" or find_native() is not None]
 
 
 def list_servers(options: argparse.Namespace) -> list[str]:
-    """List the servers to measure: those asked for, else ours and the baselines."""
+    """Return the servers to measure: those asked for, or ours and the baselines."""
     engines = list_engines(options.engine)
     baselines = [name for name in SERVERS if not is_ours(name)]
     servers: list[str] = options.server or [*map(name_ours, engines), *baselines]
@@ -76,22 +76,22 @@ class Outcome:
 
     @property
     def packets_sent(self) -> int:
-        """Packets that the kernel took from every sender."""
+        """How many packets the kernel accepted from all senders."""
         return sum(sent.packets for sent in self.sent)
 
     @property
     def lines_sent(self) -> int:
-        """Lines in those packets."""
+        """How many lines were in those packets."""
         return sum(sent.lines for sent in self.sent)
 
     @property
     def lines_lost(self) -> int:
-        """Lines sent that the server never read."""
+        """How many lines were sent that the server never read."""
         return self.lines_sent - self.report.lines
 
     @property
     def taken_per_second(self) -> float:
-        """Lines taken in a second, until the last of them."""
+        """How many lines per second were read, until the last one."""
         return self.report.lines / self.seconds
 
 
@@ -103,7 +103,7 @@ def run_once(
     expected_lines: int | None = None,
     sample: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Start *server*, send to it, stop it, and check the books.
+    """Start *server*, send to it, stop it, and check its ledger.
 
     Args:
         expected_lines: what the server must read when nothing is dropped, where that

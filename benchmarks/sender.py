@@ -1,4 +1,4 @@
-"""A process that sends: packets built first, then sent at a rate, then one report.
+"""Send packets from a process: build them, send them at a rate, print a report.
 
 It prints a JSON line when its packets are built, waits for a line on its standard
 input, sends, and prints what it did. So building costs no one anything.
@@ -56,9 +56,11 @@ class Sending:
         max_packets: 0 for each packet of the workload once.
         delay_seconds: waited before the first packet.
         core: the CPU to stay on.
-        waits_when_full: on EAGAIN wait for room; else the packet counts as refused.
-        is_awake: wait awake for the moment that a packet is due; else sleep, and send
-            at once what is due by then, which leaves the core to others.
+        waits_when_full: whether to wait for room on EAGAIN, instead of counting the
+            packet as refused.
+        is_awake: whether to stay awake for the moment when a packet is due. Otherwise
+            the sender sleeps, which leaves the core to others, and then sends at once
+            what is due.
     """
 
     workload: Workload
@@ -75,7 +77,7 @@ class Sending:
 
 @attrs.frozen
 class Sent:
-    """What a sender did.
+    """What a sender has done.
 
     Attributes:
         packets: taken by the kernel.
@@ -118,7 +120,7 @@ def connect(transport: str, target: str | list[Any]) -> socket.socket:
 
 
 class _Outgoing:
-    """One socket; sends what the kernel does not take at once later, or gives it up."""
+    """One socket; what the kernel does not accept is sent later, or given up."""
 
     def __init__(
         self, sock: socket.socket, transport: str, *, is_patient: bool
@@ -211,7 +213,7 @@ def send(sock: socket.socket, packets: list[bytes], sending: Sending) -> Sent:
 
 
 def _count_bounced(sock: socket.socket, wait_seconds: float) -> int:
-    """Count the packets that came back, since their server has stopped."""
+    """Count the packets that were refused because their server has stopped."""
     is_udp = sock.family == socket.AF_INET and sock.type == socket.SOCK_DGRAM
     if not is_udp or sys.platform != "linux":
         return 0
@@ -243,7 +245,7 @@ def _send_evenly(
     rate: float,
     wait_until: Callable[[float], float],
 ) -> float:
-    """Send each packet when it is due; the longest gap between two."""
+    """Send each packet when it is due; return the longest gap between two."""
     send = outgoing.send
     last = started = time.monotonic()
     longest = 0.0
@@ -259,7 +261,7 @@ def _send_evenly(
 
 
 def _wait_awake(due: float) -> float:
-    """Wait until *due*, the last moment awake; the time then."""
+    """Wait until *due*, the last moment without sleeping; return the time."""
     now = time.monotonic()
     if due - now > _OVERSLEPT_SECONDS:
         time.sleep(due - now - _OVERSLEPT_SECONDS)
@@ -269,7 +271,7 @@ def _wait_awake(due: float) -> float:
 
 
 def _wait_asleep(due: float) -> float:
-    """Wait until *due* or somewhat longer, asleep; the time then."""
+    """Sleep until *due* or somewhat longer; return the time."""
     now = time.monotonic()
     if now >= due:
         return now

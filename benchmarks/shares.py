@@ -1,4 +1,4 @@
-"""What a flood on one listener costs the clients of another.
+"""Measure what a flood on one listener costs the clients of another.
 
 The server has two listeners and one core. One listener is flooded, by one client or by
 eight; to the other a client sends a quarter of what the server takes of it alone. The
@@ -108,7 +108,7 @@ class _Shares:
         return outcome
 
     def measure_alone(self, transport: str) -> list[float]:
-        """Return the bytes a second that a flood of *transport* alone gets."""
+        """Return the bytes per second that a flood over *transport* alone reaches."""
         if transport not in self._alone:
             self._alone[transport] = [
                 self._count(

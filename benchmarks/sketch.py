@@ -1,4 +1,4 @@
-"""How long the Agent's sketch takes for a value."""
+"""Measure how long the Agent's sketch takes per value."""
 
 import argparse
 import random
@@ -19,7 +19,7 @@ SHAPES: dict[str, Callable[[random.Random], float]] = {
 
 
 def measure(values: list[float], batch: int, rate: float) -> float:
-    """Insert *values*, *batch* at a time; return nanoseconds a value."""
+    """Insert *values*, *batch* at a time; return nanoseconds per value."""
     batches = [values[i : i + batch] for i in range(0, len(values), batch)]
     sketch = QuantileSketch()
     begin = read_clock()

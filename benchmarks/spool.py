@@ -1,4 +1,4 @@
-"""How fast small files of the spool are sent to a mock intake.
+"""Measure how fast small files of the spool are sent to a mock intake.
 
 There is one payload in each, as a retry queue that is smaller than a payload makes
 them. Writing them is not measured.

@@ -1,4 +1,4 @@
-"""Ingestion and aggregation, joined as the server joins them, without its sockets."""
+"""Connect ingestion and aggregation as the server does, but without sockets."""
 
 import time
 
@@ -47,13 +47,13 @@ class Stages:
         )
 
     def forget_values(self) -> None:
-        """Flush all, and throw the snapshot away."""
+        """Flush everything, and throw the snapshot away."""
         source = self.ingest.take_snapshot(include_open=True, final=True)
         for _ in source.build():
             pass
 
     def complete(self, report: Report) -> None:
-        """Add to *report* what the counters say."""
+        """Add the counters to *report*."""
         report.aggregated = self.samples.aggregated
         report.refused = dict(self.samples.dropped)
         report.contexts = self.contexts.peak

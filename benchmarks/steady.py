@@ -1,4 +1,4 @@
-"""What everyday rates cost: one-line packets, evenly spaced; share of a core.
+"""Measure what everyday rates cost, with evenly spaced packets of one line.
 
 At these rates the cost is not parsing but waking up. The server has one core, the
 sender another; nothing may be lost.
@@ -21,7 +21,7 @@ from benchmarks.workload import Workload
 def run_steadily(
     server: str, rate: float, seconds: float, transport: str, so_rcvbuf: int
 ) -> Outcome:
-    """Send *rate* one-line packets a second to *server*."""
+    """Send *rate* one-line packets per second to *server*."""
     server_core, sender_core = choose_cores()
     sending = Sending(
         Workload("mixed", int(rate * seconds)),

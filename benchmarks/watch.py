@@ -1,4 +1,4 @@
-"""What a server does to the other tasks of its program: stretches, pauses, lateness."""
+"""Watch what a server does to the other tasks of its program."""
 
 import contextlib
 import gc
@@ -82,7 +82,7 @@ class Watch(trio.abc.Instrument):
         self._gc_longest = max(self._gc_longest, pause)
 
     async def tick(self) -> None:
-        """Be the host program's own task: want to run every 10 ms, until cancelled."""
+        """Act as the host program's own task: run every 10 ms, until cancelled."""
         while True:
             due = time.perf_counter() + _TICK_SECONDS
             await trio.sleep(_TICK_SECONDS)

@@ -1,4 +1,4 @@
-"""Packets, built beforehand: what the senders send and the engine is fed.
+"""Build packets beforehand, for senders and engines.
 
 Every stream is made from a seed, so that two servers get the same bytes. Each line
 ends in a newline, as Datadog's own clients send it, except where a stream is about
@@ -50,12 +50,12 @@ class Workload:
 
 
 def count_lines(packet: bytes) -> int:
-    """Count as the ledger does: empty lines are none."""
+    """Count lines as the ledger does, without empty ones."""
     return sum(1 for line in packet.split(b"\n") if line)
 
 
 def pack(lines: Iterator[bytes], packet_bytes: int) -> list[bytes]:
-    """Join *lines*, each with its newline, to packets of at most *packet_bytes*."""
+    """Join *lines*, each with its newline, into packets of at most *packet_bytes*."""
     if not packet_bytes:
         return list(lines)
     packets: list[bytes] = []
@@ -85,7 +85,7 @@ def _make_value(metric_type: str, rng: random.Random) -> str:
 
 
 def _make_mixed(workload: Workload) -> Iterator[bytes]:
-    """Mixed types, no tags."""
+    """Lines of mixed types, without tags."""
     rng = random.Random(workload.seed)
     names = [
         (f"shop.checkout.step{number}", _TYPES[number % len(_TYPES)])
@@ -98,7 +98,7 @@ def _make_mixed(workload: Workload) -> Iterator[bytes]:
 
 
 def _make_tagged(workload: Workload) -> Iterator[bytes]:
-    """Mixed types, random values, three tags a line."""
+    """Lines of mixed types with random values and three tags each."""
     rng = random.Random(workload.seed)
     contexts = [
         (
@@ -124,19 +124,19 @@ def _make_counters(workload: Workload) -> Iterator[bytes]:
 
 
 def _make_new_names(workload: Workload) -> Iterator[bytes]:
-    """Name each line anew."""
+    """Give each line a new name."""
     for number in range(workload.lines):
         yield f"attack.{workload.seed}.{number}:1|c\n".encode()
 
 
 def _make_timestamps(workload: Workload) -> Iterator[bytes]:
-    """Stamp each line with a time of its own."""
+    """Give each line a timestamp of its own."""
     for number in range(workload.lines):
         yield f"late.orders:1|c|T{1_700_000_000 + number}\n".encode()
 
 
 def _make_garbage(workload: Workload) -> Iterator[bytes]:
-    """Random bytes without newlines, ten to sixty a line; none is a metric."""
+    """Random bytes without newlines, ten to sixty per line; no line is a metric."""
     rng = random.Random(workload.seed)
     for _ in range(workload.lines):
         # The first byte is not valid UTF-8, so that no line is good by chance.
@@ -191,13 +191,13 @@ def _make_clashes(workload: Workload) -> Iterator[bytes]:
 
 
 def _make_steps(workload: Workload) -> Iterator[bytes]:
-    """Names that fit a pattern of four groups but for their end, and nearly so."""
+    """Names that almost fit a pattern of four groups, except for their end."""
     for number in range(workload.lines):
         yield f"job.{'a.' * 110}{number}:1|c\n".encode()
 
 
 def _make_words(workload: Workload) -> Iterator[bytes]:
-    """Names of one long word, which repeats within repeats cut in countless ways."""
+    """Names of one long word, which nested repeats can divide in countless ways."""
     for number in range(workload.lines):
         yield f"job.{'a' * 220}{number}:1|c\n".encode()
 

@@ -1,4 +1,4 @@
-"""A small web shop sends metrics; a mock Datadog intake receives them; we compare.
+"""Send the metrics of a small web shop to a mock Datadog intake, and compare them.
 
 Three parties, as in production, but all on this machine and without an account:
 
@@ -31,7 +31,7 @@ INTERVAL_SECONDS = 2
 
 @attrs.define
 class Sales:
-    """What the shop knows that it sent."""
+    """What the shop knows about what it sent."""
 
     visits: int = 0
     orders: int = 0
@@ -43,7 +43,7 @@ class Sales:
 
 
 def run_shop(port: int, show: Callable[[Sales], None]) -> Sales:
-    """Play the shop for a few seconds; runs in a thread of its own."""
+    """Run the shop for a few seconds; this runs in a thread of its own."""
     client = DogStatsd(
         host="127.0.0.1",
         port=port,
@@ -92,7 +92,7 @@ def visit(client: DogStatsd, dice: random.Random, sales: Sales) -> None:
 
 
 def compare(sales: Sales, intake: MockIntake) -> list[tuple[str, float, float]]:
-    """Pair each figure of the shop with what the intake makes of it."""
+    """Pair each figure of the shop with the intake's."""
 
     def add_rates(name: str) -> float:
         return sum(
@@ -169,7 +169,7 @@ def compare(sales: Sales, intake: MockIntake) -> list[tuple[str, float, float]]:
 
 
 def print_figures(figures: list[tuple[str, float, float]]) -> bool:
-    """Print the table; True if both columns are equal."""
+    """Print the table; return True if both columns are equal."""
     print(f"\n{'':34} {'shop sent':>14} {'intake got':>14}")
     is_equal = True
     for label, sent, received in figures:
@@ -213,7 +213,7 @@ def show_progress(sales: Sales) -> None:
 
 
 async def main() -> int:
-    """Run the three parties, then compare."""
+    """Run shop, server and intake, then compare."""
     async with open_mock_intake() as intake:
         config = Config(
             port=0,

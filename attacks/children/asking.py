@@ -1,4 +1,4 @@
-"""A process that asks for a view of a server, by many clients at once.
+"""Ask a server for a view, with many clients at once; runs as a process.
 
 It prints a JSON line at its start, waits for a line on its standard input, asks until
 its time is up, and prints what it got.
@@ -49,7 +49,7 @@ class Asking:
 
 @attrs.define
 class Answers:
-    """What all clients got.
+    """The answers of all clients.
 
     Attributes:
         answered: whole answers, of any status.
@@ -69,7 +69,7 @@ class _Client:
         self.answers = Answers()
 
     def run(self) -> None:
-        """Ask until time is up, over a new connection where one ends."""
+        """Ask until time is up, over a new connection whenever one ends."""
         deadline = time.monotonic() + self._asking.seconds
         ask = self._ask_streams if self._asking.streams else self._ask_repeatedly
         while time.monotonic() < deadline:
@@ -140,7 +140,7 @@ def _write_frame(kind: int, flags: int, stream: int, contents: bytes) -> bytes:
 
 
 def _read_frame(answer: BinaryIO) -> tuple[int, int]:
-    """Read one frame; its kind and its flags.
+    """Read one frame; return its kind and its flags.
 
     Raises:
         ConnectionResetError: if the connection ends, or is not HTTP/2.

@@ -32,7 +32,7 @@ _MAX_LIFE_SECONDS: Final = 0.05
 
 @attrs.define
 class Found:
-    """What a case found.
+    """What one case has found.
 
     Attributes:
         rounds: how many servers ran.
@@ -54,7 +54,7 @@ class Found:
     longest_stretch_seconds: float = 0.0
 
     async def take(self, snapshot: Snapshot, /) -> None:
-        """Be a sink."""
+        """Act as a sink."""
         for series in snapshot.series:
             if not series.name.startswith("statsd_trio."):
                 self.delivered += sum(point.value for point in series.points)
@@ -134,7 +134,7 @@ async def _serve_for(seconds: float, sock: socket.socket, found: Found) -> None:
 
 
 class _Started:
-    """What `serve` reports to in place of a nursery."""
+    """Receives what `serve` reports, in place of a nursery."""
 
     def __init__(self) -> None:
         self.server: Server | None = None

@@ -1,4 +1,4 @@
-"""Mock intakes in one process, each with a script of its own, that count what comes.
+"""Run mock intakes in one process, each with a script of its own, and count requests.
 
 The order is ``{"scripts": [[rule, ...], ...]}``, a list of rules for each intake. The
 first line out has their addresses. Then each line in is an order: ``{"play": rules,

@@ -1,4 +1,4 @@
-"""`statsd-trio serve` with a probe inside: the command itself, watched.
+"""Run `statsd-trio serve` with a probe that watches it from inside.
 
 `python -m attacks.children.probe ORDER ARGUMENT...` runs ``statsd-trio serve`` with the
 arguments. It writes JSON lines to a pipe: the addresses once the server runs, and at
@@ -31,7 +31,7 @@ _QUIET_SECONDS: Final = 0.05
 
 @attrs.frozen
 class Order:
-    """How the server's process is to run.
+    """How to run the server's process.
 
     Attributes:
         report_descriptor: the pipe for the JSON lines.
@@ -51,7 +51,7 @@ class _Serve(Protocol):
 
 
 class _Started:
-    """Hands on what `serve` reports, and starts the watch."""
+    """Passes on what `serve` reports, and starts to watch."""
 
     def __init__(
         self, task_status: trio.TaskStatus[Server], start: Callable[[], object]
@@ -61,7 +61,7 @@ class _Started:
         self.server: Server | None = None
 
     def started(self, value: Server | None = None) -> None:
-        """Take over from a nursery's own."""
+        """Replace the nursery's own method."""
         assert value is not None
         self.server = value
         self._task_status.started(value)
@@ -110,7 +110,7 @@ async def _serve(  # noqa: ASYNC114, ASYNC128 - it hands on what *serve* reports
 
 
 def read_peak_rss_bytes(pid: int | str) -> int:
-    """Return the most memory that a process ever had in use; 0 if it is gone."""
+    """Return the most memory that a process ever used; 0 if it is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""A process that sends over streams: many connections at once, framed or by lines.
+"""Send over many stream connections at once, in frames or lines; runs as a process.
 
 As `benchmarks.sender` does for datagrams: it prints a JSON line once it is connected,
 waits for a line on its standard input, sends, and prints what it did. With *holds* the
@@ -53,7 +53,7 @@ class StreamSending:
 
 @attrs.frozen
 class StreamSent:
-    """What the kernel took of it.
+    """How much the kernel accepted.
 
     Attributes:
         broken: connections that the other end closed.
@@ -69,7 +69,7 @@ class StreamSent:
 
 
 class _Contents:
-    """The bytes that every connection sends, round and round."""
+    """The bytes that every connection sends again and again."""
 
     def __init__(self, packets: list[bytes], *, is_framed: bool) -> None:
         pieces = [
@@ -81,7 +81,7 @@ class _Contents:
         self._lines = [0, *itertools.accumulate(map(count_lines, packets))]
 
     def count(self, size: int) -> tuple[int, int]:
-        """Count the packets and lines that *size* bytes hold whole."""
+        """Count the packets and lines that are complete within *size* bytes."""
         rounds, rest = divmod(size, len(self.data))
         packets = bisect.bisect_right(self._ends, rest)
         return (
@@ -107,7 +107,7 @@ class _Stream:
         self._contents = contents
 
     def send(self, max_bytes: int) -> None:
-        """Write a piece, as far as there is room."""
+        """Write a piece, as far as there is room for it."""
         data = self._contents.data
         start = self.sent % len(data)
         try:
@@ -119,11 +119,11 @@ class _Stream:
 
     @property
     def rest(self) -> int:
-        """How much of a packet that was begun is left."""
+        """How much of the packet in progress is left."""
         return self._contents.measure_rest(self.sent)
 
     def measure_unacknowledged(self) -> int:
-        """Return how many bytes only this end has."""
+        """Return how many bytes have not left this end yet."""
         if self.sock.family == socket.AF_UNIX:
             return 0  # what the kernel took is at the other end
         answer = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")

@@ -1,4 +1,4 @@
-"""The floor: receive until nothing waits, count newlines, and nothing else."""
+"""The baseline: receive until nothing waits, count newlines, and do nothing else."""
 
 import socket
 
@@ -19,7 +19,7 @@ class _Counts:
 
 
 def _take_ready(sock: socket.socket, counts: _Counts) -> bool:
-    """Take what waits, up to a bound; True when nothing waits any more."""
+    """Receive what waits, up to a limit; return True when nothing is left."""
     packets = lines = 0
     try:
         for _ in range(_MAX_PACKETS_A_STRETCH):

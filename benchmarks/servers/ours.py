@@ -1,4 +1,4 @@
-"""statsd-trio itself, with a sink that throws away what it gets."""
+"""statsd-trio itself, with a sink that throws everything away."""
 
 import logging
 from functools import partial
@@ -13,7 +13,7 @@ from statsd_trio.aggregation.snapshot import Snapshot
 
 
 class _Discard:
-    """Counts snapshots, and keeps none."""
+    """Counts snapshots without keeping them."""
 
     def __init__(self) -> None:
         self.snapshots = 0

@@ -1,4 +1,4 @@
-"""What the two baselines share: one bound socket, and what the kernel says of it."""
+"""What the two baselines share: one bound socket, and what the kernel reports of it."""
 
 import socket
 from pathlib import Path
@@ -23,7 +23,7 @@ def bind(serving: Serving) -> socket.socket:
 
 
 def describe(sock: socket.socket) -> Report:
-    """Begin a report with what the kernel says of *sock*."""
+    """Begin a report with what the kernel reports about *sock*."""
     is_udp = sock.family == socket.AF_INET
     return Report(
         kernel_dropped=read_drops(sock) if is_udp else None,
@@ -32,7 +32,7 @@ def describe(sock: socket.socket) -> Report:
 
 
 async def receive_packet(sock: socket.socket, max_bytes: int) -> bytes:
-    """Await one packet."""
+    """Wait for one packet."""
     while True:
         await trio.lowlevel.wait_readable(sock)
         try:

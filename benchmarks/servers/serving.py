@@ -47,7 +47,7 @@ class Serving:
 
 @attrs.define
 class Report:
-    """What a server says of its run.
+    """What a server reports about its run.
 
     Attributes:
         packets_late: what a stop had no time to take.
@@ -83,7 +83,7 @@ class Report:
 
 
 class Started:
-    """Handed to a server's body: what it calls when it is bound."""
+    """Passed to a server's body, which calls it when it is bound."""
 
     def __init__(self, watch: Watch | None) -> None:
         self._watch = watch
@@ -105,7 +105,7 @@ class Started:
             nursery.cancel_scope.cancel()
 
     def complete(self, report: Report) -> None:
-        """Add what every server is asked."""
+        """Add the figures that every server reports."""
         report.stopped = time.monotonic()
         report.cpu_seconds = _read_cpu_seconds() - self._cpu_before
         report.rss_bytes = read_rss_bytes(os.getpid())

@@ -1,4 +1,4 @@
-"""The loop that this design replaced: await a packet, parse it, add it, await the next.
+"""The loop that this design replaced: wait for a packet, parse it, add it, repeat.
 
 The parser and the aggregator are our own, so what differs is the design: no reader
 task, no queue, one `recv` a wake-up, and every line is parsed.
@@ -33,7 +33,7 @@ class SingleLoop:
         self.rejected: Counter[str] = Counter()
 
     def process(self, packet: bytes) -> None:
-        """Parse and add what *packet* says."""
+        """Parse and add the lines of *packet*."""
         self.packets += 1
         now = time.time()
         self._aggregator.advance(now)

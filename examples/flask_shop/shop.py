@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 
 def create_app() -> Flask:
-    """Make the application; the environment says where its metrics go."""
+    """Return the application; the environment says where its metrics are sent."""
     app = Flask(__name__)
     statsd = DogStatsd(constant_tags=["service:shop"])
     app.extensions["statsd"] = statsd

@@ -1,4 +1,4 @@
-"""The shop's metrics, tested on the wire with the fixture `dogstatsd`."""
+"""Test the shop's metrics as they are sent, with the fixture `dogstatsd`."""
 
 from collections.abc import Iterator
 

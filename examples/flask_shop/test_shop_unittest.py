@@ -1,4 +1,4 @@
-"""The same with unittest: a server in a thread, and no plugin."""
+"""Test the shop with unittest: a server in a thread, and no plugin."""
 
 import os
 import unittest
@@ -10,7 +10,7 @@ from statsd_trio import Config, Sample, ServerThread
 
 
 class CheckoutTest(unittest.TestCase):
-    """Posts to the shop with a server listening."""
+    """Posts to the shop while a server is listening."""
 
     def test_checkout_is_counted(self) -> None:
         samples: list[Sample] = []

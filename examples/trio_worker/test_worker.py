@@ -1,4 +1,4 @@
-"""The worker's metrics, in its own loop and on virtual time: no test sleeps."""
+"""Test the worker's metrics in its own loop, on virtual time; no test sleeps."""
 
 import trio
 import trio.lowlevel

@@ -1,4 +1,4 @@
-"""A small worker on Trio: jobs in, each tried up to three times, with metrics."""
+"""A small worker on Trio, with metrics; it tries each job up to three times."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final

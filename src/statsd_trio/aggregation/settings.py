@@ -7,24 +7,25 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class AggregationSettings:
-    """The Agent's keys of the same meaning, and what has no key there.
+    """Settings with the meaning of the Agent's keys, and some that the Agent lacks.
 
     Attributes:
-        interval_seconds: width of a bucket.
-        hostname: of samples, events and checks that name no host.
-        tags: constant, put on every context, event and check.
+        interval_seconds: the width of a bucket.
+        hostname: the host of samples, events and checks that do not name one.
+        tags: added to every context, event and check.
         counter_type: ``rate`` (sum / interval) as the Agent, or ``count`` (sum).
-        counter_expiry_seconds: how long an idle counter goes on as zeros.
-        context_expiry_seconds: how long a context is kept; a counter's time is
-            this after its zeros.
+        counter_expiry_seconds: how long zeros are sent for an idle counter.
+        context_expiry_seconds: how long an unused context is kept; for a counter, this
+            time begins after its zeros.
         histogram_aggregates: any of min, max, median, avg, sum and count.
         histogram_percentiles: in percent.
-        keeps_histogram_values: give a snapshot a sketch of each histogram and timer
-            too, besides its figures.
-        max_memory_bytes: of contexts, heads of lines, strings of sets, and values.
-        max_bin_count: of one bin of a sketch; 65535 in older Agents.
-        is_blocked: tells which generated series of a histogram, such as
-            ``latency.max``, the operator does not want.
+        keeps_histogram_values: whether a snapshot also has a sketch of each histogram
+            and timer, besides its figures.
+        max_memory_bytes: the limit for contexts, heads of lines, strings of sets, and
+            values.
+        max_bin_count: the greatest count of one bin of a sketch; 65535 in older Agents.
+        is_blocked: returns whether the operator does not want a generated series of a
+            histogram, such as ``latency.max``.
     """
 
     interval_seconds: int = 10

@@ -35,7 +35,7 @@ def to_strings(values: Iterable[str]) -> tuple[str, ...]:
             string.
     """
     if isinstance(values, str):
-        raise TypeError(f"a tuple of strings is needed, not the string {values!r}")
+        raise TypeError(f"expected a tuple of strings, not the string {values!r}")
     return tuple(values)
 
 
@@ -57,19 +57,19 @@ def to_tag_filters(values: Iterable[TagFilterEntry]) -> tuple[TagFilterEntry, ..
 def to_key(
     value: str | Secret | Callable[[], Awaitable[str]] | None,
 ) -> Secret | Callable[[], Awaitable[str]] | None:
-    """Hide a key; None if it is empty, as an unset variable makes it."""
+    """Hide a key; return None if it is empty, for example from an unset variable."""
     if isinstance(value, str):
         return Secret(value) if value.strip() else None
     return value
 
 
 def to_url(value: str | Secret | None) -> Secret | None:
-    """Hide the credentials in a URL; None if it is empty, as `to_key` has it."""
+    """Hide the credentials in a URL; return None if it is empty, like `to_key`."""
     return hide_credentials(value) if value else None
 
 
 def to_pairs(value: Mapping[str, str]) -> Mapping[str, str]:
-    """Return *value* as a dict of its own."""
+    """Return a copy of *value* as a dict."""
     return dict(value)
 
 

@@ -19,9 +19,9 @@ class LineProcessor:
     """Parses a line, applies the rules, adds it to the aggregator, and counts it.
 
     Attributes:
-        rules: what every line passes.
-        watcher: sees what a line became; None for nobody.
-        origin: where the lines come from that are processed now.
+        rules: applied to every line.
+        watcher: sees what a line became; None if nobody watches.
+        origin: the sender of the lines that are being processed.
         processed: how many lines were processed so far, good and bad.
     """
 
@@ -36,7 +36,7 @@ class LineProcessor:
         on_sample: Callable[[Sample], Sample | None] | None,
         on_event: Callable[[Event | ServiceCheck], None] | None,
     ) -> None:
-        """Process nothing yet; the arguments are those of `Ingest`."""
+        """Start with nothing processed; the arguments are those of `Ingest`."""
         self._aggregator = aggregator
         self._lines = lines
         self._rejections = rejections
@@ -139,7 +139,7 @@ class LineProcessor:
             self.watcher.see_rejected(error, line, origin)
 
     def raise_failure(self) -> None:
-        """Raise what failed first since the last call, if anything did."""
+        """Raise the first error since the last call, if there was one."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

@@ -49,16 +49,17 @@ class Watcher(Protocol):
 
 
 class GuardedWatcher:
-    """Shows everything to a watcher, and counts what the watcher raises."""
+    """Shows everything to a watcher, and counts the errors that the watcher raises."""
 
     def __init__(
         self, watcher: Watcher, note_failure: Callable[[str, Exception], None]
     ) -> None:
-        """Show nothing yet.
+        """Start with nothing shown.
 
         Args:
-            watcher: to be shown everything.
-            note_failure: called with the name of the hook, and what it raised.
+            watcher: sees everything.
+            note_failure: called with the name of the hook, and the error that was
+                raised.
         """
         self._watcher = watcher
         self._note_failure = note_failure

@@ -71,8 +71,8 @@ def select_generated(
     alone, or ``my.histo.9*``.
 
     Args:
-        entries: of the filter list.
-        figures: what follows the name and a dot in the series of a histogram.
+        entries: the entries of the filter list.
+        figures: the suffixes, after the name and a dot, of the series of a histogram.
         match_prefix: whether each entry stands for all names that start with it.
 
     Source: datadog-agent, comp/filterlist/impl/filterlist.go,

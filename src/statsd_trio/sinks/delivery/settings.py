@@ -1,4 +1,4 @@
-"""What holds for the delivery of payloads, whoever takes them."""
+"""The settings for the delivery of payloads, whatever the intake is."""
 
 import random
 import time
@@ -14,24 +14,24 @@ class DeliverySettings:
     """How payloads are delivered.
 
     Attributes:
-        max_concurrent_requests: for each endpoint and key; each route may have one
-            beyond it.
-        request_timeout_seconds: for one whole request.
-        proxy: for endpoints whose URL begins with https.
-        proxy_http: for endpoints whose URL begins with http.
-        no_proxy: hosts that are reached without a proxy, matched exactly.
-        ca_file: trusted beside the system's authorities.
-        ca_option: the option that names *ca_file*, for the error.
-        skip_ssl_validation: trust anybody, with a WARNING.
-        retry_queue_bytes: of payloads that wait for another try, for each endpoint and
-            key; 0 for no retries.
-        spool_path: a directory for what memory cannot hold and what is left at a
-            stop; None for no spool.
-        spool_max_bytes: of that directory.
+        max_concurrent_requests: the limit for each endpoint and key; each route may
+            have one more.
+        request_timeout_seconds: the limit for one whole request.
+        proxy: the proxy for endpoints whose URL begins with https.
+        proxy_http: the proxy for endpoints whose URL begins with http.
+        no_proxy: hosts to connect to without a proxy, matched exactly.
+        ca_file: certificates to trust in addition to the system's.
+        ca_option: the option with the name of *ca_file*, for the error.
+        skip_ssl_validation: trust any certificate, with a WARNING.
+        retry_queue_bytes: the limit for payloads that wait for another try, for each
+            endpoint and key; 0 for no retries.
+        spool_path: a directory for payloads that memory cannot hold, and those left at
+            a stop; None for no spool.
+        spool_max_bytes: the limit of that directory.
         report_seconds: how often losses are logged.
-        wall_clock: unix seconds.
-        choose_fraction: random numbers in [0, 1).
-        run_in_thread: calls what blocks; stands in for a thread, in tests.
+        wall_clock: returns unix seconds.
+        choose_fraction: returns random numbers in [0, 1).
+        run_in_thread: calls functions that block; replaces a thread, in tests.
     """
 
     max_concurrent_requests: int = 10

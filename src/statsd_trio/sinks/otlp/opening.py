@@ -34,24 +34,24 @@ def open_otlp_destination(
     resources: ExitStack | None = None,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> SinkRunner:
-    """Make the destination; nothing connects before it runs.
+    """Return the destination; nothing connects until it runs.
 
     Args:
-        conversion: how snapshots become OTLP.
+        conversion: how snapshots are converted to OTLP.
         settings: how payloads are delivered.
-        url: to which ``/v1/metrics`` and ``/v1/logs`` are appended.
-        metrics_url: for metrics, as it is, instead.
-        logs_url: for logs, as it is, instead.
-        metrics_headers: of requests with metrics.
-        logs_headers: of requests with logs.
+        url: the base URL, to which ``/v1/metrics`` and ``/v1/logs`` are appended.
+        metrics_url: the URL for metrics, used unchanged instead.
+        logs_url: the URL for logs, used unchanged instead.
+        metrics_headers: the headers of requests with metrics.
+        logs_headers: the headers of requests with logs.
         compression: gzip or none.
         resources: closes what is opened here, if the destination never runs.
-        transport: stands in for the network, in tests.
+        transport: replaces the network, in tests.
 
     Raises:
-        ValueError: if a value cannot be used; the message holds no secret.
-        OSError: naming the CA file if it cannot be read, or the spool if it cannot be
-            written to.
+        ValueError: if a value cannot be used; the message contains no secret.
+        OSError: if the CA file cannot be read, or the spool cannot be written to; the
+            message names it.
     """
     encoder = SnapshotEncoder(conversion, parse_compression(compression))
     kind = make_kind(conversion)
@@ -66,7 +66,8 @@ def open_otlp_destination(
         OtlpRoute.LOGS: logs_headers or {},
     }
     open_way = open_network(settings, transport)
-    # One beyond the shared ones, for a route that has none under way.
+    # One more connection than the shared ones, for a route without any request in
+    # progress.
     connections = settings.max_concurrent_requests + 1
     endpoint = OtlpEndpoint(
         urls, headers, lambda url: open_way(url, connections), settings.wall_clock
