@@ -53,6 +53,15 @@ def describe_os_error(error: OSError) -> str:
     return f"{name}: {reason}"
 
 
+def describe_missing_extra(what: str, error: ModuleNotFoundError, extra: str) -> str:
+    """Return that *what* needs a package, and which extra to install for it."""
+    package = (error.name or "").partition(".")[0]
+    return (
+        f"{what} needs {package}, which is not installed;"
+        f" run pip install 'statsd-trio[{extra}]'"
+    )
+
+
 @contextmanager
 def explain_os_error(attempt: str, hint: str) -> Generator[None]:
     """Add what was attempted, and what to check, to an `OSError` of the block.

@@ -35,7 +35,7 @@ def test_check_warns_of_rules_that_have_no_effect() -> None:
     done = run("check", DD_METRIC_FILTERLIST="shop.* 123")
 
     assert done.exit_code == 0
-    assert done.stderr.startswith("warning: metric_filterlist: ignored '123'")
+    assert done.stderr.startswith("Warning: metric_filterlist: ignored '123'")
 
 
 def test_show_survives_an_output_that_lacks_a_character() -> None:
@@ -84,7 +84,7 @@ def test_show_of_a_fresh_machine_needs_no_key() -> None:
         == f"{len(OPTIONS)} more fields at their default; --all shows them.\n"
     )
     [problem] = done.stderr.splitlines()
-    assert problem.startswith("no API key")
+    assert problem.startswith("Error: no API key")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=repr)
@@ -107,7 +107,7 @@ def test_show_shows_what_it_can_read_of_a_file_that_nobody_can(
     assert "9125" in done.stdout
     # What the file says of the key is not known, so nothing is missed in it.
     [problem] = done.stderr.splitlines()
-    assert problem.startswith(f"{path}: ")
+    assert problem.startswith(f"Error: {path}: ")
 
 
 def test_show_warns_of_what_has_no_effect(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_show_warns_of_what_has_no_effect(tmp_path: Path) -> None:
     done = run("show", "--config", str(path))
 
     assert done.exit_code == 0
-    assert "warning: " in done.stderr
+    assert "Warning: " in done.stderr
 
 
 def test_show_writes_out_what_would_steer_a_terminal() -> None:
@@ -136,8 +136,8 @@ def test_show_leaves_out_what_cannot_be_read_and_says_why() -> None:
         f"{len(OPTIONS) - 4} more fields at their default; --all shows them.",
     ]
     assert done.stderr.splitlines() == [
-        "--port=x: not a port",
-        "--tcp-port=y: not a port",
+        "Error: --port=x: not a port",
+        "Error: --tcp-port=y: not a port",
     ]
 
 
@@ -177,7 +177,7 @@ def test_check_warns_of_what_has_no_effect(tmp_path: Path) -> None:
 
     assert done.exit_code == 0
     assert done.stderr == (
-        f"warning: {path}: statsd_forward_host: nothing is forwarded without"
+        f"Warning: {path}: statsd_forward_host: nothing is forwarded without"
         " statsd_forward_port\n"
     )
 
@@ -221,15 +221,15 @@ def test_check_tries_the_files_and_leaves_nothing_behind(tmp_path: Path) -> None
     assert bad.exit_code == 2
     jsonl_path, ca_file, spool_path = bad.stderr.splitlines()
     assert jsonl_path == (
-        f"--jsonl-path: could not write to {missing}/points:"
+        f"Error: --jsonl-path: could not write to {missing}/points:"
         " No such file or directory. Check jsonl_path."
     )
     assert ca_file == (
-        f"--ca-file: could not read the CA file {missing}.pem:"
+        f"Error: --ca-file: could not read the CA file {missing}.pem:"
         " No such file or directory. Check ca_file."
     )
     assert spool_path == (
-        f"--spool-path: could not write to the spool folder {plain}/spool:"
+        f"Error: --spool-path: could not write to the spool folder {plain}/spool:"
         " Not a directory. Check spool_path."
     )
 
@@ -263,8 +263,8 @@ def test_none_and_another_sink_are_told_that_none_stands_alone() -> None:
 
     assert done.exit_code == 2
     assert done.stderr == (
-        "--sink=none,console: none cannot be combined with others; remove it, or the "
-        "others\n"
+        "Error: --sink=none,console: none cannot be combined with others; remove it,"
+        " or the others\n"
     )
 
 
@@ -272,7 +272,7 @@ def test_bad_item_of_a_repeated_flag_is_refused() -> None:
     done = run("check", "--tags", "a", "--tags", "[1")
 
     assert done.exit_code == 2
-    assert done.stderr.startswith("--tags=[1: not JSON")
+    assert done.stderr.startswith("Error: --tags=[1: not JSON")
 
 
 def test_fact_is_a_pair_of_flags() -> None:

@@ -123,7 +123,9 @@ def test_an_address_of_the_page_that_is_taken_is_said_to_be_by_whom() -> None:
 def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:
     done = run("--page", "nowhere")
     assert done.returncode == 2
-    assert done.stderr == ("--page nowhere: not HOST:PORT, such as 127.0.0.1:8129\n")
+    assert done.stderr == (
+        "Error: --page nowhere: not HOST:PORT, such as 127.0.0.1:8129\n"
+    )
 
 
 def test_all_that_a_program_sent_is_read_before_its_last_line() -> None:

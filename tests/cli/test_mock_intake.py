@@ -86,7 +86,7 @@ def test_a_script_that_cannot_be_used_ends_it_with_every_problem(
     script.write_text("[[rules]]\nstatus = 1\n[[rules]]\nfault = 'x'\n")
     result = CliRunner().invoke(command, ["--script", str(script)])
     assert result.exit_code == 2
-    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
+    assert [line.split(": ")[2] for line in result.stderr.splitlines()] == [
         "rules, entry 1",
         "rules, entry 2",
     ]
@@ -96,7 +96,10 @@ def test_a_script_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     result = CliRunner().invoke(command, ["--script", str(path)])
     assert result.exit_code == 2
-    assert result.stderr == f"{path}: No such file or directory\n"
+    assert result.stderr == (
+        f"Error: could not read the script {path}: No such file or directory."
+        " Check --script.\n"
+    )
 
 
 def test_a_taken_port_is_one_line() -> None:
@@ -105,7 +108,7 @@ def test_a_taken_port_is_one_line() -> None:
         result = CliRunner().invoke(command, ["--port", port])
     assert result.exit_code == 1
     assert re.fullmatch(
-        f"cannot listen on 127.0.0.1 port {port}: .*in use\n", result.stderr
+        f"Error: cannot listen on 127.0.0.1 port {port}: .*in use\n", result.stderr
     )
 
 
@@ -118,9 +121,10 @@ def test_without_the_extra_it_says_what_to_install(package: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == (
-        f"Error: the mock intake needs {package}: pip install 'statsd-trio[http]'\n"
+        f"Error: the mock intake needs {package}, which is not installed;"
+        " run pip install 'statsd-trio[http]'\n"
     )
 
 

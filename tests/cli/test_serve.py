@@ -53,7 +53,10 @@ def test_server_that_is_switched_off_says_so_and_binds_nothing(
         )
 
         assert done.exit_code == 0
-        assert done.output == f"use_dogstatsd is false ({source}): nothing is bound\n"
+        [line] = done.stderr.splitlines()
+        assert line.startswith(
+            f"Warning: use_dogstatsd is false ({source}), so nothing"
+        )
         assert not socket_path.exists()
 
 

@@ -166,7 +166,8 @@ def test_output_that_cannot_be_written_is_one_line_at_the_start(
         _, log = process.communicate(timeout=LIMIT_SECONDS)
 
     assert process.returncode == 1
-    assert log.splitlines()[-1].startswith(f"could not write to {message} Check ")
+    last = log.splitlines()[-1]
+    assert last.startswith(f"Error: could not write to {message} Check ")
     assert "Traceback" not in log
 
 

@@ -97,7 +97,7 @@ async def test_server_that_is_away_is_one_line(command: str) -> None:
 
     assert done.exit_code == 1
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"cannot reach http://127.0.0.1:{port}: ")
+    assert line.startswith(f"Error: cannot reach http://127.0.0.1:{port}: ")
     assert "Errno" not in line
 
 
@@ -122,7 +122,7 @@ async def test_something_else_that_answers_is_one_line(
 
     assert done.exit_code == 1
     [line] = done.stderr.splitlines()
-    assert line.endswith("is not where a statsd-trio server shows itself")
+    assert line.endswith("a statsd-trio server shows itself. Check --url.")
 
 
 async def test_endless_answer_is_cut_off(nursery: trio.Nursery) -> None:
@@ -143,7 +143,9 @@ async def test_endless_answer_is_cut_off(nursery: trio.Nursery) -> None:
     done = await run("status", "--url", f"127.0.0.1:{port}")
 
     assert done.exit_code == 1
-    assert done.stderr == f"http://127.0.0.1:{port} sent an answer that is too long\n"
+    assert done.stderr == (
+        f"Error: http://127.0.0.1:{port} sent an answer that is too long\n"
+    )
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "nowhere:x", "http://[::1"])
@@ -185,7 +187,7 @@ async def test_host_that_no_url_can_have_is_one_line() -> None:
 
     assert done.exit_code == 1
     [line] = done.stderr.splitlines()
-    assert line.startswith("cannot reach http://a\\x00b: ")
+    assert line.startswith("Error: cannot reach http://a\\x00b: ")
 
 
 async def test_top_without_the_extra_tells_the_way_to_it(
@@ -196,8 +198,11 @@ async def test_top_without_the_extra_tells_the_way_to_it(
 
     done = await run("top", "--url", "127.0.0.1:1")
 
-    assert done.exit_code == 1
-    assert "pip install 'statsd-trio[top]'" in done.stderr
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "Error: top needs rich, which is not installed;"
+        " run pip install 'statsd-trio[top]'\n"
+    )
 
 
 async def test_address_may_come_from_the_environment(

@@ -9,6 +9,7 @@ import click
 import trio
 
 from statsd_trio.cli.logs import open_logging
+from statsd_trio.cli.messages import fail
 from statsd_trio.cli.progress import Progress
 from statsd_trio.cli.signals import catch_stop_signal
 from statsd_trio.errors import describe_os_error
@@ -57,13 +58,13 @@ def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
                     file.unlink()
                 raise
     except OSError as error:
-        raise click.ClickException(describe_os_error(error)) from error
+        fail(describe_os_error(error))
     except ExceptionGroup as group:
         failed, others = group.split(OSError)
         if others or not failed:
             raise
         first = cast("OSError", _first(failed))
-        raise click.ClickException(describe_os_error(first)) from group
+        fail(describe_os_error(first))
     progress.finish()
 
 

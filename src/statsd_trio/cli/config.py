@@ -6,12 +6,11 @@ from typing import Any, cast
 import click
 
 from statsd_trio.cli.flags import (
-    USAGE_EXIT,
     config_command,
     load_from_flags,
     read_from_flags,
-    refuse,
 )
+from statsd_trio.cli.messages import USAGE_EXIT, refuse, write_error, write_warning
 from statsd_trio.config.load import DEFAULT_SOURCE, SourcedConfig
 from statsd_trio.config.show import ShownField, make_schema, show_fields
 from statsd_trio.errors import ConfigError
@@ -41,9 +40,9 @@ def show(
     sourced = read_from_flags(config_path, flags)
     _print_fields(show_fields(sourced), as_json=as_json, is_all=is_all)
     for warning in sourced.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        write_warning(warning)
     for problem in (*sourced.problems, *sourced.contradictions):
-        click.echo(problem, err=True)
+        write_error(problem)
     if sourced.problems:
         click.get_current_context().exit(USAGE_EXIT)
 
@@ -98,9 +97,8 @@ def check(*, config_path: str | None, **flags: object) -> None:
         _try_out(sourced)
     except ConfigError as error:
         refuse(error)
-        return
     for warning in (*sourced.warnings, *find_rule_warnings(sourced.config)):
-        click.echo(f"warning: {warning}", err=True)
+        write_warning(warning)
     click.echo("The configuration can be used.")
 
 

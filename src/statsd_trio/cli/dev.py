@@ -11,9 +11,10 @@ import attrs
 import click
 import trio
 
-from statsd_trio.cli.flags import config_command, load_from_flags, refuse
+from statsd_trio.cli.flags import config_command, load_from_flags
 from statsd_trio.cli.logs import open_logging
-from statsd_trio.errors import ConfigError, describe_os_error
+from statsd_trio.cli.messages import USAGE_EXIT, fail, refuse
+from statsd_trio.errors import ConfigError, describe_missing_extra, describe_os_error
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +64,7 @@ def command(
     try:
         showing = importlib.import_module("statsd_trio.cli.showing")
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        click.echo(
-            f"dev: {package} is missing; run pip install 'statsd-trio[http]'", err=True
-        )
-        click.get_current_context().exit(2)
+        fail(describe_missing_extra("the page", error, "http"), USAGE_EXIT)
     if not is_delivered:
         flags["sinks"] = ("none",)
     try:
@@ -93,8 +90,7 @@ def command(
     except ConfigError as error:
         refuse(error)
     except OSError as error:
-        click.echo(describe_os_error(error), err=True)
-        sys.exit(1)
+        fail(describe_os_error(error))
     else:
         if last_line:
             # The terminal may be gone.

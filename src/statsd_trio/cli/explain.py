@@ -9,7 +9,8 @@ from functools import partial
 
 import click
 
-from statsd_trio.cli.flags import load_from_flags, refuse
+from statsd_trio.cli.flags import load_from_flags
+from statsd_trio.cli.messages import refuse
 from statsd_trio.errors import ConfigError
 from statsd_trio.explain import (
     Explanation,
@@ -41,7 +42,6 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
         explain = _make_explain(config_path)
     except ConfigError as error:
         refuse(error)
-        return
     # Arguments that are not UTF-8 arrive as surrogates, and are encoded the same way.
     source: Iterable[bytes] = sys.stdin.buffer
     if lines:

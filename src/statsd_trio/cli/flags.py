@@ -14,9 +14,6 @@ from statsd_trio.config.option import Option
 from statsd_trio.config.option_types.scalars import Boolean, FilePath
 from statsd_trio.config.options import FILE_VARIABLE, SECTIONS
 from statsd_trio.config.parsing import parse_strings
-from statsd_trio.errors import ConfigError
-
-USAGE_EXIT: Final = 2
 
 _WHERE_FIELDS_ARE: Final = (
     "Every flag of `statsd-trio serve` can be given as well. They are listed by"
@@ -189,10 +186,3 @@ def _join(raw: object) -> object:
             # It is the only value, and will be refused with the reason.
             return value
     return texts
-
-
-def refuse(error: ConfigError) -> None:
-    """Print every problem, one line each, and end the command."""
-    for problem in error.problems:
-        click.echo(problem, err=True)
-    click.get_current_context().exit(USAGE_EXIT)

@@ -61,7 +61,10 @@ class Remote:
             ) from error
         except httpx2.HTTPError as error:
             reason = _describe_failure(error)
-            raise RemoteError(f"cannot reach {self.name}: {reason}") from error
+            raise RemoteError(
+                f"cannot reach {self.name}: {reason}. Check --url, and that the server"
+                " was started with the same --http."
+            ) from error
         try:
             return cattrs.structure(json.loads(answer), kind)
         except (
@@ -73,7 +76,8 @@ class Remote:
             ValueError,
         ) as error:
             raise RemoteError(
-                f"{self.name} is not where a statsd-trio server shows itself"
+                f"{self.name} is not where a statsd-trio server shows itself."
+                " Check --url."
             ) from error
 
     def _get(self, path: str) -> bytes:

@@ -13,6 +13,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
+import click
+
 from statsd_trio.cli.writer import BackgroundWriter
 from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
@@ -26,18 +28,30 @@ _LEVELS: Final = {
     "off": logging.CRITICAL + 1,
 }
 
+_COLOURS: Final = {
+    logging.DEBUG: "bright_black",
+    logging.WARNING: "yellow",
+    logging.ERROR: "red",
+    logging.CRITICAL: "red",
+}
+
 _OURS: Final = "statsd_trio"
 
 
 class TextFormatter(logging.Formatter):
     """Formats a record as one line, unless it has an exception."""
 
+    def __init__(self, *, has_colours: bool = False) -> None:
+        """Colour the level if the output *has_colours*."""
+        super().__init__()
+        self._has_colours = has_colours
+
     def format(self, record: logging.LogRecord) -> str:
         """Return time, level and message."""
-        line = (
-            f"{_format_time(record)} {record.levelname:<8}"
-            f" {escape(record.getMessage())}"
-        )
+        level = f"{record.levelname:<8}"
+        if self._has_colours:
+            level = click.style(level, fg=_COLOURS.get(record.levelno))
+        line = f"{_format_time(record)} {level} {escape(record.getMessage())}"
         if record.exc_info:
             lines = self.formatException(record.exc_info).splitlines()
             line = "\n".join([line, *map(escape, lines)])
@@ -105,8 +119,13 @@ def open_logging(
     At the end of the block, unwritten records are waited for, but only for a short
     time.
     """
-    formatter = JsonFormatter() if log_format == "json" else TextFormatter()
-    handler = _BackgroundHandler(stream or sys.stderr, formatter)
+    output = stream or sys.stderr
+    formatter = (
+        JsonFormatter()
+        if log_format == "json"
+        else TextFormatter(has_colours=_has_colours(output))
+    )
+    handler = _BackgroundHandler(output, formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     set_level(level)
@@ -114,6 +133,22 @@ def open_logging(
         yield
     finally:
         handler.writer.close()
+
+
+def _has_colours(stream: TextIO | None) -> bool:
+    """Return whether *stream* is a terminal whose user has not said no to colours.
+
+    The console of Windows may show their codes as they are, so it gets none.
+    """
+    context = click.get_current_context(silent=True)
+    is_refused = context is not None and context.color is False
+    # There is none in a process that was started without.
+    return (
+        sys.platform != "win32"
+        and stream is not None
+        and stream.isatty()
+        and not is_refused
+    )
 
 
 def set_level(level: str) -> None:

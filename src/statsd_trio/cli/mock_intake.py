@@ -1,12 +1,12 @@
 """``statsd-trio mock-intake``: a stand-in for Datadog, with one line per payload."""
 
-import sys
 from pathlib import Path
 
 import click
 import trio
 
 from statsd_trio.cli.logs import open_logging
+from statsd_trio.cli.messages import USAGE_EXIT, fail, refuse
 from statsd_trio.errors import ConfigError, describe_os_error
 
 
@@ -51,15 +51,13 @@ def command(
         # Imported here, so that the other commands work without the extra.
         from statsd_trio.cli.mock_intake_server import load_rules, run_mock_intake  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise click.ClickException(str(error)) from error
+        fail(str(error), USAGE_EXIT)
     try:
         rules = load_rules(script)
     except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        refuse(error)
     try:
         with open_logging("warning", "text"):
             trio.run(run_mock_intake, host, port, rules, max_kept, max_kept_bytes)
     except OSError as error:
-        click.echo(describe_os_error(error), err=True)
-        sys.exit(1)
+        fail(describe_os_error(error))

@@ -40,7 +40,9 @@ def load_rules(script: Path | None) -> tuple[Rule, ...]:
     try:
         return load_script(script)
     except OSError as error:
-        raise ConfigError([f"{script}: {error.strerror}"]) from error
+        raise ConfigError(
+            [f"could not read the script {script}: {error.strerror}. Check --script."]
+        ) from error
 
 
 async def run_mock_intake(

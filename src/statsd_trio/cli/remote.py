@@ -1,15 +1,12 @@
 """The server that a command looks at: its URL, its answers, and its failures."""
 
-import sys
 import urllib.parse
-from typing import NoReturn
 
 import attrs
 import click
 
 from statsd_trio.config.parsing import split_address
 from statsd_trio.config.secret import mask_credentials
-from statsd_trio.printable import escape
 
 
 class RemoteError(Exception):
@@ -86,9 +83,3 @@ url_option = click.option(
     callback=parse_url,
     help="Where the server shows itself; a URL or HOST:PORT.",
 )
-
-
-def fail(error: RemoteError) -> NoReturn:
-    """Print *error* in one line, and end with exit code 1."""
-    click.echo(escape(str(error)), err=True)
-    sys.exit(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import trio
 
+from statsd_trio.cli.messages import fail
 from statsd_trio.cli.progress import Progress
 from statsd_trio.errors import describe_os_error
 from statsd_trio.replay.capture import CaptureError
@@ -65,9 +66,9 @@ def command(file: Path, url: str, speed: float, loops: int) -> None:
         progress.finish()
         raise
     except CaptureError as error:
-        raise click.ClickException(f"{file}: {error}") from error
+        fail(f"{file}: {error}")
     except OSError as error:
-        raise click.ClickException(describe_os_error(error)) from error
+        fail(describe_os_error(error))
     progress.finish()
 
 

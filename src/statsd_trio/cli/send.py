@@ -2,12 +2,12 @@
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import click
 import trio
 
+from statsd_trio.cli.messages import fail
 from statsd_trio.cli.progress import Progress
 from statsd_trio.replay.sending import Send, open_sender
 from statsd_trio.transports.addresses import Address, parse_address
@@ -60,8 +60,7 @@ def command(
         reason = error.strerror or str(error)
         if str(target) not in reason:
             reason = f"cannot send to {target}: {reason}"
-        click.echo(reason, err=True)
-        sys.exit(1)
+        fail(reason)
     except KeyboardInterrupt:
         progress.finish()
         raise

@@ -3,14 +3,13 @@
 import functools
 import logging
 import os
-import sys
 
-import click
 import trio
 
 from statsd_trio.cli.collector import spare_full_collections
-from statsd_trio.cli.flags import config_command, load_from_flags, refuse
+from statsd_trio.cli.flags import config_command, load_from_flags
 from statsd_trio.cli.logs import open_logging
+from statsd_trio.cli.messages import fail, refuse, write_warning
 from statsd_trio.cli.reloading import Reloader
 from statsd_trio.cli.signals import RunningServer, serve_until_signalled
 from statsd_trio.config import Config
@@ -45,7 +44,10 @@ def command(*, config_path: str | None, **flags: object) -> None:
         notifier = SystemdNotifier.from_environ(os.environ, os.getpid())
         if not sourced.config.use_dogstatsd:
             source = sourced.sources["use_dogstatsd"]
-            click.echo(f"use_dogstatsd is false ({source}): nothing is bound", err=True)
+            write_warning(
+                f"use_dogstatsd is false ({source}), so nothing is received. Set it"
+                " to true, or pass --use-dogstatsd, to run the server."
+            )
             # If the process ended without this, a service manager would report a failed
             # start.
             notifier.notify("READY=1")
@@ -68,8 +70,7 @@ def command(*, config_path: str | None, **flags: object) -> None:
     except ConfigError as error:
         refuse(error)
     except OSError as error:
-        click.echo(describe_os_error(error), err=True)
-        sys.exit(1)
+        fail(describe_os_error(error))
 
 
 def settle_in(config: Config, _: RunningServer) -> None:

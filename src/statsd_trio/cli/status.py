@@ -6,12 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 import click
 
-from statsd_trio.cli.remote import (
-    Readiness,
-    RemoteError,
-    fail,
-    url_option,
-)
+from statsd_trio.cli.messages import fail
+from statsd_trio.cli.remote import Readiness, RemoteError, url_option
 from statsd_trio.ledger import Ledger, ListenerLedger, SinkLedger
 from statsd_trio.plural import describe_count
 from statsd_trio.printable import escape
@@ -38,7 +34,7 @@ def command(url: str, *, as_json: bool) -> None:
         with Remote(url) as remote:
             readiness, ledger = remote.read_readiness(), remote.read_ledger()
     except RemoteError as error:
-        fail(error)
+        fail(str(error))
     if as_json:
         shown = attrs.asdict(readiness) | {"ledger": attrs.asdict(ledger)}
         click.echo(json.dumps({"url": remote.name} | shown))
@@ -49,7 +45,8 @@ def command(url: str, *, as_json: bool) -> None:
 
 def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[str]:
     """Yield the status as lines for people."""
-    yield f"{url}: {'ready' if readiness.ready else 'not ready'}"
+    ready = click.style("ready", fg="green")
+    yield f"{url}: {ready if readiness.ready else click.style('not ready', fg='red')}"
     yield from (f"  {escape(reason)}" for reason in readiness.reasons)
     for name, trouble in readiness.conditions.items():
         yield f"  {escape(name)}: {escape(trouble)}"
@@ -58,11 +55,11 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     yield from _render_uptime(readiness.uptime_seconds, ledger)
     for listener in ledger.listeners:
         yield ""
-        yield escape(listener.name)
+        yield _write_heading(listener.name)
         yield from _render_listener(listener)
     queue, lines = ledger.queue, ledger.lines
     yield ""
-    yield "queue"
+    yield _write_heading("queue")
     yield from _render_counts(
         {
             "packets waiting": queue.used,
@@ -71,7 +68,7 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
         }
     )
     yield ""
-    yield "lines"
+    yield _write_heading("lines")
     yield from _render_counts(
         {
             "read": lines.read,
@@ -85,14 +82,14 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
         | _name_reasons("hook raised", lines.hook_failures)
     )
     yield ""
-    yield "samples"
+    yield _write_heading("samples")
     yield from _render_counts(
         {"parsed": ledger.samples.parsed, "aggregated": ledger.samples.aggregated}
         | _name_reasons("dropped", ledger.samples.dropped)
     )
     contexts = ledger.contexts
     yield ""
-    yield "contexts"
+    yield _write_heading("contexts")
     yield from _render_counts(
         {
             "at present": contexts.current,
@@ -103,8 +100,12 @@ def render_status(url: str, readiness: Readiness, ledger: Ledger) -> Iterator[st
     )
     for sink in ledger.sinks:
         yield ""
-        yield escape(sink.name)
+        yield _write_heading(sink.name)
         yield from _render_sink(sink)
+
+
+def _write_heading(name: str) -> str:
+    return click.style(escape(name), bold=True)
 
 
 def _render_uptime(seconds: float, ledger: Ledger) -> Iterator[str]:

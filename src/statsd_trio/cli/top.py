@@ -7,7 +7,9 @@ from typing import Final, TextIO
 import click
 
 from statsd_trio.cli.keyboard import open_keyboard
-from statsd_trio.cli.remote import RemoteError, fail, url_option
+from statsd_trio.cli.messages import USAGE_EXIT, fail
+from statsd_trio.cli.remote import RemoteError, url_option
+from statsd_trio.errors import describe_missing_extra
 
 _INTERVAL_SECONDS: Final = 2.0
 
@@ -34,9 +36,7 @@ def command(url: str, *, once: bool) -> None:
         from statsd_trio.cli.http_client import Remote  # noqa: PLC0415
         from statsd_trio.cli.screen import Screen, read_view  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is missing; run pip install 'statsd-trio[top]'"
-        ) from error
+        fail(describe_missing_extra("top", error, "top"), USAGE_EXIT)
     try:
         with Remote(url) as remote:
             screen = Screen(remote.name, read_view(remote, time.monotonic()))
@@ -51,6 +51,6 @@ def command(url: str, *, once: bool) -> None:
                         lambda: wait_for_quit(_INTERVAL_SECONDS),
                     )
     except RemoteError as error:
-        fail(error)
+        fail(str(error))
     except KeyboardInterrupt:
         sys.exit(0)

@@ -1,5 +1,7 @@
 """A stand-in for the Datadog intake, with decoders of its own."""
 
+from statsd_trio.errors import describe_missing_extra
+
 try:
     from statsd_trio.mock_intake.listening import open_mock_intake
 except ModuleNotFoundError as error:
@@ -7,7 +9,7 @@ except ModuleNotFoundError as error:
     if package not in {"hypercorn", "starlette"}:
         raise
     raise ModuleNotFoundError(
-        f"the mock intake needs {package}: pip install 'statsd-trio[http]'",
+        describe_missing_extra("the mock intake", error, "http"),
         name=error.name,
     ) from error
 

@@ -188,7 +188,8 @@ def _compile_profile(
     problems += [
         f"{mapping.place}: {mapping.pattern!r} has so many repeats that may end "
         "anywhere that Python's engine could take hours on a name made for it; write "
-        "[^.]+ for .+ between dots, or install statsd-trio[re2], whose engine cannot"
+        "[^.]+ for .+ between dots, or run pip install "
+        "'statsd-trio[re2]', whose engine cannot"
         for mapping in mappings
         if mapping.max_length < _SHORTEST_LIMIT
     ]
@@ -223,8 +224,8 @@ def _describe_limit(mapping: _CompiledMapping) -> str:
     return (
         f"mapper_profiles: {mapping.place}: {mapping.pattern!r} is not tried on names "
         f"of more than {mapping.max_length} characters, since Python's engine could "
-        "take long over them; write [^.]+ for .+ between dots, or install "
-        "statsd-trio[re2], whose engine cannot"
+        "take long over them; write [^.]+ for .+ between dots, or run pip "
+        "install 'statsd-trio[re2]', whose engine cannot"
     )
 
 

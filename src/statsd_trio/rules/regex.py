@@ -80,7 +80,7 @@ def compile_regex(pattern: str) -> Regex:
     if _POSIX_CLASS.search(plain):
         raise ValueError(
             f"{pattern!r} has a POSIX class; write [a-zA-Z] for [[:alpha:]], or "
-            "install statsd-trio[re2]"
+            "run pip install 'statsd-trio[re2]'"
         )
     return _compile_with_python(pattern)
 
@@ -113,8 +113,8 @@ def _compile_with_python(pattern: str) -> Regex:
     except ExplosiveError:
         raise ValueError(
             f"{pattern!r} has a repeat within a repeat, over which Python's engine "
-            "could take years on a name made for it; take them apart, or install "
-            "statsd-trio[re2], whose engine cannot"
+            "could take years on a name made for it; take them apart, or run "
+            "pip install 'statsd-trio[re2]', whose engine cannot"
         ) from None
     return Regex(_make_match(compiled), effort)
 

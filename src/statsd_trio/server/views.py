@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import trio
 
 from statsd_trio.config.parsing import split_address
-from statsd_trio.errors import ConfigError
+from statsd_trio.errors import ConfigError, describe_missing_extra
 from statsd_trio.operating.viewed_server import ViewedServer
 from statsd_trio.transports.binding import bind_name
 
@@ -31,10 +31,7 @@ async def bind_views(address: str | None) -> list[trio.SocketListener]:
     try:
         importlib.import_module("statsd_trio.operating.views")
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        raise ConfigError(
-            [f"http: {package} is missing; run pip install 'statsd-trio[http]'"]
-        ) from error
+        raise ConfigError([describe_missing_extra("http", error, "http")]) from error
     host, port = split_address(address)
     sockets = await bind_name(host, port, socket.SOCK_STREAM, scheme="http")
     return [
