@@ -155,3 +155,9 @@ def test_flag_of_a_field_that_begins_with_no_has_a_plain_opposite(
     )
 
     assert json.loads(done.stdout)["no_aggregation_pipeline"]["value"] is value
+
+
+def test_list_of_commands_is_cut_off_nowhere() -> None:
+    done = CliRunner().invoke(main, ["--help"], terminal_width=80)
+
+    assert "..." not in done.stdout.partition("Commands:")[2]

@@ -12,18 +12,20 @@ from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.messages import fail
 from statsd_trio.cli.progress import Progress
 from statsd_trio.cli.signals import catch_stop_signal
-from statsd_trio.errors import describe_os_error
+from statsd_trio.errors import describe_os_error, explain_os_error
 from statsd_trio.replay.capture import CapturedPacket, format_packet
 from statsd_trio.replay.recording import bind_addresses, record
 from statsd_trio.transports.addresses import Address, parse_address
 
 # What clients send may be private. The mode of an existing file is not changed.
 _MODE: Final = 0o600
+_CHOOSE_ANOTHER: Final = "Choose a FILE that does not exist, in a folder that does."
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @click.command(
     "capture",
+    short_help="Write the packets that arrive to a file.",
     epilog="Example: statsd-trio capture monday.jsonl --listen udp://localhost:8125",
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -36,7 +38,11 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     help="Where to receive: udp://, unix://, unixstream://, tcp:// or pipe://; a port"
     " alone is UDP on localhost.",
 )
-@click.option("--seconds", type=click.FloatRange(min=0), help="How long.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    help="How long to capture. By default until Ctrl-C.",
+)
 def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
     """Write every packet that arrives to FILE, one line of JSON each.
 
@@ -49,7 +55,9 @@ def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:
     limit = math.inf if seconds is None else seconds
     progress = Progress("captured")
     try:
-        with os.fdopen(os.open(file, _FLAGS, _MODE), "w", encoding="ascii") as output:
+        with explain_os_error(f"create {file}", _CHOOSE_ANOTHER):
+            descriptor = os.open(file, _FLAGS, _MODE)
+        with os.fdopen(descriptor, "w", encoding="ascii") as output:
             try:
                 with open_logging("warning", "text"):
                     trio.run(_capture, addresses, output, limit, progress)

@@ -28,8 +28,10 @@ def command() -> None:
     "show",
     epilog="Example: DD_DOGSTATSD_PORT=9125 statsd-trio config show --sink console",
 )
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-@click.option("--all", "is_all", is_flag=True, help="Defaults too, as --json always.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+@click.option(
+    "--all", "is_all", is_flag=True, help="Show defaults as well, as --json does."
+)
 def show(
     *, config_path: str | None, as_json: bool, is_all: bool, **flags: object
 ) -> None:
@@ -87,10 +89,10 @@ def _write(value: Any) -> str:
 
 @config_command("check", epilog="Example: statsd-trio config check --config s.toml")
 def check(*, config_path: str | None, **flags: object) -> None:
-    """Check the configuration: exit with 0, or with 2 and a line a problem.
+    """Check whether the configuration can be used.
 
-    The files that it names are tried, and whether its engine is installed; addresses,
-    keys and intakes are not tried.
+    Exits with 0 if it can; otherwise with 2, and one line for each problem. The files
+    that it names are tried, and so is its engine; addresses, keys and intakes are not.
     """
     try:
         sourced = load_from_flags(config_path, flags)

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 @config_command(
     "dev",
+    short_help="Show what arrives on a web page.",
     epilog="""Example: statsd-trio dev --open
 
     With a program that sends to it: statsd-trio dev -- python app.py

@@ -46,6 +46,8 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
     source: Iterable[bytes] = sys.stdin.buffer
     if lines:
         source = [os.fsencode(line) for line in lines]
+    elif sys.stdin.isatty():
+        click.echo("Type lines of DogStatsD; Ctrl-D ends it.", err=True)
     is_rejected = False
     is_first = True
     for line in _split_lines(source):

@@ -19,12 +19,12 @@ from statsd_trio.errors import ConfigError, describe_os_error
     type=click.IntRange(0, 65535),
     default=8126,
     show_default=True,
-    help="0 for any free port.",
+    help="The port to listen on; 0 takes any free one.",
 )
 @click.option(
     "--script",
     type=click.Path(path_type=Path),
-    help="A TOML or JSON file of faults to run_mock_intake.",
+    help="A TOML or JSON file of faults with which to answer.",
 )
 @click.option(
     "--max-kept",
@@ -43,9 +43,9 @@ from statsd_trio.errors import ConfigError, describe_os_error
 def command(
     host: str, port: int, script: Path | None, max_kept: int, max_kept_bytes: int
 ) -> None:
-    """Stand in for Datadog: take payloads, check them, show them.
+    """Run a stand-in for Datadog that checks and shows payloads.
 
-    Needs no account; every API key is welcome. Ctrl-C ends it.
+    No account is needed, and any API key is accepted. Ctrl-C ends it.
     """
     try:
         # Imported here, so that the other commands work without the extra.

@@ -53,9 +53,9 @@ def parse_url(
     """Return a URL; HOST:PORT is accepted as in the server's own option."""
     if value is None:
         raise click.UsageError(
-            "say where the server shows itself: --url http://127.0.0.1:8127, or"
-            " STATSD_TRIO_HTTP=127.0.0.1:8127; a server does, if it was started with"
-            " the same --http",
+            "Say where the server is: --url http://127.0.0.1:8127, or"
+            " STATSD_TRIO_HTTP=127.0.0.1:8127. The server must have been started with"
+            " the same address as its --http.",
             context,
         )
     if "://" not in value:

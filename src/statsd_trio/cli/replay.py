@@ -29,17 +29,23 @@ def _parse_speed(_ctx: click.Context, _param: click.Parameter, value: str) -> fl
 
 @click.command(
     "replay",
+    short_help="Send the packets of a capture again.",
     epilog="Example: statsd-trio replay monday.jsonl --to udp://localhost:8125",
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--to", "url", required=True, help="Where, such as udp://localhost:8125.")
+@click.option(
+    "--to",
+    "url",
+    required=True,
+    help="Where to send them, such as udp://localhost:8125.",
+)
 @click.option(
     "--speed",
     callback=_parse_speed,
     metavar="N|max",
     default="1",
     show_default=True,
-    help="Times as fast, or as fast as it goes.",
+    help="How many times as fast as they came; max is as fast as possible.",
 )
 @click.option(
     "--loop",
@@ -47,7 +53,7 @@ def _parse_speed(_ctx: click.Context, _param: click.Parameter, value: str) -> fl
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="How many times; 0 for ever.",
+    help="How many times to send them; 0 is without end.",
 )
 def command(file: Path, url: str, speed: float, loops: int) -> None:
     """Send the packets of FILE to an address again, with their timing.

@@ -21,7 +21,8 @@ _NUMBER = b"{i}"
 
     A load: statsd-trio send unix:///run/dsd.socket 'load:{i}|g' --count 5000 --rate 500
 
-    Exit codes: 0 if all was sent, 1 if it could not be, 2 for an address that is none.
+    Exit codes: 0 if all was sent, 1 if it could not be, 2 for an address that cannot be
+    used.
     """,
 )
 @click.argument("address", metavar="ADDRESS")
@@ -29,22 +30,23 @@ _NUMBER = b"{i}"
 @click.option(
     "--count",
     type=click.IntRange(min=0),
-    help="Send each LINE so many times, {i} in it being 0, 1, 2...; 0 for ever.",
+    help="How often to send each LINE, in which {i} becomes 0, 1, 2 and so on. 0 is"
+    " without end.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
     metavar="R",
-    help="Packets a second; as fast as it goes by default.",
+    help="Packets per second. By default as fast as possible.",
 )
 def command(
     address: str, lines: tuple[str, ...], count: int | None, rate: float | None
 ) -> None:
-    """Send each LINE to ADDRESS, a packet each.
+    """Send each LINE to ADDRESS as a packet of its own.
 
     ADDRESS is udp://HOST:PORT, tcp://HOST:PORT, unix:///PATH (datagrams),
-    unixstream:///PATH or pipe://PATH; HOST:PORT alone is UDP. What a LINE means is not
-    looked at: `statsd-trio explain` does that.
+    unixstream:///PATH or pipe://PATH; HOST:PORT alone is UDP. A LINE is sent as it
+    is; `statsd-trio explain` says what it means.
     """
     try:
         target = parse_address(address)

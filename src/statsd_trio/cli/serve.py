@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 @config_command(
     "serve",
+    short_help="Receive, aggregate and deliver DogStatsD.",
     lists_fields=True,
     epilog="""Example: DD_API_KEY=... statsd-trio serve --tags env:prod
 

@@ -24,9 +24,9 @@ from statsd_trio.printable import escape
     """,
 )
 @url_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 def command(url: str, *, as_json: bool) -> None:
-    """Show what became of everything a running server was sent."""
+    """Show what a running server received, and what became of it."""
     # This imports for a quarter of a second, and no other command should wait for it.
     from statsd_trio.cli.http_client import Remote  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ _INTERVAL_SECONDS: Final = 2.0
 
 @click.command(
     "top",
+    short_help="Show the busiest metrics and tags of a running server.",
     epilog="""\b
     Example: statsd-trio serve --http 127.0.0.1:8127 ...
              statsd-trio top --url http://127.0.0.1:8127
@@ -26,7 +27,7 @@ _INTERVAL_SECONDS: Final = 2.0
 )
 @url_option
 @click.option(
-    "--once", is_flag=True, help="Print once and end; so it does without a terminal."
+    "--once", is_flag=True, help="Print once and end, as it does without a terminal."
 )
 def command(url: str, *, once: bool) -> None:
     """Show rates, the names with most contexts, and the tags with most values."""
