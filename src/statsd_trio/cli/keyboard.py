@@ -1,4 +1,4 @@
-"""The keyboard of the terminal that a command runs in, read key by key."""
+"""Read the keyboard of the terminal that a command runs in, key by key."""
 
 import os
 import select
@@ -48,7 +48,7 @@ def _wait_for_quit(descriptor: int, seconds: float) -> bool:
         if not select.select([descriptor], [], [], left)[0]:
             break
         keys = os.read(descriptor, 64)
-        # At its end it would be ready for ever: the terminal is gone.
+        # At its end the terminal is gone, and would always be ready to be read.
         if not keys or not _QUIT.isdisjoint(keys):
             return True
     return False

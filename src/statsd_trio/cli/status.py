@@ -109,7 +109,7 @@ def _write_heading(name: str) -> str:
 
 
 def _render_uptime(seconds: float, ledger: Ledger) -> Iterator[str]:
-    """Write how long it has run, and what it received meanwhile."""
+    """Yield how long the server has run, and its rates since the start."""
     if seconds <= 0:
         return
     yield f"  up for {describe_duration(seconds)}"
@@ -121,7 +121,7 @@ def _render_uptime(seconds: float, ledger: Ledger) -> Iterator[str]:
 
 
 def describe_duration(seconds: float) -> str:
-    """Write a duration by its two largest units, as ``2 days 3 hours``."""
+    """Return a duration in its two largest units, such as ``2 days 3 hours``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -220,7 +220,7 @@ class QuantileSketch:
         self._trim()
 
     def list_bins(self) -> Bins:
-        """List (key, count), ascending; a key repeats where its bin is full."""
+        """Return (key, count) pairs, ascending; the key of a full bin is repeated."""
         return split_bins(self._totals, self._max_bin_count)
 
     def describe(self) -> SketchFigures:

@@ -27,7 +27,7 @@ _UNPARSED: Final = {
 
 
 class LastLine:
-    """Rejects the last line of a packet where it may not be whole."""
+    """Rejects the last line of a packet if it may be incomplete."""
 
     def __init__(
         self,

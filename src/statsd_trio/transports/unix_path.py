@@ -76,7 +76,7 @@ def bind_path(path: str, kind: socket.SocketKind) -> tuple[socket.socket, OwnedP
             sock = stack.enter_context(socket.socket(_UNIX, kind))
             sock.setblocking(False)
             if kind == socket.SOCK_DGRAM and sys.platform == "linux":
-                # Before the bind: what is sent without it carries no credentials.
+                # Set before the bind: what is sent earlier carries no credentials.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             _check_replaceable(path, kind)
             temporary = _bind_temporary(sock, Path(path))
