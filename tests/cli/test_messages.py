@@ -78,6 +78,10 @@ def test_levels_of_the_log_have_colours_on_a_terminal(
 ) -> None:
     context = click.Context(main, color=color)
     with context, open_logging("info", "text", stream):
+        logging.getLogger("statsd_trio").info("listening")
         logging.getLogger("statsd_trio").warning("a queue is full")
 
-    assert ("\x1b[33mWARNING " in stream.getvalue()) is has_colour
+    info, warning = stream.getvalue().splitlines()
+    # What is ordinary has none.
+    assert "\x1b" not in info
+    assert ("\x1b[33mWARNING " in warning) is has_colour

@@ -49,8 +49,9 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return time, level and message."""
         level = f"{record.levelname:<8}"
-        if self._has_colours:
-            level = click.style(level, fg=_COLOURS.get(record.levelno))
+        colour = _COLOURS.get(record.levelno) if self._has_colours else None
+        if colour is not None:
+            level = click.style(level, fg=colour)
         line = f"{_format_time(record)} {level} {escape(record.getMessage())}"
         if record.exc_info:
             lines = self.formatException(record.exc_info).splitlines()
