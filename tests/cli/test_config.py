@@ -234,6 +234,26 @@ def test_check_tries_the_files_and_leaves_nothing_behind(tmp_path: Path) -> None
     )
 
 
+def test_check_tries_the_files_of_otlp(tmp_path: Path) -> None:
+    plain, missing = tmp_path / "plain", tmp_path / "nope.pem"
+    plain.touch()
+
+    bad = run(
+        "check",
+        *("--sink", "otlp", "--otlp-ca-file", str(missing)),
+        *("--spool-path", f"{plain}/spool", "--spool-max-bytes", "9MB"),
+    )
+
+    assert bad.exit_code == 2
+    otlp_ca_file, spool_path = bad.stderr.splitlines()
+    assert otlp_ca_file == (
+        f"Error: --otlp-ca-file: could not read the CA file {missing}:"
+        " No such file or directory."
+        " Check otlp_ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)."
+    )
+    assert spool_path.startswith("Error: --spool-path: could not write to the spool")
+
+
 def test_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text('counter_type = "count"\n')

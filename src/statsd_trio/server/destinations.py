@@ -18,7 +18,7 @@ from statsd_trio.sinks.sink_caller import SinkCaller
 from statsd_trio.sinks.sink_runner import SinkRunner
 
 # The option, and the variable by which most people set it.
-_OTLP_CA_OPTION: Final = "otlp_ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)"
+OTLP_CA_OPTION: Final = "otlp_ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)"
 
 
 def make_api_key(config: Config) -> ApiKey | None:
@@ -139,7 +139,7 @@ def _open_otlp(
         _make_settings(config, wall_clock),
         request_timeout_seconds=config.otlp_timeout_seconds,
         ca_file=config.otlp_ca_file or config.ca_file,
-        ca_option=_OTLP_CA_OPTION if config.otlp_ca_file else "ca_file",
+        ca_option=OTLP_CA_OPTION if config.otlp_ca_file else "ca_file",
     )
     return open_otlp_destination(
         conversion,

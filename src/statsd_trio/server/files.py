@@ -8,6 +8,7 @@ from typing import Final
 from statsd_trio.config import Config
 from statsd_trio.engine.choose import choose_engine
 from statsd_trio.errors import ConfigError, describe_os_error, explain_os_error
+from statsd_trio.server.destinations import OTLP_CA_OPTION
 from statsd_trio.sinks.jsonl import JsonLinesSink
 
 
@@ -32,16 +33,28 @@ def find_unusable(config: Config) -> dict[str, str]:
 
 
 def _check_ca_file(config: Config) -> None:
-    if "datadog" not in config.sinks or config.ca_file is None:
+    by_otlp = "otlp" in config.sinks and config.otlp_ca_file is None
+    if "datadog" in config.sinks or by_otlp:
+        _open_ca_file(config, config.ca_file, "ca_file")
+
+
+def _check_otlp_ca_file(config: Config) -> None:
+    if "otlp" in config.sinks:
+        _open_ca_file(config, config.otlp_ca_file, OTLP_CA_OPTION)
+
+
+def _open_ca_file(config: Config, ca_file: str | None, option: str) -> None:
+    if ca_file is None:
         return
-    # This imports for a third of a second, and is only needed to deliver to Datadog.
+    # This imports for a third of a second, and is only needed to deliver over HTTP.
     from statsd_trio.sinks.delivery.transport import open_ssl_context  # noqa: PLC0415
 
-    open_ssl_context(config.ca_file, skip_validation=config.skip_ssl_validation)
+    skipped = config.skip_ssl_validation
+    open_ssl_context(ca_file, skip_validation=skipped, ca_option=option)
 
 
 def _check_spool(config: Config) -> None:
-    if "datadog" not in config.sinks or config.spool_path is None:
+    if not {"datadog", "otlp"} & {*config.sinks} or config.spool_path is None:
         return
     path = Path(config.spool_path)
     with explain_os_error(f"write to the spool folder {path}", "Check spool_path."):
@@ -78,5 +91,6 @@ def _make_file_in(folder: Path) -> None:
 _CHECKS: Final[Mapping[str, Callable[[Config], None]]] = {
     "jsonl_path": _check_jsonl,
     "ca_file": _check_ca_file,
+    "otlp_ca_file": _check_otlp_ca_file,
     "spool_path": _check_spool,
 }
