@@ -21,9 +21,9 @@ def open_keyboard(
 ) -> Generator[Callable[[float], bool]]:
     """Read the keys of *stream* within the block, without waiting for Enter.
 
-    Gives a function that waits so many seconds, and returns True at once if *q* is
-    pressed. Where *stream* is not a terminal, or on Windows, it only waits. Ctrl-C
-    works as ever, and the terminal is left as it was.
+    Yields a function that waits for a number of seconds, and returns True at once if
+    *q* is pressed. If *stream* is not a terminal, or on Windows, it only waits. Ctrl-C
+    works as usual, and the terminal is restored at the end.
     """
     if sys.platform == "win32" or stream is None or not stream.isatty():
         yield _wait
