@@ -360,6 +360,9 @@ def main() -> None:
         DOCS.parent / "README.md",
         *sorted(DOCS.rglob("*.md")),
     ]
+    # In the background of a script Ctrl-C is ignored, and programs inherit that; some
+    # blocks are stopped by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ThreadPoolExecutor(_PAGES_AT_A_TIME) as pool:
         results = list(pool.map(run_page, pages))
     # On a busy machine two commands may miss the interval that they are to share.
