@@ -46,6 +46,19 @@ def test_a_capture_is_sent_as_often_as_asked(
     assert "sent 4 packets, 20 bytes in" in done.stderr
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_time_that_cannot_be_waited_for_is_wrong_usage(
+    tmp_path: Path, seconds: str
+) -> None:
+    file = tmp_path / "x"
+    done = CliRunner().invoke(
+        main, ["capture", str(file), "--listen", "nonsense://", "--seconds", seconds]
+    )
+    assert done.exit_code == 2
+    assert "'--seconds'" in done.stderr
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -94,6 +94,8 @@ async def test_server_receives_what_was_sent(
         ["udp://localhost:99999", "a:1|c"],
         ["localhost"],
         ["localhost", "a:1|c", "--rate", "0"],
+        ["localhost", "a:1|c", "--rate", "nan", "--count", "3"],
+        ["localhost", "a:1|c", "--rate", "inf"],
         ["localhost", "a:1|c", "--count", "-1"],
     ],
 )

@@ -10,6 +10,7 @@ import trio
 
 from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.messages import fail
+from statsd_trio.cli.number import FiniteNumber
 from statsd_trio.cli.progress import Progress
 from statsd_trio.cli.signals import catch_stop_signal
 from statsd_trio.errors import describe_os_error, explain_os_error
@@ -40,7 +41,7 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     help="How long to capture. By default until Ctrl-C.",
 )
 def command(file: Path, urls: tuple[str, ...], seconds: float | None) -> None:

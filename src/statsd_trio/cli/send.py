@@ -8,6 +8,7 @@ import click
 import trio
 
 from statsd_trio.cli.messages import fail
+from statsd_trio.cli.number import FiniteNumber
 from statsd_trio.cli.progress import Progress
 from statsd_trio.replay.sending import Send, open_sender
 from statsd_trio.transports.addresses import Address, parse_address
@@ -35,7 +36,7 @@ _NUMBER = b"{i}"
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteNumber(min=0, min_open=True),
     metavar="R",
     help="Packets per second. By default as fast as possible.",
 )
