@@ -128,6 +128,34 @@ def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:
     )
 
 
+def test_sink_without_tee_is_said_to_have_no_effect() -> None:
+    done = run("--port", "__random__", "--sink", "console", lines=("a:1|c",))
+    assert done.returncode == 7
+    assert "--sink has no effect without --tee" in done.stderr
+
+
+def test_wrong_word_for_a_sink_is_refused_without_tee(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = run("--sink", "consol")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: --sink=")
+    monkeypatch.setenv("STATSD_TRIO_SINKS", "consle")
+    done = run()
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: STATSD_TRIO_SINKS=")
+
+
+def test_sinks_of_a_file_need_no_key_without_tee(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DD_API_KEY", raising=False)
+    monkeypatch.setenv("STATSD_TRIO_SINKS", "datadog")
+    done = run("--port", "__random__")
+    assert done.returncode == 7
+    assert "--tee" not in done.stderr
+
+
 def test_all_that_a_program_sent_is_read_before_its_last_line() -> None:
     lines = ("page.views:1|c",) * 3000
     done = run("--port", "__random__", lines=lines)

@@ -11,9 +11,10 @@ import attrs
 import click
 import trio
 
-from statsd_trio.cli.flags import config_command, load_from_flags
+from statsd_trio.cli.flags import config_command, load_from_flags, read_from_flags
 from statsd_trio.cli.logs import open_logging
 from statsd_trio.cli.messages import USAGE_EXIT, fail, refuse
+from statsd_trio.config import SourcedConfig
 from statsd_trio.errors import ConfigError, describe_missing_extra, describe_os_error
 
 logger = logging.getLogger(__name__)
@@ -66,10 +67,8 @@ def command(
         showing = importlib.import_module("statsd_trio.cli.showing")
     except ModuleNotFoundError as error:
         fail(describe_missing_extra("the page", error, "http"), USAGE_EXIT)
-    if not is_delivered:
-        flags["sinks"] = ("none",)
     try:
-        sourced = load_from_flags(config_path, flags)
+        sourced = _load(config_path, flags, is_delivered=is_delivered)
         # Whoever runs this command wants a server, whatever a file says for production.
         config = attrs.evolve(sourced.config, use_dogstatsd=True)
         level = config.log_level
@@ -98,3 +97,24 @@ def command(
             with contextlib.suppress(OSError):
                 click.echo(last_line, err=True)
         sys.exit(code)
+
+
+def _load(
+    config_path: str | None, flags: dict[str, object], *, is_delivered: bool
+) -> SourcedConfig:
+    """Load the configuration, with its sinks only if they are to be delivered to.
+
+    Raises:
+        ConfigError: with every problem. A wrong word for a sink is one in any case,
+            but sinks that are not used need no key.
+    """
+    if is_delivered:
+        return load_from_flags(config_path, flags)
+    problems = read_from_flags(config_path, flags).problems
+    if problems:
+        raise ConfigError([*problems])
+    sourced = load_from_flags(config_path, flags | {"sinks": ("none",)})
+    if flags["sinks"] in {(), ("none",)}:
+        return sourced
+    warning = "--sink has no effect without --tee: nothing is delivered"
+    return attrs.evolve(sourced, warnings=(*sourced.warnings, warning))
