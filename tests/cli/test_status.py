@@ -148,7 +148,10 @@ async def test_endless_answer_is_cut_off(nursery: trio.Nursery) -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "nowhere:x", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "nowhere:x", "http://[::1", "http://", "http://:8127"],
+)
 async def test_what_is_no_address_is_wrong_usage(url: str) -> None:
     done = await run("status", "--url", url)
 

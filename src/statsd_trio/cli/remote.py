@@ -69,9 +69,11 @@ def parse_url(
     if not value.startswith(("http://", "https://")):
         raise click.BadParameter(f"{shown}: not an HTTP address", context, parameter)
     try:
-        urllib.parse.urlsplit(value)
+        has_host = bool(urllib.parse.urlsplit(value).hostname)
     except ValueError as error:
         raise click.BadParameter(f"{shown}: not a URL", context, parameter) from error
+    if not has_host:
+        raise click.BadParameter(f"{shown}: not an HTTP address", context, parameter)
     return value.rstrip("/")
 
 
