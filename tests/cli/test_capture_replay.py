@@ -80,12 +80,16 @@ def test_a_replay_that_cannot_be_says_why(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "it holds no packets"), ("broken", "line 1: not a captured packet")],
+    [
+        (b"", "it holds no packets"),
+        (b"broken", "line 1: not a captured packet"),
+        (b"\x80\xff\n", "line 1: not a captured packet: it is not UTF-8\n"),
+    ],
 )
 def test_a_file_that_is_no_capture_is_named(
-    tmp_path: Path, target: socket.socket, content: str, message: str
+    tmp_path: Path, target: socket.socket, content: bytes, message: str
 ) -> None:
-    (tmp_path / "x").write_text(content)
+    (tmp_path / "x").write_bytes(content)
     url = f"udp://127.0.0.1:{target.getsockname()[1]}"
     done = CliRunner().invoke(main, ["replay", str(tmp_path / "x"), "--to", url])
     assert done.exit_code == 1
@@ -98,7 +102,18 @@ def test_a_target_that_is_not_there_is_named(tmp_path: Path) -> None:
         main, ["replay", str(tmp_path / "x"), "--to", f"unix://{tmp_path}/nowhere"]
     )
     assert done.exit_code == 1
-    assert "cannot send to unixgram://" in done.stderr
+    assert "cannot send to unix://" in done.stderr
+
+
+def test_a_port_where_nobody_listens_any_more_is_named(
+    tmp_path: Path, target: socket.socket
+) -> None:
+    write_capture(tmp_path / "x", *[b"a:1|c"] * 1000)
+    url = f"udp://127.0.0.1:{target.getsockname()[1]}"
+    target.close()
+    done = CliRunner().invoke(main, ["replay", str(tmp_path / "x"), "--to", url])
+    assert done.exit_code == 1
+    assert f"Error: cannot send to {url}: " in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

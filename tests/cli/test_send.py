@@ -93,6 +93,8 @@ async def test_server_receives_what_was_sent(
         ["nonsense://x", "a:1|c"],
         ["udp://localhost:99999", "a:1|c"],
         ["localhost"],
+        ["localhost", ""],
+        ["localhost", "a:1|c", ""],
         ["localhost", "a:1|c", "--rate", "0"],
         ["localhost", "a:1|c", "--rate", "nan", "--count", "3"],
         ["localhost", "a:1|c", "--rate", "inf"],
@@ -137,6 +139,20 @@ def test_port_where_nobody_listens_is_named(
 
     assert done.exit_code == 1
     assert address in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells of it later")
+def test_single_packet_to_a_closed_port_fails() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{holder.getsockname()[1]}"
+
+    # The kernel of a busy machine may answer one of them a little later.
+    answers = (send(address, "a:1|c") for _ in range(100))
+    failed = next(done for done in answers if done.exit_code)
+
+    assert failed.exit_code == 1
+    assert f"Error: cannot send to {address}: " in failed.stderr
 
 
 def test_packet_that_is_too_long_for_a_datagram_names_the_address() -> None:

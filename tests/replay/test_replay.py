@@ -106,7 +106,7 @@ async def test_as_fast_as_it_goes_waits_for_nothing_and_lets_others_run(
 
 async def test_an_address_where_nobody_listens_is_named(tmp_path: Path) -> None:
     address = Address("unixgram", path=str(tmp_path / "nowhere"))
-    with pytest.raises(FileNotFoundError, match="cannot send to unixgram://"):
+    with pytest.raises(FileNotFoundError, match="cannot send to unix://"):
         async with open_sender(address):
             pytest.fail("it was connected to")
 

@@ -57,7 +57,7 @@ def test_what_is_no_address_says_why(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["udp://localhost:9125", "tcp://[::1]:8125", "unixgram:///run/x"]
+    "text", ["udp://localhost:9125", "tcp://[::1]:8125", "unix:///run/x"]
 )
 def test_an_address_is_written_as_it_is_read(text: str) -> None:
     assert str(parse_address(text)) == text

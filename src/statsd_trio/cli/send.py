@@ -10,6 +10,7 @@ import trio
 from statsd_trio.cli.messages import fail
 from statsd_trio.cli.number import FiniteNumber
 from statsd_trio.cli.progress import Progress
+from statsd_trio.errors import describe_os_error
 from statsd_trio.replay.sending import Send, open_sender
 from statsd_trio.transports.addresses import Address, parse_address
 
@@ -53,6 +54,8 @@ def command(
         target = parse_address(address)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="ADDRESS") from error
+    if "" in lines:
+        raise click.BadParameter("an empty line says nothing", param_hint="LINE")
     # Arguments that are not UTF-8 arrive as surrogates, and are encoded the same way.
     packets = repeat_lines([os.fsencode(line) for line in lines], count)
     progress = Progress("sent")
@@ -60,10 +63,7 @@ def command(
         trio.run(_send, target, packets, progress.add, rate)
     except OSError as error:
         progress.finish()
-        reason = error.strerror or str(error)
-        if str(target) not in reason:
-            reason = f"cannot send to {target}: {reason}"
-        fail(reason)
+        fail(describe_os_error(error))
     except KeyboardInterrupt:
         progress.finish()
         raise

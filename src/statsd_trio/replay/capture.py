@@ -54,6 +54,8 @@ def parse_packet(line: str | bytes) -> CapturedPacket:
     """
     try:
         packet = _CONVERTER.structure(json.loads(line), CapturedPacket)
+    except UnicodeDecodeError as error:
+        raise CaptureError("not a captured packet: it is not UTF-8") from error
     except (cattrs.BaseValidationError, ValueError, RecursionError) as error:
         problems = "; ".join(list_problems(error))
         raise CaptureError(f"not a captured packet: {problems}") from error

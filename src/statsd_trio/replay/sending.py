@@ -6,8 +6,8 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import trio
@@ -25,21 +25,28 @@ _MAX_PACKETS_A_STRETCH: Final = 64
 async def open_sender(address: Address) -> AsyncGenerator[Send]:
     """Connect to *address*; yield a function that sends a packet there.
 
+    At the end, what the system knows by then of the last packet counts as well.
+
     Raises:
-        OSError: if the connection fails.
+        OSError: if the connection fails, or a packet cannot be sent; the message names
+            *address*.
     """
     if address.transport == "pipe":
-        descriptor = await trio.to_thread.run_sync(_open_pipe, address.path)
+        with _name_address(address):
+            descriptor = await trio.to_thread.run_sync(_open_pipe, address.path)
         try:
 
             async def write(data: bytes) -> None:
-                await trio.to_thread.run_sync(os.write, descriptor, _end_line(data))
+                with _name_address(address):
+                    await trio.to_thread.run_sync(os.write, descriptor, _end_line(data))
 
             yield write
         finally:
             os.close(descriptor)
         return
-    with await _connect(address) as sock:
+    with _name_address(address):
+        connected = await _connect(address)
+    with connected as sock:
 
         async def send(data: bytes) -> None:
             if address.transport == "unixstream":
@@ -48,11 +55,17 @@ async def open_sender(address: Address) -> AsyncGenerator[Send]:
                 data = _end_line(data)
             view = memoryview(data)
             while True:
-                view = view[await sock.send(view) :]
+                with _name_address(address):
+                    view = view[await sock.send(view) :]
                 if not view:
                     return
 
         yield send
+        if address.transport == "udp":
+            # On the same host, the kernel answers a datagram to a closed port at once.
+            # The next packet would raise the error, but there is none.
+            with _name_address(address):
+                _raise_pending(sock)
 
 
 async def replay(
@@ -84,6 +97,23 @@ async def replay(
         report(packet)
 
 
+@contextmanager
+def _name_address(address: Address) -> Generator[None]:
+    """Add to an `OSError` of the block that nothing could be sent to *address*."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot send to {address}: {reason}") from error
+
+
+def _raise_pending(sock: trio.socket.SocketType) -> None:
+    """Raise the error that the system keeps for the next use of *sock*, if any."""
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
 def _end_line(data: bytes) -> bytes:
     return data if data.endswith(b"\n") else data + b"\n"
 
@@ -98,9 +128,7 @@ async def _connect(address: Address) -> trio.socket.SocketType:
     kind = socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM
     if address.path:
         if sys.platform == "win32":
-            raise OSError(
-                errno.EAFNOSUPPORT, f"{address}: this system has no Unix sockets"
-            )
+            raise OSError(errno.EAFNOSUPPORT, "this system has no Unix sockets")
         candidates: list[tuple[int, object]] = [(socket.AF_UNIX, address.path)]
     else:
         found = await trio.socket.getaddrinfo(address.host, address.port, type=kind)
@@ -115,6 +143,4 @@ async def _connect(address: Address) -> trio.socket.SocketType:
                 return sock
         except OSError as error:
             failure = error
-    raise OSError(
-        failure.errno or 0, f"cannot send to {address}: {failure.strerror or failure}"
-    )
+    raise failure

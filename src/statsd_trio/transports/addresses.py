@@ -30,7 +30,9 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         where = self.path or format_host_port(self.host, self.port)
-        return f"{self.transport}://{where}"
+        # People write `unix`, as the Datadog clients do.
+        scheme = "unix" if self.transport == "unixgram" else self.transport
+        return f"{scheme}://{where}"
 
 
 def format_host_port(host: str, port: int) -> str:
