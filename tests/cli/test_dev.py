@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from statsd_trio.cli import main
 from statsd_trio.cli.showing import name_program
 
 PROGRAM = """
@@ -126,6 +128,13 @@ def test_a_bad_address_of_the_page_is_an_error_of_the_configuration() -> None:
     assert done.stderr == (
         "Error: --page nowhere: not HOST:PORT, such as 127.0.0.1:8129\n"
     )
+
+
+def test_flag_of_a_program_belongs_after_two_dashes() -> None:
+    done = CliRunner().invoke(main, ["dev", "python", "-c", "print(1)"])
+    assert done.exit_code == 2
+    assert "No such option '-c'" in done.stderr
+    assert "put -- before the program" in done.stderr
 
 
 def test_sink_without_tee_is_said_to_have_no_effect() -> None:

@@ -1,3 +1,4 @@
+import base64
 import json
 from pathlib import Path
 
@@ -40,6 +41,34 @@ def test_json_is_one_object_a_line() -> None:
     assert (accepted["accepted"], accepted["weight"]) == (True, 2.0)
     assert rejected["error"]["reason"] == "bad_value"
     assert result.exit_code == 1
+
+
+def test_json_keeps_control_characters_and_escapes_apart() -> None:
+    result = run("--json", "a\x1b:1|c", r"a\x1b:1|c")
+    control, escaped = map(json.loads, result.stdout.splitlines())
+    assert (control["line"], escaped["line"]) == ("a\x1b:1|c", r"a\x1b:1|c")
+    assert "\x1b" not in result.stdout
+    assert "line_base64" not in control
+
+
+def test_json_has_the_bytes_of_a_line_that_is_not_utf8() -> None:
+    result = run("--json", standard_input=b"a:1|c|#b:\xff\xfe")
+    described = json.loads(result.stdout)
+    assert described["line"] == "a:1|c|#b:\ufffd"
+    assert base64.b64decode(described["line_base64"]) == b"a:1|c|#b:\xff\xfe"
+
+
+def test_empty_line_is_said_to_be() -> None:
+    result = run("")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "The line is empty; a server ignores it.\n"
+
+
+def test_line_that_begins_with_a_dash_is_taken_after_two() -> None:
+    refused = run("-x:1|c")
+    assert refused.exit_code == 2
+    assert "put -- before the first LINE" in refused.stderr
+    assert "named -x" in run("--", "-x:1|c").stdout
 
 
 def test_time_is_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:

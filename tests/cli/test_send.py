@@ -105,6 +105,12 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert send(*arguments).exit_code == 2
 
 
+def test_line_that_begins_with_a_dash_is_told_what_to_do() -> None:
+    done = send("localhost", "-x:1|c")
+    assert done.exit_code == 2
+    assert "put -- before ADDRESS" in done.stderr
+
+
 def test_bad_address_is_named() -> None:
     assert "nonsense://x" in send("nonsense://x", "a:1|c").stderr
 

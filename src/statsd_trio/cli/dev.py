@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 @config_command(
     "dev",
+    dash_hint="If it belongs to the program, put -- before the program.",
     short_help="Show what arrives on a web page.",
     epilog="""Example: statsd-trio dev --open
 

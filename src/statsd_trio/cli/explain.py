@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from statsd_trio.cli.dashes import DashedCommand
 from statsd_trio.cli.flags import load_from_flags
 from statsd_trio.cli.messages import refuse
 from statsd_trio.errors import ConfigError
@@ -21,7 +22,10 @@ from statsd_trio.explain import (
 
 
 @click.command(
-    "explain", epilog="Example: statsd-trio explain 'page.views:1|c|@0.5|#env:prod'"
+    "explain",
+    cls=DashedCommand,
+    dash_hint="If it is a LINE, put -- before the first LINE.",
+    epilog="Example: statsd-trio explain 'page.views:1|c|@0.5|#env:prod'",
 )
 @click.argument("lines", metavar="[LINE]...", nargs=-1)
 @click.option(
@@ -59,6 +63,8 @@ def command(lines: tuple[str, ...], *, config_path: str | None, as_json: bool) -
             shown = render_explanation(explanation)
             click.echo(shown if is_first else f"\n{shown}")
         is_first = False
+    if is_first and lines:
+        click.echo("The line is empty; a server ignores it.", err=True)
     sys.exit(1 if is_rejected else 0)
 
 

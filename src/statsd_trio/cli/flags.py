@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import click
 from click.shell_completion import CompletionItem
 
+from statsd_trio.cli.dashes import DashedCommand
 from statsd_trio.config import SourcedConfig, load_sourced_config
 from statsd_trio.config.load import read_config
 from statsd_trio.config.option import Option
@@ -21,7 +22,7 @@ _WHERE_FIELDS_ARE: Final = (
 )
 
 
-class ConfigCommand(click.Command):
+class ConfigCommand(DashedCommand):
     """A command with a flag for each field of `Config`.
 
     The help of ``serve`` lists the flags, in sections; the help of other commands says

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import click
 import trio
 
+from statsd_trio.cli.dashes import DashedCommand
 from statsd_trio.cli.messages import fail
 from statsd_trio.cli.number import FiniteNumber
 from statsd_trio.cli.progress import Progress
@@ -19,6 +20,8 @@ _NUMBER = b"{i}"
 
 @click.command(
     "send",
+    cls=DashedCommand,
+    dash_hint="If it is a LINE, put -- before ADDRESS.",
     epilog="""Example: statsd-trio send udp://localhost:8125 'page.views:1|c|#env:dev'
 
     A load: statsd-trio send unix:///run/dsd.socket 'load:{i}|g' --count 5000 --rate 500

@@ -1,5 +1,6 @@
 """Explain one line: parse it, apply the rules, and aggregate it."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,7 @@ from statsd_trio.errors import ParseError, Reason
 from statsd_trio.explain.line_warnings import LineWarning, find_line_warnings
 from statsd_trio.explain.suggestion import suggest_line
 from statsd_trio.explain.trial import BuiltSeries, try_sample
-from statsd_trio.printable import escape
-from statsd_trio.protocol.encoding import decode_escaped, replace_escaped
+from statsd_trio.protocol.encoding import decode_escaped, has_escaped, replace_escaped
 from statsd_trio.protocol.messages import Event, Message, Sample
 from statsd_trio.protocol.parser import parse_message
 from statsd_trio.rules import Rules
@@ -99,11 +99,16 @@ def explain_line(
 
 
 def describe_explanation(explanation: Explanation) -> dict[str, Any]:
-    """Return *explanation* as values that can be written as JSON."""
-    described: dict[str, Any] = {
-        "line": escape(explanation.line.decode(errors="backslashreplace")),
-        "accepted": explanation.rejection is None,
-    }
+    """Return *explanation* as values that can be written as JSON.
+
+    In a line that is not UTF-8, each run of such bytes is one U+FFFD, as in a message;
+    its bytes are added in base64.
+    """
+    text = decode_escaped(explanation.line)
+    described: dict[str, Any] = {"line": replace_escaped(text)}
+    if has_escaped(text):
+        described["line_base64"] = base64.b64encode(explanation.line).decode()
+    described["accepted"] = explanation.rejection is None
     message, rejection = explanation.message, explanation.rejection
     if rejection is not None:
         suggestion = rejection.suggestion
