@@ -71,7 +71,7 @@ _EXPLAINED: Final = {
         "Free some memory; what waits in the buffers is read after that",
     ),
     Loss.STOP: (
-        "the server had no time to read it before it stopped",
+        "a packet, a frame or a line was not read before the server stopped",
         "Stop the clients first, or send less",
     ),
 }
