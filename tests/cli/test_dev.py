@@ -79,6 +79,35 @@ def test_last_line_is_said_though_the_terminal_hangs_up() -> None:
     assert last.endswith("sent 1 metric line; nothing was rejected")
 
 
+# Asks its parent for one signal after the other.
+DEAF = """
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getppid(), signal.SIGTERM))
+os.kill(os.getppid(), signal.SIGTERM)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends it at once")
+def test_each_signal_that_is_passed_on_is_said_to_be() -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "statsd_trio", "dev", "--page", "127.0.0.1:0"),
+            *("--port", "__random__", "--", sys.executable, "-c", DEAF),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 128 + signal.SIGKILL
+    said = [line for line in done.stderr.splitlines() if "SIGTERM" in line]
+    assert len(said) == 2
+    assert said[0].endswith(") was sent SIGTERM; 2 more kill it")
+    assert said[1].endswith(") was sent SIGTERM; one more signal kills it")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 def test_hangup_ends_the_page_cleanly() -> None:
     command = (sys.executable, "-m", "statsd_trio", "dev", "--port", "__random__")

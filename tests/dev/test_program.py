@@ -64,8 +64,10 @@ os.kill(os.getppid(), signal.SIGTERM)
 while True:
     signal.pause()
 """
-    ignored: list[int] = []
+    asked: list[tuple[str, int]] = []
     command = [sys.executable, "-c", code]
-    code_at_end = await run_program(command, {}, on_ignored=ignored.append)
+    code_at_end = await run_program(
+        command, {}, on_asked=lambda *each: asked.append(each)
+    )
     assert code_at_end == 128 + signal.SIGKILL
-    assert len(ignored) == 1
+    assert asked == [("SIGTERM", 2), ("SIGTERM", 1)]

@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 
     The page needs no account and no key, and nothing is sent anywhere, unless --tee is
     given. The program after -- finds the server by DD_AGENT_HOST, DD_DOGSTATSD_PORT,
-    DD_DOGSTATSD_URL, STATSD_HOST and STATSD_PORT.
+    DD_DOGSTATSD_URL, STATSD_HOST and STATSD_PORT. SIGTERM, SIGINT and SIGQUIT are
+    passed on to it; the third kills it.
 
     Exit codes: that of the program; without one, 0 after SIGTERM, SIGINT or SIGHUP. 1
     if an address cannot be used; 2 for a configuration that cannot be used, or a

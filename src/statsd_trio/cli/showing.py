@@ -6,7 +6,7 @@ import shlex
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -126,18 +126,27 @@ async def _run_program(
     # send several, and there is still a message to print after the program's end.
     ignore_hangups()
 
+    named = words
+
     def note_start(pid: int) -> None:
+        nonlocal named
+        named = f"{words} (pid {pid})"
         shown.note_program(words, pid)
+
+    def note_asked(signal_name: str, left: int) -> None:
+        more = "one more signal kills it" if left == 1 else f"{left} more kill it"
+        # The terminal may be gone.
+        with suppress(OSError):
+            click.echo(
+                f"statsd-trio dev: {named} was sent {signal_name}; {more}", err=True
+            )
 
     try:
         code = await run_program(
             program,
             make_environment(environment, shown.client),
             note_start,
-            lambda pid: click.echo(
-                f"statsd-trio dev: {words} (pid {pid}) goes on; once more kills it",
-                err=True,
-            ),
+            note_asked,
         )
     except OSError as error:
         return _explain_failure(program[0], error)

@@ -30,7 +30,7 @@ async def run_program(
     command: Sequence[str],
     environment: Mapping[str, str],
     on_started: Callable[[int], None] = lambda _: None,
-    on_ignored: Callable[[int], None] = lambda _: None,
+    on_asked: Callable[[str, int], None] = lambda _name, _left: None,
 ) -> int:
     """Run *command* to its end; return its exit code as a shell would.
 
@@ -41,8 +41,9 @@ async def run_program(
         command: the program and its arguments.
         environment: the complete environment of the program.
         on_started: called with the program's process id.
-        on_ignored: called with the process id when a second signal asks the program to
-            end; a third one kills it.
+        on_asked: called for each signal that asks the program to end, but not for the
+            first key of a terminal, with the name of the signal and how many more of
+            them kill the program.
 
     Raises:
         OSError: if the program cannot be started.
@@ -57,14 +58,18 @@ async def run_program(
                 asked = 0
                 async for number in signals:
                     asked += number in _STOPS
-                    if asked >= _ASKED_TO_KILL:
+                    left = _ASKED_TO_KILL - asked
+                    if left <= 0:
                         process.kill()
+                        continue
                     # A terminal sends the signals of Ctrl-C and Ctrl-\ to both
                     # processes.
-                    elif not (number in _KEYS and is_in_foreground()):
+                    has_it = number in _KEYS and is_in_foreground()
+                    if not has_it:
                         process.send_signal(number)
-                    if asked == _ASKED_TO_KILL - 1:
-                        on_ignored(process.pid)
+                    # Most programs end at the first Ctrl-C, which needs no words.
+                    if number in _STOPS and not (has_it and asked == 1):
+                        on_asked(signal.Signals(number).name, left)
 
             nursery.start_soon(pass_on)
             try:
