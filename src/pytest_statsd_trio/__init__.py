@@ -6,6 +6,7 @@ Every pytest of an environment that has this package imports this module. It the
 imports nothing else: what the fixtures need is imported when a test run uses them.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -75,16 +76,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 def read_timeout(config: pytest.Config) -> float:
     """Return how many seconds an assertion waits."""
-    chosen: float | None = config.getoption("dogstatsd_timeout")
-    if chosen is not None:
-        return chosen
-    written = str(config.getini("dogstatsd_timeout"))
+    name, written = "--dogstatsd-timeout", config.getoption("dogstatsd_timeout")
+    if written is None:
+        name, written = "dogstatsd_timeout", config.getini("dogstatsd_timeout")
     try:
-        return float(written)
-    except ValueError as error:
+        seconds = float(written)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
         raise pytest.UsageError(
-            f"dogstatsd_timeout is {written!r}, which is not a number of seconds"
-        ) from error
+            f"{name} is {written!r}, which is not a number of seconds"
+        )
+    return seconds
 
 
 def read_counts_telemetry(config: pytest.Config) -> bool:

@@ -217,6 +217,15 @@ def test_timeout_that_is_no_number_is_an_error(
     result.stdout.fnmatch_lines(["*dogstatsd_timeout is 'soon'*"])
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_timeout_that_never_ends_is_an_error(run_tests: Run, seconds: str) -> None:
+    result = run_tests(
+        "def test_any(dogstatsd): pass", f"--dogstatsd-timeout={seconds}"
+    )
+    assert result.ret != 0
+    result.stdout.fnmatch_lines([f"*--dogstatsd-timeout is {seconds}, which is not*"])
+
+
 def test_log_of_the_server_stays_out_of_the_tests(run_tests: Run) -> None:
     result = run_tests(
         """
