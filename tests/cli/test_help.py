@@ -157,7 +157,9 @@ def test_flag_of_a_field_that_begins_with_no_has_a_plain_opposite(
     assert json.loads(done.stdout)["no_aggregation_pipeline"]["value"] is value
 
 
-def test_list_of_commands_is_cut_off_nowhere() -> None:
-    done = CliRunner().invoke(main, ["--help"], terminal_width=80)
+@pytest.mark.parametrize(("path", "width"), [([], 80), (["config"], 60)])
+def test_list_of_commands_is_cut_off_nowhere(path: list[str], width: int) -> None:
+    done = CliRunner().invoke(main, [*path, "--help"], terminal_width=width)
 
+    assert done.exit_code == 0
     assert "..." not in done.stdout.partition("Commands:")[2]

@@ -26,6 +26,7 @@ def command() -> None:
 
 @config_command(
     "show",
+    short_help="Show each value, and where it came from.",
     epilog="Example: DD_DOGSTATSD_PORT=9125 statsd-trio config show --sink console",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
@@ -112,7 +113,11 @@ def _try_out(sourced: SourcedConfig) -> None:
         )
 
 
-@click.command("schema", epilog="Example: statsd-trio config schema > schema.json")
+@click.command(
+    "schema",
+    short_help="Describe a TOML file as JSON Schema.",
+    epilog="Example: statsd-trio config schema > schema.json",
+)
 def schema() -> None:
     """Describe a TOML file as JSON Schema, for editors."""
     click.echo(json.dumps(make_schema(), indent=2))
