@@ -38,9 +38,9 @@ def test_what_a_client_sends_is_text(page: Page, show: Show) -> None:
     client.service_check(MARKUP, 1, message=MARKUP, tags=tags)
     client._send_to_server(f"{MARKUP}:{MARKUP}|c")
     show.open(page)
-    rows = show.get("metrics")["rows"]
-    assert rows
-    name = rows[0]["name"]
+    expect(page.locator("#metrics .name")).to_have_count(1)
+    (row,) = show.get("metrics")["rows"]
+    name = row["name"]
     expect(page.locator("#metrics .name").first).to_have_text(name)
     page.locator("#metrics .name").first.click()
     expect(page.locator(".metric-head h2")).to_have_text(name)
