@@ -1,6 +1,6 @@
 """Keep the events and service checks of one interval until its snapshot."""
 
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -11,6 +11,8 @@ from statsd_trio.protocol.messages import Event, ServiceCheck
 # Each is at most as large as a packet.
 MAX_EVENTS: Final = 10_000
 MAX_SERVICE_CHECKS: Final = 10_000
+
+_Message = TypeVar("_Message", Event, ServiceCheck)
 
 
 class MessageBuffer:
@@ -33,28 +35,14 @@ class MessageBuffer:
         if len(self._events) >= MAX_EVENTS:
             self._samples.events_dropped += 1
             return
-        self._events.append(
-            attrs.evolve(
-                event,
-                timestamp=event.timestamp or int(now),
-                host=self._choose_host(event.host),
-                tags=self._add_tags(event.tags),
-            )
-        )
+        self._events.append(self._complete(event, now))
 
     def add_service_check(self, check: ServiceCheck, now: float) -> None:
         """Keep *check*, which arrived at *now*; beyond the limit it is only counted."""
         if len(self._service_checks) >= MAX_SERVICE_CHECKS:
             self._samples.events_dropped += 1
             return
-        self._service_checks.append(
-            attrs.evolve(
-                check,
-                timestamp=check.timestamp or int(now),
-                host=self._choose_host(check.host),
-                tags=self._add_tags(check.tags),
-            )
-        )
+        self._service_checks.append(self._complete(check, now))
 
     def take(self) -> tuple[list[Event], list[ServiceCheck]]:
         """Return everything and start empty again."""
@@ -62,8 +50,9 @@ class MessageBuffer:
         self._events, self._service_checks = [], []
         return taken
 
-    def _choose_host(self, host: str | None) -> str:
-        return self.settings.hostname if host is None else host
-
-    def _add_tags(self, tags: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*tags, *self.settings.tags)))
+    def _complete(self, message: _Message, now: float) -> _Message:
+        """Return *message* with the time, the host and the tags that it lacks."""
+        host = self.settings.hostname if message.host is None else message.host
+        tags = tuple(dict.fromkeys((*message.tags, *self.settings.tags)))
+        timestamp = message.timestamp or int(now)
+        return attrs.evolve(message, timestamp=timestamp, host=host, tags=tags)
