@@ -44,6 +44,24 @@ export function Empty({ title, children }) {
   </div>`;
 }
 
+// As many rows as the server gives at once.
+const MOST_ROWS = 500;
+
+/** What stands under rows: that there are none, or a button for more of them. */
+export function RowsEnd({ app, doc, rows }) {
+  if (!doc) return null;
+  if (!doc.rows.length) return html`<p class="note">None is like that.</p>`;
+  if (doc.total <= doc.rows.length || rows.limit >= MOST_ROWS) return null;
+  const limit = Math.min(MOST_ROWS, rows.limit + 100);
+  return html`<button
+    type="button"
+    class="button more"
+    onClick=${() => app.setRows({ ...rows, limit })}
+  >
+    Show more
+  </button>`;
+}
+
 /** One of a few choices, side by side. */
 export function Choice({ label, options, value, onPick }) {
   return html`<div class="choice" role="group" aria-label=${label}>

@@ -2,7 +2,7 @@
 import { html } from "/page/html.js";
 import { formatAgo, formatAmount, formatClock } from "/page/numbers.js";
 import { Search } from "/page/search.js";
-import { Choice, Empty, Tags } from "/page/words.js";
+import { Choice, Empty, RowsEnd, Tags } from "/page/words.js";
 
 const KINDS = [
   ["", "All"],
@@ -39,19 +39,7 @@ export function FeedView({ app, place, doc, server, rows }) {
       ${doc?.rows.map((row) =>
         row.kind === "event" ? renderEvent(row, now) : renderCheck(row, now),
       )}
-      ${doc && !doc.rows.length && html`<p class="note">None is like that.</p>`}
-      ${
-        doc &&
-        doc.total > doc.rows.length &&
-        rows.limit < 500 &&
-        html`<button
-          type="button"
-          class="button more"
-          onClick=${() => app.setRows({ limit: Math.min(500, rows.limit + 100) })}
-        >
-          Show more
-        </button>`
-      }
+      <${RowsEnd} app=${app} doc=${doc} rows=${rows} />
       ${
         doc?.forgot > 0 &&
         html`<p class="note">

@@ -4,7 +4,7 @@ import { CopyButton } from "/page/clipboard.js";
 import { formatAgo, formatAmount, formatClock, formatCount } from "/page/numbers.js";
 import { isNarrow } from "/page/screen.js";
 import { Search } from "/page/search.js";
-import { Empty } from "/page/words.js";
+import { Empty, RowsEnd } from "/page/words.js";
 
 export function RejectedView({ app, place, doc, server, rows }) {
   const now = server?.now ?? doc?.now;
@@ -26,19 +26,7 @@ export function RejectedView({ app, place, doc, server, rows }) {
     </div>
     <div class="scroll" tabindex="0" role="group" aria-label="Rejected lines">
       ${doc && sortRows(doc.rows).map((row) => renderRow(row, now))}
-      ${doc && !doc.rows.length && html`<p class="note">None is like that.</p>`}
-      ${
-        doc &&
-        doc.total > doc.rows.length &&
-        rows.limit < 500 &&
-        html`<button
-          type="button"
-          class="button more"
-          onClick=${() => app.setRows({ ...rows, limit: Math.min(500, rows.limit + 100) })}
-        >
-          Show more
-        </button>`
-      }
+      <${RowsEnd} app=${app} doc=${doc} rows=${rows} />
       ${
         doc?.forgot_rows > 0 &&
         html`<p class="note">
