@@ -139,17 +139,11 @@ def _list_listener_families(listeners: tuple[ListenerLedger, ...]) -> Iterator[M
         [(each.name, bool(each.failure)) for each in listeners],
         "listener",
     )
-    refused = [
-        ((each.name, reason), count)
-        for each in listeners
-        for reason, count in each.refused.items()
-    ]
-    yield _counter(
+    yield _count_refused(
         "listener_refused",
         "Connections, frames and packets refused.",
-        refused,
-        "listener",
-        "reason",
+        listeners,
+        ("listener", "reason"),
     )
 
 
@@ -163,14 +157,24 @@ def _list_sink_families(sinks: tuple[SinkLedger, ...]) -> Iterator[Metric]:
         [(sink.name, sink.joined_tags) for sink in sinks],
         "sink",
     )
-    refused = [
-        ((sink.name, status), count)
-        for sink in sinks
-        for status, count in sink.refused.items()
-    ]
-    yield _counter(
-        "points_refused", "Points that a sink refused.", refused, "sink", "status"
+    yield _count_refused(
+        "points_refused", "Points that a sink refused.", sinks, ("sink", "status")
     )
+
+
+def _count_refused(
+    name: str,
+    help_text: str,
+    ledgers: tuple[ListenerLedger, ...] | tuple[SinkLedger, ...],
+    labels: tuple[str, str],
+) -> Metric:
+    """Return the family of what each of *ledgers* refused, by the reason for it."""
+    refused = [
+        ((each.name, reason), count)
+        for each in ledgers
+        for reason, count in each.refused.items()
+    ]
+    return _counter(name, help_text, refused, *labels)
 
 
 def _list_failure_families(sinks: tuple[SinkLedger, ...]) -> Iterator[Metric]:
