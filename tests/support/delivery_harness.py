@@ -2,16 +2,24 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import attrs
 import trio
 import trio.testing
 
 from statsd_trio.ledger import SinkLedger
 from statsd_trio.sinks.delivery.payload_sender import PayloadSender
+from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.sink_runner import SinkRunner
 
 T = TypeVar("T")
+
+
+def take_delivery_settings(options: dict[str, Any]) -> DeliverySettings:
+    """Take the fields of `DeliverySettings` out of *options*."""
+    names = attrs.fields_dict(DeliverySettings).keys() & options.keys()
+    return DeliverySettings(**{name: options.pop(name) for name in names})
 
 
 @asynccontextmanager

@@ -1,21 +1,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
 import pytest
+from delivery_harness import take_delivery_settings
 from fake_intake import FakeIntake
 from snapshots import EPOCH
 
 from statsd_trio.sinks.datadog.keys import ApiKey, KeySource
 from statsd_trio.sinks.datadog.opening import Account, open_datadog_destination
-from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.sink_runner import SinkRunner
 
 
 def open_datadog(accounts: Sequence[Account], **options: Any) -> SinkRunner:
     """Open a destination, with the settings of delivery among the other options."""
-    names = attrs.fields_dict(DeliverySettings).keys() & options.keys()
-    settings = DeliverySettings(**{name: options.pop(name) for name in names})
+    settings = take_delivery_settings(options)
     return open_datadog_destination(accounts, settings, **options)
 
 

@@ -1,11 +1,10 @@
 from typing import Any
 
-import attrs
 import pytest
+from delivery_harness import take_delivery_settings
 from fake_intake import FakeIntake
 from snapshots import EPOCH
 
-from statsd_trio.sinks.delivery.settings import DeliverySettings
 from statsd_trio.sinks.otlp.opening import open_otlp_destination
 from statsd_trio.sinks.otlp.settings import OtlpSettings
 from statsd_trio.sinks.sink_runner import SinkRunner
@@ -29,14 +28,15 @@ class OtlpHarness:
         **options: Any,
     ) -> SinkRunner:
         """Open a destination without chance."""
-        names = attrs.fields_dict(DeliverySettings).keys() & options.keys()
-        delivery: dict[str, Any] = {
+        options = {
             "wall_clock": lambda: EPOCH,
             "choose_fraction": lambda: 0.0,
-        } | {name: options.pop(name) for name in names}
+            **options,
+        }
+        delivery = take_delivery_settings(options)
         return open_otlp_destination(
             settings or OtlpSettings(started=EPOCH),
-            DeliverySettings(**delivery),
+            delivery,
             url=url,
             transport=self.intake,
             **options,
